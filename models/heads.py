@@ -1,0 +1,64 @@
+"""What stands on a latent vector: classifier, linear head, projection head."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from models.layers import initialise
+
+CLASSIFIER_HIDDEN = 512  # part of the protocol: one size for every pipeline, never searched
+
+
+class Classifier(nn.Module):
+    """The one classifier of every pipeline: (B, D) latents -> (B, K) logits.
+
+    Standardise, one hidden layer, ReLU. The first layer has no learned scale: on a frozen
+    encoder it is the usual standardisation of features, so that pipelines whose latents
+    differ in scale meet the same classifier.
+    """
+
+    def __init__(self, *, latent_dim: int, classes: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.BatchNorm1d(latent_dim, affine=False),
+            nn.Linear(latent_dim, CLASSIFIER_HIDDEN),
+            nn.ReLU(inplace=True),
+            nn.Linear(CLASSIFIER_HIDDEN, classes),
+        )
+        initialise(self)
+        # Small first logits: training starts from the uniform prediction, loss log K.
+        nn.init.normal_(self.layers[-1].weight, std=0.01)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """(B, D) -> (B, K)."""
+        return self.layers(latents)
+
+
+class LinearHead(nn.Linear):
+    """(B, D) latents -> (B, K) logits, started at zero, from where softmax regression is convex."""
+
+    def __init__(self, *, latent_dim: int, classes: int) -> None:
+        super().__init__(latent_dim, classes)
+        nn.init.zeros_(self.weight)
+        nn.init.zeros_(self.bias)
+
+
+class ProjectionHead(nn.Module):
+    """(B, D) latents -> (B, P), where the contrastive loss is taken; thrown away afterwards.
+
+    One hidden layer with batch normalisation (Chen et al., 2020, section 4.2 and appendix B.5).
+    """
+
+    def __init__(self, *, latent_dim: int, hidden_dim: int = 512, output_dim: int = 128) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(latent_dim, hidden_dim, bias=False),
+            nn.BatchNorm1d(hidden_dim),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden_dim, output_dim),
+        )
+        initialise(self)
+
+    def forward(self, latents: Tensor) -> Tensor:
+        """(B, D) -> (B, P)."""
+        return self.layers(latents)

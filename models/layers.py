@@ -1,0 +1,70 @@
+"""What encoder and decoder share: the stage plan, normalisation, initialisation."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import nn
+
+Norm = Literal["batch", "group", "none"]
+MAX_STAGES = 3  # 32 -> 16 -> 8 -> 4 and 28 -> 14 -> 7 -> 4: a fourth halving leaves too little
+
+
+def one_of(name: str, value: object, allowed: tuple[str, ...]) -> None:
+    """Raise ValueError, naming the value and what is allowed, unless `value` is allowed."""
+    if value not in allowed:
+        raise ValueError(f"{name} is {value!r}, allowed are {', '.join(allowed)}")
+
+
+def at_least_one(**values: int) -> None:
+    """Raise ValueError for the first value that is under 1."""
+    for name, value in values.items():
+        if value < 1:
+            raise ValueError(f"{name} is {value}, it must be at least 1")
+
+
+def convolutions_per_stage(depth: int) -> tuple[int, ...]:
+    """How `depth` convolution layers are spread over the stages, each of which halves the side.
+
+    Up to three layers each has a stage of its own; further ones go to the later stages
+    first: 1 -> (1,), 3 -> (1, 1, 1), 4 -> (1, 1, 2), 6 -> (2, 2, 2).
+    """
+    at_least_one(depth=depth)
+    stages = min(depth, MAX_STAGES)
+    each, extra = divmod(depth, stages)
+    return tuple(each + (stage >= stages - extra) for stage in range(stages))
+
+
+def halvings(size: int, stages: int) -> list[int]:
+    """The side before each stage and after the last: (28, 3) -> [28, 14, 7, 4]."""
+    sides = [size]
+    for _ in range(stages):
+        sides.append((sides[-1] + 1) // 2)
+    return sides
+
+
+def norm_layer(norm: Norm, channels: int) -> nn.Module:
+    """Normalisation over `channels` feature maps."""
+    if norm == "batch":
+        return nn.BatchNorm2d(channels)
+    if norm == "group":
+        return nn.GroupNorm(next(g for g in (8, 4, 2, 1) if channels % g == 0), channels)
+    return nn.Identity()
+
+
+def initialise(module: nn.Module) -> None:
+    """He initialisation (He et al., 2015, eq. 10) for every weight, zeros for every bias.
+
+    Normalisation layers keep torch's ones and zeros. The last layer of a head may be set
+    anew by its owner.
+    """
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
+
+
+def parameter_count(*modules: nn.Module) -> int:
+    """The number of trainable scalars in `modules`."""
+    return sum(p.numel() for module in modules for p in module.parameters() if p.requires_grad)

@@ -1,0 +1,131 @@
+"""Ray, started quietly on this machine or joined where it runs."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from search.errors import FAILED, UserError
+
+PROBE_SECONDS = 3.0
+ROOT = Path(__file__).resolve().parents[1]
+
+# Read by Ray when it is imported or started.
+SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # else `uv run` uploads the folder, data and all
+    "RAY_DEDUP_LOGS": "0",
+    "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # the driver has its own, for SIGTERM too
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # MLflow has it all; no CSV and JSON beside it
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # the metric is measured at rungs only
+    "TUNE_WARN_THRESHOLD_S": "5",
+    "TUNE_GLOBAL_CHECKPOINT_S": "60",  # Ray's snapshot is not what a resumed search reads
+    "PYTHONWARNINGS": "ignore",  # of the workers
+}
+
+
+def prepare_environment() -> None:
+    """Set what Ray reads from the environment; call before importing it."""
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+
+
+def probe_address(address: str) -> None:
+    """Make sure that something listens at HOST:PORT, within five seconds.
+
+    Raises:
+        UserError: it is no address, or nothing answers.
+    """
+    if address == "auto":
+        return
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit() or not host:
+        raise UserError(f"--address {address}: expected auto or HOST:PORT, as in 10.0.0.5:6379")
+    try:
+        socket.create_connection((host, int(port)), timeout=PROBE_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise UserError(
+            f"no Ray cluster answers at {address} ({error})\n"
+            "start one (ray start --head --port 6379) or leave --address out",
+            status=FAILED,
+        ) from None
+
+
+def start(*, address: str | None, cpus: int, gpus: int, shared_bytes: int) -> None:
+    """Start Ray here with these CPUs and GPUs, or join the cluster at `address`.
+
+    A Ray of our own listens on loopback only and keeps `shared_bytes` (the images) in shared
+    memory.
+    """
+    import logging
+
+    import ray
+
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))  # inherited by the workers
+    common: dict[str, Any] = {
+        "log_to_driver": False,
+        "logging_level": logging.ERROR,
+        "configure_logging": False,
+        "ignore_reinit_error": True,
+    }
+    if address:
+        try:
+            ray.init(address=address, **common)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            first_line = str(error).splitlines()[0]
+            raise UserError(
+                f"cannot join the Ray cluster at {address}: {first_line}\n"
+                "start one (ray start --head --port 6379) or leave --address out",
+                status=FAILED,
+            ) from None
+        return
+    ray.init(
+        address="local",  # never join a cluster that happens to run here
+        num_cpus=cpus,
+        num_gpus=gpus,
+        include_dashboard=False,
+        object_store_memory=max(2 * shared_bytes, 256 * 2**20),
+        _node_ip_address="127.0.0.1",
+        **common,
+    )
+
+
+def stop() -> None:
+    """Stop the Ray that was started here, or leave the one that was joined."""
+    import ray
+
+    ray.shutdown()
+
+
+@contextmanager
+def output_to(path: Path) -> Iterator[IO[str]]:
+    """Send whatever prints, libraries and C++ included, to the file at `path`.
+
+    Yields the real standard output, for what the user is to see.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = os.dup(1), os.dup(2)
+    with path.open("ab") as sink:
+        os.dup2(sink.fileno(), 1)
+        os.dup2(sink.fileno(), 2)
+    screen = os.fdopen(os.dup(kept[0]), "w", encoding="utf-8", errors="replace")
+    try:
+        yield screen
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        screen.close()
+        os.dup2(kept[0], 1)
+        os.dup2(kept[1], 2)
+        for descriptor in kept:
+            os.close(descriptor)

@@ -1,0 +1,204 @@
+"""What the terminal shows: a live table while the search runs, lines where there is no terminal."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from search.pipeline import METRIC
+from search.proposals import Outcome
+from search.trial import TrialConfig
+
+COLOURS = {"COMPLETE": "green", "PRUNED": "yellow", "FAIL": "red", "INTERRUPTED": "magenta"}
+
+
+@dataclass
+class _Running:
+    config: TrialConfig
+    epoch: int = 0
+    value: float | None = None
+    seconds: float = 0.0
+
+
+class Progress:
+    """A listener that draws. Use as a context manager around the search.
+
+    Args:
+        screen: where to write.
+        title: the study's name, and whether its data is a stand-in.
+        total: trials asked for.
+        ended: how trials of an earlier call ended.
+        quiet: show nothing.
+        metric: what is maximised.
+    """
+
+    def __init__(
+        self,
+        screen: IO[str],
+        *,
+        title: str,
+        total: int,
+        ended: Counter[str],
+        quiet: bool = False,
+        metric: str = METRIC,
+    ) -> None:
+        self._console = Console(file=screen, highlight=False, quiet=quiet, soft_wrap=False)
+        self._title = title
+        self._total = total
+        self._counts = Counter(ended)
+        self._before = sum(ended.values())
+        self._metric = metric
+        self._running: dict[str, _Running] = {}
+        self._best: tuple[float, TrialConfig] | None = None
+        self._began = time.monotonic()
+        self._epochs_done = 0
+        self._live: Live | None = None
+        if self._console.is_terminal and not quiet:
+            self._live = Live(
+                console=self._console, get_renderable=self._draw, refresh_per_second=2
+            )
+
+    def __enter__(self) -> Progress:
+        if self._live:
+            self._live.start()
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        if self._live:
+            self._live.stop()
+
+    def say(self, text: str) -> None:
+        """A line above the table."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def trial_started(self, config: TrialConfig) -> None:
+        """A row more."""
+        self._running[config.trial_id] = _Running(config)
+
+    def epoch_ended(self, config: TrialConfig, metrics: Mapping[str, float]) -> None:
+        """The trial's row, and the best so far."""
+        row = self._running[config.trial_id]
+        row.epoch = int(metrics["epoch"])
+        row.seconds = metrics.get("time/epoch_seconds", row.seconds)
+        value = metrics.get(self._metric)
+        if value is None:
+            return
+        row.value = value
+        if self._best is None or value > self._best[0]:
+            self._best = (value, config)
+
+    def trial_ended(self, config: TrialConfig, outcome: Outcome) -> None:
+        """The counts; a line where there is no terminal, and for failures in any case."""
+        row = self._running.pop(config.trial_id)
+        self._counts[outcome.state] += 1
+        if self._live and outcome.state != "FAIL":
+            return
+        value = "" if row.value is None else f"  {self._metric} {row.value:.4f}"
+        reason = f"  {outcome.error}" if outcome.error else ""
+        best = f"  best {self._best[0]:.4f}" if self._best else ""
+        self.say(
+            f"trial {config.number:>3}  {outcome.state.lower():<8}"
+            f"  {row.epoch}/{config.epochs} epochs{value}{reason}{best}  {self._left()}"
+        )
+
+    def _ended(self) -> int:
+        return sum(self._counts[s] for s in ("COMPLETE", "PRUNED", "FAIL"))
+
+    def _left(self) -> str:
+        ended = self._ended()
+        shares = sum(row.epoch / row.config.epochs for row in self._running.values())
+        done = ended - self._before + shares
+        if not done:
+            return f"{ended}/{self._total}"
+        seconds = (time.monotonic() - self._began) / done * max(0.0, self._total - ended - shares)
+        return f"{ended}/{self._total}, about {in_words(seconds)} left"
+
+    def _draw(self) -> Group:
+        counts = Text()
+        for state, colour in COLOURS.items():
+            if self._counts[state]:
+                counts.append(f"{self._counts[state]} {state.lower()}  ", colour)
+        counts.append(f"{len(self._running)} running  ", "cyan")
+        elapsed = in_words(time.monotonic() - self._began)
+        head = Text.assemble((self._title, "bold"), f"   {self._left()}, {elapsed} so far")
+        parts: list[Text | Table] = [head, counts]
+        if self._best:
+            value, config = self._best
+            parts.append(
+                Text.assemble(
+                    ("best ", "bold"),
+                    (f"{value:.4f}", "bold green"),
+                    f"  trial {config.number}  {in_short(config.params)}",
+                )
+            )
+        if self._running:
+            table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+            for column in ("trial", "epoch", self._metric, "s/epoch", "parameters"):
+                table.add_column(column, justify="left" if column == "parameters" else "right")
+            for row in self._running.values():
+                table.add_row(
+                    str(row.config.number),
+                    f"{row.epoch}/{row.config.epochs}",
+                    "" if row.value is None else f"{row.value:.4f}",
+                    f"{row.seconds:.1f}" if row.seconds else "",
+                    in_short(row.config.params),
+                )
+            parts.append(table)
+        return Group(*parts)
+
+
+def ranking(
+    console: Console, rows: Sequence[tuple[int, float, Mapping[str, object]]], *, metric: str
+) -> None:
+    """The best trials as a table, a line a parameter, so that any number of them fits.
+
+    `rows`: (number, value, parameters), best first.
+    """
+    table = Table(title="Best trials", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    table.add_column("")
+    for place, (number, _, _) in enumerate(rows):
+        table.add_column(f"trial {number}", justify="right", style="bold" if place == 0 else "")
+    table.add_row(metric, *(f"{value:.4f}" for _, value, _ in rows), style="green")
+    for name in rows[0][2]:
+        table.add_row(name, *(_number(params[name]) for _, _, params in rows))
+    console.print(table)
+
+
+def importances(console: Console, shares: Mapping[str, float]) -> None:
+    """How much of the metric's variation each parameter explains, as bars."""
+    table = Table(
+        title="Importance of each parameter (PED-ANOVA)",
+        title_justify="left",
+        box=None,
+        show_header=False,
+        padding=(0, 2, 0, 0),
+    )
+    for name, value in shares.items():
+        table.add_row(name, f"{value:.2f}", "█" * round(30 * value))
+    console.print(table)
+
+
+def in_short(params: Mapping[str, object]) -> str:
+    """`width=32 lr=0.002`."""
+    return " ".join(f"{name}={_number(value)}" for name, value in params.items())
+
+
+def in_words(seconds: float) -> str:
+    """`45 s`, `12 min`, `3.2 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def _number(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

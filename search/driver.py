@@ -1,0 +1,220 @@
+"""A search from its plan to its last line: puts the parts together."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+from optuna.trial import TrialState
+from rich.console import Console
+
+from search import cluster, tracking
+from search import study as studies
+from search.display import Progress
+from search.errors import FAILED, INTERRUPTED, UserError
+from search.pipeline import Scalar
+from search.plan import Plan, check_disk, settle
+from search.proposals import Listener, Proposals
+from search.stopping import StopWhen, build_asha
+from search.study_run import StudyRun
+from search.summary import announce, conclude
+from search.trial import TrialConfig
+
+
+def run(options: Namespace) -> int:
+    """Search as the options say; returns the exit status."""
+    began = time.monotonic()
+    plan = settle(options)
+    check_disk(plan.home)
+    storage = studies.open_storage(plan.home)
+    name, exists = _choose_study(plan, storage)
+    folder = plan.home / "studies" / name
+    log_file = folder / "search.log"
+    with studies.lock(folder, name), cluster.output_to(log_file) as screen:
+        # The MLflow store comes before the study: if it cannot be opened, nothing is left over.
+        store = tracking.Store(plan.tracking_uri)
+        experiment_id = store.experiment(plan.experiment)
+        if exists:
+            study = studies.reopen(storage, name, identity=plan.identity)
+        else:
+            study = studies.create(storage, name, identity=plan.identity, defaults=plan.defaults)
+        so_far = len(study.get_trials(deepcopy=False))
+        study.sampler = studies.build_sampler(plan.sampler, seed=plan.seed, trials_so_far=so_far)
+        ended = studies.counts(study)
+        missing = max(0, plan.trials - sum(ended.values()))
+        console = Console(file=screen, highlight=False, quiet=plan.quiet)
+        announce(console, plan, name, log_file, missing)
+        study_run = StudyRun(plan, store, experiment_id, name)
+        recorder = study_run.recorder(_interrupted_before(study))
+        progress = Progress(
+            screen,
+            title=name,
+            total=plan.trials,
+            ended=ended,
+            quiet=plan.quiet,
+            metric=plan.pipeline.metric,
+        )
+        proposals = _proposals(plan, study, [recorder, progress])
+        status = FAILED
+        try:
+            with _stop_on_signal() as stop, progress:
+                if missing:
+                    _tune(plan, proposals, folder, missing, stop, began)
+            status = INTERRUPTED if stop.is_set() else 0
+        except KeyboardInterrupt:
+            status = INTERRUPTED
+        finally:
+            proposals.interrupt()
+            recorder.close()
+            study_run.close(study, status, seconds=time.monotonic() - began)
+        if recorder.failures:
+            console.print(
+                f"{recorder.failures} records did not reach MLflow; the reasons are in {log_file}",
+                style="red",
+            )
+        conclude(console, plan, study, status=status, exhausted=proposals.exhausted)
+    return status
+
+
+def _choose_study(plan: Plan, storage: optuna.storages.RDBStorage) -> tuple[str, bool]:
+    """The study's name, and whether it exists."""
+    if plan.study:
+        exists = plan.study in studies.study_names(storage)
+        if exists and not plan.resume:
+            raise UserError(
+                f"there is a study {plan.study!r} already\n"
+                "add --resume to go on with it, or give another --study"
+            )
+        return plan.study, exists
+    if plan.resume:
+        found = studies.study_names(storage, plan.pipeline_name, plan.data.source)
+        if not found:
+            raise UserError(
+                f"--resume: {plan.pipeline_name} has no study on {plan.data.source} data here\n"
+                "leave --resume out to start one"
+            )
+        return found[-1], True
+    return plan.new_name(), False
+
+
+def _interrupted_before(study: optuna.Study) -> set[str]:
+    """Ids of trials that wait to be resumed; they have a run in MLflow already."""
+    waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+    configs = [trial.user_attrs.get(studies.CONFIG) for trial in waiting]
+    return {config["trial_id"] for config in configs if config}
+
+
+def _proposals(plan: Plan, study: optuna.Study, listeners: list[Listener]) -> Proposals:
+    resources = plan.resources
+
+    def make_config(trial_id: str, number: int, params: Mapping[str, Scalar]) -> TrialConfig:
+        return TrialConfig(
+            trial_id=trial_id,
+            number=number,
+            study=study.study_name,
+            pipeline=plan.pipeline_name,
+            params=dict(params),
+            seed=int(np.random.SeedSequence([plan.seed, number]).generate_state(1)[0] >> 1),
+            epochs=plan.epochs,
+            rungs=plan.rungs,
+            precision=resources.precision,
+            device=resources.device,
+            threads=resources.cpus_per_trial,
+        )
+
+    return Proposals(
+        study,
+        space=plan.space,
+        make_config=make_config,
+        metric=plan.pipeline.metric,
+        listeners=listeners,
+        seed=plan.seed + len(study.get_trials(deepcopy=False)),
+    )
+
+
+def _tune(
+    plan: Plan,
+    proposals: Proposals,
+    folder: Path,
+    missing: int,
+    stop: threading.Event,
+    began: float,
+) -> None:
+    """Let Ray run `missing` trials, until they have ended or `stop` is set."""
+    from ray import tune
+    from ray.tune.schedulers import FIFOScheduler
+
+    from search.worker import TrialWorker
+
+    asha = build_asha(
+        metric=plan.pipeline.metric,
+        epochs=plan.epochs,
+        grace=plan.pipeline.grace,
+        stopped=proposals.stopped,
+    )
+    resources = plan.resources
+    cluster.start(
+        address=plan.address,
+        cpus=resources.cpus,
+        gpus=resources.gpus,
+        shared_bytes=plan.data.train.images.nbytes + plan.data.valid.images.nbytes,
+    )
+    weights = folder / "weights"
+    weights.mkdir(exist_ok=True)
+    budget = None
+    if plan.time_budget:
+        budget = max(1.0, plan.time_budget - (time.monotonic() - began))
+    try:
+        tune.Tuner(
+            tune.with_resources(
+                tune.with_parameters(TrialWorker, data=plan.data, weights_dir=str(weights)),
+                {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial},
+            ),
+            tune_config=tune.TuneConfig(
+                search_alg=proposals,
+                scheduler=asha if plan.scheduler == "asha" else FIFOScheduler(),
+                num_samples=missing,
+                max_concurrent_trials=resources.concurrency,
+                time_budget_s=budget,
+                reuse_actors=True,
+                trial_dirname_creator=lambda trial: trial.trial_id,
+            ),
+            run_config=tune.RunConfig(
+                name=folder.name,
+                storage_path=str(plan.home / "ray"),
+                stop=StopWhen(stop),
+                verbose=0,
+                failure_config=tune.FailureConfig(max_failures=3),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            ),
+        ).fit()
+    finally:
+        cluster.stop()
+
+
+@contextmanager
+def _stop_on_signal() -> Iterator[threading.Event]:
+    """The first SIGINT or SIGTERM sets the event; a second one raises KeyboardInterrupt."""
+    stop = threading.Event()
+
+    def note(number: int, frame: Any) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before: dict[signal.Signals, Callable[[int, Any], Any] | int | None] = {}
+    if threading.current_thread() is threading.main_thread():
+        before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

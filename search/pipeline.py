@@ -1,0 +1,77 @@
+"""What a pipeline is, and how it is found."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
+    from trainers.data import DatasetSpec
+    from trainers.methods import Method
+
+Scalar = str | int | float | bool
+Params = Mapping[str, Any]
+METRIC = "valid/accuracy"
+LATENT_DIM = 128
+FOLDER = Path(__file__).parent / "pipelines"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pipeline:
+    """A data set and a method, with the space that a search walks through.
+
+    Attributes:
+        summary: one line for lists and tables.
+        reasoning: why it is built so, with sources; the report prints it.
+        dataset: a key of `trainers.data.DATASETS`.
+        uses_labels: whether the encoder's training looks at labels; shown in every table.
+        space: Optuna's distributions by parameter name, bounds inclusive.
+        defaults: a configuration inside the space, tried as trial 0.
+        build: (params, data set) -> a method with fresh weights from torch's global seed.
+        epochs: the default budget of a trial.
+        grace: share of the epochs that no trial is stopped before, in (0, 1].
+        metric: what the search maximises.
+    """
+
+    summary: str
+    reasoning: str
+    dataset: str
+    uses_labels: bool
+    space: Mapping[str, BaseDistribution]
+    defaults: Mapping[str, Scalar]
+    build: Callable[[Params, DatasetSpec], Method]
+    epochs: int
+    grace: float
+    metric: str = METRIC
+
+
+def pipeline_names() -> list[str]:
+    """The names of all pipelines, from the files' names alone: nothing is imported."""
+    return sorted(p.stem for p in FOLDER.glob("*.py") if not p.stem.startswith("_"))
+
+
+def load_pipeline(name: str) -> Pipeline:
+    """The pipeline of that name.
+
+    Raises:
+        KeyError: there is none; the message names the nearest.
+    """
+    if name not in pipeline_names():
+        raise KeyError(f"no pipeline {name!r}{nearest(name, pipeline_names())}")
+    pipeline = importlib.import_module(f"search.pipelines.{name}").PIPELINE
+    assert isinstance(pipeline, Pipeline)
+    return pipeline
+
+
+def nearest(given: str, allowed: list[str]) -> str:
+    """`; did you mean X?` for a close match, else the list of what is allowed."""
+    close = difflib.get_close_matches(given, allowed, n=1, cutoff=0.5)
+    if close:
+        return f"; did you mean {close[0]}?"
+    return f"; there are: {', '.join(allowed)}"

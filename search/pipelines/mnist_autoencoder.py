@@ -1,0 +1,45 @@
+"""MNIST, autoencoder: reconstruct the digit, then classify from the frozen latent."""
+
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from search import recipes
+from search.pipeline import Pipeline
+
+PIPELINE = Pipeline(
+    summary="reconstruct MNIST digits; classifier on the frozen latent",
+    reasoning="""Three strided convolutions (28, 14, 7, 4), mirrored by a decoder of transposed ones:
+strides learn the down-sampling that pooling fixes (Springenberg et al., 2015), and the mirror
+keeps both halves equally strong. Trained with Adam's decoupled descendant AdamW (Kingma and Ba,
+2015; Loshchilov and Hutter, 2019). An absolute pixel loss is what the report states; the squared
+one weighs strokes' edges more, so the loss is a choice. There is no softmax before the
+classifier, so there is no temperature.""",
+    dataset="mnist",
+    uses_labels=False,
+    space={
+        "width": IntDistribution(16, 48, step=16),
+        "depth": IntDistribution(3, 4),
+        "upsample": CategoricalDistribution(["transposed", "shuffle"]),
+        "pixel_loss": CategoricalDistribution(["l1", "l2", "mixed"]),
+        "lr": FloatDistribution(5e-4, 1e-2, log=True),
+        "weight_decay": FloatDistribution(1e-4, 1e-1, log=True),
+        "batch_size": CategoricalDistribution([128, 256, 512]),
+        "warmup": FloatDistribution(0.0, 0.3),
+        "dropout": FloatDistribution(0.0, 0.3),
+        "augment_strength": FloatDistribution(0.0, 0.6),
+    },
+    defaults={
+        "width": 32,
+        "depth": 3,
+        "upsample": "transposed",
+        "pixel_loss": "l2",
+        "lr": 2e-3,
+        "weight_decay": 1e-2,
+        "batch_size": 256,
+        "warmup": 0.1,
+        "dropout": 0.0,
+        "augment_strength": 0.1,
+    },
+    build=recipes.autoencoder,
+    epochs=9,
+    grace=1 / 9,
+)

@@ -1,0 +1,42 @@
+"""MNIST, contrastive: SimCLR without labels, then classify from the frozen latent."""
+
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+from search import recipes
+from search.pipeline import Pipeline
+
+PIPELINE = Pipeline(
+    summary="contrast views of MNIST digits, no labels; classifier on the frozen latent",
+    reasoning="""SimCLR (Chen et al., 2020) with views made of rotations, shifts and scalings: what
+is left in common is the digit's shape. Flips would make other signs of some digits. The loss is
+taken behind a projection head that is thrown away, since the layer before it separates classes
+better (their section 4.2). Without labels, views of the same digit class repel each other too:
+the temperature sets how strongly.""",
+    dataset="mnist",
+    uses_labels=False,
+    space={
+        "width": IntDistribution(16, 48, step=16),
+        "depth": IntDistribution(3, 6),
+        "block": CategoricalDistribution(["strided", "pooled"]),
+        "temperature": FloatDistribution(0.05, 1.0, log=True),
+        "lr": FloatDistribution(5e-4, 1e-2, log=True),
+        "weight_decay": FloatDistribution(1e-4, 1e-1, log=True),
+        "batch_size": CategoricalDistribution([256, 512, 1024]),
+        "warmup": FloatDistribution(0.0, 0.3),
+        "augment_strength": FloatDistribution(0.1, 1.0),
+    },
+    defaults={
+        "width": 32,
+        "depth": 3,
+        "block": "strided",
+        "temperature": 0.2,
+        "lr": 3e-3,
+        "weight_decay": 1e-2,
+        "batch_size": 256,
+        "warmup": 0.1,
+        "augment_strength": 0.8,
+    },
+    build=recipes.contrastive,
+    epochs=9,
+    grace=1 / 3,
+)

@@ -1,0 +1,203 @@
+"""From the command's options to a settled plan: everything that can be wrong is found here.
+
+Nothing is written before a plan exists, so that a mistake leaves nothing half-made behind.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from argparse import Namespace
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from optuna.distributions import CategoricalDistribution, IntDistribution
+
+from search import cluster, spaces, tracking
+from search.errors import FAILED, UserError
+from search.gpu_memory import measured_share
+from search.pipeline import Params, Pipeline, Scalar, load_pipeline
+from search.resources import Resources, choose_device, cpu_count, gpu_count, share
+from search.stopping import rungs
+from trainers.data import TrainingData, load_training
+from trainers.precision import fastest_precision
+
+HOME = Path("mlruns")
+FREE_MIB = 200  # with less than this on the disk a search would break in the middle
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A search, settled.
+
+    Attributes:
+        pipeline_name, pipeline: what is searched.
+        space, defaults: after `--set`.
+        data: images and labels of the split, never the test set.
+        epochs: the full budget of a trial.
+        trials: how many trials the study is to have in the end.
+        resources: where and how many at a time.
+        home: the folder of all stores.
+        tracking_uri: of MLflow.
+        study, resume: the name asked for, if any; whether to go on with an existing one.
+    """
+
+    pipeline_name: str
+    pipeline: Pipeline
+    space: spaces.Space
+    defaults: Mapping[str, Scalar]
+    data: TrainingData
+    epochs: int
+    trials: int
+    seed: int
+    sampler: str
+    scheduler: str
+    time_budget: float | None
+    resources: Resources
+    address: str | None
+    home: Path
+    tracking_uri: str
+    study: str | None
+    resume: bool
+    quiet: bool
+
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        """The epochs at which everything is measured, and trials are compared."""
+        return rungs(self.epochs, self.pipeline.grace)
+
+    @property
+    def experiment(self) -> str:
+        """MLflow's experiment: stand-in data has one of its own."""
+        return self.pipeline_name + ("-mini" if self.data.source == "mini" else "")
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What must not change when a study is resumed."""
+        return {
+            "pipeline": self.pipeline_name,
+            "data": self.data.source,
+            "fingerprint": self.data.fingerprint,
+            "train_size": len(self.data.train),
+            "epochs": self.epochs,
+            "seed": self.seed,
+            "space": spaces.signature(self.space),
+        }
+
+    def new_name(self) -> str:
+        """A study's name from the pipeline and the time."""
+        return f"{self.experiment}-{datetime.now():%Y%m%d-%H%M%S}"
+
+
+def settle(options: Namespace) -> Plan:
+    """Check every option and load the data.
+
+    Raises:
+        UserError, DataError: what is wrong, and how to mend it.
+    """
+    home = HOME.absolute()
+    pipeline = load_pipeline(options.pipeline)
+    space, defaults = spaces.narrow(pipeline.space, pipeline.defaults, options.set)
+    uri = tracking.resolve_uri(options.tracking_uri, home)
+    tracking.probe(uri)
+    if options.address:
+        cluster.probe_address(options.address)
+    resources = plan_resources(options, space, defaults)
+    data = load_training(
+        pipeline.dataset,
+        data_dir=options.data_dir,
+        mini=options.data == "mini",
+        train_size=options.train_size,
+    )
+    _check_batch(space, len(data.train))
+    return Plan(
+        pipeline_name=options.pipeline,
+        pipeline=pipeline,
+        space=space,
+        defaults=defaults,
+        data=data,
+        epochs=options.epochs or pipeline.epochs,
+        trials=options.trials,
+        seed=options.seed,
+        sampler=options.sampler,
+        scheduler=options.scheduler,
+        time_budget=options.time_budget,
+        resources=resources,
+        address=options.address,
+        home=home,
+        tracking_uri=uri,
+        study=options.study,
+        resume=options.resume,
+        quiet=options.quiet,
+    )
+
+
+def plan_resources(options: Namespace, space: spaces.Space, defaults: Params) -> Resources:
+    """Device, precision, and how many trials share the machine."""
+    import torch
+
+    device = choose_device(options.device, options.gpus_per_trial)
+    cpus, gpus = cpu_count(), gpu_count() if device == "cuda" else 0
+    precision = fastest_precision(torch.device(device), threads=options.cpus_per_trial or 1)
+    part = options.gpus_per_trial
+    if device == "cuda" and not part:
+        most = options.concurrency or cpus
+        part = measured_share(
+            options.pipeline, space, defaults, precision=precision, most=max(1, most)
+        )
+    return share(
+        device=device,
+        precision=precision,
+        cpus=cpus,
+        gpus=gpus,
+        concurrency=options.concurrency,
+        cpus_per_trial=options.cpus_per_trial,
+        gpus_per_trial=part or 0.0,
+    )
+
+
+def check_disk(home: Path) -> None:
+    """Make sure that `home` can be written and has room.
+
+    Raises:
+        UserError: it is read-only, no folder, or the disk is full.
+    """
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=home) as file:
+            file.write(bytes(2**20))
+            file.flush()
+        free = shutil.disk_usage(home).free / 2**20
+    except OSError as error:
+        raise UserError(
+            f"cannot write to {home}: {error.strerror or error}\n"
+            "make it writable, free some space, or run from a folder of your own",
+            status=FAILED,
+        ) from None
+    if free < FREE_MIB:
+        raise UserError(
+            f"the disk of {home} has {free:.0f} MiB left, at least {FREE_MIB} are needed\n"
+            "free some space, or run from a folder on another disk",
+            status=FAILED,
+        )
+
+
+def _check_batch(space: spaces.Space, images: int) -> None:
+    """Every batch of the space must fit into the data: an epoch has at least one step."""
+    distribution = space.get("batch_size")
+    sizes: list[int] = []
+    if isinstance(distribution, CategoricalDistribution):
+        sizes = [int(choice) for choice in distribution.choices]  # type: ignore[arg-type]
+    elif isinstance(distribution, IntDistribution):
+        sizes = [distribution.high]
+    too_large = [size for size in sizes if size > images]
+    if too_large:
+        fitting = ",".join(str(size) for size in sizes if size <= images)
+        mend = f"or choose smaller ones: --set batch_size={fitting}" if fitting else ""
+        raise UserError(
+            f"--train-size {images}: batches of {too_large[0]} images do not fit\n"
+            f"use more images {mend}".rstrip()
+        )

@@ -1,0 +1,248 @@
+"""The bridge between Ray and Optuna: asks the study for trials and tells it how each ended.
+
+Ray's own `OptunaSearch` tells Optuna that a trial stopped at a rung is complete, and leaves one
+without a finite value running for ever. Here a trial is COMPLETE when it trained all its epochs,
+PRUNED when the scheduler stopped it, FAIL when it broke, and goes back into the queue when the
+search ended before it did.
+"""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import optuna
+from optuna.trial import TrialState
+from ray.tune.search import Searcher
+
+from search import spaces
+from search import study as studies
+from search.pipeline import Scalar
+from search.trial import TrialConfig
+
+State = Literal["COMPLETE", "PRUNED", "FAIL", "INTERRUPTED"]
+FRESH_DRAWS = 1000  # attempts to find an untried configuration when the sampler repeats one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a trial ended.
+
+    Attributes:
+        state: Optuna's word, or INTERRUPTED, which leaves the trial to be resumed.
+        value: the last measured metric, None if there was none.
+        error: what broke, for FAIL.
+        weights: file of the best weights, for COMPLETE.
+    """
+
+    state: State
+    value: float | None = None
+    error: str | None = None
+    traceback: str | None = None
+    weights: str | None = None
+
+
+class Listener(Protocol):
+    """Whoever wants to know what happens to the trials. Called in the driver's main thread."""
+
+    def trial_started(self, config: TrialConfig) -> None: ...
+
+    def epoch_ended(self, config: TrialConfig, metrics: Mapping[str, float]) -> None: ...
+
+    def trial_ended(self, config: TrialConfig, outcome: Outcome) -> None: ...
+
+
+@dataclass
+class _Live:
+    """A trial between its proposal and its end."""
+
+    config: TrialConfig
+    trial: optuna.trial.Trial
+    epoch: int = 0
+    value: float | None = None
+    reported: set[int] = field(default_factory=set)
+
+
+class Proposals(Searcher):
+    """A Ray searcher over an Optuna study.
+
+    Args:
+        study: the study to ask and tell.
+        space: what may be proposed.
+        make_config: (trial id, number, parameters) -> all that the worker needs.
+        metric: what is maximised.
+        listeners: told of every start, epoch and end.
+        seed: for the search of an untried configuration.
+
+    Attributes:
+        stopped: ids of Ray's trials that the scheduler stopped; the scheduler fills it.
+        exhausted: whether every configuration of the space has been tried.
+    """
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        *,
+        space: spaces.Space,
+        make_config: Callable[[str, int, Mapping[str, Scalar]], TrialConfig],
+        metric: str,
+        listeners: Sequence[Listener],
+        seed: int,
+    ) -> None:
+        super().__init__(metric=metric, mode="max")
+        self._study = study
+        self._space = dict(space)
+        self._make_config = make_config
+        self._objective = metric
+        self.stopped: set[str] = set()
+        self._listeners = listeners
+        self._rng = np.random.default_rng(seed)
+        self._live: dict[str, _Live] = {}
+        self._tried = {
+            spaces.key(trial.params)
+            for trial in study.get_trials(deepcopy=False)
+            if trial.state is not TrialState.WAITING
+        }
+        self.exhausted = False
+        self.closed = False
+
+    # What Ray calls ------------------------------------------------------------------------
+
+    def suggest(  # type: ignore[override]
+        self, trial_id: str
+    ) -> dict[str, Any] | str:
+        """The next configuration, or FINISHED when every one of the space has been tried."""
+        if self.closed:
+            return Searcher.FINISHED
+        trial = self._ask()
+        if trial is None:
+            self.exhausted = True
+            return Searcher.FINISHED
+        config = self._configure(trial)
+        self._live[trial_id] = _Live(config=config, trial=trial)
+        for listener in self._listeners:
+            listener.trial_started(config)
+        return config.to_json()
+
+    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
+        """A trial goes on after this epoch."""
+        self._record(trial_id, result)
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """A trial ended; `result` is its last epoch, which may have been reported before."""
+        if result:
+            self._record(trial_id, result)
+        live = self._live.pop(trial_id, None)
+        if live is None:
+            return
+        outcome = self._outcome(trial_id, live, result or {}, error)
+        self._tell(live, outcome)
+        for listener in self._listeners:
+            listener.trial_ended(live.config, outcome)
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the study is the memory."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: the study is the memory."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Nothing: Ray writes its searcher to disk now and then and is never asked to read it."""
+        return {}
+
+    # What the driver calls -----------------------------------------------------------------
+
+    def interrupt(self) -> None:
+        """End what is under way as INTERRUPTED: the search is over before these trials are."""
+        self.closed = True
+        for trial_id in list(self._live):
+            self.on_trial_complete(trial_id)
+        studies.requeue_running(self._study)
+
+    # ---------------------------------------------------------------------------------------
+
+    def _ask(self) -> optuna.trial.Trial | None:
+        trial = self._study.ask(self._space)
+        key = spaces.key(trial.params)
+        resumed = studies.CONFIG in trial.user_attrs
+        if key not in self._tried or resumed:
+            self._tried.add(key)
+            return trial
+        # A repeated proposal would teach nothing. It is told as failed, which samplers leave
+        # out of their models, and an untried configuration is drawn at random instead.
+        trial.set_user_attr(studies.DUPLICATE, self._number_of(key))
+        self._study.tell(trial, state=TrialState.FAIL)
+        for _ in range(FRESH_DRAWS):
+            params = spaces.draw(self._space, self._rng)
+            if spaces.key(params) not in self._tried:
+                self._study.enqueue_trial(params)
+                return self._ask()
+        return None
+
+    def _number_of(self, key: str) -> int:
+        return next(
+            trial.number
+            for trial in self._study.get_trials(deepcopy=False)
+            if trial.state is not TrialState.WAITING and spaces.key(trial.params) == key
+        )
+
+    def _configure(self, trial: optuna.trial.Trial) -> TrialConfig:
+        stored = trial.user_attrs.get(studies.CONFIG)
+        if stored:  # interrupted before: the same trial again, seed and all
+            return TrialConfig.from_json(stored)
+        config = self._make_config(uuid.uuid4().hex[:12], trial.number, trial.params)
+        trial.set_user_attr(studies.CONFIG, config.to_json())
+        return config
+
+    def _record(self, trial_id: str, result: dict[str, Any]) -> None:
+        live = self._live.get(trial_id)
+        epoch = int(result.get("epoch", 0))
+        # Seen already: Ray repeats the last result at the end, and a trial whose process died
+        # reports its first epochs once more.
+        if live is None or epoch <= live.epoch:
+            return
+        live.epoch = epoch
+        value = result.get(self._objective)
+        if value is not None and math.isfinite(value):
+            live.value = float(value)
+            live.trial.report(live.value, epoch)
+        metrics = {
+            name: float(number)
+            for name, number in result.items()
+            if "/" in name and isinstance(number, int | float) and not name.startswith("config/")
+        }
+        for listener in self._listeners:
+            listener.epoch_ended(live.config, {"epoch": epoch, **metrics})
+
+    def _outcome(self, trial_id: str, live: _Live, result: dict[str, Any], error: bool) -> Outcome:
+        if error or result.get("error"):
+            return Outcome(
+                state="FAIL",
+                value=live.value,
+                error=str(result.get("error") or "the worker process died"),
+                traceback=result.get("traceback"),
+            )
+        if live.epoch >= live.config.epochs:
+            if result.get(self._objective) is None or live.value is None:
+                return Outcome(state="FAIL", error=f"{self._objective} is not finite")
+            return Outcome(state="COMPLETE", value=live.value, weights=result.get("weights"))
+        if trial_id in self.stopped:
+            return Outcome(state="PRUNED", value=live.value)
+        return Outcome(state="INTERRUPTED", value=live.value)
+
+    def _tell(self, live: _Live, outcome: Outcome) -> None:
+        if outcome.state == "INTERRUPTED":
+            studies.requeue(self._study, live.trial._trial_id)
+        elif outcome.state == "COMPLETE":
+            self._study.tell(live.trial, outcome.value)
+        elif outcome.state == "PRUNED":
+            self._study.tell(live.trial, state=TrialState.PRUNED)
+        else:
+            live.trial.set_user_attr(studies.ERROR, outcome.error)
+            self._study.tell(live.trial, state=TrialState.FAIL)

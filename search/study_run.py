@@ -1,0 +1,113 @@
+"""The study's own run in MLflow, parent of its trials' runs."""
+
+from __future__ import annotations
+
+import json
+
+import optuna
+
+from search import plots, tracking
+from search import study as studies
+from search.cluster import ROOT
+from search.errors import INTERRUPTED
+from search.plan import Plan
+from search.recorder import Recorder
+from search.stopping import REDUCTION
+
+
+class StudyRun:
+    """Opened before the first trial (or reopened, for a resumed study), closed after the last.
+
+    Args:
+        plan: the search.
+        store, experiment_id: where it is written.
+        study: the study's name.
+    """
+
+    def __init__(self, plan: Plan, store: tracking.Store, experiment_id: str, study: str) -> None:
+        self._plan = plan
+        self._store = store
+        self._experiment_id = experiment_id
+        self._tags = {
+            "pipeline": plan.pipeline_name,
+            "study": study,
+            "data": plan.data.source,
+            "data_fingerprint": plan.data.fingerprint,
+            "uses_labels": str(plan.pipeline.uses_labels).lower(),
+            **tracking.source_tags(ROOT),
+        }
+        found = store.find_run(experiment_id, kind="study", study=study)
+        if found:
+            self._run_id = found
+            store.reopen_run(found)
+        else:
+            self._run_id = self._start(study)
+
+    def _start(self, study: str) -> str:
+        plan = self._plan
+        run_id = self._store.start_run(
+            self._experiment_id,
+            name=study,
+            tags={
+                **self._tags,
+                **tracking.versions(),
+                "kind": "study",
+                "sampler": plan.sampler,
+                "scheduler": plan.scheduler,
+                "seed": str(plan.seed),
+                "mlflow.note.content": _note(plan),
+            },
+        )
+        self._store.log(
+            run_id,
+            params={
+                "epochs": plan.epochs,
+                "train_size": len(plan.data.train),
+                "precision": plan.resources.precision,
+                "device": plan.resources.device,
+                "threads": plan.resources.cpus_per_trial,
+                "concurrency": plan.resources.concurrency,
+                "reduction_factor": REDUCTION,
+                "rungs": " ".join(map(str, plan.rungs)) or "none",
+            },
+        )
+        return run_id
+
+    def recorder(self, resumed: set[str]) -> Recorder:
+        """The listener that writes the trials' runs."""
+        return Recorder(
+            self._store,
+            experiment_id=self._experiment_id,
+            parent=self._run_id,
+            tags=self._tags,
+            params={"train_size": len(self._plan.data.train)},
+            resumed=resumed,
+        )
+
+    def close(self, study: optuna.Study, status: int, *, seconds: float) -> None:
+        """Counts, the best trial, the plots; then the run ends, and whatever is open under it."""
+        counts = studies.counts(study)
+        ended = sum(counts.values())
+        metric = self._plan.pipeline.metric
+        metrics = {f"trials/{s.lower()}": float(counts[s]) for s in ("COMPLETE", "PRUNED", "FAIL")}
+        metrics["time/seconds"] = seconds
+        tags = {}
+        for best in studies.best_trials(study, 1):
+            config = best.user_attrs[studies.CONFIG]
+            metrics[f"best/{metric}"] = best.value or 0.0
+            tags = {"best_trial": str(best.number), "best_trial_id": config["trial_id"]}
+            self._store.log_text(self._run_id, json.dumps(config, indent=2), "best.json")
+        self._store.log(self._run_id, metrics=metrics, tags=tags)
+        if ended:
+            title = f"{study.study_name}: {metric} of {ended} trials"
+            page = plots.page(study, metric=metric, title=title)
+            self._store.log_text(self._run_id, page, "search.html")
+        for run_id in self._store.open_children(self._experiment_id, self._run_id):
+            self._store.end_run(run_id, "KILLED")
+        states = {0: "FINISHED", INTERRUPTED: "KILLED"}
+        self._store.end_run(self._run_id, states.get(status, "FAILED"))
+
+
+def _note(plan: Plan) -> str:
+    stand_in = "**Stand-in data, not a result.** " if plan.data.source == "mini" else ""
+    return f"{stand_in}{plan.pipeline.summary}. Open the artifact `search.html` for the plots."

@@ -1,0 +1,74 @@
+"""The words before and after a search."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import optuna
+from rich.console import Console
+
+from search import display, plots, tracking
+from search import study as studies
+from search.errors import INTERRUPTED
+from search.plan import Plan
+
+SHOWN = 5
+ENOUGH = 4  # trials below which an importance would be noise
+
+
+def announce(console: Console, plan: Plan, study: str, log_file: Path, missing: int) -> None:
+    """What will be searched, on what, how, and where it is written."""
+    data = plan.data
+    where = "stand-in data, not a result" if data.source == "mini" else str(data.folder)
+    trials = f"{max(0, missing)} trial{'s' * (missing != 1)}"
+    console.print(f"{study}: {plan.pipeline.summary}", style="bold", soft_wrap=True)
+    console.print(
+        f"{len(data.train):,} train and {len(data.valid):,} validation images ({where})\n"
+        f"{trials} of up to {plan.epochs} epochs; {plan.sampler} proposes, "
+        f"{plan.scheduler} stops; {plan.resources.describe()}\n"
+        f"MLflow: {tracking.without_secrets(plan.tracking_uri)}\n"
+        f"log: {log_file}\n",
+        soft_wrap=True,
+        markup=False,
+    )
+
+
+def conclude(
+    console: Console, plan: Plan, study: optuna.Study, *, status: int, exhausted: bool
+) -> None:
+    """The best trials, what mattered, and what to do next."""
+    counts = studies.counts(study)
+    total = sum(counts.values())
+    best = studies.best_trials(study, SHOWN)
+    console.print()
+    if best:
+        rows = [(t.number, t.value or 0.0, t.params) for t in best]
+        display.ranking(console, rows, metric=plan.pipeline.metric)
+        console.print()
+    shares = plots.importance(study) if total >= ENOUGH else {}
+    if shares:
+        display.importances(console, shares)
+        console.print()
+    told = ", ".join(f"{counts[s]} {s.lower()}" for s in ("COMPLETE", "PRUNED", "FAIL"))
+    lines = [f"{study.study_name}: {total} of {plan.trials} trials ({told})"]
+    if plan.data.source == "mini":
+        lines.append("on stand-in data: this shows that the search works, not how well")
+    if exhausted:
+        lines.append("every configuration of this space has been tried")
+    elif status == INTERRUPTED or total < plan.trials:
+        lines.append(f"to go on:            {_resume_command(plan, study.study_name)}")
+    uri = tracking.without_secrets(plan.tracking_uri)
+    ui = uri if uri.startswith("http") else f"mlflow ui --backend-store-uri {uri}"
+    lines.append(f"compare the trials:  {ui}")
+    if best:
+        trial_id = best[0].user_attrs[studies.CONFIG]["trial_id"]
+        lines.append(f"train the best again: python search/tune.py --replay {trial_id}")
+    console.print("\n".join(lines), soft_wrap=True, markup=False)
+
+
+def _resume_command(plan: Plan, study: str) -> str:
+    data = "--data mini " if plan.data.source == "mini" else ""
+    return (
+        f"python search/tune.py --pipeline {plan.pipeline_name} --study {study} {data}"
+        f"--trials {plan.trials} --resume"
+    )

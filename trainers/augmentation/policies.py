@@ -1,0 +1,157 @@
+"""Which changes to draw for which images, all scaled by one strength in [0, 1].
+
+    view = NaturalImages(0.5)(images, generator)
+
+One number per policy keeps the search space small: `augment_strength` is one hyperparameter.
+Strength 0 is exactly no augmentation: the images themselves come back and nothing is drawn from the
+generator.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from trainers.augmentation.checks import require_images
+from trainers.augmentation.colour import adjust_colour
+from trainers.augmentation.geometry import affine, resized_crop
+
+
+class Augmentation(Protocol):
+    """A random view of every image of a batch."""
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Images (B, C, H, W) in [0, 1] and a generator on their device; returns such images."""
+        ...
+
+
+def augmentation_for(*, digits: bool, strength: float) -> Augmentation:
+    """`Digits` for data whose left and right carry meaning, else `NaturalImages`."""
+    return Digits(strength) if digits else NaturalImages(strength)
+
+
+@dataclass(frozen=True)
+class NaturalImages:
+    """Resized crop and flip; with three channels also colour jitter and grayscale.
+
+    At strength 1 jitter and grayscale are SimCLR's (Chen et al., "A Simple Framework for
+    Contrastive Learning of Visual Representations", 2020, appendix A, "color distortion" with
+    strength 1), but in a fixed order and with hue turning in YIQ (see `colour.py`), and the crop
+    goes down to its 8 % of the area. The crop grows faster than the colour changes: at strength
+    0.5 both are what is usual for CIFAR-10 (area from 0.31, jitter 0.4).
+
+    | drawn | range at strength s |
+    |---|---|
+    | area of the box, part of the image's | uniform in [0.08 + 0.92 (1 - s)², 1] |
+    | aspect ratio, relative to the image's | log-uniform in [3/4, 4/3] ** s, as far as it fits |
+    | place of the box | uniform inside the image |
+    | mirror | with probability min(0.5, s) |
+    | brightness, contrast, saturation | uniform in 1 ± 0.8 s |
+    | hue | uniform in ± 0.2 s turns |
+    | grayscale | with probability min(0.2, 0.4 s) |
+
+    The four colour changes are drawn for 80 % of the images; grayscale is a draw of its own.
+    """
+
+    strength: float
+
+    def __post_init__(self) -> None:
+        _require_strength(self.strength)
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Images (B, C, H, W) in [0, 1] and a generator on their device; returns such images.
+
+        Raises ValueError where `images` is not a floating-point tensor of four dimensions.
+        """
+        require_images(images)
+        if self.strength == 0:
+            return images
+        batch, channels, rows, columns = images.shape
+        draws = torch.rand(11, batch, generator=generator, device=images.device).unbind()
+        box = self.draw_boxes(*draws[:4], rows=rows, columns=columns)
+        views = resized_crop(images, *box, flip=draws[4] < min(0.5, self.strength))
+        if channels != 3:
+            return views.clamp_(0, 1)
+        jittered = draws[5] < 0.8
+        spread = 0.8 * self.strength
+        brightness, contrast, saturation = (
+            torch.where(jittered, 1 + spread * _signed(draw), 1.0) for draw in draws[6:9]
+        )
+        return adjust_colour(
+            views,
+            brightness=brightness,
+            contrast=contrast,
+            saturation=saturation,
+            hue=torch.where(jittered, 0.2 * self.strength * _signed(draws[9]), 0.0),
+            grayscale=draws[10] < min(0.2, 0.4 * self.strength),
+        )
+
+    def draw_boxes(
+        self, area: Tensor, ratio: Tensor, top: Tensor, left: Tensor, *, rows: int, columns: int
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Boxes inside a (rows, columns) image from four draws (B,), each uniform in [0, 1).
+
+        Returns top, left, height and width, each (B,) in pixels.
+        """
+        part = 1 - 0.92 * (1 - (1 - self.strength) ** 2) * area
+        # A box of this part of the area fits while its ratio lies in [part, 1 / part]. Drawing
+        # within what fits keeps the area as drawn; cutting the box off afterwards would not.
+        limit = (-torch.log(part)).clamp_(max=self.strength * math.log(4 / 3))
+        stretch = torch.exp(0.5 * limit * _signed(ratio))
+        side = torch.sqrt(part)
+        # A box is at least one pixel and, against rounding, never larger than the image.
+        height = (rows * side / stretch).clamp_(1, rows)
+        width = (columns * side * stretch).clamp_(1, columns)
+        return top * (rows - height), left * (columns - width), height, width
+
+
+@dataclass(frozen=True)
+class Digits:
+    """Small rotation, shear, shift and scale: what handwriting varies. No flip, no colour.
+
+    | drawn | uniform range at strength s |
+    |---|---|
+    | rotation | ± 25 s degrees |
+    | shear along x | ± 10 s degrees |
+    | shift on each axis | ± 0.15 s of the image's side |
+    | logarithm of the scale | ± s log 1.25, that is [0.8, 1.25] ** s |
+    """
+
+    strength: float
+
+    def __post_init__(self) -> None:
+        _require_strength(self.strength)
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Images (B, C, H, W) in [0, 1] and a generator on their device; returns such images.
+
+        Raises ValueError where `images` is not a floating-point tensor of four dimensions.
+        """
+        require_images(images)
+        if self.strength == 0:
+            return images
+        batch, _, rows, columns = images.shape
+        draws = torch.rand(5, batch, generator=generator, device=images.device)
+        angle, shear, shift_x, shift_y, scale = (self.strength * _signed(draws)).unbind()
+        return affine(
+            images,
+            angle=25 * angle,
+            shift_x=0.15 * columns * shift_x,
+            shift_y=0.15 * rows * shift_y,
+            scale=torch.exp(math.log(1.25) * scale),
+            shear=10 * shear,
+        ).clamp_(0, 1)
+
+
+def _signed(draw: Tensor) -> Tensor:
+    """From uniform in [0, 1) to uniform in [-1, 1)."""
+    return 2 * draw - 1
+
+
+def _require_strength(strength: float) -> None:
+    if not 0 <= strength <= 1:  # NaN compares false and lands here too
+        raise ValueError(f"strength is {strength}; allowed is a number in [0, 1]")

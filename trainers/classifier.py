@@ -1,0 +1,92 @@
+"""The classifier and the linear probe, trained on latents of a frozen encoder.
+
+The encoder runs once; what follows works on the cached (N, D) latents, so that a fit costs
+a second or two and not another training.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from models import Classifier, LinearHead
+
+# Part of the protocol: the same for every pipeline and never searched.
+EPOCHS = 12
+BATCH_SIZE = 500
+LEARNING_RATE = 3e-3
+WEIGHT_DECAY = 2e-2
+PROBE_ITERATIONS = 60
+PROBE_PENALTY = 1e-4
+
+
+def fit_classifier(latents: Tensor, labels: Tensor, *, classes: int, seed: int) -> Classifier:
+    """Train the protocol's classifier on (N, D) float32 latents and (N,) labels.
+
+    Twelve epochs of AdamW, batches of 500, learning rate from 3e-3 linearly to zero. Dropout
+    is not used; the decay of the rate and of the weights is what keeps it from overfitting.
+    """
+    device = latents.device
+    generator = torch.Generator(device).manual_seed(seed)
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        classifier = Classifier(latent_dim=latents.shape[1], classes=classes).to(device)
+    batch_size = min(BATCH_SIZE, len(latents))
+    steps = EPOCHS * (len(latents) // batch_size)
+    optimizer = torch.optim.AdamW(
+        classifier.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True
+    )
+    classifier.train()
+    step = 0
+    for _ in range(EPOCHS):
+        order = torch.randperm(len(latents), generator=generator, device=device)
+        for start in range(0, len(latents) - batch_size + 1, batch_size):
+            rows = order[start : start + batch_size]
+            for group in optimizer.param_groups:
+                group["lr"] = LEARNING_RATE * (1 - step / steps)
+            loss = F.cross_entropy(classifier(latents[rows]), labels[rows])
+            loss.backward()
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            step += 1
+    return classifier.eval()
+
+
+def fit_linear_probe(latents: Tensor, labels: Tensor, *, classes: int) -> nn.Module:
+    """Softmax regression on standardised (N, D) latents by L-BFGS: convex, so no seed.
+
+    Returns a module (B, D) -> (B, K).
+    """
+    standardise = _Standardise(latents)
+    features = standardise(latents)
+    head = LinearHead(latent_dim=latents.shape[1], classes=classes).to(latents.device)
+    optimizer = torch.optim.LBFGS(
+        head.parameters(), max_iter=PROBE_ITERATIONS, line_search_fn="strong_wolfe"
+    )
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = F.cross_entropy(head(features), labels)
+        loss = loss + PROBE_PENALTY * head.weight.square().sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+    return nn.Sequential(standardise, head).eval()
+
+
+class _Standardise(nn.Module):
+    """(B, D) -> (B, D) with the mean and spread of the latents that it was made from."""
+
+    mean: Tensor
+    spread: Tensor
+
+    def __init__(self, latents: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("mean", latents.mean(0))
+        # A latent that never varies (a dead unit) stays at zero and does not become NaN.
+        self.register_buffer("spread", latents.std(0).clamp_min(1e-6))
+
+    def forward(self, latents: Tensor) -> Tensor:
+        return (latents - self.mean) / self.spread

@@ -1,0 +1,34 @@
+"""The images: what data sets there are, where their files lie, how they are read and split.
+
+    datasets.py   the table of data sets and the types that carry images
+    files.py      finds a data folder and reads its files, each verified by its MD5
+    formats.py    turns the bytes of a published file into arrays
+    download.py   fetches a data set that is nowhere on this machine
+    split.py      one stratified order, from which every split and subset is cut
+    training.py   the official training set as train and validation: what a trial may see
+    mini.py       small stand-ins that need no files; mini_shapes.py draws the coloured one
+    test_set.py   the test images, for final numbers only
+
+May import numpy, and inside functions scikit-learn (digits) and torchvision (download), both slow
+to import.  Imports torch nowhere: a driver, a test or `--help` reads data without it.  This file
+leaves test_set.py out on purpose: whoever reports final numbers imports it by name, and nothing
+that trains may.
+"""
+
+from trainers.data.datasets import (
+    DATASETS,
+    DataError,
+    DatasetSpec,
+    LabelledImages,
+    TrainingData,
+)
+from trainers.data.training import load_training
+
+__all__ = [
+    "DATASETS",
+    "DataError",
+    "DatasetSpec",
+    "LabelledImages",
+    "TrainingData",
+    "load_training",
+]

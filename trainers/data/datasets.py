@@ -1,0 +1,133 @@
+"""The table of data sets, and the types in which their images travel.
+
+A new data set is one row in DATASETS, its files in training.py and test_set.py, and a decoder in
+formats.py where its format is new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+
+class DataError(Exception):
+    """Data that is missing, unreadable or damaged, or an argument that does not fit it.
+
+    The message is one to three lines for a person: what is wrong, which value, how to mend it.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetSpec:
+    """What a model or an augmentation must know of a data set before any image is read."""
+
+    name: str  # as in pipeline names: mnist_autoencoder
+    title: str  # as in the literature
+    channels: int
+    size: int  # height and width in pixels
+    classes: tuple[str, ...]  # the published names; stand-in data brings its own (TrainingData)
+    digits: bool  # glyphs: a mirrored 2 is no 2, and grey has no hue, so neither flip nor recolour
+    torchvision_class: str  # the class of torchvision.datasets that downloads it
+
+
+DATASETS: Mapping[str, DatasetSpec] = {
+    spec.name: spec
+    for spec in (
+        DatasetSpec(
+            name="mnist",
+            title="MNIST",
+            channels=1,
+            size=28,
+            classes=tuple("0123456789"),
+            digits=True,
+            torchvision_class="MNIST",
+        ),
+        DatasetSpec(
+            name="cifar",
+            title="CIFAR-10",
+            channels=3,
+            size=32,
+            classes=(
+                "airplane",
+                "automobile",
+                "bird",
+                "cat",
+                "deer",
+                "dog",
+                "frog",
+                "horse",
+                "ship",
+                "truck",
+            ),
+            digits=False,
+            torchvision_class="CIFAR10",
+        ),
+    )
+}
+
+
+def find_spec(dataset: str) -> DatasetSpec:
+    """The row of a data set.  Raises DataError, listing the names there are."""
+    try:
+        return DATASETS[dataset]
+    except KeyError:
+        known = ", ".join(DATASETS)
+        raise DataError(f"There is no data set {dataset!r}.\nGive one of: {known}.") from None
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images and their classes, row by row.
+
+    images: uint8 (N, C, H, W), C-contiguous, so that a batch moves to a device in one copy.
+    labels: int64 (N,).
+    Raises ValueError where the arrays are anything else.
+    """
+
+    images: npt.NDArray[np.uint8]
+    labels: npt.NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        images, labels = self.images, self.labels
+        if images.dtype != np.uint8 or images.ndim != 4:
+            raise ValueError(
+                f"images must be uint8 (N, C, H, W), not {images.dtype} {images.shape}"
+            )
+        if not images.flags.c_contiguous:
+            raise ValueError(f"images must be C-contiguous; strides are {images.strides}")
+        if labels.dtype != np.int64 or labels.shape != images.shape[:1]:
+            raise ValueError(
+                f"labels must be int64 ({len(images)},), not {labels.dtype} {labels.shape}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, rows: npt.NDArray[np.int64]) -> LabelledImages:
+        """The given rows in the given order, copied."""
+        return LabelledImages(np.take(self.images, rows, axis=0), np.take(self.labels, rows))
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """All that a search or a trial may see of a data set: train and validation, never test."""
+
+    dataset: str  # a key of DATASETS
+    source: Literal["real", "mini"]
+    train: LabelledImages  # in a fixed shuffled order
+    valid: LabelledImages
+    classes: tuple[str, ...]  # name of each label; mini cifar's differ from CIFAR-10's
+    fingerprint: str  # 16 hex digits over all training images, labels and the split
+    folder: str | None  # where the files were read; None for mini
+
+    def __post_init__(self) -> None:
+        for part in (self.train, self.valid):
+            if len(part) and not 0 <= part.labels.min() <= part.labels.max() < len(self.classes):
+                raise ValueError(
+                    f"labels must be 0 .. {len(self.classes) - 1}, "
+                    f"not {part.labels.min()} .. {part.labels.max()}"
+                )

@@ -1,0 +1,89 @@
+"""The losses. Each takes a batch and returns a scalar, computed in float32.
+
+B batch, V views of an image, P projection, K classes, C H W image.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Reconstruction = Literal["l1", "l2", "mixed"]
+
+
+def reconstruction(output: Tensor, target: Tensor, *, kind: Reconstruction) -> Tensor:
+    """Mean pixel loss of (B, C, H, W) images in [0, 1].
+
+    `l1`: absolute error, whose mean is the report's MAE. `l2`: squared error. `mixed`: their
+    sum. The squared error is scaled by 4, so that an error of 1/4, about the spread of
+    natural pixels, weighs the same in both.
+    """
+    if kind not in get_args(Reconstruction):
+        raise ValueError(f"kind is {kind!r}, allowed are {', '.join(get_args(Reconstruction))}")
+    output, target = output.float(), target.float()
+    loss = output.new_zeros(())
+    if kind in ("l1", "mixed"):
+        loss = loss + F.l1_loss(output, target)
+    if kind in ("l2", "mixed"):
+        loss = loss + 4 * F.mse_loss(output, target)
+    return loss
+
+
+def classification(
+    logits: Tensor, labels: Tensor, *, temperature: float = 1.0, label_smoothing: float = 0.0
+) -> Tensor:
+    """Cross-entropy of (B, K) logits divided by `temperature` against (B,) class indices.
+
+    With label smoothing (Szegedy et al., 2016, section 7) the target is
+    (1 - e) one-hot + e / K.
+    """
+    _check_temperature(temperature)
+    return F.cross_entropy(logits.float() / temperature, labels, label_smoothing=label_smoothing)
+
+
+def nt_xent(first: Tensor, second: Tensor, *, temperature: float) -> Tensor:
+    """Normalised temperature-scaled cross-entropy (Chen et al., 2020, SimCLR, eq. 1).
+
+    Row i of `first` and of `second`, each (B, P), are two views of image i: a positive pair.
+    The other 2 B - 2 rows are its negatives. No label is used.
+    """
+    _check_temperature(temperature)
+    batch = len(first)
+    similarity = _cosine_similarity(torch.cat([first, second])) / temperature
+    similarity.fill_diagonal_(float("-inf"))
+    other_view = torch.arange(2 * batch, device=first.device).roll(batch)
+    return F.cross_entropy(similarity, other_view)
+
+
+def supervised_contrastive(
+    first: Tensor, second: Tensor, labels: Tensor, *, temperature: float
+) -> Tensor:
+    """Supervised contrastive loss, the sum outside the logarithm (Khosla et al., 2020, eq. 2).
+
+    `first` and `second` are (B, P) views of the same images, `labels` is (B,). Every view of
+    an image of the same class is a positive; with all labels distinct this is `nt_xent`.
+    """
+    _check_temperature(temperature)
+    similarity = _cosine_similarity(torch.cat([first, second])) / temperature
+    itself = torch.eye(len(similarity), dtype=torch.bool, device=similarity.device)
+    log_probability = similarity - similarity.masked_fill(itself, float("-inf")).logsumexp(
+        1, keepdim=True
+    )
+    both = labels.repeat(2)
+    positive = (both[:, None] == both[None, :]) & ~itself
+    return -((log_probability * positive).sum(1) / positive.sum(1)).mean()
+
+
+def _cosine_similarity(rows: Tensor) -> Tensor:
+    """(N, P) -> (N, N). In float32: at a temperature of 0.05, bfloat16 rounds logits by 0.08."""
+    with torch.autocast(rows.device.type, enabled=False):
+        unit = F.normalize(rows.float(), dim=1)
+        return unit @ unit.T
+
+
+def _check_temperature(temperature: float) -> None:
+    if not temperature > 0:
+        raise ValueError(f"temperature is {temperature}, it must be above 0")

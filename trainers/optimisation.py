@@ -1,0 +1,96 @@
+"""The optimizer and the course of its learning rate."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+from torch import nn
+
+OptimizerName = Literal["adamw", "sgd"]
+Decay = Literal["cosine", "linear"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimisation:
+    """How the weights are moved.
+
+    Attributes:
+        optimizer: `adamw` (Loshchilov and Hutter, 2019) or `sgd` with Nesterov momentum 0.9.
+        lr: peak learning rate, per step, reached at the end of the warm-up.
+        weight_decay: shrinkage of the weights per step and unit of learning rate, decoupled
+            from the gradient; norms and biases are not decayed.
+        batch_size: images per step (an image counts once however many views it has).
+        warmup: fraction of all steps over which the rate rises linearly, in [0, 1).
+        decay: how the rate falls to zero after the warm-up.
+        clip_norm: gradients longer than this are shortened to it; 0 leaves them alone.
+    """
+
+    optimizer: OptimizerName = "adamw"
+    lr: float = 2e-3
+    weight_decay: float = 1e-2
+    batch_size: int = 256
+    warmup: float = 0.1
+    decay: Decay = "cosine"
+    clip_norm: float = 5.0
+
+    def __post_init__(self) -> None:
+        checks = {
+            "optimizer": (self.optimizer in get_args(OptimizerName), get_args(OptimizerName)),
+            "lr": (self.lr > 0, "above 0"),
+            "weight_decay": (self.weight_decay >= 0, "at least 0"),
+            "batch_size": (self.batch_size >= 2, "at least 2"),
+            "warmup": (0 <= self.warmup < 1, "in [0, 1)"),
+            "decay": (self.decay in get_args(Decay), get_args(Decay)),
+            "clip_norm": (self.clip_norm >= 0, "at least 0"),
+        }
+        for name, (good, allowed) in checks.items():
+            if not good:
+                raise ValueError(f"{name} is {getattr(self, name)!r}, allowed: {allowed}")
+
+    def rate(self, step: int, steps: int) -> float:
+        """The learning rate of step 0, 1, ..., steps - 1."""
+        warm = round(self.warmup * steps)
+        if step < warm:
+            return self.lr * (step + 1) / warm
+        done = (step - warm) / max(1, steps - warm)
+        if self.decay == "linear":
+            return self.lr * (1 - done)
+        return self.lr * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def build_optimizer(module: nn.Module, settings: Optimisation) -> torch.optim.Optimizer:
+    """The optimizer over all trainable parameters of `module`."""
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    # Matrices and kernels have two dimensions or more; norms' scales and all biases have one.
+    groups = [
+        {
+            "params": [p for p in parameters if p.ndim > 1],
+            "weight_decay": settings.weight_decay,
+        },
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    if settings.optimizer == "sgd":
+        # SGD couples decay to the gradient; without momentum correction for it, decoupling
+        # is what DecoupledSGD below does in one line per step.
+        return _DecoupledSGD(groups, lr=settings.lr, momentum=0.9, nesterov=True, fused=True)
+    return torch.optim.AdamW(groups, lr=settings.lr, fused=True)
+
+
+class _DecoupledSGD(torch.optim.SGD):
+    """SGDW (Loshchilov and Hutter, 2019, algorithm 1): decay outside of the momentum."""
+
+    @torch.no_grad()
+    def step(self, closure=None):  # type: ignore[override, no-untyped-def]
+        decays = [group["weight_decay"] for group in self.param_groups]
+        for group in self.param_groups:
+            if group["weight_decay"]:
+                torch._foreach_mul_(group["params"], 1 - group["lr"] * group["weight_decay"])
+            group["weight_decay"] = 0.0
+        try:
+            return super().step(closure)
+        finally:
+            for group, decay in zip(self.param_groups, decays, strict=True):
+                group["weight_decay"] = decay
