@@ -19,15 +19,16 @@ class Classifier(nn.Module):
 
     def __init__(self, *, latent_dim: int, classes: int) -> None:
         super().__init__()
+        to_logits = nn.Linear(CLASSIFIER_HIDDEN, classes)
         self.layers = nn.Sequential(
             nn.BatchNorm1d(latent_dim, affine=False),
             nn.Linear(latent_dim, CLASSIFIER_HIDDEN),
             nn.ReLU(inplace=True),
-            nn.Linear(CLASSIFIER_HIDDEN, classes),
+            to_logits,
         )
         initialise(self)
         # Small first logits: training starts from the uniform prediction, loss log K.
-        nn.init.normal_(self.layers[-1].weight, std=0.01)
+        nn.init.normal_(to_logits.weight, std=0.01)
 
     def forward(self, latents: Tensor) -> Tensor:
         """(B, D) -> (B, K)."""

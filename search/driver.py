@@ -16,8 +16,7 @@ import optuna
 from optuna.trial import TrialState
 from rich.console import Console
 
-from search import cluster, tracking
-from search import study as studies
+from search import cluster, study as studies, tracking
 from search.display import Progress
 from search.errors import FAILED, INTERRUPTED, UserError
 from search.pipeline import Scalar

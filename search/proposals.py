@@ -19,8 +19,7 @@ import optuna
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
-from search import spaces
-from search import study as studies
+from search import spaces, study as studies
 from search.pipeline import Scalar
 from search.trial import TrialConfig
 

@@ -136,14 +136,14 @@ def best_trials(study: optuna.Study, most: int) -> list[FrozenTrial]:
     return sorted(complete, key=lambda t: (-(t.value or 0.0), t.number))[:most]
 
 
-def find_config(storage: RDBStorage, trial_id: str) -> dict[str, Any] | None:
-    """The stored configuration of a trial of any study, by its unique id."""
+def find_trial(storage: RDBStorage, trial_id: str) -> tuple[optuna.Study, dict[str, Any]] | None:
+    """The study and the stored configuration of a trial of any study, by its unique id."""
     for name in study_names(storage):
         study = optuna.load_study(storage=storage, study_name=name)
         for trial in study.get_trials(deepcopy=False):
             config = trial.user_attrs.get(CONFIG)
             if config and config["trial_id"] == trial_id:
-                return dict(config)
+                return study, dict(config)
     return None
 
 

@@ -6,8 +6,7 @@ import json
 
 import optuna
 
-from search import plots, tracking
-from search import study as studies
+from search import plots, study as studies, tracking
 from search.cluster import ROOT
 from search.errors import INTERRUPTED
 from search.plan import Plan

@@ -7,8 +7,7 @@ from pathlib import Path
 import optuna
 from rich.console import Console
 
-from search import display, plots, tracking
-from search import study as studies
+from search import display, plots, study as studies, tracking
 from search.errors import INTERRUPTED
 from search.plan import Plan
 

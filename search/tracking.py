@@ -196,6 +196,19 @@ class Store:
         return [str(run.info.run_id) for run in runs]
 
 
+def open_existing(uri: str) -> Store:
+    """The store at `uri`, which must be there already.
+
+    Raises:
+        UserError: nothing answers, or there is no such file.
+    """
+    probe(uri)
+    file = _sqlite_file(uri)
+    if file is not None and not file.exists():
+        raise UserError(f"there is no MLflow store at {uri}\ngive its --tracking-uri")
+    return Store(uri)
+
+
 def source_tags(root: Path) -> dict[str, str]:
     """The commit that the code stands at, with `+` where it was changed since."""
 

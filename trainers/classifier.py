@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models import Classifier, LinearHead
+from trainers.precision import Precision, autocast
 
 # Part of the protocol: the same for every pipeline and never searched.
 EPOCHS = 12
@@ -21,7 +22,14 @@ PROBE_ITERATIONS = 60
 PROBE_PENALTY = 1e-4
 
 
-def fit_classifier(latents: Tensor, labels: Tensor, *, classes: int, seed: int) -> Classifier:
+def fit_classifier(
+    latents: Tensor,
+    labels: Tensor,
+    *,
+    classes: int,
+    seed: int,
+    precision: Precision = "float32",
+) -> Classifier:
     """Train the protocol's classifier on (N, D) float32 latents and (N,) labels.
 
     Twelve epochs of AdamW, batches of 500, learning rate from 3e-3 linearly to zero. Dropout
@@ -45,7 +53,9 @@ def fit_classifier(latents: Tensor, labels: Tensor, *, classes: int, seed: int) 
             rows = order[start : start + batch_size]
             for group in optimizer.param_groups:
                 group["lr"] = LEARNING_RATE * (1 - step / steps)
-            loss = F.cross_entropy(classifier(latents[rows]), labels[rows])
+            with autocast(precision, device):
+                logits = classifier(latents[rows])
+            loss = F.cross_entropy(logits.float(), labels[rows])
             loss.backward()
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)

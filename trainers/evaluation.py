@@ -80,7 +80,7 @@ def evaluate(
     if method.classifier is None:
         assert train_latents is not None
         classifier: nn.Module = fit_classifier(
-            train_latents, train.labels, classes=classes, seed=seed
+            train_latents, train.labels, classes=classes, seed=seed, precision=precision
         )
     else:
         classifier = method.classifier

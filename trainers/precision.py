@@ -38,7 +38,8 @@ def fastest_precision(device: torch.device, *, threads: int | None = None) -> Pr
 def _step_seconds(precision: Precision, device: torch.device) -> float:
     network = nn.Sequential(
         nn.Conv2d(32, 64, 3, padding=1, bias=False), nn.BatchNorm2d(64), nn.ReLU()
-    ).to(device, memory_format=torch.channels_last)
+    )
+    network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     images = torch.ones(64, 32, 16, 16, device=device).to(memory_format=torch.channels_last)
     timings = []
     for _ in range(6):

@@ -7,7 +7,7 @@ from search.pipeline import Pipeline
 
 PIPELINE = Pipeline(
     summary="reconstruct MNIST digits; classifier on the frozen latent",
-    reasoning="""Three strided convolutions (28, 14, 7, 4), mirrored by a decoder of transposed ones:
+    reasoning="""Three strided convolutions (28, 14, 7, 4), mirrored by transposed ones:
 strides learn the down-sampling that pooling fixes (Springenberg et al., 2015), and the mirror
 keeps both halves equally strong. Trained with Adam's decoupled descendant AdamW (Kingma and Ba,
 2015; Loshchilov and Hutter, 2019). An absolute pixel loss is what the report states; the squared

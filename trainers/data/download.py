@@ -7,7 +7,6 @@ so that an interrupted one leaves nothing that could be taken for data.
 from __future__ import annotations
 
 import http.client
-import os
 import shutil
 import socket
 import tarfile

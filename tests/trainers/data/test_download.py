@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from trainers.data import DataError, files, load_training
-from trainers.data import download as download_module
+from trainers.data import DataError, download as download_module, files, load_training
 
 REPOSITORY = Path(__file__).parents[3]
 

@@ -10,8 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from trainers.data import DATASETS, TrainingData, load_training
-from trainers.data import mini as mini_module
+from trainers.data import DATASETS, TrainingData, load_training, mini as mini_module
 from trainers.data.mini_shapes import draw_shapes
 
 

@@ -11,8 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from trainers.data import DATASETS, DataError, LabelledImages, TrainingData, load_training
-from trainers.data import training as training_module
+from trainers.data import (
+    DATASETS,
+    DataError,
+    LabelledImages,
+    TrainingData,
+    load_training,
+    training as training_module,
+)
 from trainers.data.split import stratified_order
 
 REPOSITORY = Path(__file__).parents[3]

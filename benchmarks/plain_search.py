@@ -1,0 +1,96 @@
+"""The same search by the tutorials' way and by ours, alternating, timed from outside.
+
+    python benchmarks/plain_search.py --plain PATH/plain_tune.py --data-dir DIR
+
+`plain_tune.py` joins Ray Tune, Optuna and MLflow as their own guides do: torchvision transforms
+behind a DataLoader, float32, `OptunaSearch`, ASHA, `MLflowLoggerCallback`. Both search
+cifar_contrastive at width 32, depth 3, batch 256. Prints seconds (process start to process end),
+their ratio, and the best linear accuracy on validation images, which both measure. The two
+validation splits differ (ours is stratified), so the accuracies carry the noise of 5,000 images.
+Run it with nothing else on the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BEST_LINEAR = "select max(value) from metrics where key = 'valid/linear_accuracy'"
+
+
+def main() -> None:
+    """Alternate, then print every run and the ratio of the medians."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--plain", type=Path, required=True, help="plain_tune.py")
+    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--trials", type=int, default=16)
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--train-size", type=int, default=5000)
+    parser.add_argument("--quick", action="store_true", help="one round of two short trials")
+    options = parser.parse_args()
+    if options.quick:
+        options.rounds, options.trials, options.epochs = 1, 2, 1
+    names = ("torch", "ray", "optuna", "mlflow")
+    versions = ", ".join(f"{name} {version(name)}" for name in names)
+    print(f"{os.cpu_count()} CPUs ({platform.processor() or platform.machine()}), {versions}")
+    plain, ours = [], []
+    for number in range(options.rounds):
+        plain.append(_plain(options))
+        ours.append(_ours(options, seed=number))
+        print(f"round {number + 1}: plain {_shown(plain[-1])}; ours {_shown(ours[-1])}", flush=True)
+    seconds = [statistics.median(run[0] for run in runs) for runs in (plain, ours)]
+    accuracy = [statistics.median(run[1] for run in runs) for runs in (plain, ours)]
+    print(
+        f"medians of {options.rounds}: plain {seconds[0]:.1f} s, ours {seconds[1]:.1f} s, "
+        f"ratio {seconds[0] / seconds[1]:.2f}; "
+        f"best linear accuracy {accuracy[0]:.4f} and {accuracy[1]:.4f}"
+    )
+
+
+def _shared(options: argparse.Namespace) -> list[str]:
+    sizes = [("--trials", options.trials), ("--epochs", options.epochs)]
+    sizes += [("--train-size", options.train_size)]
+    words = ["--pipeline", "cifar_contrastive", "--data-dir", str(options.data_dir.resolve())]
+    return words + [word for name, value in sizes for word in (name, str(value))]
+
+
+def _plain(options: argparse.Namespace) -> tuple[float, float]:
+    """(seconds, best linear accuracy)."""
+    command = [sys.executable, str(options.plain.resolve()), *_shared(options), "--width", "32"]
+    start = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    seconds = time.perf_counter() - start
+    return seconds, json.loads(done.stdout.splitlines()[-1])["best_valid_accuracy"]
+
+
+def _ours(options: argparse.Namespace, *, seed: int) -> tuple[float, float]:
+    """(seconds, best linear accuracy), in a folder of its own, so without a ready store."""
+    command = [sys.executable, str(ROOT / "search" / "tune.py"), *_shared(options)]
+    for setting in ("width=32", "depth=3", "block=strided", "batch_size=256"):
+        command += ["--set", setting]
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        subprocess.run([*command, "--seed", str(seed)], cwd=folder, capture_output=True, check=True)
+        seconds = time.perf_counter() - start
+        with sqlite3.connect(Path(folder) / "mlruns" / "mlflow.db") as store:
+            return seconds, store.execute(BEST_LINEAR).fetchone()[0]
+
+
+def _shown(run: tuple[float, float]) -> str:
+    return f"{run[0]:.1f} s, {run[1]:.4f}"
+
+
+if __name__ == "__main__":
+    main()

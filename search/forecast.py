@@ -1,0 +1,124 @@
+"""`--dry-run`: what a search would do and take. Trains nothing to keep, writes nothing."""
+
+from __future__ import annotations
+
+import time
+from argparse import Namespace
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from models import parameter_count
+from search import display, recipes, spaces
+from search.pipeline import Scalar
+from search.plan import Plan, settle
+from search.stopping import REDUCTION
+from trainers.data import DATASETS, LabelledImages
+from trainers.loop import DeviceImages, fit
+
+SAMPLED = 3
+STEPS = 4  # the first step of a configuration chooses kernels, so some follow it
+EVALUATION = 0.15  # what measuring adds to training at most, by design
+RECORD_MIB = 0.05  # of MLflow and Optuna per trial, rounded up from a 50-trial study
+PLOTS_MIB = 5.0
+
+
+def forecast(options: Namespace) -> int:
+    """Show the space, the resources and what the search would take; returns the exit status."""
+    plan = settle(options)
+    console = Console(highlight=False)
+    console.print(f"{plan.pipeline_name}: {plan.pipeline.summary}", style="bold")
+    console.print(_space_table(plan))
+    data = plan.data
+    where = "stand-in data, not a result" if data.source == "mini" else str(data.folder)
+    console.print(
+        f"\n{len(data.train):,} train and {len(data.valid):,} validation images ({where})\n"
+        f"{plan.resources.describe()}\n",
+        soft_wrap=True,
+    )
+    rng = np.random.default_rng(plan.seed)
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for column in ("images/s", "epoch", "weights", "configuration"):
+        table.add_column(column, justify="left" if column == "configuration" else "right")
+    seconds, mebibytes = [], []
+    for _ in range(SAMPLED):
+        params = spaces.draw(plan.space, rng)
+        rate, size = _timed_batch(plan, params)
+        seconds.append(len(data.train) / rate)
+        mebibytes.append(size)
+        table.add_row(
+            f"{rate:,.0f}",
+            display.in_words(seconds[-1]),
+            f"{size:.1f} MiB",
+            display.in_short(params),
+        )
+    console.print(f"one batch of {SAMPLED} sampled configurations, timed alone:")
+    console.print(table)
+    epochs, complete = expected_epochs(plan)
+    total = epochs * float(np.mean(seconds)) * (1 + EVALUATION) / plan.resources.concurrency
+    disk = complete * float(np.mean(mebibytes)) + plan.trials * RECORD_MIB + PLOTS_MIB
+    console.print(
+        f"\nforecast: {plan.trials} trials, about {epochs:.0f} epochs in all, "
+        f"about {display.in_words(total)} and {disk:.0f} MiB; nothing was written",
+        style="bold",
+        soft_wrap=True,
+    )
+    return 0
+
+
+def expected_epochs(plan: Plan) -> tuple[float, float]:
+    """(epochs of all trials together, trials that train to the end), when ASHA stops two in three.
+
+    ASHA lets early arrivals through before it has anyone to compare them with, so this is the
+    lower end for a short search.
+    """
+    if plan.scheduler != "asha":
+        return float(plan.trials * plan.epochs), float(plan.trials)
+    left, epochs, before = float(plan.trials), 0.0, 0
+    for rung in (*plan.rungs, plan.epochs):
+        epochs += left * (rung - before)
+        before = rung
+        if rung != plan.epochs:
+            left = max(1.0, left / REDUCTION)
+    return epochs, left
+
+
+def _space_table(plan: Plan) -> Table:
+    table = Table(box=None, padding=(0, 2, 0, 2), header_style="dim")
+    for column in ("parameter", "searched", "trial 0"):
+        table.add_column(column)
+    for name, distribution in plan.space.items():
+        table.add_row(name, spaces.describe(distribution), str(plan.defaults[name]))
+    return table
+
+
+def _timed_batch(plan: Plan, params: Mapping[str, Scalar]) -> tuple[float, float]:
+    """(training images per second, MiB of weights) of a configuration, from a few steps."""
+    spec = DATASETS[plan.pipeline.dataset]
+    device = torch.device(plan.resources.device)
+    settings = recipes.optimisation(params)
+    count = settings.batch_size
+    rows = np.arange(count) % len(plan.data.train)
+    batch = DeviceImages.load(
+        LabelledImages(images=plan.data.train.images[rows], labels=plan.data.train.labels[rows]),
+        device,
+    )
+    torch.manual_seed(plan.seed)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(plan.resources.cpus_per_trial)
+    try:
+        method = plan.pipeline.build(params, spec)
+        assert isinstance(method, torch.nn.Module)
+        method.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        timings = []
+        start = time.perf_counter()
+        precision = plan.resources.precision
+        for _ in fit(method, batch, settings, epochs=STEPS, seed=plan.seed, precision=precision):
+            timings.append(time.perf_counter() - start)
+            start = time.perf_counter()
+    finally:
+        torch.set_num_threads(threads)
+    return count / min(timings[1:]), parameter_count(method) * 4 / 2**20

@@ -1,0 +1,122 @@
+"""`--replay TRIAL_ID`: train one recorded trial again, alone, and compare the curves."""
+
+from __future__ import annotations
+
+import platform
+from argparse import Namespace
+from dataclasses import replace
+
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from search import study as studies, tracking
+from search.errors import FAILED, UserError
+from search.pipeline import load_pipeline
+from search.plan import HOME
+from search.resources import choose_device
+from search.trial import Trial, TrialConfig, TrialImages
+from trainers.data import TrainingData, load_training
+
+CURVES = ("train/loss", "valid/accuracy")
+
+
+def replay(options: Namespace) -> int:
+    """Train and compare; returns 0 when the curves are the same, 1 when they differ."""
+    home = HOME.absolute()
+    if not (home / "optuna.db").exists():
+        raise UserError(f"--replay: there are no studies in {home}")
+    storage = studies.open_storage(home)
+    found = studies.find_trial(storage, options.replay)
+    if found is None:
+        raise UserError(
+            f"--replay {options.replay}: no trial has this id\n"
+            "the ids are in MLflow, tag trial_id, and at the end of a search"
+        )
+    study, stored = found
+    config = TrialConfig.from_json(stored)
+    identity = study.user_attrs[studies.IDENTITY]
+    data = _same_data(options, identity)
+    device = choose_device(options.device, None)
+    console = Console(highlight=False, quiet=options.quiet)
+    if device != config.device:
+        console.print(
+            f"recorded on {config.device}, trained again on {device}: "
+            "the curves will be close, not equal",
+            style="yellow",
+        )
+    torch.set_num_threads(config.threads)
+    torch.set_flush_denormal(True)
+    trial = Trial(replace(config, device=device), TrialImages.load(data, device))
+    recorded = _recorded(options, config.trial_id)
+    console.print(
+        f"trial {config.number} of {config.study}: {config.epochs} epochs, seed {config.seed}, "
+        f"{config.threads} thread{'s' * (config.threads > 1)}, {config.precision}",
+        style="bold",
+    )
+    again: dict[str, dict[int, float]] = {curve: {} for curve in CURVES}
+    for metrics in trial.epochs():
+        epoch = int(metrics["epoch"])
+        for curve in CURVES:
+            if curve in metrics:
+                again[curve][epoch] = metrics[curve]
+        if epoch == max(recorded["train/loss"], default=config.epochs):
+            break  # a pruned trial has no more to compare with
+    return _compare(console, recorded, again)
+
+
+def _same_data(options: Namespace, identity: dict[str, object]) -> TrainingData:
+    pipeline = load_pipeline(str(identity["pipeline"]))
+    data = load_training(
+        pipeline.dataset,
+        data_dir=options.data_dir,
+        mini=identity["data"] == "mini",
+        train_size=int(str(identity["train_size"])),
+    )
+    if data.fingerprint != identity["fingerprint"]:
+        raise UserError(
+            f"the trial was trained on data {identity['fingerprint']}, this is {data.fingerprint}\n"
+            "give the same --data-dir as then",
+            status=FAILED,
+        )
+    return data
+
+
+def _recorded(options: Namespace, trial_id: str) -> dict[str, dict[int, float]]:
+    store = tracking.open_existing(tracking.resolve_uri(options.tracking_uri, HOME.absolute()))
+    run_id = store.find_trial(trial_id)
+    if run_id is None:
+        raise UserError(
+            f"--replay {trial_id}: no such run in {tracking.without_secrets(store.uri)}\n"
+            "give the --tracking-uri of the search"
+        )
+    return {curve: store.history(run_id, curve) for curve in CURVES}
+
+
+def _compare(
+    console: Console,
+    recorded: dict[str, dict[int, float]],
+    again: dict[str, dict[int, float]],
+) -> int:
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("epoch", justify="right")
+    for curve in CURVES:
+        table.add_column(curve, justify="right")
+        table.add_column("then", justify="right")
+    same = True
+    for epoch in sorted(set().union(*again.values(), *recorded.values())):
+        cells = []
+        for curve in CURVES:
+            now, then = again[curve].get(epoch), recorded[curve].get(epoch)
+            same &= now == then
+            cells += ["" if v is None else f"{v:.6f}" for v in (now, then)]
+        table.add_row(str(epoch), *cells)
+    console.print(table)
+    if same:
+        console.print("the same curve, to the last digit", style="green")
+        return 0
+    console.print(
+        f"not the same curve; this is {platform.machine()} with torch {torch.__version__}",
+        style="yellow",
+    )
+    return FAILED

@@ -1,0 +1,97 @@
+"""The encoder: shapes, how a side is halved, gradients, dropout."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from models import ConvEncoder
+from models.encoder import Block
+from models.layers import Norm, convolutions_per_stage, halvings
+
+BLOCKS: tuple[Block, ...] = ("strided", "pooled")
+NORMS: tuple[Norm, ...] = ("batch", "group", "none")
+
+
+def pictures(channels: int, size: int, count: int = 3) -> Tensor:
+    return torch.rand(count, channels, size, size, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("size", [28, 32, 17, 5, 1])
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("latent_dim", [1, 128])
+def test_images_become_latents(channels: int, size: int, block: Block, latent_dim: int) -> None:
+    encoder = ConvEncoder(
+        channels=channels, size=size, width=4, block=block, latent_dim=latent_dim
+    ).eval()
+    latents = encoder(pictures(channels, size))
+    assert latents.shape == (3, latent_dim) and latents.dtype == torch.float32
+    assert encoder.latent_dim == latent_dim
+
+
+@pytest.mark.parametrize("depth", range(1, 7))
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("norm", NORMS)
+def test_depth_is_the_number_of_convolutions(depth: int, block: Block, norm: Norm) -> None:
+    encoder = ConvEncoder(channels=3, size=17, width=4, depth=depth, block=block, norm=norm)
+    convolutions = [part for part in encoder.modules() if isinstance(part, nn.Conv2d)]
+    assert len(convolutions) == depth
+    assert encoder(pictures(3, 17)).shape == (3, 128)
+
+
+@pytest.mark.parametrize("depth", range(1, 7))
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("size", [28, 17])
+def test_each_stage_halves_the_side_and_doubles_the_channels(
+    depth: int, block: Block, size: int
+) -> None:
+    encoder = ConvEncoder(channels=1, size=size, width=4, depth=depth, block=block)
+    sides = halvings(size, len(encoder.stages))
+    assert len(encoder.stages) == len(convolutions_per_stage(depth))
+    features = pictures(1, size)
+    for stage, side in zip(encoder.stages, sides[1:], strict=True):
+        features = stage(features)
+        assert features.shape[2:] == (side, side)
+    assert features.shape[1] == 4 * 2 ** (len(encoder.stages) - 1)
+
+
+def test_blocks_differ_in_where_the_side_is_halved() -> None:
+    def strides(block: Block) -> list[int]:
+        encoder = ConvEncoder(channels=1, size=28, width=4, depth=4, block=block)
+        return [part.stride[0] for part in encoder.modules() if isinstance(part, nn.Conv2d)]
+
+    assert strides("strided") == [2, 2, 2, 1]
+    assert strides("pooled") == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("depth", [1, 3, 6])
+def test_gradients_reach_every_parameter(block: Block, norm: Norm, depth: int) -> None:
+    torch.manual_seed(0)
+    encoder = ConvEncoder(channels=3, size=17, width=8, depth=depth, block=block, norm=norm)
+    encoder(pictures(3, 17, 8)).square().sum().backward()
+    for name, parameter in encoder.named_parameters():
+        assert parameter.grad is not None and parameter.grad.any(), name
+        assert parameter.grad.isfinite().all(), name
+
+
+def test_dropout_acts_in_training_only() -> None:
+    torch.manual_seed(0)
+    encoder = ConvEncoder(channels=1, size=16, width=4, dropout=0.5, norm="group")
+    images = pictures(1, 16)
+    assert not torch.equal(encoder(images), encoder(images))
+    encoder.eval()
+    assert torch.equal(encoder(images), encoder(images))
+    plain = ConvEncoder(channels=1, size=16, width=4, norm="group")
+    plain.load_state_dict(encoder.state_dict())
+    assert torch.equal(plain.train()(images), encoder(images))
+
+
+def test_in_eval_mode_an_image_does_not_depend_on_its_batch() -> None:
+    encoder = ConvEncoder(channels=3, size=16, width=4).eval()
+    images = pictures(3, 16, 8)
+    alone = torch.cat([encoder(image[None]) for image in images])
+    torch.testing.assert_close(alone, encoder(images))

@@ -1,0 +1,289 @@
+"""Every loss against a slow reference written from its paper, and against closed forms."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from trainers.losses import (
+    Reconstruction,
+    classification,
+    nt_xent,
+    reconstruction,
+    supervised_contrastive,
+)
+
+KINDS: tuple[Reconstruction, ...] = ("l1", "l2", "mixed")
+TEMPERATURES = [0.05, 0.2, 1.0, 5.0]
+
+
+def normal(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def cosine(first: Tensor, second: Tensor) -> float:
+    a, b = first.double().tolist(), second.double().tolist()
+    product = sum(x * y for x, y in zip(a, b, strict=True))
+    return product / math.sqrt(sum(x * x for x in a) * sum(y * y for y in b))
+
+
+def slow_nt_xent(first: Tensor, second: Tensor, temperature: float) -> float:
+    """Chen et al., 2020, eq. 1: the mean of l(i, j) and l(j, i) over all positive pairs."""
+    rows = [*first, *second]
+    batch = len(first)
+    total = 0.0
+    for i in range(2 * batch):
+        j = (i + batch) % (2 * batch)
+        numerator = math.exp(cosine(rows[i], rows[j]) / temperature)
+        denominator = sum(
+            math.exp(cosine(rows[i], rows[k]) / temperature) for k in range(2 * batch) if k != i
+        )
+        total -= math.log(numerator / denominator)
+    return total / (2 * batch)
+
+
+def slow_supervised_contrastive(
+    first: Tensor, second: Tensor, labels: Tensor, temperature: float
+) -> float:
+    """Khosla et al., 2020, eq. 2, averaged over the anchors."""
+    rows = [*first, *second]
+    names = labels.tolist() * 2
+    total = 0.0
+    for i in range(len(rows)):
+        others = [a for a in range(len(rows)) if a != i]
+        positives = [p for p in others if names[p] == names[i]]
+        denominator = sum(math.exp(cosine(rows[i], rows[a]) / temperature) for a in others)
+        logs = [
+            math.log(math.exp(cosine(rows[i], rows[p]) / temperature) / denominator)
+            for p in positives
+        ]
+        total -= sum(logs) / len(positives)
+    return total / len(rows)
+
+
+def slow_classification(
+    logits: Tensor, labels: Tensor, temperature: float, smoothing: float
+) -> float:
+    """Cross-entropy against (1 - e) one-hot + e / K (Szegedy et al., 2016, section 7)."""
+    total = 0.0
+    for row, label in zip(logits.double().tolist(), labels.tolist(), strict=True):
+        exponentials = [math.exp(value / temperature) for value in row]
+        for k, exponential in enumerate(exponentials):
+            target = (1 - smoothing) * (k == label) + smoothing / len(row)
+            total -= target * math.log(exponential / sum(exponentials))
+    return total / len(logits)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 7])
+@pytest.mark.parametrize("temperature", TEMPERATURES)
+def test_nt_xent_against_the_slow_reference(batch: int, temperature: float) -> None:
+    first, second = normal(batch, 5), normal(batch, 5, seed=1)
+    expected = slow_nt_xent(first, second, temperature)
+    assert nt_xent(first, second, temperature=temperature).item() == pytest.approx(
+        expected, rel=1e-5, abs=1e-5
+    )
+
+
+@pytest.mark.parametrize("batch", [1, 2, 16, 300])
+@pytest.mark.parametrize("temperature", TEMPERATURES)
+def test_nt_xent_of_equal_rows_is_the_logarithm_of_the_candidates(
+    batch: int, temperature: float
+) -> None:
+    rows = torch.full((batch, 6), 0.3)
+    expected = math.log(2 * batch - 1)
+    assert nt_xent(rows, rows, temperature=temperature).item() == pytest.approx(
+        expected, rel=1e-5, abs=1e-6
+    )
+
+
+@pytest.mark.parametrize("temperature", TEMPERATURES)
+def test_nt_xent_of_perfect_orthogonal_pairs(temperature: float) -> None:
+    """Positives at similarity 1, the 2 B - 2 negatives at 0."""
+    rows, batch = torch.eye(8), 8
+    expected = math.log1p((2 * batch - 2) * math.exp(-1 / temperature))
+    assert nt_xent(rows, rows, temperature=temperature).item() == pytest.approx(
+        expected, rel=1e-4, abs=1e-6
+    )
+
+
+@pytest.mark.parametrize("temperature", TEMPERATURES)
+def test_nt_xent_of_orthogonal_positives_and_equal_negatives(temperature: float) -> None:
+    """The worst case: every first view is e1, every second one e2."""
+    batch = 5
+    first, second = torch.eye(2)[0].repeat(batch, 1), torch.eye(2)[1].repeat(batch, 1)
+    expected = math.log(batch + (batch - 1) * math.exp(1 / temperature))
+    assert nt_xent(first, second, temperature=temperature).item() == pytest.approx(
+        expected, rel=1e-5
+    )
+
+
+@pytest.mark.parametrize("temperature", TEMPERATURES)
+def test_contrastive_losses_are_symmetric_in_the_views(temperature: float) -> None:
+    first, second, labels = normal(9, 4), normal(9, 4, seed=1), torch.arange(9) % 3
+    torch.testing.assert_close(
+        nt_xent(first, second, temperature=temperature),
+        nt_xent(second, first, temperature=temperature),
+    )
+    torch.testing.assert_close(
+        supervised_contrastive(first, second, labels, temperature=temperature),
+        supervised_contrastive(second, first, labels, temperature=temperature),
+    )
+
+
+def test_contrastive_losses_do_not_see_the_length_of_rows() -> None:
+    first, second, labels = normal(9, 4), normal(9, 4, seed=1), torch.arange(9) % 3
+    lengths = torch.logspace(-3, 3, 9)[:, None]
+    torch.testing.assert_close(
+        nt_xent(lengths * first, 7 * second, temperature=0.2),
+        nt_xent(first, second, temperature=0.2),
+    )
+    torch.testing.assert_close(
+        supervised_contrastive(lengths * first, 7 * second, labels, temperature=0.2),
+        supervised_contrastive(first, second, labels, temperature=0.2),
+    )
+
+
+def test_nt_xent_does_not_depend_on_the_order_of_images_but_on_the_pairing() -> None:
+    first, second = normal(9, 4), normal(9, 4, seed=1)
+    order = torch.randperm(9, generator=torch.Generator().manual_seed(0))
+    loss = nt_xent(first, second, temperature=0.2)
+    torch.testing.assert_close(nt_xent(first[order], second[order], temperature=0.2), loss)
+    assert abs(nt_xent(first, second[order], temperature=0.2) - loss) > 1e-2
+
+
+def test_a_row_of_zeros_leaves_nt_xent_finite() -> None:
+    first, second = torch.zeros(4, 3, requires_grad=True), normal(4, 3)
+    loss = nt_xent(first, second, temperature=0.05)
+    loss.backward()
+    assert loss.isfinite() and first.grad is not None and first.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("classes", [1, 2, 3, 8])
+@pytest.mark.parametrize("temperature", TEMPERATURES)
+def test_supervised_contrastive_against_the_slow_reference(
+    classes: int, temperature: float
+) -> None:
+    first, second, labels = normal(8, 5), normal(8, 5, seed=1), torch.arange(8) % classes
+    loss = supervised_contrastive(first, second, labels, temperature=temperature)
+    expected = slow_supervised_contrastive(first, second, labels, temperature)
+    assert loss.item() == pytest.approx(expected, rel=1e-5, abs=1e-5)
+
+
+@pytest.mark.parametrize("temperature", TEMPERATURES)
+def test_with_distinct_labels_supervised_contrastive_is_nt_xent(temperature: float) -> None:
+    first, second = normal(8, 5), normal(8, 5, seed=1)
+    labels = torch.tensor([5, 3, 9, 0, 1, 2, 8, 7])
+    torch.testing.assert_close(
+        supervised_contrastive(first, second, labels, temperature=temperature),
+        nt_xent(first, second, temperature=temperature),
+    )
+
+
+@pytest.mark.parametrize("temperature", TEMPERATURES)
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
+def test_classification_against_the_slow_reference(temperature: float, smoothing: float) -> None:
+    logits, labels = normal(7, 4), torch.tensor([0, 1, 2, 3, 3, 0, 1])
+    loss = classification(logits, labels, temperature=temperature, label_smoothing=smoothing)
+    expected = slow_classification(logits, labels, temperature, smoothing)
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_classification_of_equal_logits_is_the_logarithm_of_the_classes() -> None:
+    labels = torch.arange(10)
+    for smoothing in (0.0, 0.3):
+        loss = classification(torch.full((10, 10), 2.5), labels, label_smoothing=smoothing)
+        assert loss.item() == pytest.approx(math.log(10), rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_reconstruction_against_numpy(kind: Reconstruction) -> None:
+    random = np.random.default_rng(0)
+    output, target = random.random((2, 3, 2, 5, 5))
+    absolute = np.abs(output - target).mean()
+    squared = 4 * ((output - target) ** 2).mean()
+    expected = {"l1": absolute, "l2": squared, "mixed": absolute + squared}[kind]
+    loss = reconstruction(torch.from_numpy(output), torch.from_numpy(target), kind=kind)
+    assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_absolute_and_squared_errors_weigh_the_same_at_a_quarter() -> None:
+    output, target = torch.full((1, 1, 4, 4), 0.75), torch.full((1, 1, 4, 4), 0.5)
+    assert reconstruction(output, target, kind="l1").item() == pytest.approx(0.25)
+    assert reconstruction(output, target, kind="l2").item() == pytest.approx(0.25)
+    assert reconstruction(output, output, kind="mixed").item() == 0
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "nt_xent": lambda a, b: nt_xent(a, b, temperature=0.5),
+    "supervised_contrastive": lambda a, b: supervised_contrastive(
+        a, b, torch.arange(len(a)) % 3, temperature=0.5
+    ),
+    "classification": lambda a, b: classification(
+        a + b, torch.arange(len(a)) % 3, temperature=0.5, label_smoothing=0.1
+    ),
+    "l1": lambda a, b: reconstruction(a, b, kind="l1"),
+    "l2": lambda a, b: reconstruction(a, b, kind="l2"),
+    "mixed": lambda a, b: reconstruction(a, b, kind="mixed"),
+}
+each_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+
+
+@each_loss
+def test_losses_are_float32_scalars_under_bfloat16(
+    loss: Callable[[Tensor, Tensor], Tensor],
+) -> None:
+    """Autocast changes nothing, and rows in bfloat16 give what the same rows in float32 give."""
+    first, second = normal(6, 4).bfloat16(), normal(6, 4, seed=1).bfloat16()
+    exact = loss(first.float(), second.float())
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = loss(first.float(), second.float())
+        if loss is not LOSSES["classification"]:  # it adds its two arguments, in bfloat16
+            torch.testing.assert_close(loss(first, second), exact)
+    assert mixed.dtype == exact.dtype == torch.float32
+    assert mixed.shape == exact.shape == ()
+    torch.testing.assert_close(mixed, exact)
+
+
+@each_loss
+def test_gradients_against_finite_differences(loss: Callable[[Tensor, Tensor], Tensor]) -> None:
+    """Loosely, the losses being float32: slopes in ten directions, each by central differences.
+
+    Rounding moves a slope by about 1e-7 / 1e-2, the third derivative by about 1e-4.
+    """
+    first, second = normal(6, 4), normal(6, 4, seed=1)
+    assert (first - second).abs().min() > 0.02  # no kink of the absolute value is crossed
+    first.requires_grad_()
+    second.requires_grad_()
+    gradients = torch.autograd.grad(loss(first, second), (first, second))
+    for seed in range(10):
+        ways = normal(2, 6, 4, seed=100 + seed)
+        ways /= ways.norm()
+        with torch.no_grad():
+            ahead = loss(first + 0.01 * ways[0], second + 0.01 * ways[1])
+            behind = loss(first - 0.01 * ways[0], second - 0.01 * ways[1])
+        slope = sum((g * way).sum() for g, way in zip(gradients, ways, strict=True))
+        assert (ahead - behind).item() / 0.02 == pytest.approx(float(slope), rel=0.01, abs=1e-3)
+
+
+@pytest.mark.parametrize("temperature", [0.0, -0.1, math.nan])
+def test_a_temperature_that_is_not_above_zero_is_refused(temperature: float) -> None:
+    rows, labels = torch.eye(3), torch.arange(3)
+    message = re.escape(f"temperature is {temperature}, it must be above 0")
+    with pytest.raises(ValueError, match=message):
+        nt_xent(rows, rows, temperature=temperature)
+    with pytest.raises(ValueError, match=message):
+        supervised_contrastive(rows, rows, labels, temperature=temperature)
+    with pytest.raises(ValueError, match=message):
+        classification(rows, labels, temperature=temperature)
+
+
+def test_another_kind_of_reconstruction_is_refused() -> None:
+    images = torch.rand(1, 1, 2, 2)
+    with pytest.raises(ValueError, match=r"^kind is 'ssim', allowed are l1, l2, mixed$"):
+        reconstruction(images, images, kind="ssim")  # type: ignore[arg-type]
