@@ -23,7 +23,7 @@ from search.pipeline import Scalar
 from search.plan import Plan, check_disk, settle
 from search.proposals import Listener, Proposals
 from search.stopping import StopWhen, build_asha
-from search.study_run import StudyRun
+from search.study_run import StudyRun, experiment_tags
 from search.summary import announce, conclude
 from search.trial import TrialConfig
 
@@ -40,7 +40,7 @@ def run(options: Namespace) -> int:
     with studies.lock(folder, name), cluster.output_to(log_file) as screen:
         # The MLflow store comes before the study: if it cannot be opened, nothing is left over.
         store = tracking.Store(plan.tracking_uri)
-        experiment_id = store.experiment(plan.experiment)
+        experiment_id = store.experiment(plan.experiment, experiment_tags(plan))
         if exists:
             study = studies.reopen(storage, name, identity=plan.identity)
         else:
@@ -79,7 +79,14 @@ def run(options: Namespace) -> int:
                 f"{recorder.failures} records did not reach MLflow; the reasons are in {log_file}",
                 style="red",
             )
-        conclude(console, plan, study, status=status, exhausted=proposals.exhausted)
+        conclude(
+            console,
+            plan,
+            study,
+            experiment_id=experiment_id,
+            status=status,
+            exhausted=proposals.exhausted,
+        )
     return status
 
 

@@ -6,7 +6,7 @@ import json
 
 import optuna
 
-from search import plots, study as studies, tracking
+from search import plots, run_table, study as studies, tracking
 from search.cluster import ROOT
 from search.errors import INTERRUPTED
 from search.plan import Plan
@@ -107,6 +107,14 @@ class StudyRun:
         self._store.end_run(self._run_id, states.get(status, "FAILED"))
 
 
+def experiment_tags(plan: Plan) -> dict[str, str]:
+    """What a new experiment is given: a description and a table that shows what matters."""
+    view = run_table.saved_view(metric=plan.pipeline.metric, params=plan.pipeline.space)
+    return {"mlflow.note.content": _note(plan), run_table.TAG: view}
+
+
 def _note(plan: Plan) -> str:
     stand_in = "**Stand-in data, not a result.** " if plan.data.source == "mini" else ""
-    return f"{stand_in}{plan.pipeline.summary}. Open the artifact `search.html` for the plots."
+    return (
+        f"{stand_in}{plan.pipeline.summary}. The artifact `search.html` of a study has its plots."
+    )

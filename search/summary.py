@@ -7,7 +7,7 @@ from pathlib import Path
 import optuna
 from rich.console import Console
 
-from search import display, plots, study as studies, tracking
+from search import display, plots, run_table, study as studies, tracking
 from search.errors import INTERRUPTED
 from search.plan import Plan
 
@@ -33,7 +33,13 @@ def announce(console: Console, plan: Plan, study: str, log_file: Path, missing: 
 
 
 def conclude(
-    console: Console, plan: Plan, study: optuna.Study, *, status: int, exhausted: bool
+    console: Console,
+    plan: Plan,
+    study: optuna.Study,
+    *,
+    experiment_id: str,
+    status: int,
+    exhausted: bool,
 ) -> None:
     """The best trials, what mattered, and what to do next."""
     counts = studies.counts(study)
@@ -56,13 +62,21 @@ def conclude(
         lines.append("every configuration of this space has been tried")
     elif status == INTERRUPTED or total < plan.trials:
         lines.append(f"to go on:            {_resume_command(plan, study.study_name)}")
-    uri = tracking.without_secrets(plan.tracking_uri)
-    ui = uri if uri.startswith("http") else f"mlflow ui --backend-store-uri {uri}"
-    lines.append(f"compare the trials:  {ui}")
+    lines += _where_to_compare(plan, experiment_id)
     if best:
         trial_id = best[0].user_attrs[studies.CONFIG]["trial_id"]
-        lines.append(f"train the best again: python search/tune.py --replay {trial_id}")
+        lines.append(f"train it again:      python search/tune.py --replay {trial_id}")
     console.print("\n".join(lines), soft_wrap=True, markup=False)
+
+
+def _where_to_compare(plan: Plan, experiment_id: str) -> list[str]:
+    uri = tracking.without_secrets(plan.tracking_uri)
+    if uri.startswith("http"):
+        return [f"compare the trials:  {run_table.address(experiment_id, server=uri)}"]
+    return [
+        f"compare the trials:  mlflow ui --backend-store-uri {uri}",
+        f"                     and open {run_table.address(experiment_id)}",
+    ]
 
 
 def _resume_command(plan: Plan, study: str) -> str:

@@ -99,15 +99,22 @@ class Store:
             from mlflow.tracking import MlflowClient
         self._client = MlflowClient(tracking_uri=uri)
 
-    def experiment(self, name: str) -> str:
-        """The id of the experiment of that name, made when there is none."""
+    def experiment(self, name: str, tags: Mapping[str, str] | None = None) -> str:
+        """The id of the experiment of that name, made with these tags when there is none."""
         from mlflow.exceptions import MlflowException
 
         found = self._client.get_experiment_by_name(name)
         if found is None:
             location = (self._artifacts / name).absolute().as_uri() if self._artifacts else None
             try:
-                return str(self._client.create_experiment(name, artifact_location=location))
+                return str(
+                    self._client.create_experiment(
+                        name,
+                        artifact_location=location,
+                        # Else the user interface takes it for an application of language models.
+                        tags={"mlflow.experimentKind": "custom_model_development", **(tags or {})},
+                    )
+                )
             except MlflowException:  # another driver was faster
                 found = self._client.get_experiment_by_name(name)
                 if found is None:

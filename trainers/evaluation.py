@@ -51,7 +51,7 @@ def accuracy(classifier: nn.Module, latents: Tensor, labels: Tensor) -> float:
     """Share of (N, D) latents that `classifier` gives the right one of (N,) labels, in [0, 1]."""
     with torch.no_grad():
         hits = classifier.eval()(latents).argmax(1) == labels
-    return hits.float().mean().item()
+    return hits.double().mean().item()
 
 
 def evaluate(
