@@ -162,7 +162,8 @@ def ranking(
 
     `rows`: (number, value, parameters), best first.
     """
-    table = Table(title="Best trials", title_justify="left", box=None, padding=(0, 2, 0, 0))
+    console.print("Best trials")
+    table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("")
     for place, (number, _, _) in enumerate(rows):
         table.add_column(f"trial {number}", justify="right", style="bold" if place == 0 else "")
@@ -172,15 +173,10 @@ def ranking(
     console.print(table)
 
 
-def importances(console: Console, shares: Mapping[str, float]) -> None:
-    """How much of the metric's variation each parameter explains, as bars."""
-    table = Table(
-        title="Importance of each parameter (PED-ANOVA)",
-        title_justify="left",
-        box=None,
-        show_header=False,
-        padding=(0, 2, 0, 0),
-    )
+def importances(console: Console, shares: Mapping[str, float], *, metric: str, epoch: int) -> None:
+    """How much of the metric's variation at `epoch` each parameter explains, as bars."""
+    console.print(f"Importance of each parameter for {metric} after {epoch} epochs (PED-ANOVA)")
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for name, value in shares.items():
         table.add_row(name, f"{value:.2f}", "█" * round(30 * value))
     console.print(table)

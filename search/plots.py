@@ -3,43 +3,49 @@
 from __future__ import annotations
 
 import html
+import warnings
+from collections import Counter
 
 import optuna
+from optuna.trial import create_trial
 
 from search import study as studies
 
-PICTURES = (
-    ("History", "plot_optimization_history", "each complete trial and the best so far"),
-    ("Learning curves", "plot_intermediate_values", "the metric by epoch; pruned trials end early"),
-    ("Importance", "plot_param_importances", "share of the variation that a parameter explains"),
-    ("Slices", "plot_slice", "the metric against each parameter"),
-    ("Parallel coordinates", "plot_parallel_coordinate", "whole configurations as lines"),
-)
+ENOUGH = 10  # trials that a statement about parameters should rest on
 STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:1200px;margin:2rem auto;padding:0 1rem}"
-    "h2{margin-bottom:0}p{margin-top:0;color:#666}"
+    "h2{margin-bottom:0}p{margin-top:0;color:#666}div{overflow-x:auto}"
 )
 
 
 def page(study: optuna.Study, *, metric: str, title: str) -> str:
     """One HTML page with every picture that the study's trials allow, plotly inside it once."""
     import plotly.io
-    from optuna import visualization
+    from optuna import visualization as draw
 
-    shown = _without_duplicates(study)
+    everything = _in_memory(studies.trained(study))
+    alike, epoch = comparable(study)
+    told = f"{metric} of {len(alike.trials)} trials after {epoch} epochs"
+    pictures = (
+        ("History", draw.plot_optimization_history, everything, "complete trials, and the best"),
+        ("Learning curves", draw.plot_intermediate_values, everything, "pruned trials end early"),
+        ("Importance", draw.plot_param_importances, alike, f"share of the variation in {told}"),
+        ("Slices", draw.plot_slice, alike, told),
+        ("Parallel coordinates", draw.plot_parallel_coordinate, alike, told),
+    )
     parts: list[str] = []
-    for heading, function, caption in PICTURES:
-        options = {} if function == "plot_intermediate_values" else {"target_name": metric}
+    for heading, picture, of_study, caption in pictures:
+        named = {} if picture is draw.plot_intermediate_values else {"target_name": metric}
         try:
-            figure = getattr(visualization, function)(shown, **options)
+            with warnings.catch_warnings(action="ignore"):
+                figure = picture(of_study, **named)
         except (ValueError, RuntimeError, ZeroDivisionError):
             continue  # too few trials for this one
         figure.update_layout(title=None, margin={"t": 20}, template="plotly_white")
-        if function == "plot_slice":
-            columns = len(study.trials[0].params)
-            figure.update_layout(width=max(1100, 190 * columns), autosize=False)
+        if picture is draw.plot_slice:
+            figure.update_layout(width=max(1100, 190 * len(figure.data)), autosize=False)
         body = plotly.io.to_html(figure, full_html=False, include_plotlyjs=not parts)
-        parts.append(f"<h2>{heading}</h2><p>{caption}</p><div style='overflow-x:auto'>{body}</div>")
+        parts.append(f"<h2>{heading}</h2><p>{html.escape(caption)}</p><div>{body}</div>")
     name = html.escape(title)
     return (
         f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{name}</title>"
@@ -47,16 +53,43 @@ def page(study: optuna.Study, *, metric: str, title: str) -> str:
     )
 
 
-def importance(study: optuna.Study) -> dict[str, float]:
-    """Parameter -> share of the variation, largest first; empty where too few trials completed."""
+def importance(study: optuna.Study) -> tuple[dict[str, float], int]:
+    """(parameter -> share of the variation, largest first; the epoch that it speaks of).
+
+    PED-ANOVA (Watanabe et al., 2023). Empty where there are too few trials.
+    """
+    alike, epoch = comparable(study)
+    if len(alike.trials) < ENOUGH:
+        return {}, epoch
     try:
-        return optuna.importance.get_param_importances(_without_duplicates(study))
+        with warnings.catch_warnings(action="ignore"):
+            return optuna.importance.get_param_importances(alike), epoch
     except (ValueError, RuntimeError, ZeroDivisionError):
-        return {}
+        return {}, epoch
 
 
-def _without_duplicates(study: optuna.Study) -> optuna.Study:
-    """A copy in memory: figures read the trials many times over."""
-    copy = optuna.create_study(direction=study.direction)
-    copy.add_trials(studies.trained(study))
-    return copy
+def comparable(study: optuna.Study) -> tuple[optuna.Study, int]:
+    """All trials that were measured at one epoch, with their values there; and that epoch.
+
+    Complete trials alone are few, and chosen for being good. The epoch is the latest that ten
+    trials reached, or the first one measured where there are fewer trials.
+    """
+    trials = studies.trained(study)
+    reached = Counter(epoch for trial in trials for epoch in trial.intermediate_values)
+    most = max(reached.values(), default=0)
+    epoch = max((e for e, count in reached.items() if count >= min(ENOUGH, most)), default=0)
+    measured = [t for t in trials if epoch in t.intermediate_values]
+    alike = [
+        create_trial(
+            params=t.params, distributions=t.distributions, value=t.intermediate_values[epoch]
+        )
+        for t in measured
+    ]
+    return _in_memory(alike), epoch
+
+
+def _in_memory(trials: list[optuna.trial.FrozenTrial]) -> optuna.Study:
+    """A study of these trials: figures read them many times over."""
+    study = optuna.create_study(direction="maximize")
+    study.add_trials(trials)
+    return study

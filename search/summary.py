@@ -12,7 +12,6 @@ from search.errors import INTERRUPTED
 from search.plan import Plan
 
 SHOWN = 5
-ENOUGH = 4  # trials below which an importance would be noise
 
 
 def announce(console: Console, plan: Plan, study: str, log_file: Path, missing: int) -> None:
@@ -50,9 +49,9 @@ def conclude(
         rows = [(t.number, t.value or 0.0, t.params) for t in best]
         display.ranking(console, rows, metric=plan.pipeline.metric)
         console.print()
-    shares = plots.importance(study) if total >= ENOUGH else {}
+    shares, epoch = plots.importance(study)
     if shares:
-        display.importances(console, shares)
+        display.importances(console, shares, metric=plan.pipeline.metric, epoch=epoch)
         console.print()
     told = ", ".join(f"{counts[s]} {s.lower()}" for s in ("COMPLETE", "PRUNED", "FAIL"))
     lines = [f"{study.study_name}: {total} of {plan.trials} trials ({told})"]
