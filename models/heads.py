@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from models.layers import initialise
+from models.layers import at_least_one, initialise
 
 CLASSIFIER_HIDDEN = 512  # part of the protocol: one size for every pipeline, never searched
 
@@ -19,6 +19,7 @@ class Classifier(nn.Module):
 
     def __init__(self, *, latent_dim: int, classes: int) -> None:
         super().__init__()
+        at_least_one(latent_dim=latent_dim, classes=classes)
         to_logits = nn.Linear(CLASSIFIER_HIDDEN, classes)
         self.layers = nn.Sequential(
             nn.BatchNorm1d(latent_dim, affine=False),
@@ -39,7 +40,11 @@ class LinearHead(nn.Linear):
     """(B, D) latents -> (B, K) logits, started at zero, from where softmax regression is convex."""
 
     def __init__(self, *, latent_dim: int, classes: int) -> None:
+        at_least_one(latent_dim=latent_dim, classes=classes)
         super().__init__(latent_dim, classes)
+
+    def reset_parameters(self) -> None:
+        """Zeros, and no draw from the global generator, which belongs to the training."""
         nn.init.zeros_(self.weight)
         nn.init.zeros_(self.bias)
 
@@ -52,6 +57,7 @@ class ProjectionHead(nn.Module):
 
     def __init__(self, *, latent_dim: int, hidden_dim: int = 512, output_dim: int = 128) -> None:
         super().__init__()
+        at_least_one(latent_dim=latent_dim, hidden_dim=hidden_dim, output_dim=output_dim)
         self.layers = nn.Sequential(
             nn.Linear(latent_dim, hidden_dim, bias=False),
             nn.BatchNorm1d(hidden_dim),

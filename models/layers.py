@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from torch import nn
@@ -59,10 +60,17 @@ def initialise(module: nn.Module) -> None:
     anew by its owner.
     """
     for part in module.modules():
-        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+        if isinstance(part, nn.ConvTranspose2d):
+            # torch takes a transposed convolution's fan-in from its output channels. What
+            # reaches an output pixel is every input channel times kernel / stride on each axis.
+            reach = math.prod(part.kernel_size) / math.prod(part.stride)
+            nn.init.normal_(part.weight, std=math.sqrt(2 / (part.in_channels * reach)))
+        elif isinstance(part, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
-            if part.bias is not None:
-                nn.init.zeros_(part.bias)
+        else:
+            continue
+        if part.bias is not None:
+            nn.init.zeros_(part.bias)
 
 
 def parameter_count(*modules: nn.Module) -> int:

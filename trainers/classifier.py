@@ -95,8 +95,10 @@ class _Standardise(nn.Module):
     def __init__(self, latents: Tensor) -> None:
         super().__init__()
         self.register_buffer("mean", latents.mean(0))
-        # A latent that never varies (a dead unit) stays at zero and does not become NaN.
-        self.register_buffer("spread", latents.std(0).clamp_min(1e-6))
+        spread = latents.std(0)
+        # A latent that never varied (a dead unit) is left alone: dividing by next to nothing
+        # would make the slightest change on other images the largest feature of all.
+        self.register_buffer("spread", torch.where(spread > 1e-6, spread, 1.0))
 
     def forward(self, latents: Tensor) -> Tensor:
         return (latents - self.mean) / self.spread

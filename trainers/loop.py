@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -31,8 +33,6 @@ class DeviceImages:
     @classmethod
     def load(cls, data: LabelledImages, device: torch.device) -> DeviceImages:
         """Move `data` to `device`; on a CPU the tensors are views of the same memory."""
-        # torch warns that a read-only array (shared memory) gives a writable tensor;
-        # nothing here writes into it.
         return cls(images=_tensor(data.images).to(device), labels=_tensor(data.labels).to(device))
 
     def __len__(self) -> int:
@@ -133,9 +133,9 @@ def _check_finite(losses: Tensor, *, first_step: int) -> None:
             raise NonFiniteLoss(step=first_step + step, value=value)
 
 
-def _tensor(array) -> Tensor:  # type: ignore[no-untyped-def]
-    import warnings
-
+def _tensor(array: np.ndarray) -> Tensor:
+    # torch warns that a read-only array (shared memory) becomes a tensor that could be written
+    # to; nothing here writes.
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(array)

@@ -21,8 +21,7 @@ def reconstruction(output: Tensor, target: Tensor, *, kind: Reconstruction) -> T
     sum. The squared error is scaled by 4, so that an error of 1/4, about the spread of
     natural pixels, weighs the same in both.
     """
-    if kind not in get_args(Reconstruction):
-        raise ValueError(f"kind is {kind!r}, allowed are {', '.join(get_args(Reconstruction))}")
+    check_kind(kind)
     output, target = output.float(), target.float()
     loss = output.new_zeros(())
     if kind in ("l1", "mixed"):
@@ -40,7 +39,7 @@ def classification(
     With label smoothing (Szegedy et al., 2016, section 7) the target is
     (1 - e) one-hot + e / K.
     """
-    _check_temperature(temperature)
+    check_temperature(temperature)
     return F.cross_entropy(logits.float() / temperature, labels, label_smoothing=label_smoothing)
 
 
@@ -50,7 +49,7 @@ def nt_xent(first: Tensor, second: Tensor, *, temperature: float) -> Tensor:
     Row i of `first` and of `second`, each (B, P), are two views of image i: a positive pair.
     The other 2 B - 2 rows are its negatives. No label is used.
     """
-    _check_temperature(temperature)
+    check_temperature(temperature)
     batch = len(first)
     similarity = _cosine_similarity(torch.cat([first, second])) / temperature
     similarity.fill_diagonal_(float("-inf"))
@@ -66,7 +65,7 @@ def supervised_contrastive(
     `first` and `second` are (B, P) views of the same images, `labels` is (B,). Every view of
     an image of the same class is a positive; with all labels distinct this is `nt_xent`.
     """
-    _check_temperature(temperature)
+    check_temperature(temperature)
     similarity = _cosine_similarity(torch.cat([first, second])) / temperature
     itself = torch.eye(len(similarity), dtype=torch.bool, device=similarity.device)
     log_probability = similarity - similarity.masked_fill(itself, float("-inf")).logsumexp(
@@ -84,6 +83,13 @@ def _cosine_similarity(rows: Tensor) -> Tensor:
         return unit @ unit.T
 
 
-def _check_temperature(temperature: float) -> None:
+def check_kind(kind: str) -> None:
+    """Raise ValueError unless `kind` is a reconstruction loss."""
+    if kind not in get_args(Reconstruction):
+        raise ValueError(f"kind is {kind!r}, allowed are {', '.join(get_args(Reconstruction))}")
+
+
+def check_temperature(temperature: float) -> None:
+    """Raise ValueError unless `temperature` is above 0 (a NaN is not)."""
     if not temperature > 0:
         raise ValueError(f"temperature is {temperature}, it must be above 0")

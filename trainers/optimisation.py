@@ -73,8 +73,6 @@ def build_optimizer(module: nn.Module, settings: Optimisation) -> torch.optim.Op
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
     if settings.optimizer == "sgd":
-        # SGD couples decay to the gradient; without momentum correction for it, decoupling
-        # is what DecoupledSGD below does in one line per step.
         return _DecoupledSGD(groups, lr=settings.lr, momentum=0.9, nesterov=True, fused=True)
     return torch.optim.AdamW(groups, lr=settings.lr, fused=True)
 
@@ -83,14 +81,15 @@ class _DecoupledSGD(torch.optim.SGD):
     """SGDW (Loshchilov and Hutter, 2019, algorithm 1): decay outside of the momentum."""
 
     @torch.no_grad()
-    def step(self, closure=None):  # type: ignore[override, no-untyped-def]
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """Shrink the weights, then step as torch does with no decay of its own."""
         decays = [group["weight_decay"] for group in self.param_groups]
         for group in self.param_groups:
             if group["weight_decay"]:
                 torch._foreach_mul_(group["params"], 1 - group["lr"] * group["weight_decay"])
             group["weight_decay"] = 0.0
         try:
-            return super().step(closure)
+            super().step()
         finally:
             for group, decay in zip(self.param_groups, decays, strict=True):
                 group["weight_decay"] = decay

@@ -15,8 +15,8 @@ from trainers.methods import (
     Autoencoder,
     Contrastive,
     Method,
-    SupervisedContrastive,
     Supervised,
+    SupervisedContrastive,
 )
 
 CLASSES = 4
@@ -72,7 +72,7 @@ def method_kind(request: pytest.FixtureRequest) -> type:
 
 @pytest.fixture
 def build_method() -> Callable[..., Method]:
-    """`build_method(kind, seed=0, strength=0.5, dropout=0.0)`: the same numbers, the same weights."""
+    """`build_method(kind, seed=0, strength=0.5, dropout=0.0)`; a seed decides the weights."""
 
     def build(kind: type, *, seed: int = 0, strength: float = 0.5, dropout: float = 0.0) -> Method:
         torch.manual_seed(seed)

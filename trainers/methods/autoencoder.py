@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from trainers.augmentation import Augmentation
-from trainers.losses import Reconstruction, reconstruction
+from trainers.losses import Reconstruction, check_kind, reconstruction
 
 
 class Autoencoder(nn.Module):
@@ -26,6 +26,7 @@ class Autoencoder(nn.Module):
         pixel_loss: Reconstruction = "l1",
     ) -> None:
         super().__init__()
+        check_kind(pixel_loss)
         self.encoder = encoder
         self.decoder = decoder
         self.classifier = None

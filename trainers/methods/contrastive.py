@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from trainers.augmentation import Augmentation
-from trainers.losses import nt_xent
+from trainers.losses import check_temperature, nt_xent
 
 
 class Contrastive(nn.Module):
@@ -26,6 +26,7 @@ class Contrastive(nn.Module):
         temperature: float = 0.2,
     ) -> None:
         super().__init__()
+        check_temperature(temperature)
         self.encoder = encoder
         self.decoder = None
         self.classifier = None

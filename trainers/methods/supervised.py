@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from trainers.augmentation import Augmentation
-from trainers.losses import classification
+from trainers.losses import check_temperature, classification
 
 
 class Supervised(nn.Module):
@@ -24,6 +24,7 @@ class Supervised(nn.Module):
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__()
+        check_temperature(temperature)
         self.encoder = encoder
         self.decoder = None
         self.classifier = classifier

@@ -1,0 +1,56 @@
+"""The autoencoder reconstructs the view that it was shown."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from trainers.augmentation import Digits
+from trainers.losses import Reconstruction
+from trainers.methods import Autoencoder
+
+
+class Remember(nn.Module):
+    """The identity, keeping what passed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Tensor] = []
+
+    def forward(self, features: Tensor) -> Tensor:
+        self.seen.append(features)
+        return features
+
+
+def images() -> Tensor:
+    return torch.rand(6, 1, 12, 12, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize("kind", ["l1", "l2", "mixed"])
+def test_the_target_is_the_augmented_view_itself(kind: Reconstruction) -> None:
+    """A perfect copy of the view has loss 0: nothing is denoised, nothing undone."""
+    encoder = Remember()
+    method = Autoencoder(
+        encoder=encoder, decoder=nn.Identity(), augmentation=Digits(1.0), pixel_loss=kind
+    )
+    loss = method.loss(images(), torch.zeros(6), torch.Generator().manual_seed(1))
+    assert loss.item() == 0
+    view = Digits(1.0)(images(), torch.Generator().manual_seed(1))
+    assert len(encoder.seen) == 1 and torch.equal(encoder.seen[0], view)
+    assert not torch.equal(view, images())
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"), [("l1", 0.25), ("l2", 4 * 0.25**2), ("mixed", 0.25 + 4 * 0.25**2)]
+)
+def test_the_pixel_loss_is_the_one_asked_for(kind: Reconstruction, expected: float) -> None:
+    class QuarterLighter(nn.Module):
+        def forward(self, features: Tensor) -> Tensor:
+            return features + 0.25
+
+    method = Autoencoder(
+        encoder=nn.Identity(), decoder=QuarterLighter(), augmentation=Digits(0.5), pixel_loss=kind
+    )
+    loss = method.loss(images(), torch.zeros(6), torch.Generator().manual_seed(1))
+    assert loss.item() == pytest.approx(expected, rel=1e-5)

@@ -1,0 +1,110 @@
+"""What every method promises to the loop and the evaluation, whichever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from trainers import methods
+from trainers.loop import DeviceImages
+from trainers.methods import Method
+
+BuildMethod = Callable[..., Method]
+Batch = tuple[Tensor, Tensor]
+
+
+@pytest.fixture
+def batch(make_images: Callable[..., DeviceImages]) -> Batch:
+    """(16, 1, S, S) in [0, 1] and (16,)."""
+    data = make_images(16)
+    return data.images / 255, data.labels
+
+
+def views(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_every_method_is_tested_here(kinds_built: set[type]) -> None:
+    exported = {getattr(methods, name) for name in methods.__all__} - {Method}
+    assert kinds_built == exported
+
+
+def test_it_has_what_the_protocol_asks_for(
+    method_kind: type, build_method: BuildMethod, batch: Batch
+) -> None:
+    method = build_method(method_kind)
+    assert isinstance(method, nn.Module) and isinstance(method.uses_labels, bool)
+    assert type(method).uses_labels is method.uses_labels  # known without building one
+    latents = method.encoder(batch[0])
+    assert latents.ndim == 2 and len(latents) == 16
+    if method.decoder is not None:
+        images = method.decoder(latents)
+        assert images.shape == batch[0].shape and images.min() >= 0 and images.max() <= 1
+    if method.classifier is not None:
+        assert method.classifier(latents).ndim == 2
+    held = {id(parameter) for parameter in method.parameters()}
+    for part in (method.encoder, method.decoder, method.classifier):
+        assert part is None or all(id(parameter) in held for parameter in part.parameters())
+
+
+def test_the_loss_is_a_scalar_whose_gradient_reaches_every_parameter(
+    method_kind: type, build_method: BuildMethod, batch: Batch
+) -> None:
+    method = build_method(method_kind)
+    loss = method.loss(*batch, views(0))
+    assert loss.shape == () and loss.dtype == torch.float32 and loss.isfinite()
+    loss.backward()
+    assert isinstance(method, nn.Module)
+    for name, parameter in method.named_parameters():
+        assert parameter.grad is not None and parameter.grad.any(), name
+
+
+def test_labels_change_the_loss_exactly_where_they_are_declared(
+    method_kind: type, build_method: BuildMethod, batch: Batch
+) -> None:
+    method, (images, labels) = build_method(method_kind), batch
+    permuted = labels[torch.randperm(16, generator=views(1))]
+    assert not torch.equal(permuted, labels)
+    loss = method.loss(images, labels, views(0))
+    assert torch.equal(method.loss(images, permuted, views(0)), loss) is not method.uses_labels
+
+
+def test_the_generator_decides_the_views(
+    method_kind: type, build_method: BuildMethod, batch: Batch
+) -> None:
+    """All of them: the global generator is neither read nor moved."""
+    method = build_method(method_kind)
+    before = torch.get_rng_state()
+    first = method.loss(*batch, views(0))
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(12345)
+    assert torch.equal(method.loss(*batch, views(0)), first)
+    assert not torch.equal(method.loss(*batch, views(1)), first)
+
+
+def test_successive_losses_draw_new_views(
+    method_kind: type, build_method: BuildMethod, batch: Batch
+) -> None:
+    method, generator = build_method(method_kind), views(0)
+    first, second = (method.loss(*batch, generator) for _ in range(2))
+    assert not torch.equal(first, second)
+
+
+def test_at_strength_zero_nothing_is_drawn(
+    method_kind: type, build_method: BuildMethod, batch: Batch
+) -> None:
+    method, generator = build_method(method_kind, strength=0.0), views(0)
+    before = generator.get_state()
+    method.loss(*batch, generator)
+    assert torch.equal(generator.get_state(), before)
+
+
+def test_the_images_are_left_as_they_were(
+    method_kind: type, build_method: BuildMethod, batch: Batch
+) -> None:
+    images = batch[0].clone()
+    build_method(method_kind).loss(*batch, views(0))
+    assert torch.equal(batch[0], images)

@@ -1,0 +1,188 @@
+"""The protocol's classifier and the linear probe, both on latents alone."""
+
+from __future__ import annotations
+
+import inspect
+import math
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor, nn
+
+from models import Classifier
+from trainers.classifier import BATCH_SIZE, PROBE_PENALTY, fit_classifier, fit_linear_probe
+
+
+def clusters(
+    count: int, *, classes: int = 5, latent_dim: int = 16, spread: float, seed: int = 0
+) -> tuple[Tensor, Tensor]:
+    """(N, D) normal clouds around fixed centres of length about 4, and (N,) labels."""
+    centres = torch.randn(classes, latent_dim, generator=torch.Generator().manual_seed(99))
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.randint(0, classes, (count,), generator=generator)
+    return centres[labels] + spread * torch.randn(count, latent_dim, generator=generator), labels
+
+
+def share_right(classifier: nn.Module, latents: Tensor, labels: Tensor) -> float:
+    with torch.no_grad():
+        return (classifier(latents).argmax(1) == labels).double().mean().item()
+
+
+def parameters(module: nn.Module) -> Tensor:
+    return torch.cat([tensor.double().flatten() for tensor in module.state_dict().values()])
+
+
+def test_separable_latents_are_classified() -> None:
+    """Clouds of spread 0.3 around centres some 5 apart: no two of them meet."""
+    classifier = fit_classifier(*clusters(2000, spread=0.3), classes=5, seed=0)
+    assert isinstance(classifier, Classifier) and not classifier.training
+    assert share_right(classifier, *clusters(2000, spread=0.3)) == 1.0
+    assert share_right(classifier, *clusters(1000, spread=0.3, seed=1)) > 0.99
+
+
+def test_classes_that_no_line_separates_are_classified() -> None:
+    """Two variables' signs, alike or not: a linear probe cannot, one hidden layer can."""
+    latents = torch.randn(3000, 2, generator=torch.Generator().manual_seed(0))
+    labels = ((latents[:, 0] > 0) == (latents[:, 1] > 0)).long()
+    assert share_right(fit_classifier(latents, labels, classes=2, seed=0), latents, labels) > 0.95
+    assert share_right(fit_linear_probe(latents, labels, classes=2), latents, labels) < 0.6
+
+
+def test_noise_cannot_be_told_apart() -> None:
+    """Labels without any bearing on the latents; held-out accuracy is chance.
+
+    A count of 2,000 draws at 1/5 leaves 0.2 by more than 0.05 with probability 3e-8.
+    """
+    latents, _ = clusters(2000, spread=1.0)
+    labels = torch.randint(0, 5, (2000,), generator=torch.Generator().manual_seed(7))
+    fresh = torch.randint(0, 5, (2000,), generator=torch.Generator().manual_seed(8))
+    classifier = fit_classifier(latents, labels, classes=5, seed=0)
+    assert abs(share_right(classifier, latents, fresh) - 0.2) < 0.05
+
+
+def test_the_seed_decides_the_classifier() -> None:
+    latents, labels = clusters(1200, spread=1.0)
+    first = fit_classifier(latents, labels, classes=5, seed=1)
+    torch.rand(3)  # what others draw does not matter
+    again = fit_classifier(latents, labels, classes=5, seed=1)
+    other = fit_classifier(latents, labels, classes=5, seed=2)
+    assert torch.equal(parameters(first), parameters(again))
+    assert not torch.equal(parameters(first), parameters(other))
+
+
+def test_the_global_generator_is_left_alone() -> None:
+    """The training that goes on afterwards draws its dropout from it."""
+    latents, labels = clusters(600, spread=1.0)
+    before = torch.get_rng_state()
+    fit_classifier(latents, labels, classes=5, seed=1)
+    fit_linear_probe(latents, labels, classes=5)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_in_bfloat16_it_is_as_good_and_its_weights_are_float32() -> None:
+    latents, labels = clusters(1000, spread=2.0)
+    fresh, fresh_labels = clusters(1000, spread=2.0, seed=1)
+    exact = fit_classifier(latents, labels, classes=5, seed=0)
+    rough = fit_classifier(latents, labels, classes=5, seed=0, precision="bfloat16")
+    assert all(parameter.dtype == torch.float32 for parameter in rough.parameters())
+    assert not torch.equal(parameters(exact), parameters(rough))
+    assert share_right(rough, fresh, fresh_labels) == pytest.approx(
+        share_right(exact, fresh, fresh_labels), abs=0.02
+    )
+
+
+def test_the_scale_of_the_latents_does_not_matter() -> None:
+    latents, labels = clusters(1000, spread=2.0)
+    fresh, fresh_labels = clusters(1000, spread=2.0, seed=1)
+    plain = fit_classifier(latents, labels, classes=5, seed=0)
+    scaled = fit_classifier(200 * latents - 50, labels, classes=5, seed=0)
+    accuracies = (
+        share_right(plain, fresh, fresh_labels),
+        share_right(scaled, 200 * fresh - 50, fresh_labels),
+    )
+    assert accuracies[0] == pytest.approx(accuracies[1], abs=0.01)
+    assert accuracies[0] > 0.8
+
+
+@pytest.mark.parametrize("count", [7, BATCH_SIZE - 1, BATCH_SIZE, BATCH_SIZE + 1])
+def test_any_number_of_latents_will_do(count: int) -> None:
+    latents, labels = clusters(count, spread=0.3)
+    classifier = fit_classifier(latents, labels, classes=5, seed=0)
+    assert parameters(classifier).isfinite().all()
+    assert not torch.equal(parameters(classifier), parameters(Classifier(latent_dim=16, classes=5)))
+
+
+def test_latents_are_all_that_they_are_given() -> None:
+    """No images among the arguments, and neither latents nor labels are changed."""
+    settings = {"classes", "seed", "precision"}
+    for fitted in (fit_classifier, fit_linear_probe):
+        names = list(inspect.signature(fitted).parameters)
+        assert names[:2] == ["latents", "labels"] and set(names[2:]) <= settings
+    latents, labels = clusters(600, spread=1.0)
+    kept = latents.clone(), labels.clone()
+    fit_classifier(latents, labels, classes=5, seed=0)
+    fit_linear_probe(latents, labels, classes=5)
+    assert torch.equal(latents, kept[0]) and torch.equal(labels, kept[1])
+    assert not latents.requires_grad
+
+
+@pytest.mark.parametrize("spread", [1.0, 2.0, 4.0])
+def test_the_linear_probe_against_scikit_learn(spread: float) -> None:
+    """The same minimum by another program: C is 1 / (2 N penalty), the features standardised."""
+    latents, labels = clusters(1500, spread=spread)
+    fresh, fresh_labels = clusters(1500, spread=spread, seed=1)
+    probe = fit_linear_probe(latents, labels, classes=5)
+    mean, deviation = latents.mean(0), latents.std(0)
+    reference = LogisticRegression(C=1 / (2 * 1500 * PROBE_PENALTY), max_iter=2000, tol=1e-8).fit(
+        ((latents - mean) / deviation).numpy(), labels.numpy()
+    )
+    features = ((fresh - mean) / deviation).numpy()
+    expected = float(np.mean(reference.predict(features) == fresh_labels.numpy()))
+    assert share_right(probe, fresh, fresh_labels) == pytest.approx(expected, abs=0.01)
+    with torch.no_grad():
+        probabilities = probe(fresh).softmax(1).numpy()
+    assert np.abs(probabilities - reference.predict_proba(features)).max() < 0.05
+
+
+def test_the_linear_probe_has_no_seed() -> None:
+    latents, labels = clusters(500, spread=2.0)
+    torch.manual_seed(1)
+    first = fit_linear_probe(latents, labels, classes=5)
+    torch.manual_seed(2)
+    second = fit_linear_probe(latents, labels, classes=5)
+    assert torch.equal(parameters(first), parameters(second))
+    assert not first.training
+
+
+@pytest.mark.parametrize("constant", [0.0, 3.7, -1e-3])
+def test_a_latent_that_never_varies_does_no_harm(constant: float) -> None:
+    latents, labels = clusters(1000, spread=2.0)
+    fresh, fresh_labels = clusters(1000, spread=2.0, seed=1)
+    without = share_right(fit_linear_probe(latents, labels, classes=5), fresh, fresh_labels)
+
+    def with_constant(rows: Tensor) -> Tensor:
+        return torch.cat([rows, torch.full((len(rows), 1), constant)], dim=1)
+
+    probe = fit_linear_probe(with_constant(latents), labels, classes=5)
+    assert parameters(probe).isfinite().all()
+    accuracy = share_right(probe, with_constant(fresh), fresh_labels)
+    assert accuracy == pytest.approx(without, abs=0.01)
+    classifier = fit_classifier(with_constant(latents), labels, classes=5, seed=0)
+    assert share_right(classifier, with_constant(fresh), fresh_labels) > 0.8
+
+
+def test_a_collapsed_encoder_is_worth_chance() -> None:
+    """All latents equal: the prediction is one class, the loss log K, nothing is NaN."""
+    latents, labels = torch.full((1000, 8), 0.3), torch.arange(1000) % 5
+    for fitted in (
+        fit_classifier(latents, labels, classes=5, seed=0),
+        fit_linear_probe(latents, labels, classes=5),
+    ):
+        assert share_right(fitted, latents, labels) == pytest.approx(0.2)
+        with torch.no_grad():
+            assert F.cross_entropy(fitted(latents), labels).item() == pytest.approx(
+                math.log(5), abs=0.02
+            )

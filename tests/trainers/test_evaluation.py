@@ -1,0 +1,217 @@
+"""The metrics of frozen weights: which there are, what they are measured on, what they leave."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from trainers import evaluation
+from trainers.evaluation import accuracy, encode, evaluate, reconstruction_mae
+from trainers.loop import DeviceImages, fit
+from trainers.methods import Autoencoder, Contrastive, Method, Supervised
+from trainers.optimisation import Optimisation
+
+BuildMethod = Callable[..., Method]
+MakeImages = Callable[..., DeviceImages]
+Weights = Callable[[nn.Module], dict[str, Tensor]]
+
+CLASSES = 4
+
+
+def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
+
+
+def test_names_and_range_of_the_metrics(
+    method_kind: type, build_method: BuildMethod, make_images: MakeImages
+) -> None:
+    method, train, valid = build_method(method_kind), make_images(120), make_images(40, 1)
+    expected = {"valid/accuracy", "train/accuracy", "valid/linear_accuracy"}
+    if method.decoder is not None:
+        expected.add("valid/mae")
+    metrics = evaluate(method, train, valid, classes=CLASSES, seed=0).metrics
+    assert set(metrics) == expected
+    assert all(isinstance(value, float) and 0 <= value <= 1 for value in metrics.values())
+
+    expected.discard("valid/linear_accuracy")
+    if method.classifier is not None:  # needs no latents of the train images
+        expected.discard("train/accuracy")
+    assert set(evaluate(method, train, valid, classes=CLASSES, seed=0, probe=False).metrics) == (
+        expected
+    )
+
+
+def test_only_the_autoencoder_has_a_decoder_to_measure(build_method: BuildMethod) -> None:
+    assert build_method(Autoencoder).decoder is not None
+    assert build_method(Contrastive).decoder is None and build_method(Supervised).decoder is None
+
+
+def test_weights_and_running_statistics_are_left_untouched(
+    method_kind: type, build_method: BuildMethod, make_images: MakeImages, weights: Weights
+) -> None:
+    method, train, valid = build_method(method_kind, dropout=0.2), make_images(60), make_images(40)
+    before, drawn = weights(method), torch.get_rng_state()
+    images = train.images.clone(), valid.images.clone()
+    first = evaluate(method, train, valid, classes=CLASSES, seed=0)
+    assert same(before, weights(method))
+    assert torch.equal(torch.get_rng_state(), drawn)
+    assert torch.equal(train.images, images[0]) and torch.equal(valid.images, images[1])
+    assert all(p.grad is None for p in method.parameters())  # type: ignore[attr-defined]
+    assert evaluate(method, train, valid, classes=CLASSES, seed=0).metrics == first.metrics
+
+
+def test_evaluating_after_each_epoch_does_not_change_the_training(
+    method_kind: type, build_method: BuildMethod, make_images: MakeImages, weights: Weights
+) -> None:
+    train, valid = make_images(48), make_images(20, 1)
+    settings = Optimisation(batch_size=16)
+    watched, alone = (build_method(method_kind, dropout=0.3) for _ in range(2))
+    watched_losses = []
+    for result in fit(watched, train, settings, epochs=2, seed=0):
+        watched_losses.append(result.loss)
+        evaluate(watched, train, valid, classes=CLASSES, seed=result.epoch)
+    losses = [result.loss for result in fit(alone, train, settings, epochs=2, seed=0)]
+    assert watched_losses == losses
+    assert same(weights(watched), weights(alone))
+
+
+def test_a_jointly_trained_classifier_is_the_one_measured(
+    build_method: BuildMethod, make_images: MakeImages
+) -> None:
+    """One that always says class 2 has the share of class 2 as its accuracy."""
+    method, valid = build_method(Supervised), make_images(41)
+
+    class AlwaysTwo(nn.Module):
+        def forward(self, latents: Tensor) -> Tensor:
+            return torch.eye(CLASSES)[2].repeat(len(latents), 1)
+
+    method.classifier = AlwaysTwo()
+    result = evaluate(method, make_images(60), valid, classes=CLASSES, seed=0)
+    assert result.classifier is method.classifier
+    share = (valid.labels == 2).float().mean().item()
+    assert result.metrics["valid/accuracy"] == pytest.approx(share)
+    assert result.metrics["train/accuracy"] == pytest.approx(0.25)
+
+
+def test_for_the_others_the_protocols_classifier_is_trained_on_train_latents(
+    build_method: BuildMethod, make_images: MakeImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is given (N, D) latents of the train images and their labels, never a pixel."""
+    method, train, valid = build_method(Contrastive), make_images(60), make_images(30, 1)
+    given: list[tuple[Tensor, Tensor]] = []
+    settings: list[dict[str, Any]] = []
+    original = evaluation.fit_classifier
+
+    def spy(latents: Tensor, labels: Tensor, **values: Any) -> nn.Module:
+        given.append((latents, labels))
+        settings.append(values)
+        return original(latents, labels, **values)
+
+    monkeypatch.setattr(evaluation, "fit_classifier", spy)
+    result = evaluate(method, train, valid, classes=CLASSES, seed=5)
+    ((latents, labels),) = given
+    assert torch.equal(latents, encode(method.encoder, train)) and latents.shape == (60, 8)
+    assert torch.equal(labels, train.labels)
+    assert settings[0]["classes"] == CLASSES and settings[0]["seed"] == 5
+    expected = accuracy(result.classifier, encode(method.encoder, valid), valid.labels)
+    assert result.metrics["valid/accuracy"] == expected
+
+
+def test_an_encoder_that_forgets_the_image_is_worth_chance(
+    method_kind: type, build_method: BuildMethod, make_images: MakeImages
+) -> None:
+    """The images tell the classes apart; latents that are all equal do not. So no metric of
+    accuracy can have seen anything but latents.
+    """
+    train, valid = make_images(200), make_images(80, 1)
+
+    class Forget(nn.Module):
+        def forward(self, images: Tensor) -> Tensor:
+            return torch.ones(len(images), 8)
+
+    method = build_method(method_kind)
+    method.encoder = Forget()
+    metrics = evaluate(method, train, valid, classes=CLASSES, seed=0).metrics
+    for name in ("valid/accuracy", "train/accuracy", "valid/linear_accuracy"):
+        assert metrics[name] == pytest.approx(0.25), name
+
+
+def test_the_validation_labels_do_not_reach_the_classifier(
+    build_method: BuildMethod, make_images: MakeImages, weights: Weights
+) -> None:
+    method, train, valid = build_method(Contrastive), make_images(60), make_images(40, 1)
+    shuffled = replace(valid, labels=valid.labels.roll(1))
+    honest = evaluate(method, train, valid, classes=CLASSES, seed=0)
+    other = evaluate(method, train, shuffled, classes=CLASSES, seed=0)
+    assert same(weights(honest.classifier), weights(other.classifier))
+    assert honest.metrics["train/accuracy"] == other.metrics["train/accuracy"]
+
+
+def test_what_was_learned_is_measured(build_method: BuildMethod, make_images: MakeImages) -> None:
+    method, train, valid = build_method(Supervised, strength=0.1), make_images(160), make_images(80)
+    for _ in fit(method, train, Optimisation(batch_size=16, lr=1e-2), epochs=8, seed=0):
+        pass
+    metrics = evaluate(method, train, valid, classes=CLASSES, seed=0).metrics
+    assert metrics["valid/accuracy"] > 0.95 and metrics["valid/linear_accuracy"] > 0.95
+
+
+def test_encoding_in_batches_is_one_pass_in_eval_mode(
+    build_method: BuildMethod, make_images: MakeImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = build_method(Contrastive, dropout=0.5).encoder.train()
+    data = make_images(25)
+    monkeypatch.setattr(evaluation, "BATCH_SIZE", 7)  # 7, 7, 7 and 4
+    latents = encode(encoder, data)
+    with torch.no_grad():
+        expected = encoder.eval()(data.images / 255)
+    assert latents.dtype == torch.float32 and not latents.requires_grad
+    torch.testing.assert_close(latents, expected)
+
+
+def test_encoding_in_bfloat16_is_close_and_float32(
+    build_method: BuildMethod, make_images: MakeImages
+) -> None:
+    encoder, data = build_method(Contrastive).encoder, make_images(25)
+    exact, rough = encode(encoder, data), encode(encoder, data, precision="bfloat16")
+    assert rough.dtype == torch.float32 and not torch.equal(exact, rough)
+    torch.testing.assert_close(rough, exact, atol=0.05 * exact.std().item(), rtol=0.05)
+
+
+def test_reconstruction_error_against_numpy(
+    build_method: BuildMethod, make_images: MakeImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method, data = build_method(Autoencoder), make_images(25)
+    assert method.decoder is not None
+    monkeypatch.setattr(evaluation, "BATCH_SIZE", 7)
+    measured = reconstruction_mae(method.encoder, method.decoder, data)
+    with torch.no_grad():
+        output = method.decoder.eval()(method.encoder.eval()(data.images / 255)).numpy()
+    expected = np.abs(output.astype(np.float64) - data.images.numpy() / 255).mean()
+    assert measured == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_perfect_reconstruction_has_no_error(make_images: MakeImages) -> None:
+    assert reconstruction_mae(nn.Identity(), nn.Identity(), make_images(25)) == 0
+
+
+def test_accuracy_is_the_share_of_right_answers() -> None:
+    latents = torch.tensor([[3.0, 1.0], [0.0, 2.0], [5.0, 4.0], [1.0, 9.0], [2.0, 1.0]])
+    labels = torch.tensor([0, 1, 1, 1, 1])
+    assert accuracy(nn.Identity(), latents, labels) == pytest.approx(0.6)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_latents_that_are_no_numbers_are_an_error(
+    method_kind: type, value: float, build_method: BuildMethod, make_images: MakeImages
+) -> None:
+    method = build_method(method_kind)
+    with torch.no_grad():
+        next(method.encoder.to_latent[-1].parameters()).fill_(value)
+    with pytest.raises(ArithmeticError, match="latents are not finite"):
+        evaluate(method, make_images(60), make_images(40), classes=CLASSES, seed=0)

@@ -1,0 +1,390 @@
+"""The training loop: determinism, a loop written out, what it leaves out and what it refuses."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from trainers.data import LabelledImages
+from trainers.loop import DeviceImages, EpochResult, NonFiniteLoss, fit
+from trainers.methods import Autoencoder, Contrastive, Method, Supervised
+from trainers.optimisation import Decay, Optimisation
+from trainers.precision import Precision
+
+BuildMethod = Callable[..., Method]
+MakeImages = Callable[..., DeviceImages]
+Weights = Callable[[nn.Module], dict[str, Tensor]]
+
+SETTINGS = Optimisation(batch_size=16, lr=3e-3, weight_decay=0.05)
+
+
+def losses(
+    method: Method,
+    data: DeviceImages,
+    settings: Optimisation = SETTINGS,
+    *,
+    epochs: int = 2,
+    seed: int = 0,
+    precision: Precision = "float32",
+) -> list[float]:
+    course = fit(method, data, settings, epochs=epochs, seed=seed, precision=precision)
+    return [result.loss for result in course]
+
+
+def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
+
+
+def test_one_result_per_epoch(build_method: BuildMethod, make_images: MakeImages) -> None:
+    results = list(fit(build_method(Supervised), make_images(70), SETTINGS, epochs=3, seed=0))
+    assert all(isinstance(result, EpochResult) for result in results)
+    assert [result.epoch for result in results] == [1, 2, 3]
+    for result in results:
+        assert result.seconds > 0 and math.isfinite(result.loss)
+        # Four batches of 16; the 6 images left over do not count.
+        assert result.images_per_second == pytest.approx(64 / result.seconds)
+    assert [result.lr for result in results] == [SETTINGS.rate(step, 12) for step in (3, 7, 11)]
+
+
+def test_no_epochs_no_results(
+    build_method: BuildMethod, make_images: MakeImages, weights: Weights
+) -> None:
+    method = build_method(Supervised)
+    before = weights(method)
+    assert list(fit(method, make_images(32), SETTINGS, epochs=0, seed=0)) == []
+    assert same(before, weights(method))
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(
+    method_kind: type, build_method: BuildMethod, make_images: MakeImages, weights: Weights
+) -> None:
+    data = make_images(50)
+
+    def run(seed: int, drawn_before: int) -> tuple[list[float], dict[str, Tensor]]:
+        method = build_method(method_kind, dropout=0.3)
+        torch.rand(drawn_before)  # dropout must not depend on what others drew
+        return losses(method, data, seed=seed), weights(method)
+
+    first, again, other = run(1, 0), run(1, 5), run(2, 0)
+    assert first[0] == again[0] and same(first[1], again[1])
+    assert first[0] != other[0] and not same(first[1], other[1])
+
+
+def test_the_loss_falls(
+    method_kind: type, build_method: BuildMethod, make_images: MakeImages
+) -> None:
+    course = losses(build_method(method_kind, strength=0.2), make_images(96), epochs=12)
+    # Measured with seeds 0 to 4: the last loss is at most 0.8 of the first for every method.
+    assert course[-1] < 0.9 * course[0]
+    assert min(course) < course[0]
+
+
+class Line(nn.Module):
+    """A method small enough to train by hand: softmax regression on 4 x 4 pixels."""
+
+    uses_labels = True
+    decoder = None
+    classifier = None
+
+    def __init__(self, *, noise: float = 0.0) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Flatten(), nn.Linear(16, 4))
+        self.noise = noise
+        with torch.no_grad():
+            for parameter in self.encoder.parameters():
+                values = torch.arange(parameter.numel(), dtype=torch.float32)
+                parameter.copy_(torch.sin(values).reshape(parameter.shape) / 4)
+
+    def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+        noise = torch.rand(images.shape, generator=generator)
+        return nn.functional.cross_entropy(self.encoder(images + self.noise * noise), labels)
+
+
+def written_out(
+    data: DeviceImages, *, epochs: int, seed: int, noise: float, clip: float, decay: Decay
+) -> list[float]:
+    """`fit` of a `Line` by AdamW, peak rate 0.01, weight decay 0.1, batches of 8, warm-up 0.25.
+
+    Gradients by hand, in float64: of cross-entropy, (softmax - one-hot) / B.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    weight = (torch.sin(torch.arange(64.0)).reshape(4, 16) / 4).double()
+    bias = (torch.sin(torch.arange(4.0)) / 4).double()
+    state = [(torch.zeros_like(p), torch.zeros_like(p)) for p in (weight, bias)]
+    steps, step, course = len(data.labels) // 8, 0, []
+    for _ in range(epochs):
+        order = torch.randperm(len(data.labels), generator=generator).tolist()
+        epoch_losses = []
+        for first in range(0, steps * 8, 8):
+            rows = order[first : first + 8]
+            images = data.images[rows].double() / 255
+            images += noise * torch.rand(images.shape, generator=generator, dtype=torch.float32)
+            flat = images.reshape(8, 16)
+            logits = flat @ weight.T + bias
+            softmax = logits.exp() / logits.exp().sum(1, keepdim=True)
+            one_hot = torch.eye(4, dtype=torch.float64)[data.labels[rows]]
+            epoch_losses.append(-(one_hot * softmax.log()).sum().item() / 8)
+            error = (softmax - one_hot) / 8
+            gradients = [error.T @ flat, error.sum(0)]
+            length = math.sqrt(sum(g.square().sum().item() for g in gradients))
+            if clip and length > clip:
+                gradients = [g * clip / length for g in gradients]
+            warm = round(0.25 * steps * epochs)
+            done = (step - warm) / (steps * epochs - warm)
+            if step < warm:
+                rate = 0.01 * (step + 1) / warm
+            elif decay == "linear":
+                rate = 0.01 * (1 - done)
+            else:
+                rate = 0.01 * (1 + math.cos(math.pi * done)) / 2
+            step += 1
+            weight *= 1 - 0.1 * rate  # the bias is not decayed
+            for parameter, (mean, square), gradient in zip(
+                (weight, bias), state, gradients, strict=True
+            ):
+                mean.mul_(0.9).add_(0.1 * gradient)
+                square.mul_(0.999).add_(0.001 * gradient**2)
+                root = (square / (1 - 0.999**step)).sqrt() + 1e-8
+                parameter -= rate * mean / (1 - 0.9**step) / root
+        course.append(sum(epoch_losses) / steps)
+    return course
+
+
+def small_pictures(count: int) -> DeviceImages:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(0, 256, (count, 1, 4, 4), generator=generator, dtype=torch.uint8)
+    return DeviceImages(images=images, labels=torch.randint(0, 4, (count,), generator=generator))
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.5])
+@pytest.mark.parametrize("clip", [0.0, 0.1, 5.0])
+@pytest.mark.parametrize("decay", ["cosine", "linear"])
+def test_the_losses_are_those_of_a_loop_written_out(
+    noise: float, clip: float, decay: Decay
+) -> None:
+    """No code is shared: order, views, scaling, rate, clipping, decay and AdamW by hand."""
+    data = small_pictures(43)  # 3 images are left over in every epoch
+    settings = Optimisation(
+        batch_size=8, lr=0.01, weight_decay=0.1, warmup=0.25, decay=decay, clip_norm=clip
+    )
+    course = losses(Line(noise=noise), data, settings, epochs=4, seed=3)
+    expected = written_out(data, epochs=4, seed=3, noise=noise, clip=clip, decay=decay)
+    assert course == pytest.approx(expected, abs=1e-6)
+    assert course[-1] < course[0]
+
+
+class Recorder(nn.Module):
+    """Keeps every batch that it is given; its loss is as scripted."""
+
+    uses_labels = True
+    decoder = None
+    classifier = None
+
+    def __init__(self, script: Callable[[int], float] = lambda step: 1.0) -> None:
+        super().__init__()
+        self.encoder = nn.Linear(1, 1)
+        self.script = script
+        self.images: list[Tensor] = []
+        self.labels: list[Tensor] = []
+        self.training_modes: list[bool] = []
+
+    def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+        value = self.script(len(self.images))
+        self.images.append(images)
+        self.labels.append(labels)
+        self.training_modes.append(self.training)
+        return self.encoder(torch.ones(1)).sum() * 0 + value
+
+
+def numbered(count: int) -> DeviceImages:
+    """One pixel per image, its value its number, and the label too."""
+    numbers = torch.arange(count)
+    return DeviceImages(images=numbers.to(torch.uint8)[:, None, None, None], labels=numbers)
+
+
+def test_an_epoch_takes_each_image_once_and_leaves_the_last_smaller_batch_out() -> None:
+    method = Recorder()
+    list(fit(method, numbered(50), SETTINGS, epochs=20, seed=0))
+    assert [len(labels) for labels in method.labels] == [16] * 60
+    epochs = [torch.cat(method.labels[3 * e : 3 * e + 3]).tolist() for e in range(20)]
+    assert all(len(set(epoch)) == 48 for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) == 20  # each epoch in an order of its own
+    # Were the same two images left out always, 48 would come up. False alarm for one image to
+    # be left out by all 20 epochs: 50 * (2 / 50) ** 20, about 1e-26.
+    assert set().union(*epochs) == set(range(50))
+
+
+def test_images_are_scaled_to_one_and_keep_their_labels() -> None:
+    method = Recorder()
+    list(fit(method, numbered(48), SETTINGS, epochs=1, seed=0))
+    for images, labels in zip(method.images, method.labels, strict=True):
+        assert images.dtype == torch.float32
+        torch.testing.assert_close(images.flatten(), labels / 255)
+
+
+def test_each_epoch_trains_in_training_mode_whatever_happened_in_between() -> None:
+    method = Recorder()
+    for _ in fit(method, numbered(32), SETTINGS, epochs=3, seed=0):
+        method.eval()
+    assert method.training_modes == [True] * 6
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_loss_that_is_no_number_ends_the_training_and_names_the_step(value: float) -> None:
+    method = Recorder(lambda step: value if step >= 4 else 1.0)
+    course = fit(method, numbered(48), SETTINGS, epochs=3, seed=0)
+    assert next(course).loss == 1.0
+    with pytest.raises(NonFiniteLoss, match=f"^loss is {value} at step 4$") as caught:
+        next(course)
+    assert caught.value.step == 4
+    assert str(caught.value.value) == str(value)
+    assert isinstance(caught.value, ArithmeticError)
+    assert list(course) == []  # it is over
+
+
+def test_a_batch_larger_than_the_data_is_refused(build_method: BuildMethod) -> None:
+    with pytest.raises(ValueError, match=r"^batch_size is 16, the data has 15 images$"):
+        next(fit(Recorder(), numbered(15), SETTINGS, epochs=1, seed=0))
+    assert len(list(fit(Recorder(), numbered(16), SETTINGS, epochs=1, seed=0))) == 1
+
+
+def test_read_only_arrays_are_taken_without_a_warning_and_without_a_copy(
+    build_method: BuildMethod, make_images: MakeImages
+) -> None:
+    """Arrays out of shared memory are read-only."""
+    drawn = make_images(32)
+    images, labels = drawn.images.numpy().copy(), drawn.labels.numpy().astype(np.int64)
+    before = images.copy()
+    images.flags.writeable = labels.flags.writeable = False
+    torch.set_warn_always(True)  # otherwise torch warns once in a process
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            data = DeviceImages.load(
+                LabelledImages(images=images, labels=labels), torch.device("cpu")
+            )
+            losses(build_method(Autoencoder), data)
+    finally:
+        torch.set_warn_always(False)
+    assert [str(warning.message) for warning in caught] == []
+    assert len(data) == 32
+    assert data.images.dtype == torch.uint8 and data.labels.dtype == torch.int64
+    assert data.images.data_ptr() == images.ctypes.data
+    assert np.array_equal(images, before)
+
+
+def test_bfloat16_trains_float32_weights(
+    method_kind: type, build_method: BuildMethod, make_images: MakeImages
+) -> None:
+    data = make_images(48)
+    method = build_method(method_kind, strength=0.3)
+    course = losses(method, data, epochs=3, precision="bfloat16")
+    assert course[-1] < course[0]
+    assert all(p.dtype == torch.float32 for p in method.parameters())  # type: ignore[attr-defined]
+    exact = losses(build_method(method_kind, strength=0.3), data, epochs=3)
+    assert course == pytest.approx(exact, rel=0.1)
+    assert course != exact
+
+
+def test_a_training_can_be_abandoned(
+    build_method: BuildMethod, make_images: MakeImages, weights: Weights
+) -> None:
+    """What a pruned trial does; and what was trained until then is what a full run had by then."""
+    data, full, pruned = make_images(48), build_method(Contrastive), build_method(Contrastive)
+    snapshots = [weights(full) for _ in fit(full, data, SETTINGS, epochs=3, seed=0)]
+    course = fit(pruned, data, SETTINGS, epochs=3, seed=0)
+    next(course)
+    course.close()
+    assert list(course) == []
+    assert same(weights(pruned), snapshots[0])
+    assert not same(snapshots[0], snapshots[2])
+    for _ in fit(pruned, data, SETTINGS, epochs=1, seed=0):
+        break  # another one can start on the same weights
+
+
+def test_frozen_weights_stay(
+    build_method: BuildMethod, make_images: MakeImages, weights: Weights
+) -> None:
+    method = build_method(Supervised)
+    frozen = method.encoder.to_latent.requires_grad_(False)
+    before, moving = weights(frozen), weights(method.encoder.stages)
+    losses(method, make_images(32))
+    assert same(before, weights(frozen))
+    assert not same(moving, weights(method.encoder.stages))
+
+
+class Reads(TorchDispatchMode):
+    """Lists the operations that hand a value of a tensor to Python: each waits for a device."""
+
+    WAITING = ("_local_scalar_dense", "is_nonzero", "nonzero", "equal", "masked_select", "unique")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        name = func._schema.name.removeprefix("aten::")
+        masks = name.startswith("index") and any(
+            isinstance(part, Tensor) and part.dtype == torch.bool
+            for part in (args[1] if len(args) > 1 and isinstance(args[1], list | tuple) else ())
+        )
+        if name.startswith(self.WAITING) or masks:
+            self.found.append(name)
+        return func(*args, **(kwargs or {}))
+
+
+def count_calls(monkeypatch: pytest.MonkeyPatch, name: str, calls: list[str]) -> None:
+    original = getattr(Tensor, name)
+
+    def counted(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+        calls.append(name)
+        return original(self, *args, **kwargs)
+
+    monkeypatch.setattr(Tensor, name, counted)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_nothing_is_read_from_the_device_inside_an_epoch(
+    method_kind: type,
+    optimizer: str,
+    build_method: BuildMethod,
+    make_images: MakeImages,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Reading one value makes a GPU's queue run dry. An epoch of 9 steps reads as often as one
+    of 3, so no step reads; what remains is the reading of the losses after the last step.
+    """
+    settings = Optimisation(batch_size=8, optimizer=optimizer)  # type: ignore[arg-type]
+    calls: list[str] = []
+    for name in ("item", "tolist", "cpu", "numpy", "__bool__", "__float__", "__int__"):
+        count_calls(monkeypatch, name, calls)
+    found = []
+    for count in (24, 72):
+        method = build_method(method_kind, dropout=0.2)
+        marks: list[int] = []
+        loss = method.loss
+
+        def marked(*args: Any, loss: Any = loss, marks: list[int] = marks) -> Tensor:
+            marks.append(len(calls))
+            return loss(*args)
+
+        monkeypatch.setattr(method, "loss", marked)
+        data = make_images(count)
+        calls.clear()
+        with Reads() as reads:
+            next(fit(method, data, settings, epochs=1, seed=0))
+        assert marks == [0] * (count // 8)
+        found.append(reads.found)
+    losses_read = {"_local_scalar_dense"}  # .tolist() of N losses and .item() of their mean
+    assert {name for names in found for name in names} <= losses_read
+    assert len(found[1]) - len(found[0]) in (0, 9 - 3)

@@ -1,0 +1,59 @@
+"""The number format: measured, and what autocast then does."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from trainers import precision
+from trainers.precision import DTYPES, Precision, autocast, fastest_precision
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        ({"float32": 1.0, "bfloat16": 0.5}, "bfloat16"),
+        ({"float32": 1.0, "bfloat16": 0.94}, "bfloat16"),
+        ({"float32": 1.0, "bfloat16": 0.96}, "float32"),  # not worth the rounding
+        ({"float32": 1.0, "bfloat16": 4.0}, "float32"),
+    ],
+    ids=str,
+)
+def test_bfloat16_has_to_be_faster_by_a_twentieth(
+    seconds: dict[Precision, float], expected: Precision, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precision, "_step_seconds", lambda name, device: seconds[name])
+    assert fastest_precision(CPU) == expected
+
+
+def test_it_measures_with_the_threads_asked_for_and_restores_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before, during = torch.get_num_threads(), []
+
+    def measure(name: Precision, device: torch.device) -> float:
+        during.append(torch.get_num_threads())
+        if name == "bfloat16" and len(during) > 2:
+            raise RuntimeError("broken")
+        return 1.0
+
+    monkeypatch.setattr(precision, "_step_seconds", measure)
+    fastest_precision(CPU, threads=before + 1)
+    assert during == [before + 1] * 2 and torch.get_num_threads() == before
+    with pytest.raises(RuntimeError, match="broken"):
+        fastest_precision(CPU, threads=before + 1)
+    assert torch.get_num_threads() == before
+
+
+def test_it_answers_for_this_machine() -> None:
+    assert fastest_precision(CPU) in DTYPES
+
+
+def test_autocast_multiplies_in_the_precision_and_leaves_weights_alone() -> None:
+    layer = torch.nn.Linear(4, 4)
+    for name, dtype in DTYPES.items():
+        with autocast(name, CPU):
+            assert layer(torch.ones(2, 4)).dtype == dtype
+    assert layer.weight.dtype == torch.float32
