@@ -20,7 +20,14 @@ from search import cluster, spaces, tracking
 from search.errors import FAILED, UserError
 from search.gpu_memory import measured_share
 from search.pipeline import Params, Pipeline, Scalar, load_pipeline
-from search.resources import Resources, choose_device, cpu_count, gpu_count, share
+from search.resources import (
+    Resources,
+    check_fits,
+    choose_device,
+    cpu_count,
+    gpu_count,
+    share,
+)
 from search.stopping import rungs
 from trainers.data import TrainingData, load_training
 from trainers.precision import fastest_precision
@@ -141,6 +148,13 @@ def plan_resources(options: Namespace, space: spaces.Space, defaults: Params) ->
 
     device = choose_device(options.device, options.gpus_per_trial)
     cpus, gpus = cpu_count(), gpu_count() if device == "cuda" else 0
+    # Before anything is measured: torch would really start as many threads as it is told.
+    check_fits(
+        cpus=cpus,
+        gpus=gpus,
+        cpus_per_trial=options.cpus_per_trial,
+        gpus_per_trial=options.gpus_per_trial,
+    )
     precision = fastest_precision(torch.device(device), threads=options.cpus_per_trial or 1)
     part = options.gpus_per_trial
     if device == "cuda" and not part:

@@ -94,6 +94,26 @@ def choose_device(asked: str, gpus_per_trial: float | None) -> str:
     return "cpu"
 
 
+def check_fits(
+    *, cpus: int, gpus: int, cpus_per_trial: int | None, gpus_per_trial: float | None
+) -> None:
+    """Make sure that one trial alone fits on the machine.
+
+    Raises:
+        UserError: it asks for more CPUs or GPUs than there are.
+    """
+    if cpus_per_trial and cpus_per_trial > cpus:
+        raise UserError(
+            f"--cpus-per-trial {cpus_per_trial}: this machine has {cpus}\n"
+            f"give at most {cpus}, or leave the option out"
+        )
+    if gpus_per_trial and gpus_per_trial > gpus:
+        raise UserError(
+            f"--gpus-per-trial {gpus_per_trial:g}: this machine has {gpus}\n"
+            f"give at most {gpus}, or leave the option out"
+        )
+
+
 def gpu_share(peak_gib: float, total_gib: float, *, most: int) -> float:
     """The fraction of a GPU that one trial needs: 1 / n, n the most that fit, at most `most`.
 
@@ -119,14 +139,7 @@ def share(
 
     On CPUs a trial gets one thread: two trials with a thread each do more than one with two. On
     GPUs there are as many trials as fractions, and the CPUs are dealt out among them.
-
-    Raises:
-        UserError: one trial alone asks for more than there is.
     """
-    if cpus_per_trial and cpus_per_trial > cpus:
-        raise UserError(f"--cpus-per-trial {cpus_per_trial}: this machine has {cpus}")
-    if gpus_per_trial > gpus:
-        raise UserError(f"--gpus-per-trial {gpus_per_trial:g}: this machine has {gpus}")
     if device == "cuda":
         fitting = math.floor(gpus / gpus_per_trial + 1e-9)
         chosen = min(concurrency or fitting, fitting)

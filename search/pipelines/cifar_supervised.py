@@ -39,7 +39,7 @@ smoothing (Szegedy et al., 2016) and the temperature shape how far classes are d
         "dropout": 0.0,
         "label_smoothing": 0.1,
         "temperature": 1.0,
-        "augment_strength": 0.3,
+        "augment_strength": 0.15,
     },
     build=recipes.supervised,
     epochs=9,

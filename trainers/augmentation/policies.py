@@ -49,7 +49,7 @@ class NaturalImages:
     | area of the box, part of the image's | uniform in [0.08 + 0.92 (1 - s)², 1] |
     | aspect ratio, relative to the image's | log-uniform in [3/4, 4/3] ** s, as far as it fits |
     | place of the box | uniform inside the image |
-    | mirror | with probability min(0.5, s) |
+    | mirror | with probability min(0.5, 2 s) |
     | brightness, contrast, saturation | uniform in 1 ± 0.8 s |
     | hue | uniform in ± 0.2 s turns |
     | grayscale | with probability min(0.2, 0.4 s) |
@@ -73,7 +73,7 @@ class NaturalImages:
         batch, channels, rows, columns = images.shape
         draws = torch.rand(11, batch, generator=generator, device=images.device).unbind()
         box = self.draw_boxes(*draws[:4], rows=rows, columns=columns)
-        views = resized_crop(images, *box, flip=draws[4] < min(0.5, self.strength))
+        views = resized_crop(images, *box, flip=draws[4] < min(0.5, 2 * self.strength))
         if channels != 3:
             return views.clamp_(0, 1)
         jittered = draws[5] < 0.8
