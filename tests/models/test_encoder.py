@@ -85,9 +85,16 @@ def test_dropout_acts_in_training_only() -> None:
     assert not torch.equal(encoder(images), encoder(images))
     encoder.eval()
     assert torch.equal(encoder(images), encoder(images))
-    plain = ConvEncoder(channels=1, size=16, width=4, norm="group")
+    plain = ConvEncoder(channels=1, size=16, width=4, norm="group").eval()
     plain.load_state_dict(encoder.state_dict())
-    assert torch.equal(plain.train()(images), encoder(images))
+    assert torch.equal(plain(images), encoder(images))
+
+
+def test_latents_are_standardised_over_a_training_batch() -> None:
+    torch.manual_seed(0)
+    latents = ConvEncoder(channels=3, size=16, width=4, latent_dim=32)(pictures(3, 16, 64))
+    torch.testing.assert_close(latents.mean(0), torch.zeros(32), rtol=0, atol=1e-5)
+    torch.testing.assert_close(latents.var(0, correction=0), torch.ones(32), rtol=1e-2, atol=0)
 
 
 def test_in_eval_mode_an_image_does_not_depend_on_its_batch() -> None:
