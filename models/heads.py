@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from models.layers import at_least_one, initialise
 
-CLASSIFIER_HIDDEN = 512  # part of the protocol: one size for every pipeline, never searched
+CLASSIFIER_HIDDEN = 1024  # part of the protocol: one size for every pipeline, never searched
 
 
 class Classifier(nn.Module):

@@ -6,6 +6,8 @@ a second or two and not another training.
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -13,13 +15,17 @@ from torch import Tensor, nn
 from models import Classifier, LinearHead
 from trainers.precision import Precision, autocast
 
-# Part of the protocol: the same for every pipeline and never searched.
+# Part of the protocol: the same for every pipeline and never searched. Chosen once, on validation
+# images, with the latents of one CIFAR-10 autoencoder, which overfits the most: 59.0 %, against
+# 57.0 % with 512 hidden units and a weight decay of 0.02.
 EPOCHS = 12
-BATCH_SIZE = 500
-LEARNING_RATE = 3e-3
-WEIGHT_DECAY = 2e-2
+STEPS_PER_EPOCH = 45  # however many images: batches of 1,000 on CIFAR-10's, smaller on fewer
+LARGEST_BATCH = 1000
+SMALLEST_BATCH = 32
+LEARNING_RATE = 6e-3  # at the largest batch; it falls with the batch's square root
+WEIGHT_DECAY = 0.5
 PROBE_ITERATIONS = 60
-PROBE_PENALTY = 1e-4
+PROBE_PENALTY = 100.0  # of the squared weights, in units of one image's loss
 
 
 def fit_classifier(
@@ -32,18 +38,19 @@ def fit_classifier(
 ) -> Classifier:
     """Train the protocol's classifier on (N, D) float32 latents and (N,) labels.
 
-    Twelve epochs of AdamW, batches of 500, learning rate from 3e-3 linearly to zero. Dropout
-    is not used; the decay of the rate and of the weights is what keeps it from overfitting.
+    Twelve epochs of AdamW, learning rate linearly to zero. Dropout cost accuracy; the decay of the rate and of the weights is what keeps it from overfitting.
     """
     device = latents.device
     generator = torch.Generator(device).manual_seed(seed)
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         classifier = Classifier(latent_dim=latents.shape[1], classes=classes).to(device)
-    batch_size = min(BATCH_SIZE, len(latents))
+    fitting = min(max(len(latents) // STEPS_PER_EPOCH, SMALLEST_BATCH), LARGEST_BATCH)
+    batch_size = min(fitting, len(latents))
+    peak = LEARNING_RATE * math.sqrt(batch_size / LARGEST_BATCH)
     steps = EPOCHS * (len(latents) // batch_size)
     optimizer = torch.optim.AdamW(
-        classifier.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True
+        classifier.parameters(), lr=peak, weight_decay=WEIGHT_DECAY, fused=True
     )
     classifier.train()
     step = 0
@@ -52,7 +59,7 @@ def fit_classifier(
         for start in range(0, len(latents) - batch_size + 1, batch_size):
             rows = order[start : start + batch_size]
             for group in optimizer.param_groups:
-                group["lr"] = LEARNING_RATE * (1 - step / steps)
+                group["lr"] = peak * (1 - step / steps)
             with autocast(precision, device):
                 logits = classifier(latents[rows])
             loss = F.cross_entropy(logits.float(), labels[rows])
@@ -78,7 +85,7 @@ def fit_linear_probe(latents: Tensor, labels: Tensor, *, classes: int) -> nn.Mod
     def closure() -> Tensor:
         optimizer.zero_grad()
         loss = F.cross_entropy(head(features), labels)
-        loss = loss + PROBE_PENALTY * head.weight.square().sum()
+        loss = loss + PROBE_PENALTY / len(labels) * head.weight.square().sum()
         loss.backward()
         return loss
 

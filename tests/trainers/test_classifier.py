@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 from models import Classifier
-from trainers.classifier import BATCH_SIZE, PROBE_PENALTY, fit_classifier, fit_linear_probe
+from trainers.classifier import LARGEST_BATCH, PROBE_PENALTY, fit_classifier, fit_linear_probe
 
 
 def clusters(
@@ -107,7 +107,7 @@ def test_the_scale_of_the_latents_does_not_matter() -> None:
     assert accuracies[0] > 0.8
 
 
-@pytest.mark.parametrize("count", [7, BATCH_SIZE - 1, BATCH_SIZE, BATCH_SIZE + 1])
+@pytest.mark.parametrize("count", [7, LARGEST_BATCH - 1, LARGEST_BATCH, LARGEST_BATCH + 1])
 def test_any_number_of_latents_will_do(count: int) -> None:
     latents, labels = clusters(count, spread=0.3)
     classifier = fit_classifier(latents, labels, classes=5, seed=0)
@@ -136,7 +136,7 @@ def test_the_linear_probe_against_scikit_learn(spread: float) -> None:
     fresh, fresh_labels = clusters(1500, spread=spread, seed=1)
     probe = fit_linear_probe(latents, labels, classes=5)
     mean, deviation = latents.mean(0), latents.std(0)
-    reference = LogisticRegression(C=1 / (2 * 1500 * PROBE_PENALTY), max_iter=2000, tol=1e-8).fit(
+    reference = LogisticRegression(C=1 / (2 * PROBE_PENALTY), max_iter=2000, tol=1e-8).fit(
         ((latents - mean) / deviation).numpy(), labels.numpy()
     )
     features = ((fresh - mean) / deviation).numpy()
