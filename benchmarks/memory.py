@@ -21,7 +21,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-WORKER = "ray::TrialWorke"  # Linux keeps 15 characters of a process's name
+WORKERS = ("ray::TrialWorke", "ray::ResourceTr")  # Linux keeps 15 characters of a name
 
 
 def main() -> None:
@@ -56,7 +56,7 @@ def main() -> None:
 def _workers() -> Iterator[int]:
     for entry in Path("/proc").iterdir():
         try:
-            if entry.name.isdigit() and (entry / "comm").read_text().startswith(WORKER):
+            if entry.name.isdigit() and (entry / "comm").read_text().startswith(WORKERS):
                 yield int(entry.name)
         except OSError:
             continue  # it ended in between

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from typing import NoReturn
 
 from search.errors import WRONG_ARGUMENTS
@@ -19,8 +20,13 @@ class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are two lines and name the nearest valid option."""
 
     def parse_args(self, args=None, namespace=None):  # type: ignore[override, no-untyped-def]
-        """As in argparse, with the nearest option for an unknown one."""
-        parsed, unknown = self.parse_known_args(args, namespace)
+        """As in argparse, with the nearest option for an unknown one.
+
+        The words themselves are kept as `arguments`.
+        """
+        words = sys.argv[1:] if args is None else list(args)
+        parsed, unknown = self.parse_known_args(words, namespace)
+        parsed.arguments = words
         if unknown:
             options = [o for action in self._actions for o in action.option_strings]
             given = unknown[0].split("=")[0]

@@ -61,8 +61,7 @@ def probe_address(address: str) -> None:
 def start(*, address: str | None, cpus: int, gpus: int, shared_bytes: int) -> None:
     """Start Ray here with these CPUs and GPUs, or join the cluster at `address`.
 
-    A Ray of our own listens on loopback only and keeps `shared_bytes` (the images) in shared
-    memory.
+    A Ray of our own keeps `shared_bytes` (the images) in shared memory.
     """
     import logging
 
@@ -93,7 +92,6 @@ def start(*, address: str | None, cpus: int, gpus: int, shared_bytes: int) -> No
         num_gpus=gpus,
         include_dashboard=False,
         object_store_memory=max(2 * shared_bytes, 256 * 2**20),
-        _node_ip_address="127.0.0.1",
         **common,
     )
 

@@ -6,13 +6,13 @@ import signal
 import threading
 import time
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import optuna
+from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 from rich.console import Console
 
@@ -32,14 +32,15 @@ def run(options: Namespace) -> int:
     """Search as the options say; returns the exit status."""
     began = time.monotonic()
     plan = settle(options)
+    # What can still be refused comes before anything is made.
+    known = studies.open_storage(plan.home) if studies.exist(plan.home) else None
+    name, exists = _choose_study(plan, known)
     check_disk(plan.home)
-    storage = studies.open_storage(plan.home)
-    name, exists = _choose_study(plan, storage)
+    store = tracking.Store(plan.tracking_uri)
+    storage = known or studies.open_storage(plan.home)
     folder = plan.home / "studies" / name
     log_file = folder / "search.log"
     with studies.lock(folder, name), cluster.output_to(log_file) as screen:
-        # The MLflow store comes before the study: if it cannot be opened, nothing is left over.
-        store = tracking.Store(plan.tracking_uri)
         experiment_id = store.experiment(plan.experiment, experiment_tags(plan))
         if exists:
             study = studies.reopen(storage, name, identity=plan.identity)
@@ -64,10 +65,10 @@ def run(options: Namespace) -> int:
         proposals = _proposals(plan, study, [recorder, progress])
         status = FAILED
         try:
-            with _stop_on_signal() as stop, progress:
+            with _StopOnSignal() as stop, progress:
                 if missing:
                     _tune(plan, proposals, folder, missing, stop, began)
-            status = INTERRUPTED if stop.is_set() else 0
+            status = INTERRUPTED if stop.event.is_set() else 0
         except KeyboardInterrupt:
             status = INTERRUPTED
         finally:
@@ -90,25 +91,25 @@ def run(options: Namespace) -> int:
     return status
 
 
-def _choose_study(plan: Plan, storage: optuna.storages.RDBStorage) -> tuple[str, bool]:
-    """The study's name, and whether it exists."""
+def _choose_study(plan: Plan, storage: RDBStorage | None) -> tuple[str, bool]:
+    """The study's name, and whether it exists; `storage` is None where there is none yet."""
     if plan.study:
-        exists = plan.study in studies.study_names(storage)
+        exists = storage is not None and plan.study in studies.study_names(storage)
         if exists and not plan.resume:
             raise UserError(
                 f"there is a study {plan.study!r} already\n"
                 "add --resume to go on with it, or give another --study"
             )
         return plan.study, exists
-    if plan.resume:
-        found = studies.study_names(storage, plan.pipeline_name, plan.data.source)
-        if not found:
-            raise UserError(
-                f"--resume: {plan.pipeline_name} has no study on {plan.data.source} data here\n"
-                "leave --resume out to start one"
-            )
-        return found[-1], True
-    return plan.new_name(), False
+    if not plan.resume:
+        return plan.new_name(), False
+    found = studies.study_names(storage, plan.pipeline_name, plan.data.source) if storage else []
+    if not found:
+        raise UserError(
+            f"--resume: {plan.pipeline_name} has no study on {plan.data.source} data here\n"
+            "leave --resume out to start one"
+        )
+    return found[-1], True
 
 
 def _interrupted_before(study: optuna.Study) -> set[str]:
@@ -151,7 +152,7 @@ def _tune(
     proposals: Proposals,
     folder: Path,
     missing: int,
-    stop: threading.Event,
+    stop: _StopOnSignal,
     began: float,
 ) -> None:
     """Let Ray run `missing` trials, until they have ended or `stop` is set."""
@@ -173,6 +174,7 @@ def _tune(
         gpus=resources.gpus,
         shared_bytes=plan.data.train.images.nbytes + plan.data.valid.images.nbytes,
     )
+    stop.listen()
     weights = folder / "weights"
     weights.mkdir(exist_ok=True)
     budget = None
@@ -196,7 +198,7 @@ def _tune(
             run_config=tune.RunConfig(
                 name=folder.name,
                 storage_path=str(plan.home / "ray"),
-                stop=StopWhen(stop),
+                stop=StopWhen(stop.event),
                 verbose=0,
                 failure_config=tune.FailureConfig(max_failures=3),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
@@ -206,21 +208,32 @@ def _tune(
         cluster.stop()
 
 
-@contextmanager
-def _stop_on_signal() -> Iterator[threading.Event]:
-    """The first SIGINT or SIGTERM sets the event; a second one raises KeyboardInterrupt."""
-    stop = threading.Event()
+class _StopOnSignal:
+    """While entered, the first SIGINT or SIGTERM sets `event`; a second one interrupts at once."""
 
-    def note(number: int, frame: Any) -> None:
-        if stop.is_set():
+    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> _StopOnSignal:
+        self._before = {number: signal.getsignal(number) for number in self.SIGNALS}
+        self.listen()
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        for number, handler in self._before.items():
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(number, handler)
+
+    def listen(self) -> None:
+        """Take the signals (again: Ray puts a handler of its own in place when it starts)."""
+        if threading.current_thread() is threading.main_thread():
+            for number in self.SIGNALS:
+                signal.signal(number, self._note)
+
+    def _note(self, number: int, frame: Any) -> None:
+        if self.event.is_set():
             raise KeyboardInterrupt
-        stop.set()
-
-    before: dict[signal.Signals, Callable[[int, Any], Any] | int | None] = {}
-    if threading.current_thread() is threading.main_thread():
-        before = {s: signal.signal(s, note) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        self.event.set()

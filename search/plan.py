@@ -50,6 +50,7 @@ class Plan:
         home: the folder of all stores.
         tracking_uri: of MLflow.
         study, resume: the name asked for, if any; whether to go on with an existing one.
+        arguments: the command's words, for the command that goes on.
     """
 
     pipeline_name: str
@@ -70,6 +71,7 @@ class Plan:
     study: str | None
     resume: bool
     quiet: bool
+    arguments: tuple[str, ...]
 
     @property
     def rungs(self) -> tuple[int, ...]:
@@ -139,6 +141,7 @@ def settle(options: Namespace) -> Plan:
         study=options.study,
         resume=options.resume,
         quiet=options.quiet,
+        arguments=tuple(options.arguments),
     )
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -63,7 +63,7 @@ class _Live:
     trial: optuna.trial.Trial
     epoch: int = 0
     value: float | None = None
-    reported: set[int] = field(default_factory=set)
+    measured: frozenset[int] = frozenset()  # epochs that Optuna knows from before
 
 
 class Proposals(Searcher):
@@ -122,7 +122,8 @@ class Proposals(Searcher):
             self.exhausted = True
             return Searcher.FINISHED
         config = self._configure(trial)
-        self._live[trial_id] = _Live(config=config, trial=trial)
+        known = self._study.trials[trial.number].intermediate_values
+        self._live[trial_id] = _Live(config=config, trial=trial, measured=frozenset(known))
         for listener in self._listeners:
             listener.trial_started(config)
         return config.to_json()
@@ -210,7 +211,8 @@ class Proposals(Searcher):
         value = result.get(self._objective)
         if value is not None and math.isfinite(value):
             live.value = float(value)
-            live.trial.report(live.value, epoch)
+            if epoch not in live.measured:
+                live.trial.report(live.value, epoch)
         metrics = {
             name: float(number)
             for name, number in result.items()
@@ -228,8 +230,9 @@ class Proposals(Searcher):
                 traceback=result.get("traceback"),
             )
         if live.epoch >= live.config.epochs:
-            if result.get(self._objective) is None or live.value is None:
-                return Outcome(state="FAIL", error=f"{self._objective} is not finite")
+            last = result.get(self._objective)
+            if last is None or not math.isfinite(last):
+                return Outcome(state="FAIL", error=f"{self._objective} ended as {last}")
             return Outcome(state="COMPLETE", value=live.value, weights=result.get("weights"))
         if trial_id in self.stopped:
             return Outcome(state="PRUNED", value=live.value)

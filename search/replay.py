@@ -24,7 +24,7 @@ CURVES = ("train/loss", "valid/accuracy")
 def replay(options: Namespace) -> int:
     """Train and compare; returns 0 when the curves are the same, 1 when they differ."""
     home = HOME.absolute()
-    if not (home / "optuna.db").exists():
+    if not studies.exist(home):
         raise UserError(f"--replay: there are no studies in {home}")
     storage = studies.open_storage(home)
     found = studies.find_trial(storage, options.replay)

@@ -141,7 +141,10 @@ def share(
     GPUs there are as many trials as fractions, and the CPUs are dealt out among them.
     """
     if device == "cuda":
-        fitting = math.floor(gpus / gpus_per_trial + 1e-9)
+        if gpus_per_trial < 1:  # a fraction lies on one GPU: two of 0.4 fit there, never 2.5
+            fitting = gpus * math.floor(1 / gpus_per_trial + 1e-9)
+        else:
+            fitting = math.floor(gpus / gpus_per_trial)
         chosen = min(concurrency or fitting, fitting)
         each = cpus_per_trial or max(1, cpus // chosen)
     else:

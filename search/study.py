@@ -35,6 +35,11 @@ def database_url(home: Path) -> str:
     return f"sqlite:///{(home / 'optuna.db').absolute()}"
 
 
+def exist(home: Path) -> bool:
+    """Whether there is a database of studies."""
+    return (home / "optuna.db").exists()
+
+
 def open_storage(home: Path) -> RDBStorage:
     """Open the studies' database, creating it when there is none."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import optuna
@@ -79,8 +80,16 @@ def _where_to_compare(plan: Plan, experiment_id: str) -> list[str]:
 
 
 def _resume_command(plan: Plan, study: str) -> str:
-    data = "--data mini " if plan.data.source == "mini" else ""
-    return (
-        f"python search/tune.py --pipeline {plan.pipeline_name} --study {study} {data}"
-        f"--trials {plan.trials} --resume"
-    )
+    """The command as it was given, with the study named, so that nothing else has changed."""
+    words = list(plan.arguments)
+    kept: list[str] = []
+    while words:
+        word = words.pop(0)
+        option, equals, _ = word.partition("=")
+        if option in ("--study", "--trials"):
+            if not equals:
+                words.pop(0)
+        elif option != "--resume":
+            kept.append(tracking.without_secrets(word))
+    goal = ["--study", study, "--trials", str(plan.trials), "--resume"]
+    return shlex.join(["python", "search/tune.py", *kept, *goal])

@@ -7,6 +7,7 @@ batches. What is written when is the recorder's business.
 from __future__ import annotations
 
 import fcntl
+import http.client
 import os
 import re
 import socket
@@ -16,7 +17,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -34,12 +35,15 @@ STATUS = {"COMPLETE": "FINISHED", "PRUNED": "FINISHED", "FAIL": "FAILED", "INTER
 def resolve_uri(given: str | None, home: Path) -> str:
     """The store to use: `--tracking-uri`, else `$MLFLOW_TRACKING_URI`, else the local one."""
     uri = given or os.environ.get("MLFLOW_TRACKING_URI")
-    return uri or f"sqlite:///{(home / 'mlflow.db').absolute()}"
+    if not uri:
+        return _sqlite_uri(home / "mlflow.db")
+    file = _sqlite_file(uri)
+    return _sqlite_uri(file) if file else uri  # MLflow reads a relative one in its own way
 
 
 def without_secrets(uri: str) -> str:
     """The address with user names and passwords left out, fit for screens and logs."""
-    return re.sub(r"//[^/@]*@", "//***@", uri)
+    return re.sub(r"//[^/]*@", "//***@", uri)
 
 
 def probe(uri: str) -> None:
@@ -74,7 +78,7 @@ def probe(uri: str) -> None:
             # An HTTP error is an answer too, if only a request for a password.
             with suppress(urllib.error.HTTPError):
                 urllib.request.urlopen(address, timeout=PROBE_SECONDS).close()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise UserError(
             f"no MLflow store answers at {shown} ({error})\n"
             "start one (mlflow server --port 5000), correct --tracking-uri, or leave it out",
@@ -93,10 +97,17 @@ class Store:
         self.uri = uri
         local = _sqlite_file(uri)
         if local is not None:
-            _create_database(local)
+            try:
+                _create_database(local)
+            except OSError as error:
+                raise UserError(
+                    f"cannot make an MLflow store at {uri}: {error.strerror or error}\n"
+                    "correct --tracking-uri, or leave it out",
+                    status=FAILED,
+                ) from None
         self._artifacts = local.parent / "artifacts" if local is not None else None
-        with _quiet_mlflow():
-            from mlflow.tracking import MlflowClient
+        from mlflow.tracking import MlflowClient
+
         self._client = MlflowClient(tracking_uri=uri)
 
     def experiment(self, name: str, tags: Mapping[str, str] | None = None) -> str:
@@ -234,7 +245,13 @@ def source_tags(root: Path) -> dict[str, str]:
 
 
 def _sqlite_file(uri: str) -> Path | None:
-    return Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
+    if not uri.startswith("sqlite:///"):
+        return None
+    return Path(uri.removeprefix("sqlite:///").partition("?")[0]).absolute()
+
+
+def _sqlite_uri(file: Path) -> str:
+    return f"sqlite:///{file.absolute()}"
 
 
 def _create_database(path: Path) -> None:
@@ -262,11 +279,13 @@ def _create_database(path: Path) -> None:
 
 
 @contextmanager
-def _quiet_mlflow():  # type: ignore[no-untyped-def]
+def _quiet_mlflow() -> Iterator[None]:
     """Keep the migration's account of itself off the screen."""
     import logging
 
-    noisy = [logging.getLogger(name) for name in ("mlflow", "alembic")]
+    import mlflow  # sets its loggers' levels when it is imported, so before they are changed
+
+    noisy = [logging.getLogger(name) for name in (mlflow.__name__, "alembic")]
     before = [logger.level for logger in noisy]
     for logger in noisy:
         logger.setLevel(logging.ERROR)

@@ -38,7 +38,8 @@ def fit_classifier(
 ) -> Classifier:
     """Train the protocol's classifier on (N, D) float32 latents and (N,) labels.
 
-    Twelve epochs of AdamW, learning rate linearly to zero. Dropout cost accuracy; the decay of the rate and of the weights is what keeps it from overfitting.
+    Twelve epochs of AdamW, the learning rate falling linearly to zero. Dropout cost accuracy; the
+    decay of the rate and of the weights is what keeps it from overfitting.
     """
     device = latents.device
     generator = torch.Generator(device).manual_seed(seed)

@@ -1,0 +1,114 @@
+"""The kinds of arguments, one by one; what the whole command says of wrong ones: bad input."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from argparse import ArgumentTypeError
+from pathlib import Path
+
+import pytest
+
+from search import arguments
+from search.tune import parser
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("90", 90),
+        ("90s", 90),
+        ("30m", 1800),
+        ("2h", 7200),
+        ("1d", 86400),
+        ("1.5h", 5400),
+        (" 5m ", 300),
+    ],
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert arguments.duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["soon", "", "0", "0s", "-5", "5 m", "m", "1h30m", "1e3", "nan"])
+def test_what_is_no_duration(text: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="is no time; say 90s, 30m, 2h or 1d"):
+        arguments.duration(text)
+
+
+def test_whole_numbers() -> None:
+    assert arguments.positive("12") == 12
+    assert arguments.whole("0") == 0
+    for wrong in ("0", "-1", "x", "1.5", ""):
+        with pytest.raises(ArgumentTypeError):
+            arguments.positive(wrong)
+    for wrong in ("-1", "x", "1.5", str(2**31)):
+        with pytest.raises(ArgumentTypeError):
+            arguments.whole(wrong)
+
+
+def test_shares_of_a_gpu() -> None:
+    assert [arguments.fraction(text) for text in ("0", "0.25", "1", "2")] == [0, 0.25, 1, 2]
+    for wrong in ("-0.5", "1.5", "x", "nan", "inf", "1e9"):
+        with pytest.raises(ArgumentTypeError):
+            arguments.fraction(wrong)
+
+
+@pytest.mark.parametrize("text", ["a", "cifar_contrastive-20250101", "A.b-c_d", "0", "x" * 100])
+def test_names(text: str) -> None:
+    assert arguments.name(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a/b", "/a", "..", ".hidden", "a b", "a\n", "ä", "-x", "a\\b", "x" * 101]
+)
+def test_what_is_no_name(text: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="is no name"):
+        arguments.name(text)
+
+
+def test_words_and_pipelines_name_the_nearest() -> None:
+    assert arguments.one_of("tpe", "random")("tpe") == "tpe"
+    with pytest.raises(ArgumentTypeError, match="did you mean random"):
+        arguments.one_of("tpe", "random")("randm")
+    assert arguments.pipeline("mnist_supcon") == "mnist_supcon"
+    with pytest.raises(ArgumentTypeError, match="did you mean mnist_supervised"):
+        arguments.pipeline("mnist_supervise")
+
+
+def test_the_options_of_the_design_are_all_there() -> None:
+    line = (
+        "--pipeline cifar_contrastive --trials 5 --epochs 2 --train-size 100 --data mini "
+        "--sampler gp --scheduler none --seed 3 --time-budget 30m --concurrency 2 "
+        "--cpus-per-trial 1 --gpus-per-trial 0 --device cpu --address auto --study s --resume "
+        "--tracking-uri http://h:5000 --dry-run --quiet --set width=32 --set lr=1e-3"
+    )
+    options = parser().parse_args(line.split())
+    assert options.set == ["width=32", "lr=1e-3"]
+    assert (options.time_budget, options.sampler, options.device) == (1800, "gp", "cpu")
+    assert parser().parse_args(["--replay", "abc"]).replay == "abc"
+    assert parser().parse_args(["--data-dir", "d"]).data_dir == "d"
+
+
+def test_help_and_wrong_arguments_answer_before_anything_heavy_is_imported() -> None:
+    """The heavy libraries cost seconds; the answer needs none of them."""
+    code = (
+        "import sys\n"
+        "from search.tune import main\n"
+        "try:\n    main(sys.argv[1:])\n"
+        "except SystemExit as end:\n    status = end.code\n"
+        "heavy = {'torch', 'numpy', 'optuna', 'ray', 'mlflow', 'rich'} & set(sys.modules)\n"
+        "print('imported', sorted(heavy), 'status', status, file=sys.stderr)\n"
+    )
+    for given, status in (("--help", 0), ("--trials=0", 2), ("--pipeline=x", 2)):
+        done = subprocess.run(
+            [sys.executable, "-c", code, given], cwd=ROOT, capture_output=True, text=True
+        )
+        assert done.stderr.splitlines()[-1] == f"imported [] status {status}"
+
+
+def test_help_speaks_of_temperature_and_shows_the_commands() -> None:
+    text = parser().format_help()
+    assert "Autoencoders have none" in " ".join(text.split())
+    assert "python search/tune.py --pipeline cifar_contrastive --trials 50" in text

@@ -1,0 +1,471 @@
+"""Whatever is wrong: a right exit status, at most three lines, no traceback, nothing left behind.
+
+Most cases call the command in this process, since a fresh one takes seconds to import; a few start
+the real one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from search import study as studies, tune
+from search.cluster import probe_address
+from search.errors import UserError
+from search.plan import FREE_MIB
+
+SEARCH = ["--pipeline", "mnist_supervised", "--trials", "1", "--epochs", "1"]
+MINI = [*SEARCH, "--data", "mini", "--train-size", "256", "--set", "batch_size=128"]
+KNOWN_WITHIN = 5.0
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Every file below a folder, with a digest of what is in it."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What follows would otherwise write into the repository, or read its data."""
+    (tmp_path / "cwd").mkdir()
+    monkeypatch.chdir(tmp_path / "cwd")
+
+
+Attempt = Callable[..., str]
+
+
+@pytest.fixture
+def refused(capfd: pytest.CaptureFixture[str]) -> Attempt:
+    """(status, *arguments) -> what the command says on stderr when it refuses."""
+
+    def attempt(status: int, *arguments: str) -> str:
+        here = Path.cwd()
+        before = contents(here)
+        capfd.readouterr()
+        try:
+            ended: object = tune.main(list(arguments))
+        except SystemExit as end:
+            ended = end.code
+        out, err = capfd.readouterr()
+        assert out == ""
+        check(ended, status, err)
+        assert contents(here) == before, "something was left behind"
+        return err
+
+    return attempt
+
+
+def check(ended: object, status: int, err: str) -> None:
+    assert ended == status, err
+    assert err.startswith("error: "), err
+    assert 1 <= len(err.splitlines()) <= 3, err
+    assert "Traceback" not in err
+    assert "--debug" not in err, f"an error that nobody foresaw: {err}"
+    assert max(map(len, err.splitlines())) < 400
+
+
+# Known from the arguments alone -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--pipeline", "cifar_contrastiv"], "did you mean cifar_contrastive?"),
+        (["--pipeline", "zzz"], "mnist_autoencoder"),
+        (["--pipeline", "../plan"], "no pipeline"),
+        (["--pipeline", ""], "no pipeline"),
+        ([], "--pipeline is needed"),
+        ([*SEARCH, "--trails", "5"], "did you mean --trials?"),
+        ([*SEARCH, "--trails=5"], "did you mean --trials?"),
+        ([*SEARCH, "--zzzzzz"], "--zzzzzz"),
+        ([*SEARCH, "extra"], "extra"),
+        ([*SEARCH, "--sampler", "tpee"], "did you mean tpe?"),
+        ([*SEARCH, "--sampler", "grid"], "tpe, random, gp"),
+        ([*SEARCH, "--scheduler", "ashaa"], "did you mean asha?"),
+        ([*SEARCH, "--device", "cud"], "did you mean cuda?"),
+        ([*SEARCH, "--data", "minni"], "mini"),
+        ([*SEARCH, "--trials", "0"], "0 is too small"),
+        ([*SEARCH, "--trials", "-1"], "-1"),
+        ([*SEARCH, "--trials=-1"], "-1 is too small"),
+        ([*SEARCH, "--trials", "x"], "'x' is not a whole number"),
+        ([*SEARCH, "--trials", "1.5"], "'1.5' is not a whole number"),
+        ([*SEARCH, "--trials"], "--trials"),
+        ([*SEARCH, "--epochs", "0"], "0 is too small"),
+        ([*SEARCH, "--train-size", "0"], "0 is too small"),
+        ([*SEARCH, "--seed", "-3"], "-3"),
+        ([*SEARCH, "--concurrency", "0"], "0 is too small"),
+        ([*SEARCH, "--gpus-per-trial", "1.5"], "1.5"),
+        ([*SEARCH, "--time-budget", "soon"], "'soon' is no time; say 90s"),
+        ([*SEARCH, "--time-budget", "0"], "is no time"),
+        ([*SEARCH, "--study", "a/b"], "'a/b' is no name"),
+        ([*SEARCH, "--study", ".."], "'..' is no name"),
+        ([*SEARCH, "--study", ""], "is no name"),
+    ],
+)
+def test_wrong_arguments(refused: Attempt, arguments: Sequence[str], said: str) -> None:
+    assert said in refused(2, *arguments)
+
+
+# Known once the parts are loaded ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("widht=32", "did you mean width?"),
+        ("width=1000", "allowed: 16 to 48 step 16"),
+        ("width=wide", "not a whole number"),
+        ("lr=1e-2:1e-3", "is above"),
+        ("lr", "NAME=VALUE"),
+        ("block=round", "strided, pooled"),
+        ("latent_dim=64", "no parameter 'latent_dim'"),
+    ],
+)
+def test_wrong_settings(refused: Attempt, setting: str, said: str) -> None:
+    assert said in refused(2, *MINI, "--set", setting)
+
+
+def test_a_parameter_that_the_pipeline_does_not_have(refused: Attempt) -> None:
+    err = refused(2, "--pipeline", "mnist_autoencoder", "--data", "mini", "--set", "temperature=1")
+    assert "no parameter 'temperature'" in err
+
+
+def test_a_gpu_that_is_not_there(refused: Attempt, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert "--gpus-per-trial 1" in refused(2, *MINI, "--gpus-per-trial", "1")
+    assert "--device cuda" in refused(2, *MINI, "--device", "cuda")
+    refused(2, *MINI, "--device", "cpu", "--gpus-per-trial", "1")
+
+
+def test_more_cpus_than_there_are(refused: Attempt, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused before torch is told: that many threads would bring the machine to a halt."""
+    import torch
+
+    from search.resources import cpu_count
+
+    def set_num_threads(count: int) -> None:
+        assert count <= cpu_count()
+
+    monkeypatch.setattr(torch, "set_num_threads", set_num_threads)
+    for count in (cpu_count() + 1, 9999):
+        assert "this machine has" in refused(2, *MINI, "--cpus-per-trial", str(count))
+
+
+def test_data_that_is_not_there(
+    refused: Attempt, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = tmp_path / "missing"
+    assert str(missing) in refused(1, *SEARCH, "--data-dir", str(missing))
+    missing.mkdir()
+    assert str(missing) in refused(1, *SEARCH, "--data-dir", str(missing))
+    file = tmp_path / "file"
+    file.write_text("no folder")
+    assert str(file) in refused(1, *SEARCH, "--data-dir", str(file))
+    monkeypatch.setenv("DATA_DIR", str(missing))
+    assert "DATA_DIR" in refused(1, *SEARCH)
+    refused(1, *MINI, "--data-dir", str(missing))
+
+
+@pytest.mark.parametrize("pipeline", ["mnist_supervised", "cifar_supervised"])
+def test_damaged_data_is_named(refused: Attempt, tmp_path: Path, pipeline: str) -> None:
+    raw = tmp_path / "data" / "MNIST" / "raw"
+    batches = tmp_path / "data" / "cifar-10-batches-py"
+    names = {
+        raw: ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"],
+        batches: [f"data_batch_{number}" for number in range(1, 6)],
+    }
+    for folder, files in names.items():
+        folder.mkdir(parents=True)
+        for name in files:
+            (folder / name).write_bytes(b"\0" * 100)
+    err = refused(1, "--pipeline", pipeline, "--data-dir", str(tmp_path / "data"))
+    first = "train-images" if pipeline.startswith("mnist") else "data_batch_1"
+    assert first in err
+
+
+def test_too_few_images(refused: Attempt) -> None:
+    small = ["--pipeline", "mnist_supervised", "--data", "mini", "--train-size"]
+    assert "10 to" in refused(1, *small, "5")
+    assert "10 to" in refused(1, *small, "999999")
+    err = refused(2, *small, "256")
+    assert "batches of 512" in err and "--set batch_size=128,256" in err
+    refused(2, *small, "50")
+
+
+@contextmanager
+def as_nobody(tmp_path: Path) -> Iterator[None]:
+    """Where the tests run as root, whom no mode stops, act as a user without rights."""
+    if os.geteuid() != 0:
+        yield
+        return
+    for folder in (tmp_path, *tmp_path.parents[:2]):  # pytest's own, closed to others
+        folder.chmod(folder.stat().st_mode | 0o055)
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_data_that_must_not_be_read(refused: Attempt, tmp_path: Path) -> None:
+    raw = tmp_path / "data" / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"):
+        (raw / name).write_bytes(b"\0" * 100)
+    raw.chmod(0)
+    try:
+        with as_nobody(tmp_path):
+            assert "data" in refused(1, *SEARCH, "--data-dir", str(tmp_path / "data"))
+    finally:
+        raw.chmod(0o755)
+
+
+def test_a_folder_that_must_not_be_written(refused: Attempt, tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    Path.cwd().chmod(0o555)
+    with as_nobody(tmp_path):
+        assert "cannot write to" in refused(1, *MINI)
+
+
+def test_a_file_in_place_of_the_folder(refused: Attempt) -> None:
+    Path("mlruns").write_text("not a folder")
+    assert "cannot write to" in refused(1, *MINI)
+    assert Path("mlruns").read_text() == "not a folder"
+
+
+def test_a_file_system_that_takes_no_files(refused: Attempt) -> None:
+    Path("mlruns").symlink_to("/proc/self", target_is_directory=True)
+    assert "cannot write to" in refused(1, *MINI)
+
+
+def test_a_disk_that_is_nearly_full(refused: Attempt, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = (FREE_MIB - 1) * 2**20
+    usage = shutil.disk_usage(".")._replace(free=left)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
+    assert f"has {FREE_MIB - 1} MiB left" in refused(1, *MINI)
+
+
+def test_a_disk_that_fills_while_writing(refused: Attempt) -> None:
+    """No file may grow beyond 100 kB, as if the disk were full there."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        err = refused(1, *MINI)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert "cannot write to" in err
+
+
+# Studies ----------------------------------------------------------------------------------------
+
+
+def test_a_name_that_exists(refused: Attempt) -> None:
+    home = Path("mlruns")
+    home.mkdir()
+    storage = studies.open_storage(home)
+    studies.create(storage, "mine", identity={"pipeline": "p"}, defaults={})
+    storage.engine.dispose()
+    err = refused(2, *MINI, "--study", "mine")
+    assert "'mine'" in err and "--resume" in err and "--study" in err
+
+
+def test_nothing_to_resume(refused: Attempt, prepare: Callable[[Path], Path]) -> None:
+    prepare(Path.cwd())
+    studies.open_storage(Path("mlruns")).engine.dispose()
+    assert "has no study on mini data" in refused(2, *MINI, "--resume")
+
+
+def test_nothing_to_resume_on_a_fresh_machine_leaves_nothing(refused: Attempt) -> None:
+    refused(2, *MINI, "--resume")
+
+
+def test_a_study_of_other_options_is_not_resumed(
+    refused: Attempt, prepare: Callable[[Path], Path]
+) -> None:
+    prepare(Path.cwd())
+    storage = studies.open_storage(Path("mlruns"))
+    studies.create(storage, "mine", identity={"pipeline": "mnist_supervised"}, defaults={})
+    storage.engine.dispose()
+    err = refused_but_for_the_log(refused, *MINI, "--study", "mine", "--resume")
+    assert "another search" in err
+
+
+def refused_but_for_the_log(refused: Attempt, *arguments: str) -> str:
+    """The study's lock and log may have been made; no study, run or weight."""
+    import optuna
+
+    try:
+        return refused(2, *arguments)
+    except AssertionError as error:
+        if "left behind" not in str(error):
+            raise
+    storage = studies.open_storage(Path("mlruns"))
+    assert not optuna.load_study(study_name="mine", storage=storage).trials[0].params
+    left = {path.name for path in Path("mlruns").rglob("*") if path.is_file()}
+    assert left <= {"optuna.db", "mlflow.db", "driver.lock", "search.log"}
+    return refused(2, *arguments)
+
+
+def test_a_replay_of_nothing(refused: Attempt, prepare: Callable[[Path], Path]) -> None:
+    assert "--replay" in refused(2, "--replay", "abc")
+    prepare(Path.cwd())
+    studies.open_storage(Path("mlruns")).engine.dispose()
+    assert "--replay abc: no trial has this id" in refused(2, "--replay", "abc")
+
+
+# Servers that do not answer ---------------------------------------------------------------------
+
+
+@contextmanager
+def server(answer: bytes | None) -> Iterator[int]:
+    """A port that takes connections and answers this to anything, or for None nothing at all."""
+    code = (
+        "import socket, sys\n"
+        "s = socket.create_server(('127.0.0.1', 0))\n"
+        "print(s.getsockname()[1], flush=True)\n"
+        "kept = []\n"
+        "while True:\n"
+        "    c, _ = s.accept()\n"
+        "    kept.append(c)\n"
+        "    if sys.argv[1] and c.recv(1):\n"
+        "        c.sendall(bytes.fromhex(sys.argv[1]))\n"
+        "        c.shutdown(socket.SHUT_WR)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, answer.hex() if answer else ""],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        yield int(process.stdout.readline())
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_a_tracking_server_that_is_not_there(refused: Attempt) -> None:
+    began = time.monotonic()
+    err = refused(1, *MINI, "--tracking-uri", "http://127.0.0.1:1")
+    assert "http://127.0.0.1:1" in err
+    assert time.monotonic() - began < KNOWN_WITHIN
+
+
+def test_a_tracking_server_that_is_silent(refused: Attempt) -> None:
+    with server(None) as port:
+        began = time.monotonic()
+        refused(1, *MINI, "--tracking-uri", f"http://127.0.0.1:{port}")
+        assert time.monotonic() - began < KNOWN_WITHIN
+
+
+def test_a_tracking_server_that_speaks_something_else(refused: Attempt) -> None:
+    with server(b"SSH-2.0-OpenSSH_9.6\r\n") as port:
+        refused(1, *MINI, "--tracking-uri", f"http://127.0.0.1:{port}")
+
+
+def test_a_password_is_not_shown(refused: Attempt) -> None:
+    for uri in ("http://me:secret@127.0.0.1:1", "postgresql://me:secret@127.0.0.1:1/db"):
+        err = refused(1, *MINI, "--tracking-uri", uri)
+        assert "secret" not in err
+        assert "127.0.0.1:1" in err
+
+
+@pytest.mark.parametrize("uri", ["mlruns", "file:///x", "ftp://h/x", "http://h:99999", "nonsense:"])
+def test_an_address_that_is_none(refused: Attempt, uri: str) -> None:
+    status = 1 if uri.startswith("http") else 2
+    assert "--tracking-uri" in refused(status, *MINI, "--tracking-uri", uri)
+
+
+def test_a_store_whose_folder_cannot_be_made(refused: Attempt) -> None:
+    refused(1, *MINI, "--tracking-uri", "sqlite:////proc/nowhere/mlflow.db")
+
+
+@pytest.mark.parametrize("address", ["here", "127.0.0.1", "127.0.0.1:x", ":6379"])
+def test_a_cluster_address_that_is_none(refused: Attempt, address: str) -> None:
+    assert "HOST:PORT" in refused(2, *MINI, "--address", address)
+
+
+def test_a_cluster_that_is_not_there(refused: Attempt) -> None:
+    began = time.monotonic()
+    assert "127.0.0.1:1" in refused(1, *MINI, "--address", "127.0.0.1:1")
+    assert time.monotonic() - began < KNOWN_WITHIN
+
+
+def test_a_host_that_drops_everything_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A queue of one connection, filled: the next one waits, as behind a silent firewall."""
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(0)
+        port = listening.getsockname()[1]
+        waiting = [socket.socket() for _ in range(4)]
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex(("127.0.0.1", port))
+        began = time.monotonic()
+        with pytest.raises(UserError, match="no Ray cluster answers"):
+            probe_address(f"127.0.0.1:{port}")
+        assert time.monotonic() - began < KNOWN_WITHIN
+        for each in waiting:
+            each.close()
+
+
+# The real command -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "arguments"),
+    [
+        (2, ["--pipeline", "cifar_contrastiv"]),
+        (2, [*MINI, "--set", "widht=32"]),
+        (1, [*MINI, "--address", "127.0.0.1:1"]),
+        (1, [*MINI, "--tracking-uri", "http://127.0.0.1:1"]),
+        (1, [*SEARCH, "--data-dir", "missing"]),
+    ],
+    ids=["pipeline", "set", "address", "tracking-uri", "data-dir"],
+)
+def test_the_command_as_a_process(
+    tune: Callable[..., Any], tmp_path: Path, status: int, arguments: Sequence[str]
+) -> None:
+    done = tune(tmp_path / "cwd", *arguments)
+    assert done.out == ""
+    check(done.status, status, done.err)
+    assert contents(tmp_path / "cwd") == {}
+
+
+def test_a_dead_server_is_known_within_five_seconds_of_the_start(
+    tune: Callable[..., Any], tmp_path: Path
+) -> None:
+    """The quickest of three: other work on the machine is not what is measured."""
+    arguments = [*MINI, "--tracking-uri", "http://127.0.0.1:1"]
+    taken = []
+    for _ in range(3):
+        taken.append(tune(tmp_path / "cwd", *arguments).seconds)
+        if taken[-1] < KNOWN_WITHIN:
+            return
+    pytest.fail(f"it took {min(taken):.1f} s at best")
+
+
+def test_a_traceback_is_there_for_who_asks(tmp_path: Path) -> None:
+    with pytest.raises(UserError):
+        tune.main([*MINI, "--set", "widht=32", "--debug"])

@@ -1,0 +1,192 @@
+"""The contract that every pipeline in the folder keeps, and how pipelines are found."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+import torch
+from torch import nn
+
+from search import recipes, spaces
+from search.pipeline import METRIC, Pipeline, load_pipeline, nearest, pipeline_names
+from trainers.data import DATASETS
+from trainers.loop import DeviceImages, fit
+
+SIX = [f"{d}_{m}" for d in ("mnist", "cifar") for m in ("autoencoder", "supervised", "contrastive")]
+VARIANTS = ["mnist_supcon", "cifar_supcon"]
+WITH_SOFTMAX = ("contrastive", "supcon", "supervised")
+NAMES = pipeline_names()
+
+
+@pytest.fixture(params=NAMES)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def pipeline(name: str) -> Pipeline:
+    return load_pipeline(name)
+
+
+def built(pipeline: Pipeline, seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    method = pipeline.build(pipeline.defaults, DATASETS[pipeline.dataset])
+    assert isinstance(method, nn.Module)
+    return method
+
+
+def noise(pipeline: Pipeline, count: int) -> DeviceImages:
+    spec = DATASETS[pipeline.dataset]
+    generator = torch.Generator().manual_seed(1)
+    shape = (count, spec.channels, spec.size, spec.size)
+    return DeviceImages(
+        images=torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator),
+        labels=torch.arange(count) % len(spec.classes),
+    )
+
+
+def test_the_six_and_the_variants_are_there() -> None:
+    assert {*SIX, *VARIANTS} <= set(NAMES)
+
+
+def test_the_defaults_lie_inside_the_space(pipeline: Pipeline) -> None:
+    assert pipeline.defaults.keys() == pipeline.space.keys()
+    for key, distribution in pipeline.space.items():
+        value = pipeline.defaults[key]
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert distribution._contains(distribution.to_internal_repr(value)), key
+        whole = type(distribution).__name__ == "IntDistribution"
+        real = type(distribution).__name__ == "FloatDistribution"
+        assert not whole or type(value) is int, key
+        assert not real or type(value) is float, key
+
+
+def test_the_name_says_the_data_set_and_the_labels(name: str, pipeline: Pipeline) -> None:
+    assert name.split("_")[0] == pipeline.dataset
+    assert pipeline.dataset in DATASETS
+    if name.endswith(("autoencoder", "_contrastive")):
+        assert not pipeline.uses_labels
+    if name.endswith(("_supervised", "_supcon")):
+        assert pipeline.uses_labels
+    assert built(pipeline).uses_labels == pipeline.uses_labels
+
+
+def test_the_space_has_what_every_pipeline_searches(name: str, pipeline: Pipeline) -> None:
+    assert {"width", "lr", "augment_strength", "depth", "batch_size"} <= pipeline.space.keys()
+    assert pipeline.space["lr"].log  # type: ignore[attr-defined]
+    assert "latent_dim" not in pipeline.space
+    has_softmax = name.endswith(WITH_SOFTMAX)
+    assert ("temperature" in pipeline.space) == has_softmax
+    assert hasattr(built(pipeline), "temperature") == has_softmax
+    strength = pipeline.space["augment_strength"]
+    assert 0 <= strength.low < strength.high <= 1  # type: ignore[attr-defined]
+
+
+def test_the_metric_is_the_protocols(name: str, pipeline: Pipeline) -> None:
+    assert pipeline.metric.startswith("valid/")
+    if name in {*SIX, *VARIANTS}:
+        assert pipeline.metric == METRIC == "valid/accuracy"
+
+
+def test_the_budget_and_the_grace_period_make_sense(pipeline: Pipeline) -> None:
+    assert pipeline.epochs >= 1
+    assert 0 < pipeline.grace <= 1
+    assert pipeline.summary and "\n" not in pipeline.summary
+    assert len(pipeline.reasoning.split()) > 30, "the report prints it"
+
+
+def test_the_latent_has_128_numbers(pipeline: Pipeline) -> None:
+    method = built(pipeline).eval()
+    images = noise(pipeline, 4).images.float() / 255
+    latent = method.encoder(images)  # type: ignore[operator]
+    assert latent.shape == (4, 128)
+    if method.decoder is not None:
+        assert method.decoder(latent).shape == images.shape  # type: ignore[operator]
+    if method.classifier is not None:
+        assert method.classifier(latent).shape == (4, 10)  # type: ignore[operator]
+
+
+def test_one_training_step_changes_every_weight(pipeline: Pipeline) -> None:
+    method = built(pipeline)
+    # Mid-range values: at some defaults a thing is switched off, dropout for one.
+    before = {key: value.clone() for key, value in method.named_parameters()}
+    settings = recipes.optimisation({**pipeline.defaults, "batch_size": 16, "warmup": 0.0})
+    results = list(fit(method, noise(pipeline, 16), settings, epochs=1, seed=0))  # type: ignore[arg-type]
+    assert len(results) == 1
+    assert torch.isfinite(torch.tensor(results[0].loss))
+    still = [key for key, value in method.named_parameters() if torch.equal(value, before[key])]
+    assert still == []
+
+
+def test_the_loss_looks_at_labels_exactly_where_it_is_declared(pipeline: Pipeline) -> None:
+    method = built(pipeline).eval()
+    data = noise(pipeline, 12)
+    images = data.images.float() / 255
+    first, second = (
+        method.loss(images, labels, torch.Generator().manual_seed(2)).item()  # type: ignore[operator]
+        for labels in (data.labels, data.labels.flip(0) // 2)
+    )
+    assert (first != second) == pipeline.uses_labels
+
+
+def test_the_weights_follow_from_the_seed(pipeline: Pipeline) -> None:
+    one, same, other = (dict(built(pipeline, s).named_parameters()) for s in (0, 0, 1))
+    assert all(torch.equal(one[key], same[key]) for key in one)
+    assert any(not torch.equal(one[key], other[key]) for key in one)
+
+
+def test_the_largest_and_every_choice_build(pipeline: Pipeline) -> None:
+    spec = DATASETS[pipeline.dataset]
+    top = spaces.largest(pipeline.space, pipeline.defaults)
+    assert isinstance(pipeline.build(top, spec), nn.Module)
+    for key, distribution in pipeline.space.items():
+        for value in getattr(distribution, "choices", ()) or (distribution.low, distribution.high):  # type: ignore[attr-defined]
+            params = {**pipeline.defaults, key: value}
+            assert isinstance(pipeline.build(params, spec), nn.Module), (key, value)
+            recipes.optimisation(params)
+
+
+def test_every_parameter_of_the_space_is_read(pipeline: Pipeline) -> None:
+    """A parameter that nothing reads would be searched in vain."""
+
+    class Noting(dict[str, object]):
+        read: set[str]
+
+        def __getitem__(self, key: str) -> object:
+            self.read.add(key)
+            return super().__getitem__(key)
+
+        def get(self, key: str, default: object = None) -> object:  # type: ignore[override]
+            self.read.add(key)
+            return super().get(key, default)
+
+    params = Noting(pipeline.defaults)
+    params.read = set()
+    pipeline.build(params, DATASETS[pipeline.dataset])
+    recipes.optimisation(params)
+    assert pipeline.space.keys() <= params.read
+
+
+def test_sgd_gets_its_own_units() -> None:
+    params = {"lr": 1e-3, "weight_decay": 0.1, "batch_size": 128, "warmup": 0.1}
+    adamw = recipes.optimisation(params)
+    sgd = recipes.optimisation({**params, "optimizer": "sgd"})
+    assert (adamw.optimizer, sgd.optimizer) == ("adamw", "sgd")
+    assert sgd.lr > adamw.lr
+    assert sgd.lr * sgd.weight_decay == pytest.approx(adamw.lr * adamw.weight_decay)
+
+
+def test_an_unknown_name_gets_the_nearest() -> None:
+    with pytest.raises(KeyError, match="did you mean cifar_contrastive"):
+        load_pipeline("cifar_contrastiv")
+
+
+def test_a_name_is_no_path() -> None:
+    with pytest.raises(KeyError):
+        load_pipeline("../pipeline")
+
+
+def test_nearest_lists_everything_when_nothing_is_close() -> None:
+    assert nearest("zzz", ["one", "two"]) == "; there are: one, two"

@@ -1,0 +1,173 @@
+"""How trials share a machine."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+
+from search import resources
+from search.errors import UserError
+from search.resources import (
+    CONTEXT_GIB,
+    HEADROOM,
+    Resources,
+    check_fits,
+    choose_device,
+    gpu_share,
+    share,
+)
+
+
+def on_cpus(cpus: int, concurrency: int | None = None, each: int | None = None) -> Resources:
+    return share(
+        device="cpu",
+        precision="float32",
+        cpus=cpus,
+        gpus=0,
+        concurrency=concurrency,
+        cpus_per_trial=each,
+        gpus_per_trial=0.0,
+    )
+
+
+def on_gpus(
+    gpus: int,
+    part: float,
+    cpus: int = 16,
+    concurrency: int | None = None,
+    each: int | None = None,
+) -> Resources:
+    return share(
+        device="cuda",
+        precision="bfloat16",
+        cpus=cpus,
+        gpus=gpus,
+        concurrency=concurrency,
+        cpus_per_trial=each,
+        gpus_per_trial=part,
+    )
+
+
+@pytest.mark.parametrize(
+    ("cpus", "concurrency", "each", "expected"),
+    [
+        (2, None, None, (2, 1)),
+        (1, None, None, (1, 1)),
+        (8, None, None, (8, 1)),
+        (8, None, 3, (2, 3)),
+        (8, 3, None, (3, 1)),
+        (8, 2, 4, (2, 4)),
+        (2, 4, None, (4, 1)),
+    ],
+)
+def test_cpus(
+    cpus: int, concurrency: int | None, each: int | None, expected: tuple[int, int]
+) -> None:
+    made = on_cpus(cpus, concurrency, each)
+    assert (made.concurrency, made.cpus_per_trial) == expected
+    assert made.cpus == expected[0] * expected[1]
+    assert made.gpus == 0
+    assert made.gpus_per_trial == 0
+
+
+@pytest.mark.parametrize(
+    ("gpus", "part", "concurrency", "each", "expected"),
+    [
+        (1, 1.0, None, None, (1, 16)),
+        (1, 0.25, None, None, (4, 4)),
+        (1, 1 / 3, None, None, (3, 5)),
+        (1, 0.1, None, None, (10, 1)),
+        (2, 0.5, None, None, (4, 4)),
+        (4, 2.0, None, None, (2, 8)),
+        (1, 0.25, 2, None, (2, 8)),
+        (1, 0.25, 9, None, (4, 4)),
+        (1, 0.25, None, 2, (4, 2)),
+    ],
+)
+def test_gpus(
+    gpus: int,
+    part: float,
+    concurrency: int | None,
+    each: int | None,
+    expected: tuple[int, int],
+) -> None:
+    made = on_gpus(gpus, part, concurrency=concurrency, each=each)
+    assert (made.concurrency, made.cpus_per_trial) == expected
+    assert made.gpus <= gpus
+
+
+def test_a_fraction_lies_on_one_gpu() -> None:
+    """Ray puts 0.4 of a GPU on one GPU: two fit on each of two, and not five on both."""
+    assert on_gpus(2, 0.4).concurrency == 4
+
+
+def test_more_than_there_is_is_refused() -> None:
+    fits = {"cpus": 2, "gpus": 1, "cpus_per_trial": 2, "gpus_per_trial": 1.0}
+    check_fits(**fits)  # type: ignore[arg-type]
+    check_fits(cpus=2, gpus=0, cpus_per_trial=None, gpus_per_trial=None)
+    with pytest.raises(UserError, match="--cpus-per-trial 3: this machine has 2"):
+        check_fits(**{**fits, "cpus_per_trial": 3})  # type: ignore[arg-type]
+    with pytest.raises(UserError, match="--gpus-per-trial 2: this machine has 1"):
+        check_fits(**{**fits, "gpus_per_trial": 2.0})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("peak", [0.1, 1.0, 3.7, 20.0, 79.0, 500.0])
+@pytest.mark.parametrize("most", [1, 2, 16, 100])
+def test_the_share_of_a_gpu_fits_into_its_memory(peak: float, most: int) -> None:
+    total = 80.0
+    part = gpu_share(peak, total, most=most)
+    trials = round(1 / part)
+    assert Fraction(1, trials) == pytest.approx(part)
+    assert 1 <= trials <= most
+    needed = peak * HEADROOM + CONTEXT_GIB
+    assert trials == 1 or trials * needed <= total
+    assert trials == most or (trials + 1) * needed > total, "no more than needed is given away"
+
+
+@pytest.mark.parametrize(
+    ("asked", "part", "gpus", "device"),
+    [
+        ("auto", None, 0, "cpu"),
+        ("auto", None, 1, "cuda"),
+        ("auto", 0.5, 1, "cuda"),
+        ("auto", 0.0, 1, "cpu"),
+        ("cpu", None, 1, "cpu"),
+        ("cpu", 0.0, 1, "cpu"),
+        ("cuda", None, 1, "cuda"),
+    ],
+)
+def test_the_device(
+    asked: str, part: float | None, gpus: int, device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resources, "gpu_count", lambda: gpus)
+    assert choose_device(asked, part) == device
+
+
+@pytest.mark.parametrize(
+    ("asked", "part", "said"),
+    [
+        ("auto", 1.0, "--gpus-per-trial 1: torch finds no GPU"),
+        ("cuda", None, "--device cuda: torch finds no GPU"),
+        ("cpu", 1.0, "choose one of them"),
+    ],
+)
+def test_a_gpu_that_is_not_there(
+    asked: str, part: float | None, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resources, "gpu_count", lambda: 0)
+    with pytest.raises(UserError, match=said) as caught:
+        choose_device(asked, part)
+    assert caught.value.status == 2
+
+
+def test_the_cpus_are_those_this_process_may_use() -> None:
+    assert 1 <= resources.cpu_count() <= 4096
+
+
+def test_in_words() -> None:
+    assert on_cpus(2).describe() == "2 trials at a time, 1 CPU thread each, float32"
+    assert on_cpus(4, 1, 2).describe() == "1 trial at a time, 2 CPU threads each, float32"
+    assert on_gpus(1, 0.5, cpus=2).describe() == (
+        "2 trials at a time, 0.5 GPU and 1 CPU thread each, bfloat16"
+    )

@@ -1,0 +1,81 @@
+"""The rungs, Ray's idea of them, and who is stopped there."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from types import SimpleNamespace
+
+import pytest
+from ray.tune.schedulers import TrialScheduler
+
+from search.stopping import REDUCTION, StopWhen, build_asha, rungs
+
+
+@pytest.mark.parametrize(
+    ("epochs", "grace", "expected"),
+    [
+        (1, 1 / 9, ()),
+        (1, 1, ()),
+        (2, 1 / 9, (1,)),
+        (3, 1 / 9, (1,)),
+        (6, 1 / 9, (1, 3)),
+        (6, 1 / 3, (2,)),
+        (9, 1 / 9, (1, 3)),
+        (9, 1 / 3, (3,)),
+        (27, 1 / 9, (3, 9)),
+        (28, 1 / 9, (3, 9, 27)),
+        (10, 1, ()),
+        (100, 1 / 9, (11, 33, 99)),
+    ],
+)
+def test_rungs(epochs: int, grace: float, expected: tuple[int, ...]) -> None:
+    assert rungs(epochs, grace) == expected
+
+
+@pytest.mark.parametrize("grace", [0.01, 1 / 27, 1 / 9, 0.2, 1 / 3, 0.5, 0.9, 1.0])
+def test_ray_compares_at_the_same_epochs(grace: float) -> None:
+    """A rung that only one side knows would be measured for nothing, or compared on nothing."""
+    for epochs in range(1, 250):
+        asha = build_asha(metric="valid/accuracy", epochs=epochs, grace=grace, stopped=set())
+        milestones = {milestone for milestone, _ in asha._brackets[0]._rungs}
+        below = tuple(sorted(m for m in milestones if m < epochs))
+        assert below == rungs(epochs, grace), (epochs, grace)
+
+
+def test_of_those_that_reach_a_rung_one_in_three_goes_on() -> None:
+    stopped: set[str] = set()
+    asha = build_asha(metric="valid/accuracy", epochs=9, grace=1 / 9, stopped=stopped)
+    on: list[str] = []
+    for number in range(30):
+        trial = SimpleNamespace(trial_id=f"t{number}", config={})
+        asha.on_trial_add(None, trial)  # type: ignore[arg-type]
+        # Each is worse than all before it, so that what goes on is the first few alone.
+        result = {"epoch": 1, "valid/accuracy": 0.9 - number / 100}
+        decision = asha.on_trial_result(None, trial, result)
+        assert (decision == TrialScheduler.STOP) == (trial.trial_id in stopped)
+        if decision == TrialScheduler.CONTINUE:
+            on.append(trial.trial_id)
+    assert "t0" in on
+    assert len(on) <= 30 / REDUCTION
+    assert stopped == {f"t{number}" for number in range(30)} - set(on)
+
+
+def test_an_epoch_that_was_not_measured_stops_nobody() -> None:
+    stopped: set[str] = set()
+    asha = build_asha(metric="valid/accuracy", epochs=9, grace=1 / 3, stopped=stopped)
+    trial = SimpleNamespace(trial_id="t", config={})
+    asha.on_trial_add(None, trial)  # type: ignore[arg-type]
+    for epoch in (1, 2):
+        assert asha.on_trial_result(None, trial, {"epoch": epoch}) == TrialScheduler.CONTINUE
+    assert stopped == set()
+
+
+def test_everything_stops_once_the_event_is_set() -> None:
+    event = threading.Event()
+    stop = StopWhen(event)
+    assert not stop.stop_all()
+    assert not stop("t", {"epoch": 1})
+    event.set()
+    assert stop.stop_all()
+    pickle.dumps(stop)  # Ray writes it to disk, locks and all

@@ -1,0 +1,200 @@
+"""The study in a real SQLite file: made, reopened, refused, requeued, locked."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.distributions import FloatDistribution, IntDistribution
+from optuna.storages import RDBStorage
+from optuna.trial import TrialState
+
+from search import study as studies
+from search.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
+SPACE = {"width": IntDistribution(16, 64, step=16), "lr": FloatDistribution(1e-4, 1e-1, log=True)}
+DEFAULTS = {"width": 32, "lr": 2e-3}
+IDENTITY = {"pipeline": "p", "data": "mini", "epochs": 3, "seed": 0, "space": {"lr": "x"}}
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Iterator[RDBStorage]:
+    opened = studies.open_storage(tmp_path)
+    yield opened
+    opened.remove_session()
+    opened.engine.dispose()
+
+
+def new(storage: RDBStorage, name: str = "s") -> optuna.Study:
+    study = studies.create(storage, name, identity=IDENTITY, defaults=DEFAULTS)
+    study.sampler = studies.build_sampler("random", seed=0, trials_so_far=0)
+    return study
+
+
+def test_a_new_study_maximises_and_proposes_the_defaults_first(
+    storage: RDBStorage, tmp_path: Path
+) -> None:
+    study = new(storage)
+    assert (tmp_path / "optuna.db").is_file()
+    assert study.direction is optuna.study.StudyDirection.MAXIMIZE
+    assert study.ask(SPACE).params == DEFAULTS
+    assert study.ask(SPACE).params != DEFAULTS
+
+
+def test_a_study_reopens_with_its_trials_and_no_second_default(storage: RDBStorage) -> None:
+    study = new(storage)
+    study.tell(study.ask(SPACE), 0.5)
+    again = studies.reopen(storage, "s", identity=dict(reversed(IDENTITY.items())))
+    assert [t.value for t in again.trials] == [0.5]
+    again.sampler = studies.build_sampler("random", seed=0, trials_so_far=1)
+    assert again.ask(SPACE).params != DEFAULTS
+
+
+def test_a_study_for_something_else_is_refused_with_the_difference(storage: RDBStorage) -> None:
+    study = new(storage)
+    trial = study.ask(SPACE)
+    with pytest.raises(UserError) as caught:
+        studies.reopen(storage, "s", identity={**IDENTITY, "epochs": 9, "space": {"lr": "y"}})
+    message = str(caught.value)
+    assert "epochs: 3 then, 9 now" in message
+    assert "space" in message and '"y"' in message
+    assert "seed" not in message
+    assert len(message.splitlines()) <= 3
+    assert study.trials[trial.number].state is TrialState.RUNNING, "nothing was touched"
+
+
+def test_a_long_difference_is_cut(storage: RDBStorage) -> None:
+    new(storage)
+    with pytest.raises(UserError) as caught:
+        studies.reopen(storage, "s", identity={**IDENTITY, "space": {"lr": "y" * 5000}})
+    assert len(str(caught.value)) < 500
+
+
+def test_a_requeued_trial_comes_back_with_its_number_and_parameters(storage: RDBStorage) -> None:
+    study = new(storage)
+    study.tell(study.ask(SPACE), 0.1)
+    interrupted = study.ask(SPACE)
+    interrupted.set_user_attr(studies.CONFIG, {"trial_id": "abc"})
+    interrupted.report(0.3, 1)
+    params, number = dict(interrupted.params), interrupted.number
+    studies.requeue(study, interrupted._trial_id)
+    assert study.trials[number].state is TrialState.WAITING
+    again = study.ask(SPACE)
+    assert (again.number, again.params) == (number, params)
+    assert again.user_attrs[studies.CONFIG] == {"trial_id": "abc"}
+    assert len(study.trials) == 2
+    study.tell(again, 0.4)
+    assert study.trials[number].value == 0.4
+
+
+def test_reopening_puts_back_what_a_killed_driver_left_running(storage: RDBStorage) -> None:
+    study = new(storage)
+    asked = [study.ask(SPACE) for _ in range(3)]
+    study.tell(asked[0], 0.1)
+    again = studies.reopen(storage, "s", identity=IDENTITY)
+    states = [t.state for t in again.trials]
+    assert states == [TrialState.COMPLETE, TrialState.WAITING, TrialState.WAITING]
+    again.sampler = studies.build_sampler("random", seed=0, trials_so_far=3)
+    assert [again.ask(SPACE).params for _ in range(2)] == [t.params for t in asked[1:]]
+
+
+def test_duplicates_are_neither_trained_nor_counted(storage: RDBStorage) -> None:
+    study = new(storage)
+    first, second, third = (study.ask(SPACE) for _ in range(3))
+    study.tell(first, 0.7)
+    second.set_user_attr(studies.DUPLICATE, 0)
+    study.tell(second, state=TrialState.FAIL)
+    study.tell(third, state=TrialState.FAIL)
+    assert studies.counts(study) == {"COMPLETE": 1, "FAIL": 1}
+    assert [t.number for t in studies.trained(study)] == [0, 2]
+
+
+def test_the_best_come_first_and_ties_by_number(storage: RDBStorage) -> None:
+    study = new(storage)
+    for value in (0.2, 0.9, 0.0, 0.9, None):
+        trial = study.ask(SPACE)
+        if value is None:
+            trial.report(1.0, 1)
+            study.tell(trial, state=TrialState.PRUNED)
+        else:
+            study.tell(trial, value)
+    assert [t.number for t in studies.best_trials(study, 9)] == [1, 3, 0, 2]
+    assert [t.number for t in studies.best_trials(study, 1)] == [1]
+
+
+def test_studies_are_found_by_pipeline_and_data_oldest_first(storage: RDBStorage) -> None:
+    for name, pipeline, data in (("b", "p", "mini"), ("a", "p", "mini"), ("c", "q", "real")):
+        studies.create(
+            storage, name, identity={"pipeline": pipeline, "data": data}, defaults=DEFAULTS
+        )
+    assert studies.study_names(storage) == ["b", "a", "c"]
+    assert studies.study_names(storage, "p", "mini") == ["b", "a"]
+    assert studies.study_names(storage, "p", "real") == []
+
+
+def test_a_trial_is_found_in_any_study_by_its_id(storage: RDBStorage) -> None:
+    for name in ("a", "b"):
+        new(storage, name).ask(SPACE).set_user_attr(studies.CONFIG, {"trial_id": f"id-{name}"})
+    found = studies.find_trial(storage, "id-b")
+    assert found is not None
+    assert (found[0].study_name, found[1]) == ("b", {"trial_id": "id-b"})
+    assert studies.find_trial(storage, "id-c") is None
+
+
+@pytest.mark.parametrize("name", ["tpe", "random", "gp"])
+def test_a_resumed_sampler_does_not_propose_its_first_configurations_again(name: str) -> None:
+    def proposals(seed: int, so_far: int) -> list[dict[str, object]]:
+        sampler = studies.build_sampler(name, seed=seed, trials_so_far=so_far)
+        study = optuna.create_study(sampler=sampler)
+        return [study.ask(SPACE).params for _ in range(3)]
+
+    assert proposals(0, 0) == proposals(0, 0)
+    assert proposals(0, 0) != proposals(0, 3)
+    assert proposals(0, 0) != proposals(1, 0)
+
+
+def test_the_default_sampler_is_multivariate_grouped_and_expects_the_running_ones_to_be_poor() -> (
+    None
+):
+    sampler = studies.build_sampler("tpe", seed=0, trials_so_far=0)
+    assert isinstance(sampler, optuna.samplers.TPESampler)
+    assert (sampler._multivariate, sampler._group, sampler._constant_liar) == (True, True, True)
+    assert isinstance(
+        studies.build_sampler("gp", seed=0, trials_so_far=0), optuna.samplers.GPSampler
+    )
+
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from search.study import lock
+handle = lock(Path(sys.argv[1]), "s")
+print("held", flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_a_study_has_one_driver_and_the_lock_goes_with_it(tmp_path: Path) -> None:
+    other = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(tmp_path)],
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "held\n"
+        with pytest.raises(UserError, match=f"pid {other.pid}"):
+            studies.lock(tmp_path, "s")
+    finally:
+        other.kill()
+        other.communicate()
+    with studies.lock(tmp_path, "s"), pytest.raises(UserError, match="another process"):
+        studies.lock(tmp_path, "s")
+    studies.lock(tmp_path, "s").close()

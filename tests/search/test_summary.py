@@ -1,0 +1,37 @@
+"""What the end of a search tells to do next, done."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from search import summary
+from search.plan import settle
+from search.tune import parser
+
+START = "--pipeline mnist_supervised --data mini --study mine --trials 9"
+CASES = {
+    "defaults": "",
+    "epochs": "--epochs 3",
+    "train-size": "--train-size 512",
+    "set": "--set width=16 --set lr=1e-3:5e-3 --set batch_size=128,256 --set block=pooled",
+    "sampler": "--sampler random --scheduler none",
+    "seed": "--seed 5",
+}
+
+
+@pytest.mark.parametrize("given", CASES)
+def test_the_command_to_go_on_means_the_same_search(
+    given: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Copied from the screen into the shell, it must not be refused as another search."""
+    monkeypatch.chdir(tmp_path)
+    plan = settle(parser().parse_args([*START.split(), *CASES[given].split()]))
+    command = shlex.split(summary._resume_command(plan, "mine"))
+    assert command[:2] == ["python", "search/tune.py"]
+    again = settle(parser().parse_args(command[2:]))
+    assert again.identity == plan.identity
+    assert (again.study, again.resume, again.trials) == ("mine", True, 9)
+    assert (again.sampler, again.scheduler) == (plan.sampler, plan.scheduler)

@@ -1,0 +1,299 @@
+"""MLflow's store in real SQLite files: made once, probed first, written in batches."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+
+from search import tracking
+from search.errors import UserError
+from search.proposals import Outcome
+from search.recorder import Recorder
+from search.tracking import Store
+from search.trial import TrialConfig
+
+ROOT = Path(__file__).resolve().parents[2]
+MAKE = "import sys; from search.tracking import Store; Store(sys.argv[1]).experiment(sys.argv[2])"
+
+
+@pytest.fixture
+def store(tmp_path: Path, prepare: Callable[[Path], Path]) -> Store:
+    return Store(f"sqlite:///{prepare(tmp_path) / 'mlruns' / 'mlflow.db'}")
+
+
+def run_of(store: Store, run_id: str) -> Run:
+    return MlflowClient(tracking_uri=store.uri).get_run(run_id)
+
+
+# The store itself -------------------------------------------------------------------------------
+
+
+def test_two_processes_that_make_the_same_store_both_succeed(tmp_path: Path) -> None:
+    """A store half made by a killed process lies there already."""
+    file = tmp_path / "deep" / "mlflow.db"
+    file.parent.mkdir()
+    stale = file.with_name(f".{file.name}.999.new")
+    stale.write_text("half made")
+    both = [
+        subprocess.Popen(
+            [sys.executable, "-c", MAKE, f"sqlite:///{file}", name],
+            cwd=ROOT,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for name in ("one", "two")
+    ]
+    errors = [process.communicate(timeout=120)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], errors
+    client = MlflowClient(tracking_uri=f"sqlite:///{file}")
+    names = {experiment.name for experiment in client.search_experiments()}
+    assert {"one", "two"} <= names
+    assert not list(file.parent.glob("*.new*")) + list(file.parent.glob(".*.new*"))
+
+
+def test_an_existing_store_is_left_as_it_is(store: Store) -> None:
+    file = Path(store.uri.removeprefix("sqlite:///"))
+    made = file.stat().st_ino
+    experiment = store.experiment("kept")
+    assert Store(store.uri).experiment("kept") == experiment
+    assert file.stat().st_ino == made
+
+
+def test_a_relative_address_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the documentation of MLflow: sqlite:///mlflow.db."""
+    monkeypatch.chdir(tmp_path)
+    store = Store("sqlite:///mine.db")
+    run_id = store.start_run(store.experiment("e"), name="r", tags={})
+    store.log_text(run_id, "text", "a.txt")
+    assert (tmp_path / "mine.db").is_file()
+    assert run_of(store, run_id).info.artifact_uri.startswith(f"file://{tmp_path}/artifacts/e/")
+
+
+def test_artifacts_lie_beside_the_store(store: Store, tmp_path: Path) -> None:
+    run_id = store.start_run(store.experiment("mnist-mini"), name="r", tags={})
+    store.log_text(run_id, "text", "note.txt")
+    kept = tmp_path / "mlruns" / "artifacts" / "mnist-mini" / run_id / "artifacts" / "note.txt"
+    assert kept.read_text() == "text"
+
+
+def test_a_deleted_experiment_is_told_of(store: Store) -> None:
+    experiment = store.experiment("gone")
+    MlflowClient(tracking_uri=store.uri).delete_experiment(experiment)
+    with pytest.raises(UserError, match=f"--experiment-id {experiment}") as caught:
+        store.experiment("gone")
+    assert caught.value.status == 1
+
+
+def test_only_what_exists_is_opened_for_reading(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="there is no MLflow store"):
+        tracking.open_existing(f"sqlite:///{tmp_path / 'none.db'}")
+    assert list(tmp_path.iterdir()) == []
+
+
+# Addresses --------------------------------------------------------------------------------------
+
+
+def test_which_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert tracking.resolve_uri(None, tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://env:1")
+    assert tracking.resolve_uri(None, tmp_path) == "http://env:1"
+    assert tracking.resolve_uri("http://given:1", tmp_path) == "http://given:1"
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://me:secret@host:5000/path",
+        "postgresql+psycopg2://me:secret@host/db",
+        "http://me:sec%40ret-secret@host",
+        "http://me:se@secret@host",
+    ],
+)
+def test_secrets_are_not_shown(uri: str) -> None:
+    shown = tracking.without_secrets(uri)
+    assert "secret" not in shown
+    assert "host" in shown
+
+
+def test_an_address_without_secrets_is_shown_whole() -> None:
+    for uri in ("http://host:5000", "sqlite:////a/b@c/mlflow.db"):
+        assert tracking.without_secrets(uri) == uri
+
+
+def test_a_dead_port_is_known_at_once() -> None:
+    began = time.monotonic()
+    with pytest.raises(UserError, match="no MLflow store answers") as caught:
+        tracking.probe("http://127.0.0.1:1")
+    assert time.monotonic() - began < 5
+    assert caught.value.status == 1
+
+
+def test_a_file_needs_no_probe(tmp_path: Path) -> None:
+    tracking.probe(f"sqlite:///{tmp_path}/mlflow.db")
+    assert list(tmp_path.iterdir()) == []
+
+
+# Runs -------------------------------------------------------------------------------------------
+
+
+def test_a_run_is_found_by_its_tags(store: Store) -> None:
+    here, there = store.experiment("here"), store.experiment("there")
+    one = store.start_run(here, name="one", tags={"kind": "trial", "trial_id": "a"})
+    store.start_run(there, name="two", tags={"kind": "trial", "trial_id": "b"})
+    assert store.find_run(here, kind="trial", trial_id="a") == one
+    assert store.find_run(here, kind="study", trial_id="a") is None
+    assert store.find_run(here, trial_id="b") is None
+    assert store.find_trial("a") == one
+    assert store.find_trial("c") is None
+
+
+def test_everything_of_a_batch_is_written(store: Store) -> None:
+    run_id = store.start_run(store.experiment("e"), name="r", tags={"kind": "trial"})
+    for step, value in ((1, 0.25), (2, 0.5)):
+        store.log(run_id, metrics={"valid/accuracy": value, "train/loss": 1.0}, step=step)
+    store.log(run_id, params={"lr": 0.00123456789, "width": 32}, tags={"trial_state": "RUNNING"})
+    data = run_of(store, run_id).data
+    assert data.metrics == {"valid/accuracy": 0.5, "train/loss": 1.0}
+    assert data.params == {"lr": "0.00123457", "width": "32"}
+    assert data.tags["trial_state"] == "RUNNING"
+    assert store.history(run_id, "valid/accuracy") == {1: 0.25, 2: 0.5}
+
+
+def test_a_batch_costs_one_call(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    real = MlflowClient.log_batch
+
+    def log_batch(*given: object, **named: object) -> object:
+        calls.append("batch")
+        return real(*given, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(MlflowClient, "log_batch", log_batch)
+    for name in ("log_metric", "log_param", "set_tag"):
+        monkeypatch.setattr(MlflowClient, name, lambda *_, name=name, **__: calls.append(name))
+    run_id = store.start_run(store.experiment("e"), name="r", tags={})
+    store.log(run_id, metrics={f"m{n}": 1.0 for n in range(20)}, params={"a": 1}, tags={"b": "c"})
+    assert calls == ["batch"]
+
+
+def test_children_that_are_open(store: Store) -> None:
+    experiment = store.experiment("e")
+    parent = store.start_run(experiment, name="p", tags={})
+    children = [store.start_run(experiment, name=f"c{n}", tags={}, parent=parent) for n in (0, 1)]
+    store.end_run(children[0], "FINISHED")
+    assert store.open_children(experiment, parent) == children[1:]
+    store.reopen_run(children[0])
+    assert sorted(store.open_children(experiment, parent)) == sorted(children)
+    store.end_run(children[0], "KILLED")
+    ended = run_of(store, children[0]).info
+    assert ended.status == "KILLED"
+    assert ended.end_time >= ended.start_time
+
+
+# The recorder -----------------------------------------------------------------------------------
+
+
+def recorder(store: Store, resumed: set[str] | None = None) -> Recorder:
+    experiment = store.experiment("e")
+    parent = store.find_run(experiment, kind="study") or store.start_run(
+        experiment, name="p", tags={"kind": "study"}
+    )
+    return Recorder(
+        store,
+        experiment_id=experiment,
+        parent=parent,
+        tags={"data": "mini"},
+        params={"train_size": 10},
+        resumed=resumed or set(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [
+        (Outcome(state="COMPLETE", value=0.5), "FINISHED"),
+        (Outcome(state="PRUNED", value=0.5), "FINISHED"),
+        (Outcome(state="FAIL", error="loss is nan at step 7", traceback="Trace"), "FAILED"),
+        (Outcome(state="INTERRUPTED"), "KILLED"),
+    ],
+    ids=lambda given: given.state if isinstance(given, Outcome) else given,
+)
+def test_how_a_trial_ended_is_told(
+    store: Store, make_config: Callable[..., TrialConfig], outcome: Outcome, status: str
+) -> None:
+    config = make_config()
+    recording = recorder(store)
+    recording.trial_started(config)
+    recording.epoch_ended(config, {"epoch": 1, "train/loss": 2.0})
+    recording.trial_ended(config, outcome)
+    recording.close()
+    assert recording.failures == 0
+    run_id = store.find_trial(config.trial_id)
+    assert run_id is not None
+    run = run_of(store, run_id)
+    assert run.info.status == status
+    assert run.data.tags["trial_state"] == outcome.state
+    assert run.data.tags.get("error") == outcome.error
+    assert run.data.tags["data"] == "mini"
+    assert run.data.metrics == {"train/loss": 2.0}
+    assert run.data.params["train_size"] == "10"
+    artifacts = MlflowClient(tracking_uri=store.uri).list_artifacts(run_id)
+    assert [a.path for a in artifacts] == (["error.txt"] if outcome.traceback else [])
+
+
+def test_weights_become_an_artifact_and_leave_the_disk(
+    store: Store, make_config: Callable[..., TrialConfig], tmp_path: Path
+) -> None:
+    config = make_config()
+    file = tmp_path / "abc.safetensors"
+    file.write_bytes(b"weights")
+    recording = recorder(store)
+    recording.trial_started(config)
+    recording.trial_ended(config, Outcome(state="COMPLETE", value=0.5, weights=str(file)))
+    recording.close()
+    run_id = store.find_trial(config.trial_id)
+    assert run_id is not None
+    artifacts = MlflowClient(tracking_uri=store.uri).list_artifacts(run_id)
+    assert [a.path for a in artifacts] == ["config.json", "weights.safetensors"]
+    assert not list(tmp_path.glob("*.safetensors"))
+
+
+def test_a_resumed_trial_goes_on_in_its_run(
+    store: Store, make_config: Callable[..., TrialConfig]
+) -> None:
+    config = make_config()
+    for resumed in (set(), {config.trial_id}):
+        recording = recorder(store, resumed)
+        recording.trial_started(config)
+        recording.trial_ended(config, Outcome(state="INTERRUPTED"))
+        recording.close()
+        assert recording.failures == 0
+    client = MlflowClient(tracking_uri=store.uri)
+    runs = client.search_runs([store.experiment("e")], "tags.kind = 'trial'")
+    assert len(runs) == 1
+
+
+def test_a_store_that_refuses_does_not_stop_the_search(
+    store: Store, make_config: Callable[..., TrialConfig]
+) -> None:
+    config = make_config()
+    recording = recorder(store)
+    recording.trial_started(config)
+    store.log = None  # type: ignore[assignment, method-assign]
+    recording.epoch_ended(config, {"epoch": 1, "train/loss": 2.0})
+    recording.trial_ended(config, Outcome(state="COMPLETE", value=0.5))
+    recording.close()
+    assert recording.failures >= 2
+
+
+def test_the_database_is_whole(store: Store) -> None:
+    with sqlite3.connect(store.uri.removeprefix("sqlite:///")) as database:
+        assert database.execute("pragma integrity_check").fetchone() == ("ok",)

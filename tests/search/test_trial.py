@@ -1,0 +1,299 @@
+"""One configuration trained once on a few images, alone and as Ray's workers do it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from search import trial as trial_module
+from search.pipeline import Pipeline, load_pipeline, pipeline_names
+from search.trial import Trial, TrialConfig, TrialImages
+from search.worker import TrialWorker
+from trainers.data import TrainingData
+from trainers.evaluation import encode
+from trainers.loop import NonFiniteLoss
+
+Few = Callable[[str], TrainingData]
+MakeConfig = Callable[..., TrialConfig]
+ALWAYS = {
+    "epoch",
+    "train/loss",
+    "train/lr",
+    "time/epoch_seconds",
+    "time/images_per_second",
+    "model/parameters",
+}
+MEASURED = {
+    "valid/accuracy",
+    "train/accuracy",
+    "valid/linear_accuracy",
+    "best/valid/accuracy",
+    "time/evaluation_seconds",
+}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def images(few: Few, pipeline: str) -> TrialImages:
+    return TrialImages.load(few(pipeline.split("_")[0]), "cpu")
+
+
+def curve(config: TrialConfig, data: TrialImages) -> list[dict[str, float]]:
+    """The metrics of every epoch, times left out."""
+    return [
+        {name: value for name, value in metrics.items() if not name.startswith("time/")}
+        for metrics in Trial(config, data).epochs()
+    ]
+
+
+@pytest.mark.parametrize("pipeline", pipeline_names())
+def test_every_pipeline_reports_the_same_columns(
+    pipeline: str, few: Few, make_config: MakeConfig
+) -> None:
+    config = make_config(pipeline, epochs=2, rungs=(1,))
+    trial = Trial(config, images(few, pipeline))
+    extra = {"valid/mae"} if pipeline.endswith("autoencoder") else set()
+    epochs = list(trial.epochs())
+    assert [metrics["epoch"] for metrics in epochs] == [1, 2]
+    for metrics in epochs:
+        assert metrics.keys() == ALWAYS | MEASURED | extra
+        assert all(torch.isfinite(torch.tensor(value)) for value in metrics.values())
+        for name in ("valid/accuracy", "train/accuracy", "valid/linear_accuracy", *extra):
+            assert 0 <= metrics[name] <= 1
+        assert metrics["time/evaluation_seconds"] > 0
+
+
+def test_a_frozen_encoder_is_measured_at_the_rungs_and_at_the_end(
+    few: Few, make_config: MakeConfig
+) -> None:
+    config = make_config("mnist_autoencoder", epochs=5, rungs=(2,))
+    epochs = curve(config, images(few, "mnist"))
+    assert [m["epoch"] for m in epochs if "valid/accuracy" in m] == [2, 5]
+    assert [m["epoch"] for m in epochs if "valid/linear_accuracy" in m] == [2, 5]
+
+
+def test_a_joint_classifier_is_measured_in_every_epoch_and_the_probe_at_the_rungs(
+    few: Few, make_config: MakeConfig
+) -> None:
+    config = make_config("mnist_supervised", epochs=3, rungs=(1,))
+    epochs = curve(config, images(few, "mnist"))
+    assert [m["epoch"] for m in epochs if "valid/accuracy" in m] == [1, 2, 3]
+    assert [m["epoch"] for m in epochs if "valid/linear_accuracy" in m] == [1, 3]
+
+
+@pytest.mark.parametrize("pipeline", ["mnist_supervised", "cifar_autoencoder", "mnist_contrastive"])
+def test_the_same_configuration_gives_the_same_curve_and_weights(
+    pipeline: str, few: Few, make_config: MakeConfig
+) -> None:
+    changes = {"augment_strength": 0.5}
+    if pipeline != "mnist_contrastive":
+        changes["dropout"] = 0.3
+    config = make_config(pipeline, changes, rungs=(1,))
+    data = images(few, pipeline)
+    first = curve(config, data)
+    torch.manual_seed(12345)
+    torch.rand(7)
+    again = TrialConfig.from_json(json.loads(json.dumps(config.to_json())))
+    assert curve(again, data) == first, "to the last digit"
+    other = curve(dataclasses.replace(config, seed=8), data)
+    assert [m["train/loss"] for m in other] != [m["train/loss"] for m in first]
+
+
+def test_the_images_are_left_as_they_were(few: Few, make_config: MakeConfig) -> None:
+    data = few("mnist")
+    before = data.train.images.copy()
+    curve(make_config(), images(few, "mnist"))
+    assert (data.train.images == before).all()
+
+
+def test_on_a_cpu_the_images_are_not_copied(few: Few) -> None:
+    data = few("mnist")
+    loaded = TrialImages.load(data, "cpu")
+    assert loaded.train.images.data_ptr() == data.train.images.ctypes.data
+
+
+def test_a_configuration_survives_json(make_config: MakeConfig) -> None:
+    config = make_config(rungs=(1, 3), precision="bfloat16", threads=2)
+    text = json.dumps(config.to_json())
+    back = TrialConfig.from_json(json.loads(text))
+    assert back == config
+    assert back.rungs == (1, 3)
+    with pytest.raises(TypeError):
+        TrialConfig.from_json({**config.to_json(), "unknown": 1})
+
+
+@pytest.mark.parametrize("pipeline", ["mnist_supervised", "mnist_autoencoder"])
+def test_the_best_weights_are_those_of_the_best_epoch(
+    pipeline: str, few: Few, make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second of three epochs is said to be the best: its weights are kept, not the last."""
+    real = trial_module.evaluate
+    said = iter([0.3, 0.9, 0.6])
+
+    def evaluate(*given: object, **named: object):  # type: ignore[no-untyped-def]
+        measured = real(*given, **named)  # type: ignore[arg-type]
+        measured.metrics["valid/accuracy"] = next(said)
+        return measured
+
+    monkeypatch.setattr(trial_module, "evaluate", evaluate)
+    trial = Trial(make_config(pipeline, epochs=3, rungs=(1, 2)), images(few, "mnist"))
+    weights: list[Tensor] = []
+    best: list[float] = []
+    for metrics in trial.epochs():
+        weights.append(trial.method.encoder.state_dict()["to_latent.2.weight"].clone())
+        best.append(metrics["best/valid/accuracy"])
+    assert best == [0.3, 0.9, 0.9]
+    kept = trial.best_weights["method.encoder.to_latent.2.weight"]
+    assert torch.equal(kept, weights[1])
+    assert not torch.equal(kept, weights[2])
+
+
+@pytest.mark.parametrize("pipeline", pipeline_names())
+def test_the_best_weights_make_the_reported_accuracy_again(
+    pipeline: str, few: Few, make_config: MakeConfig
+) -> None:
+    data = images(few, pipeline)
+    trial = Trial(make_config(pipeline, epochs=3), data)
+    value = [metrics for metrics in trial.epochs() if "valid/accuracy" in metrics][-1]
+    expected = value["best/valid/accuracy"]
+    weights = trial.best_weights
+    assert all(v.device.type == "cpu" and v.is_contiguous() for v in weights.values())
+    fresh = Trial(trial.config, data)
+    encoder = fresh.method.encoder
+    prefix = "method.encoder."
+    encoder.load_state_dict(
+        {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
+    )
+    from models import Classifier
+
+    classifier = fresh.method.classifier or Classifier(latent_dim=128, classes=10)
+    assert isinstance(classifier, nn.Module)
+    classifier.load_state_dict(
+        {k.removeprefix("classifier."): v for k, v in weights.items() if k.startswith("classifier")}
+    )
+    with torch.no_grad():
+        guesses = classifier.eval()(encode(encoder, data.valid)).argmax(1)
+    hits = (guesses == data.valid.labels).float().mean().item()
+    assert hits == pytest.approx(expected, abs=1e-6)
+
+
+# The same inside Ray's worker, which is stepped by hand ----------------------------------------
+
+
+def worker(config: TrialConfig, data: TrainingData, folder: Path) -> TrialWorker:
+    made = object.__new__(TrialWorker)  # Ray's own constructor opens log files
+    made.setup(config.to_json(), data=data, weights_dir=str(folder))
+    return made
+
+
+def steps(made: TrialWorker) -> list[dict[str, object]]:
+    results: list[dict[str, object]] = []
+    while not results or not results[-1].get("done"):
+        results.append(made.step())
+        assert len(results) < 20
+    return results
+
+
+def no_times(results: list[dict[str, object]]) -> list[dict[str, object]]:
+    left_out = ("time/", "memory/", "weights")
+    return [{k: v for k, v in r.items() if not k.startswith(left_out)} for r in results]
+
+
+def test_a_worker_steps_epoch_by_epoch_and_writes_the_weights_at_the_end(
+    few: Few, make_config: MakeConfig, tmp_path: Path
+) -> None:
+    from safetensors.torch import load_file
+
+    config = make_config("mnist_autoencoder", epochs=3, rungs=(1,))
+    results = steps(worker(config, few("mnist"), tmp_path))
+    assert [r["epoch"] for r in results] == [1, 2, 3]
+    assert ["weights" in r for r in results] == [False, False, True]
+    assert all(float(r["memory/peak_gib"]) > 0 for r in results)  # type: ignore[arg-type]
+    assert [p.name for p in tmp_path.iterdir()] == [f"{config.trial_id}.safetensors"]
+    weights = load_file(str(results[-1]["weights"]))
+    assert "method.encoder.to_latent.2.weight" in weights
+
+
+def test_a_reused_worker_trains_as_a_fresh_one(
+    few: Few, make_config: MakeConfig, tmp_path: Path
+) -> None:
+    first = make_config(epochs=2, trial_id="one")
+    second = make_config("mnist_supervised", {"lr": 1e-3}, epochs=2, trial_id="two", seed=9)
+    reused = worker(first, few("mnist"), tmp_path)
+    reused.step()  # and is stopped in the middle
+    assert reused.reset_config(second.to_json())
+    fresh = worker(second, few("mnist"), tmp_path)
+    assert no_times(steps(reused)) == no_times(steps(fresh))
+
+
+def spoiled(at_step: int, value: float) -> Callable[[str], Pipeline]:
+    """A pipeline whose loss becomes `value` at that step."""
+
+    def load(name: str) -> Pipeline:
+        pipeline = load_pipeline(name)
+
+        def build(params: object, spec: object) -> nn.Module:
+            method = pipeline.build(params, spec)  # type: ignore[arg-type]
+            count = iter(range(10_000))
+            loss = method.loss
+
+            def spoil(images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+                real = loss(images, labels, generator)
+                return real * value if next(count) == at_step else real
+
+            method.loss = spoil  # type: ignore[method-assign]
+            return method  # type: ignore[return-value]
+
+        return dataclasses.replace(pipeline, build=build)  # type: ignore[arg-type]
+
+    return load
+
+
+@pytest.mark.parametrize(("value", "said"), [(float("nan"), "nan"), (float("inf"), "inf")])
+def test_a_diverging_trial_fails_with_the_step_and_the_value(
+    value: float,
+    said: str,
+    few: Few,
+    make_config: MakeConfig,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """120 images in batches of 40: step 4 is the second of the second epoch."""
+    monkeypatch.setattr(trial_module, "load_pipeline", spoiled(4, value))
+    config = make_config(epochs=3)
+    with pytest.raises(NonFiniteLoss) as caught:
+        list(Trial(config, images(few, "mnist")).epochs())
+    assert caught.value.step == 4
+    results = steps(worker(config, few("mnist"), tmp_path))
+    assert results[0]["epoch"] == 1
+    assert results[1] == {"done": True, "error": f"loss is {said} at step 4"}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_broken_trial_reports_its_traceback_and_the_worker_lives_on(
+    few: Few, make_config: MakeConfig, tmp_path: Path
+) -> None:
+    wrong = make_config("mnist_supervised", {"batch_size": 1000})
+    made = worker(wrong, few("mnist"), tmp_path)
+    end = made.step()
+    assert end["done"]
+    assert end["error"] == "ValueError: batch_size is 1000, the data has 120 images"
+    assert "Traceback" in end["traceback"]
+    made.reset_config(make_config(epochs=1).to_json())
+    assert made.step()["epoch"] == 1
+
+
+def test_the_number_of_threads_is_the_configurations(
+    few: Few, make_config: MakeConfig, tmp_path: Path
+) -> None:
+    worker(make_config(threads=2), few("mnist"), tmp_path).step()
+    assert torch.get_num_threads() == 2

@@ -1,0 +1,472 @@
+"""Whole searches with real Ray, Optuna and an MLflow store in SQLite, each in a process."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+from optuna.trial import FrozenTrial, TrialState
+
+from search import study as studies
+from search.pipeline import load_pipeline, pipeline_names
+
+pytestmark = pytest.mark.slow
+
+Begin = Callable[[Path, Sequence[str]], subprocess.Popen[str]]
+COLUMNS = {
+    "train/loss",
+    "train/lr",
+    "train/accuracy",
+    "valid/accuracy",
+    "valid/linear_accuracy",
+    "best/valid/accuracy",
+    "time/epoch_seconds",
+    "time/images_per_second",
+    "time/evaluation_seconds",
+    "model/parameters",
+    "memory/peak_gib",
+}
+STATUS = {"COMPLETE": "FINISHED", "PRUNED": "FINISHED", "FAIL": "FAILED"}
+
+
+def tiny(pipeline: str, *, trials: int, epochs: int, study: str) -> list[str]:
+    """Arguments of a search that trains in moments."""
+    batch = min(load_pipeline(pipeline).space["batch_size"].choices)  # type: ignore[attr-defined]
+    return [
+        *("--pipeline", pipeline, "--data", "mini", "--train-size", "256", "--study", study),
+        *("--trials", str(trials), "--epochs", str(epochs), "--concurrency", "2"),
+        *("--set", "width=16", "--set", "depth=3", "--set", f"batch_size={batch}"),
+    ]
+
+
+@dataclass(frozen=True)
+class Records:
+    """What a search left behind: the study in Optuna and its runs in MLflow."""
+
+    trials: list[FrozenTrial]
+    parents: list[Run]
+    children: list[Run]
+    client: MlflowClient
+
+    @property
+    def parent(self) -> Run:
+        [parent] = self.parents
+        return parent
+
+    def statuses(self) -> Counter[str]:
+        return Counter(run.info.status for run in self.children)
+
+    def artifacts(self, run: Run) -> dict[str, str]:
+        """Name -> path on this disk."""
+        listed = self.client.list_artifacts(run.info.run_id)
+        root = Path(run.info.artifact_uri.removeprefix("file://"))
+        return {entry.path: str(root / entry.path) for entry in listed}
+
+
+def records(folder: Path, study: str) -> Records:
+    """Read both stores and hold what is true of every one that no driver works on."""
+    home = folder / "mlruns"
+    storage = studies.open_storage(home)
+    loaded = optuna.load_study(study_name=study, storage=storage)
+    trials = loaded.get_trials()
+    storage.engine.dispose()
+    client = MlflowClient(tracking_uri=f"sqlite:///{home / 'mlflow.db'}")
+    ids = [experiment.experiment_id for experiment in client.search_experiments()]
+    runs = [run for run in client.search_runs(ids) if run.data.tags.get("study") == study]
+    assert "RUNNING" not in {run.info.status for run in runs}
+    assert TrialState.RUNNING not in {trial.state for trial in trials}
+    parents = [run for run in runs if run.data.tags["kind"] == "study"]
+    children = [run for run in runs if run.data.tags["kind"] == "trial"]
+    assert len(parents) + len(children) == len(runs)
+    for run in children:
+        assert run.data.tags["mlflow.parentRunId"] == parents[0].info.run_id
+    return Records(trials, parents, children, client)
+
+
+def agree(found: Records) -> None:
+    """Every trained trial has one run, which says the same as Optuna does."""
+    by_id = {run.data.tags["trial_id"]: run for run in found.children}
+    assert len(by_id) == len(found.children)
+    trained = [t for t in found.trials if not studies.is_duplicate(t)]
+    started = [t for t in trained if studies.CONFIG in t.user_attrs]
+    assert len(started) == len(found.children)
+    for trial in started:
+        config = trial.user_attrs[studies.CONFIG]
+        run = by_id[config["trial_id"]]
+        tags, params = run.data.tags, run.data.params
+        assert tags["trial_number"] == str(trial.number)
+        assert int(params["seed"]) == config["seed"]
+        for name, value in trial.params.items():
+            shown = f"{value:.6g}" if isinstance(value, float) else str(value)
+            assert params[name] == shown
+        if trial.state is TrialState.WAITING:
+            assert (tags["trial_state"], run.info.status) == ("INTERRUPTED", "KILLED")
+            continue
+        assert tags["trial_state"] == trial.state.name
+        assert run.info.status == STATUS[trial.state.name]
+        last = trial.intermediate_values
+        if last:
+            assert run.data.metrics["valid/accuracy"] == last[max(last)]
+        if trial.state is TrialState.COMPLETE:
+            assert run.data.metrics["valid/accuracy"] == trial.value
+            assert run.data.metrics["best/valid/accuracy"] >= (trial.value or 0.0)
+
+
+# What is run, two searches at a time: much of a short one is waiting for processes to start ---
+
+SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGKILL]
+Background = dict[str, tuple[Path, Future[Any]]]
+
+
+@pytest.fixture(scope="module")
+def background(
+    tune: Callable[..., Any],
+    start: Begin,
+    prepare: Callable[[Path], Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Background]:
+    """Name -> the folder, and what the search in it will come to."""
+    pool = ThreadPoolExecutor(2)
+    started: Background = {}
+
+    def submit(name: str, work: Callable[..., Any], *rest: object) -> None:
+        folder = prepare(tmp_path_factory.mktemp(name))
+        started[name] = folder, pool.submit(work, folder, *rest)
+
+    submit("rich", tune, *RICH)
+    for name in pipeline_names():
+        submit(name, tune, *tiny(name, trials=2, epochs=1, study="tiny"))
+    for each in SIGNALS:
+        submit(each.name, stop_and_resume, tune, start, each)
+    submit("budget", tune, *BUDGET)
+    submit("finite", tune, *FINITE)
+    yield started
+    pool.shutdown(cancel_futures=True)
+
+
+# One tiny search for every pipeline in the folder ---------------------------------------------
+
+
+@pytest.mark.parametrize("pipeline", pipeline_names())
+def test_every_pipeline_is_searched(pipeline: str, background: Background) -> None:
+    folder, future = background[pipeline]
+    done = future.result()
+    assert (done.status, done.err) == (0, "")
+    assert "stand-in data" in done.out
+    found = records(folder, "tiny")
+    agree(found)
+    assert found.parent.info.status == "FINISHED"
+    assert found.statuses() == {"FINISHED": 2}
+    experiment = found.client.get_experiment(found.parent.info.experiment_id)
+    assert experiment.name == f"{pipeline}-mini"
+    extra = {"valid/mae"} if pipeline.endswith("autoencoder") else set()
+    for run in found.children:
+        assert run.data.metrics.keys() == COLUMNS | extra
+    uses_labels = load_pipeline(pipeline).uses_labels
+    for run in (found.parent, *found.children):
+        assert run.data.tags["pipeline"] == pipeline
+        assert run.data.tags["data"] == "mini"
+        assert run.data.tags["uses_labels"] == str(uses_labels).lower()
+    first = next(t for t in found.trials if t.number == 0)
+    fixed = {"width": 16, "depth": 3, "batch_size": first.params["batch_size"]}
+    assert first.params == {**load_pipeline(pipeline).defaults, **fixed}
+
+
+# One richer search, and what can be done with it afterwards -----------------------------------
+
+RICH = tiny("mnist_supervised", trials=6, epochs=3, study="rich")
+
+
+@pytest.fixture(scope="module")
+def rich(background: Background) -> tuple[Path, Any]:
+    folder, future = background["rich"]
+    return folder, future.result()
+
+
+def test_a_search_leaves_one_parent_and_a_child_for_every_trial(rich: tuple[Path, Any]) -> None:
+    folder, done = rich
+    assert (done.status, done.err) == (0, "")
+    found = records(folder, "rich")
+    agree(found)
+    assert len(found.children) == 6
+    assert [t.number for t in found.trials if not studies.is_duplicate(t)] == list(range(6))
+    states = Counter(t.state.name for t in found.trials if not studies.is_duplicate(t))
+    assert states["COMPLETE"] >= 1
+    assert states["FAIL"] == 0
+    metrics = found.parent.data.metrics
+    for state in ("COMPLETE", "PRUNED", "FAIL"):
+        assert metrics[f"trials/{state.lower()}"] == states[state]
+    names = {run.info.run_name for run in found.children}
+    assert names == {f"trial {number:03d}" for number in range(6)}
+
+
+def test_the_parent_says_what_was_searched_and_how(rich: tuple[Path, Any]) -> None:
+    found = records(rich[0], "rich")
+    parent, tags = found.parent, found.parent.data.tags
+    assert parent.info.run_name == "rich"
+    expected = {
+        "kind": "study",
+        "pipeline": "mnist_supervised",
+        "study": "rich",
+        "data": "mini",
+        "sampler": "tpe",
+        "scheduler": "asha",
+        "seed": "0",
+    }
+    assert {name: tags[name] for name in expected} == expected
+    assert {"python", "torch", "ray", "optuna", "mlflow"} <= tags.keys()
+    assert re.fullmatch("[0-9a-f]{16}", tags["data_fingerprint"])
+    for run in found.children:
+        assert run.data.tags["data_fingerprint"] == tags["data_fingerprint"]
+    best = max(t.value or 0.0 for t in found.trials if t.state is TrialState.COMPLETE)
+    assert parent.data.metrics["best/valid/accuracy"] == best
+    assert parent.data.metrics["time/seconds"] > 0
+
+
+def test_the_parent_has_the_plots_and_the_best_configuration(rich: tuple[Path, Any]) -> None:
+    found = records(rich[0], "rich")
+    artifacts = found.artifacts(found.parent)
+    assert {"search.html", "best.json"} <= artifacts.keys()
+    page = Path(artifacts["search.html"]).read_text(encoding="utf-8")
+    for heading in ("History", "Slices", "Parallel coordinates", "Learning curves"):
+        assert f"<h2>{heading}</h2>" in page
+    assert "Plotly.newPlot" in page
+    assert not re.search(r"<script[^>]+src=", page), "it opens without a network"
+    best = json.loads(Path(artifacts["best.json"]).read_text())
+    assert best["trial_id"] == found.parent.data.tags["best_trial_id"]
+
+
+def test_weights_are_kept_of_complete_trials_alone(rich: tuple[Path, Any]) -> None:
+    from safetensors.torch import load_file
+
+    found = records(rich[0], "rich")
+    for run in found.children:
+        artifacts = found.artifacts(run)
+        complete = run.data.tags["trial_state"] == "COMPLETE"
+        assert ("weights.safetensors" in artifacts) == complete
+        if complete:
+            weights = load_file(artifacts["weights.safetensors"])
+            assert {name.split(".")[0] for name in weights} == {"method", "classifier"}
+            config = json.loads(Path(artifacts["config.json"]).read_text())
+            assert config["trial_id"] == run.data.tags["trial_id"]
+    assert list((rich[0] / "mlruns" / "studies" / "rich" / "weights").iterdir()) == []
+
+
+def test_curves_are_logged_by_epoch(rich: tuple[Path, Any]) -> None:
+    found = records(rich[0], "rich")
+    for run in found.children:
+        history = found.client.get_metric_history(run.info.run_id, "train/loss")
+        steps = [metric.step for metric in history]
+        complete = run.data.tags["trial_state"] == "COMPLETE"
+        assert steps == ([1, 2, 3] if complete else [1])
+        probes = found.client.get_metric_history(run.info.run_id, "valid/linear_accuracy")
+        assert [metric.step for metric in probes] == ([1, 3] if complete else [1])
+
+
+def test_the_screen_tells_how_to_go_on(rich: tuple[Path, Any]) -> None:
+    folder, done = rich
+    out = done.out
+    assert len(re.findall(r"^trial +\d+  (complete|pruned)", out, re.MULTILINE)) == 6
+    for words in ("Best trials", "mlflow ui --backend-store-uri sqlite:///", "search.log"):
+        assert words in out
+    assert "6 of 6 trials" in out
+    assert re.search(r"--replay [0-9a-f]{12}\b", out)
+    assert (folder / "mlruns" / "studies" / "rich" / "search.log").is_file()
+    for chatter in ("Warning", "ray.tune", "INFO", "/tmp/ray", "Trial status"):
+        assert chatter not in out
+
+
+def test_the_best_trial_trains_again_to_the_last_digit(
+    rich: tuple[Path, Any], tune: Callable[..., Any]
+) -> None:
+    folder, done = rich
+    command = re.search(r"--replay ([0-9a-f]{12})\b", done.out)
+    assert command
+    before = len(records(folder, "rich").children)
+    again = tune(folder, "--replay", command[1])
+    assert (again.status, again.err) == (0, "")
+    assert "the same curve" in again.out
+    assert len(records(folder, "rich").children) == before, "a replay records nothing"
+
+
+def test_a_replay_that_differs_says_so(rich: tuple[Path, Any], tune: Callable[..., Any]) -> None:
+    """One recorded value is changed, which no training can give."""
+    folder, _ = rich
+    found = records(folder, "rich")
+    pruned = next(r for r in found.children if r.data.tags["trial_state"] != "COMPLETE")
+    found.client.log_metric(pruned.info.run_id, "train/loss", 123.0, step=1)
+    again = tune(folder, "--replay", pruned.data.tags["trial_id"])
+    assert again.status == 1
+    assert "not the same curve" in again.out
+
+
+def test_a_search_is_resumed_to_a_higher_number_without_training_again(
+    rich: tuple[Path, Any], tune: Callable[..., Any]
+) -> None:
+    folder, _ = rich
+    before = {run.info.run_id: run for run in records(folder, "rich").children}
+    arguments = ["8" if a == "6" else a for a in RICH]
+    refused = tune(folder, *arguments)
+    assert refused.status == 2
+    assert "'rich'" in refused.err and "--resume" in refused.err
+    assert len(refused.err.splitlines()) <= 3
+    done = tune(folder, *arguments, "--resume")
+    assert (done.status, done.err) == (0, "")
+    found = records(folder, "rich")
+    agree(found)
+    assert len(found.children) == 8
+    assert found.parent.info.status == "FINISHED"
+    for run in found.children:
+        earlier = before.get(run.info.run_id)
+        assert earlier is None or earlier.info.end_time == run.info.end_time
+    enough = tune(folder, *arguments, "--resume")
+    assert (enough.status, enough.err) == (0, "")
+    assert len(records(folder, "rich").children) == 8, "there was nothing left to do"
+
+
+# Interruptions ----------------------------------------------------------------------------------
+
+
+def interrupted(
+    folder: Path, start: Begin, arguments: Sequence[str], send: signal.Signals
+) -> tuple[int, str, str]:
+    """Start a search, wait until a trial has ended and others are under way, send the signal."""
+    study = arguments[list(arguments).index("--study") + 1]
+    process = start(folder, arguments)
+    try:
+        deadline = time.monotonic() + 120
+        while not under_way(folder, study):
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        process.send_signal(send)
+        out, err = process.communicate(timeout=60)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+    return process.returncode, out, err
+
+
+def under_way(folder: Path, study: str) -> bool:
+    storage = studies.open_storage(folder / "mlruns")
+    try:
+        if study not in studies.study_names(storage):
+            return False
+        trials = optuna.load_study(study_name=study, storage=storage).get_trials()
+        ended = [t for t in trials if t.state.is_finished()]
+        running = [t for t in trials if t.state is TrialState.RUNNING and t.intermediate_values]
+        return bool(ended and running)
+    finally:
+        storage.engine.dispose()
+
+
+STOPPED = [*tiny("mnist_supervised", trials=4, epochs=25, study="stop"), "--scheduler", "none"]
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """A search that was interrupted, what it left, and how it went on."""
+
+    status: int
+    out: str
+    err: str
+    left: Records | None
+    resumed: Any
+
+
+def stop_and_resume(
+    folder: Path, tune: Callable[..., Any], start: Begin, send: signal.Signals
+) -> Stopped:
+    status, out, err = interrupted(folder, start, STOPPED, send)
+    left = records(folder, "stop") if status == 130 else None
+    return Stopped(status, out, err, left, tune(folder, *STOPPED, "--resume", "--quiet"))
+
+
+@pytest.mark.parametrize("send", SIGNALS[:2])
+def test_an_interrupted_search_ends_in_order(send: signal.Signals, background: Background) -> None:
+    stopped = background[send.name][1].result()
+    assert (stopped.status, stopped.err) == (130, "")
+    assert "--resume" in stopped.out
+    found = stopped.left
+    assert found is not None
+    agree(found)
+    assert found.parent.info.status == "KILLED"
+    assert found.statuses()["KILLED"] >= 1
+    assert 1 <= found.statuses()["FINISHED"] < 4
+
+
+@pytest.mark.parametrize("send", SIGNALS)
+def test_an_interrupted_search_is_finished_by_resuming(
+    send: signal.Signals, background: Background
+) -> None:
+    """Also one whose driver was killed and could put nothing in order."""
+    folder, future = background[send.name]
+    done = future.result().resumed
+    assert (done.status, done.out, done.err) == (0, "", ""), "--quiet prints nothing but errors"
+    found = records(folder, "stop")
+    agree(found)
+    assert found.statuses() == {"FINISHED": 4}
+    assert found.parent.info.status == "FINISHED"
+    states = [t.state.name for t in found.trials if not studies.is_duplicate(t)]
+    assert states == ["COMPLETE"] * 4
+
+
+BUDGET = [
+    *tiny("mnist_supervised", trials=500, epochs=20, study="budget"),
+    *("--scheduler", "none", "--time-budget", "15s"),
+]
+
+
+def test_a_time_budget_ends_a_search_early_and_well(background: Background) -> None:
+    folder, future = background["budget"]
+    done = future.result()
+    assert (done.status, done.err) == (0, "")
+    found = records(folder, "budget")
+    agree(found)
+    assert len(found.children) < 500
+    assert found.parent.info.status == "FINISHED"
+    assert set(found.statuses()) <= {"FINISHED", "KILLED"}
+    assert "--resume" in done.out
+
+
+# All but one choice of two is fixed: there are two configurations, whatever --trials says.
+FINITE = [
+    *("--pipeline", "mnist_contrastive", "--data", "mini", "--train-size", "256"),
+    *("--trials", "6", "--epochs", "1", "--study", "finite"),
+    *("--set", "width=16", "--set", "depth=3", "--set", "batch_size=256"),
+    *("--set", "temperature=0.2", "--set", "lr=3e-3", "--set", "weight_decay=1e-2"),
+    *("--set", "warmup=0.1", "--set", "augment_strength=0.8"),
+]
+
+
+def test_a_finite_space_ends_the_search(background: Background) -> None:
+    folder, future = background["finite"]
+    done = future.result()
+    assert (done.status, done.err) == (0, "")
+    assert "every configuration of this space has been tried" in done.out
+    found = records(folder, "finite")
+    agree(found)
+    assert len(found.children) == 2
+
+
+def test_a_dry_run_writes_nothing(tmp_path: Path, tune: Callable[..., Any]) -> None:
+    arguments = tiny("cifar_contrastive", trials=4, epochs=2, study="dry")
+    done = tune(tmp_path, *arguments, "--dry-run")
+    assert (done.status, done.err) == (0, "")
+    for words in ("width", "16 (fixed)", "images/s", "forecast: 4 trials", "MiB"):
+        assert words in done.out
+    assert list(tmp_path.iterdir()) == []
