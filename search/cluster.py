@@ -58,42 +58,48 @@ def probe_address(address: str) -> None:
         ) from None
 
 
-def start(*, address: str | None, cpus: int, gpus: int, shared_bytes: int) -> None:
-    """Start Ray here with these CPUs and GPUs, or join the cluster at `address`.
-
-    A Ray of our own keeps `shared_bytes` (the images) in shared memory.
-    """
-    import logging
-
+def start(*, cpus: int, gpus: int, shared_bytes: int) -> None:
+    """Start a Ray of our own here, with `shared_bytes` (the images) in shared memory."""
     import ray
 
-    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))  # inherited by the workers
-    common: dict[str, Any] = {
-        "log_to_driver": False,
-        "logging_level": logging.ERROR,
-        "configure_logging": False,
-        "ignore_reinit_error": True,
-    }
-    if address:
-        try:
-            ray.init(address=address, **common)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            first_line = str(error).splitlines()[0]
-            raise UserError(
-                f"cannot join the Ray cluster at {address}: {first_line}\n"
-                "start one (ray start --head --port 6379) or leave --address out",
-                status=FAILED,
-            ) from None
-        return
     ray.init(
         address="local",  # never join a cluster that happens to run here
         num_cpus=cpus,
         num_gpus=gpus,
         include_dashboard=False,
         object_store_memory=max(2 * shared_bytes, 256 * 2**20),
-        **common,
+        **_quietly(),
     )
+
+
+def join(address: str) -> tuple[int, int]:
+    """Join the cluster at `address`; returns its (CPUs, GPUs).
+
+    Raises:
+        UserError: it cannot be joined.
+    """
+    import ray
+
+    try:
+        ray.init(address=address, **_quietly())
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(
+            f"cannot join the Ray cluster at {address}: {reason[:300]}\n"
+            "start one (ray start --head --port 6379) or leave --address out",
+            status=FAILED,
+        ) from None
+    total = ray.cluster_resources()
+    return int(total.get("CPU", 0)), int(total.get("GPU", 0))
+
+
+def _quietly() -> dict[str, Any]:
+    """Settings of both; also lets the workers find this project where it is not installed."""
+    import logging
+
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
+    return {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
 
 
 def stop() -> None:

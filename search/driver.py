@@ -168,12 +168,12 @@ def _tune(
         stopped=proposals.stopped,
     )
     resources = plan.resources
-    cluster.start(
-        address=plan.address,
-        cpus=resources.cpus,
-        gpus=resources.gpus,
-        shared_bytes=plan.data.train.images.nbytes + plan.data.valid.images.nbytes,
-    )
+    if not plan.address:
+        cluster.start(
+            cpus=resources.cpus,
+            gpus=resources.gpus,
+            shared_bytes=plan.data.train.images.nbytes + plan.data.valid.images.nbytes,
+        )
     stop.listen()
     weights = folder / "weights"
     weights.mkdir(exist_ok=True)

@@ -146,11 +146,14 @@ def settle(options: Namespace) -> Plan:
 
 
 def plan_resources(options: Namespace, space: spaces.Space, defaults: Params) -> Resources:
-    """Device, precision, and how many trials share the machine."""
+    """Device, precision, and how many trials share the machine, or the cluster that is joined."""
     import torch
 
     device = choose_device(options.device, options.gpus_per_trial)
-    cpus, gpus = cpu_count(), gpu_count() if device == "cuda" else 0
+    if options.address:
+        cpus, gpus = cluster.join(options.address)
+    else:
+        cpus, gpus = cpu_count(), gpu_count() if device == "cuda" else 0
     # Before anything is measured: torch would really start as many threads as it is told.
     check_fits(
         cpus=cpus,

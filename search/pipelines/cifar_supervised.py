@@ -43,5 +43,5 @@ smoothing (Szegedy et al., 2016) and the temperature shape how far classes are d
     },
     build=recipes.supervised,
     epochs=9,
-    grace=1 / 9,
+    grace=1 / 4,
 )

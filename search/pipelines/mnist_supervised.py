@@ -42,5 +42,5 @@ and the temperature shape how far classes are driven apart in the latent space."
     },
     build=recipes.supervised,
     epochs=9,
-    grace=1 / 9,
+    grace=1 / 4,
 )
