@@ -14,7 +14,7 @@ smoothing (Szegedy et al., 2016) and the temperature shape how far classes are d
     dataset="cifar",
     uses_labels=True,
     space={
-        "width": IntDistribution(16, 64, step=16),
+        "width": IntDistribution(16, 48, step=16),
         "depth": IntDistribution(3, 6),
         "block": CategoricalDistribution(["strided", "pooled"]),
         "optimizer": CategoricalDistribution(["adamw", "sgd"]),

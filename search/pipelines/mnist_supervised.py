@@ -14,7 +14,7 @@ and the temperature shape how far classes are driven apart in the latent space."
     uses_labels=True,
     space={
         "width": IntDistribution(16, 48, step=16),
-        "depth": IntDistribution(3, 6),
+        "depth": IntDistribution(3, 4),
         "block": CategoricalDistribution(["strided", "pooled"]),
         "optimizer": CategoricalDistribution(["adamw", "sgd"]),
         "lr": FloatDistribution(5e-4, 1e-2, log=True),
