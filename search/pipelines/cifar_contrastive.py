@@ -9,10 +9,11 @@ PIPELINE = Pipeline(
     summary="contrast views of CIFAR-10 pictures, no labels; classifier on the frozen latent",
     reasoning="""SimCLR (Chen et al., 2020) with its crop, flip and colour distortion, whose
 strength is searched. Crops alone can be matched by colour histograms; colour distortion closes
-that path (their section 3.1). A 3 x 3 stem as they use for CIFAR-10, and three layers by default:
-in six epochs three convolutions reached 58 % where six reached 55 %. The loss is taken behind a
-projection head that is thrown away. A small network has no use for the usual temperature of 0.5:
-near 0.2 hard negatives count more.""",
+that path (their section 3.1). A 3 x 3 stem as they use for CIFAR-10, and three or four layers: in
+six epochs three convolutions reached 58 % where six reached 55 %. The loss is taken behind a
+projection head that is thrown away. In a short training of a small network a temperature near 0.1,
+where hard negatives count more, does better than the usual 0.5: after four epochs of 15,000 images
+57 % at 0.1 and width 48, against 55 % at 0.2 and width 64.""",
     dataset="cifar",
     uses_labels=False,
     space={
@@ -26,14 +27,14 @@ near 0.2 hard negatives count more.""",
         "augment_strength": FloatDistribution(0.1, 1.0),
     },
     defaults={
-        "width": 32,
+        "width": 48,
         "depth": 3,
-        "temperature": 0.2,
-        "lr": 3e-3,
+        "temperature": 0.1,
+        "lr": 4e-3,
         "weight_decay": 1e-2,
         "batch_size": 256,
         "warmup": 0.1,
-        "augment_strength": 0.5,
+        "augment_strength": 0.4,
     },
     build=recipes.contrastive,
     epochs=9,
