@@ -13,7 +13,14 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor, nn
 
 from models import Classifier
-from trainers.classifier import LARGEST_BATCH, PROBE_PENALTY, fit_classifier, fit_linear_probe
+from trainers.classifier import (
+    LARGEST_BATCH,
+    PROBE_PENALTY,
+    STEPS_PER_EPOCH,
+    WORTH_CASTING,
+    fit_classifier,
+    fit_linear_probe,
+)
 
 
 def clusters(
@@ -83,7 +90,7 @@ def test_the_global_generator_is_left_alone() -> None:
 
 
 def test_in_bfloat16_it_is_as_good_and_its_weights_are_float32() -> None:
-    latents, labels = clusters(1000, spread=2.0)
+    latents, labels = clusters(STEPS_PER_EPOCH * WORTH_CASTING, spread=2.0)
     fresh, fresh_labels = clusters(1000, spread=2.0, seed=1)
     exact = fit_classifier(latents, labels, classes=5, seed=0)
     rough = fit_classifier(latents, labels, classes=5, seed=0, precision="bfloat16")
@@ -92,6 +99,13 @@ def test_in_bfloat16_it_is_as_good_and_its_weights_are_float32() -> None:
     assert share_right(rough, fresh, fresh_labels) == pytest.approx(
         share_right(exact, fresh, fresh_labels), abs=0.02
     )
+
+
+def test_small_batches_are_not_cast() -> None:
+    latents, labels = clusters(1000, spread=2.0)
+    exact = fit_classifier(latents, labels, classes=5, seed=0)
+    asked = fit_classifier(latents, labels, classes=5, seed=0, precision="bfloat16")
+    assert torch.equal(parameters(exact), parameters(asked))
 
 
 def test_the_scale_of_the_latents_does_not_matter() -> None:
