@@ -122,8 +122,10 @@ class Proposals(Searcher):
             self.exhausted = True
             return Searcher.FINISHED
         config = self._configure(trial)
-        known = self._study.trials[trial.number].intermediate_values
-        self._live[trial_id] = _Live(config=config, trial=trial, measured=frozenset(known))
+        stored = self._study._storage.get_trial(trial._trial_id)
+        self._live[trial_id] = _Live(
+            config=config, trial=trial, measured=frozenset(stored.intermediate_values)
+        )
         for listener in self._listeners:
             listener.trial_started(config)
         return config.to_json()
@@ -193,10 +195,11 @@ class Proposals(Searcher):
         )
 
     def _configure(self, trial: optuna.trial.Trial) -> TrialConfig:
+        # One that was interrupted keeps its id, and its seed follows from its number; where it
+        # runs follows from the machine that goes on with it.
         stored = trial.user_attrs.get(studies.CONFIG)
-        if stored:  # interrupted before: the same trial again, seed and all
-            return TrialConfig.from_json(stored)
-        config = self._make_config(uuid.uuid4().hex[:12], trial.number, trial.params)
+        unique = stored["trial_id"] if stored else uuid.uuid4().hex[:12]
+        config = self._make_config(unique, trial.number, trial.params)
         trial.set_user_attr(studies.CONFIG, config.to_json())
         return config
 
