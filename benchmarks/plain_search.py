@@ -78,7 +78,7 @@ def _plain(options: argparse.Namespace) -> tuple[float, float]:
 def _ours(options: argparse.Namespace, *, seed: int) -> tuple[float, float]:
     """(seconds, best linear accuracy), in a folder of its own, so without a ready store."""
     command = [sys.executable, str(ROOT / "search" / "tune.py"), *_shared(options)]
-    for setting in ("width=32", "depth=3", "block=strided", "batch_size=256"):
+    for setting in ("width=32", "depth=3", "batch_size=256"):
         command += ["--set", setting]
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
