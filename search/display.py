@@ -63,7 +63,12 @@ class Progress:
         self._live: Live | None = None
         if self._console.is_terminal and not quiet:
             self._live = Live(
-                console=self._console, get_renderable=self._draw, refresh_per_second=2
+                console=self._console,
+                get_renderable=self._draw,
+                refresh_per_second=2,
+                # What libraries print goes to the log; rich would bring it back to the screen.
+                redirect_stdout=False,
+                redirect_stderr=False,
             )
 
     def __enter__(self) -> Progress:
