@@ -1,0 +1,74 @@
+"""The live table and the lines in its place."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections import Counter
+
+import pytest
+
+from search.display import Progress, in_words
+from search.proposals import Outcome
+from search.trial import TrialConfig
+
+
+class Terminal(io.StringIO):
+    """Text written to it is kept; rich takes it for a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def config(number: int = 0) -> TrialConfig:
+    return TrialConfig(
+        trial_id=f"id{number}",
+        number=number,
+        study="s",
+        pipeline="mnist_supervised",
+        params={"width": 32, "lr": 0.002},
+        seed=1,
+        epochs=3,
+    )
+
+
+def shown(screen: io.StringIO, *, quiet: bool = False) -> str:
+    """What the screen holds after one trial that completed and one that failed."""
+    with Progress(screen, title="mine", total=4, ended=Counter(), quiet=quiet) as progress:
+        progress.trial_started(config(0))
+        progress.trial_started(config(1))
+        progress.epoch_ended(config(0), {"epoch": 3, "valid/accuracy": 0.75})
+        progress.trial_ended(config(0), Outcome(state="COMPLETE", value=0.75))
+        progress.trial_ended(config(1), Outcome(state="FAIL", error="loss is nan at step 7"))
+    return screen.getvalue()
+
+
+def test_the_live_table_leaves_the_output_of_others_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Libraries' prints are sent to the log; a table that caught them would show them again."""
+    monkeypatch.setenv("TERM", "xterm")
+    before = sys.stdout, sys.stderr
+    with Progress(Terminal(), title="mine", total=1, ended=Counter()):
+        assert (sys.stdout, sys.stderr) == before
+
+
+def test_the_live_table_shows_counts_and_the_best(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    text = shown(Terminal())
+    for words in ("mine", "1 complete", "1 fail", "0.7500", "width=32 lr=0.002", "step 7"):
+        assert words in text
+
+
+def test_without_a_terminal_each_end_is_a_line() -> None:
+    lines = shown(io.StringIO()).splitlines()
+    assert len(lines) == 2
+    assert "trial   0  complete  3/3 epochs  valid/accuracy 0.7500" in lines[0]
+    assert "loss is nan at step 7" in lines[1]
+    assert "\x1b" not in "".join(lines)
+
+
+def test_quiet_is_silent() -> None:
+    assert shown(io.StringIO(), quiet=True) == ""
+
+
+def test_times_are_told_in_the_unit_that_fits() -> None:
+    assert [in_words(s) for s in (45, 700, 11_500)] == ["45 s", "12 min", "3.2 h"]
