@@ -1,0 +1,28 @@
+"""What is kept of a training: an encoder and what stands on its latent."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class LatentModel(nn.Module):
+    """Classifies an image from its latent: (B, C, H, W) float in [0, 1] -> (B, K) logits.
+
+    Args:
+        encoder: (B, C, H, W) -> (B, D).
+        classifier: (B, D) -> (B, K).
+        decoder: (B, D) -> (B, C, H, W) in [0, 1], where there is one.
+    """
+
+    def __init__(
+        self, *, encoder: nn.Module, classifier: nn.Module, decoder: nn.Module | None = None
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.classifier = classifier
+        self.decoder = decoder
+
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, K)."""
+        logits: Tensor = self.classifier(self.encoder(images))
+        return logits
