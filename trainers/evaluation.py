@@ -8,12 +8,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from models import VariationalEncoder
 from trainers.classifier import fit_classifier, fit_linear_probe
 from trainers.loop import DeviceImages
+from trainers.losses import bernoulli_nll, kl_to_standard_normal
 from trainers.methods import Method
 from trainers.precision import Precision, autocast
 
 BATCH_SIZE = 1000
+SAMPLE = 20_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,11 +28,23 @@ class Evaluation:
 
 
 @torch.no_grad()
-def encode(encoder: nn.Module, data: DeviceImages, *, precision: Precision = "float32") -> Tensor:
-    """The latents of all images: (N, C, H, W) uint8 -> (N, D) float32, encoder in eval mode."""
+def encode(
+    encoder: nn.Module,
+    data: DeviceImages,
+    *,
+    precision: Precision = "float32",
+    mirrored: bool = False,
+) -> Tensor:
+    """The latents of all images: (N, C, H, W) uint8 -> (N, D) float32, encoder in eval mode.
+
+    With `mirrored` left and right are exchanged first.
+    """
     encoder.eval()
+    latents = []
     with autocast(precision, data.images.device):
-        return torch.cat([encoder(images).float() for images in _batches(data)])
+        for images in _batches(data):
+            latents.append(encoder(images.flip(3) if mirrored else images).float())
+    return torch.cat(latents)
 
 
 @torch.no_grad()
@@ -47,6 +62,40 @@ def reconstruction_mae(
     return total.item() / data.images.numel()
 
 
+@torch.no_grad()
+def decoded_mae(decoder: nn.Module, latents: Tensor, data: DeviceImages) -> float:
+    """The same from (N, D) latents of the images, where they are at hand; in float32."""
+    decoder.eval()
+    total = torch.zeros((), dtype=torch.float64, device=data.images.device)
+    for part, images in zip(latents.split(BATCH_SIZE), _batches(data), strict=True):
+        total += (decoder(part).float() - images).abs().sum(dtype=torch.float64)
+    return total.item() / data.images.numel()
+
+
+@torch.no_grad()
+def evidence_lower_bound(
+    encoder: VariationalEncoder, decoder: nn.Module, data: DeviceImages, *, seed: int
+) -> tuple[float, float]:
+    """(ELBO, KL term) in nats an image, means over all of them: one sample of z for each.
+
+    The bound is on log p(x): larger is better, and it is negative for grey values.
+    """
+    encoder.eval()
+    decoder.eval()
+    device = data.images.device
+    generator = torch.Generator(device).manual_seed(seed)
+    likelihood = torch.zeros((), dtype=torch.float64, device=device)
+    divergence = torch.zeros((), dtype=torch.float64, device=device)
+    for images in _batches(data):
+        mean, log_variance = encoder.distribution(images)
+        noise = torch.randn(mean.shape, generator=generator, device=device)
+        output = decoder(mean + (log_variance / 2).exp() * noise)
+        likelihood -= bernoulli_nll(output, images).sum(dtype=torch.float64)
+        divergence += kl_to_standard_normal(mean, log_variance).sum(dtype=torch.float64)
+    count = len(data)
+    return (likelihood - divergence).item() / count, divergence.item() / count
+
+
 def accuracy(classifier: nn.Module, latents: Tensor, labels: Tensor) -> float:
     """Share of (N, D) latents that `classifier` gives the right one of (N,) labels, in [0, 1]."""
     with torch.no_grad():
@@ -60,27 +109,41 @@ def evaluate(
     valid: DeviceImages,
     *,
     classes: int,
+    mirror: bool = False,
     seed: int,
     precision: Precision = "float32",
     probe: bool = True,
+    final: bool = False,
 ) -> Evaluation:
     """The metrics of one set of weights, which it leaves untouched.
 
     A method with a classifier of its own is measured with it; for the others the protocol's
-    classifier is trained on the latents of `train` first. With `probe` the linear probe is
-    fitted too, which needs those latents in any case.
+    classifier is trained on the latents of `train` first, with `mirror` on those of the mirror
+    images as well (for data whose classes do not mind: the classifier overfits less, 60.6 %
+    instead of 58.7 % on one CIFAR-10 autoencoder). With `probe` the linear probe is fitted too,
+    and the accuracy on training images measured.
+
+    Encoding all training images only for that would cost a method with a classifier of its own
+    a fifth of its training: it takes the first `SAMPLE` of them, which are in a shuffled order.
+    With `final` it takes all, and a decoder is measured on the training images as well.
     """
     metrics: dict[str, float] = {}
     valid_latents = encode(method.encoder, valid, precision=precision)
     if not torch.isfinite(valid_latents).all():
         raise ArithmeticError("the encoder's latents are not finite")
     train_latents = None
+    if method.classifier is not None and not final:
+        train = train.first(SAMPLE)
     if probe or method.classifier is None:
         train_latents = encode(method.encoder, train, precision=precision)
     if method.classifier is None:
         assert train_latents is not None
+        latents, labels = train_latents, train.labels
+        if mirror:
+            other = encode(method.encoder, train, precision=precision, mirrored=True)
+            latents, labels = torch.cat([latents, other]), torch.cat([labels, labels])
         classifier: nn.Module = fit_classifier(
-            train_latents, train.labels, classes=classes, seed=seed, precision=precision
+            latents, labels, classes=classes, seed=seed, precision=precision
         )
     else:
         classifier = method.classifier
@@ -94,6 +157,15 @@ def evaluate(
     if method.decoder is not None:
         metrics["valid/mae"] = reconstruction_mae(
             method.encoder, method.decoder, valid, precision=precision
+        )
+        if final:
+            metrics["train/mae"] = reconstruction_mae(
+                method.encoder, method.decoder, train, precision=precision
+            )
+    if isinstance(method.encoder, VariationalEncoder):
+        assert method.decoder is not None
+        metrics["valid/elbo"], metrics["valid/kl"] = evidence_lower_bound(
+            method.encoder, method.decoder, valid, seed=seed
         )
     return Evaluation(metrics=metrics, classifier=classifier)
 

@@ -31,6 +31,24 @@ def reconstruction(output: Tensor, target: Tensor, *, kind: Reconstruction) -> T
     return loss
 
 
+def bernoulli_nll(output: Tensor, target: Tensor) -> Tensor:
+    """(B,) nats, summed over pixels: negative log likelihood of (B, C, H, W) values in [0, 1].
+
+    The grey value is taken as the probability of white (cross-entropy), as is usual for MNIST.
+    """
+    found = F.binary_cross_entropy(output.float(), target.float(), reduction="none")
+    return found.flatten(1).sum(1)
+
+
+def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """(B,) KL(N(mean, diag exp(log_variance)) || N(0, I)) in nats, from two (B, D).
+
+    Kingma and Welling (2014), appendix B; never negative.
+    """
+    mean, log_variance = mean.float(), log_variance.float()
+    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
+
+
 def classification(
     logits: Tensor, labels: Tensor, *, temperature: float = 1.0, label_smoothing: float = 0.0
 ) -> Tensor:

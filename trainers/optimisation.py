@@ -9,6 +9,8 @@ from typing import Literal, get_args
 import torch
 from torch import nn
 
+from trainers.averaging import Average, AveragingAdamW
+
 OptimizerName = Literal["adamw", "sgd"]
 Decay = Literal["cosine", "linear"]
 
@@ -26,6 +28,8 @@ class Optimisation:
         warmup: fraction of all steps over which the rate rises linearly, in [0, 1).
         decay: how the rate falls to zero after the warm-up.
         clip_norm: gradients longer than this are shortened to it; 0 leaves them alone.
+        first_moment, second_moment: how `adamw` averages gradients and their squares. Its own way
+            is `exponential`; `plain` counts all steps alike, for comparison.
     """
 
     optimizer: OptimizerName = "adamw"
@@ -35,8 +39,11 @@ class Optimisation:
     warmup: float = 0.1
     decay: Decay = "cosine"
     clip_norm: float = 5.0
+    first_moment: Average = "exponential"
+    second_moment: Average = "exponential"
 
     def __post_init__(self) -> None:
+        averages = get_args(Average) if self.optimizer == "adamw" else ("exponential",)
         checks = {
             "optimizer": (self.optimizer in get_args(OptimizerName), get_args(OptimizerName)),
             "lr": (self.lr > 0, "above 0"),
@@ -45,6 +52,8 @@ class Optimisation:
             "warmup": (0 <= self.warmup < 1, "in [0, 1)"),
             "decay": (self.decay in get_args(Decay), get_args(Decay)),
             "clip_norm": (self.clip_norm >= 0, "at least 0"),
+            "first_moment": (self.first_moment in averages, averages),
+            "second_moment": (self.second_moment in averages, averages),
         }
         for name, (good, allowed) in checks.items():
             if not good:
@@ -74,7 +83,10 @@ def build_optimizer(module: nn.Module, settings: Optimisation) -> torch.optim.Op
     ]
     if settings.optimizer == "sgd":
         return _DecoupledSGD(groups, lr=settings.lr, momentum=0.9, nesterov=True, fused=True)
-    return torch.optim.AdamW(groups, lr=settings.lr, fused=True)
+    first, second = settings.first_moment, settings.second_moment
+    if (first, second) == ("exponential", "exponential"):
+        return torch.optim.AdamW(groups, lr=settings.lr, fused=True)
+    return AveragingAdamW(groups, lr=settings.lr, first=first, second=second)
 
 
 class _DecoupledSGD(torch.optim.SGD):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models import Classifier, ConvDecoder, ConvEncoder, ProjectionHead
+from models import Classifier, ConvDecoder, ConvEncoder, ProjectionHead, VariationalEncoder
 from trainers.augmentation import Augmentation, Digits
 from trainers.loop import DeviceImages
 from trainers.methods import (
@@ -17,6 +17,7 @@ from trainers.methods import (
     Method,
     Supervised,
     SupervisedContrastive,
+    VariationalAutoencoder,
 )
 
 CLASSES = 4
@@ -56,11 +57,20 @@ def supervised_contrastive(augmentation: Augmentation, dropout: float) -> Superv
     )
 
 
+def variational(augmentation: Augmentation, dropout: float) -> VariationalAutoencoder:
+    encoder = VariationalEncoder(
+        small_encoder(dropout), feature_dim=LATENT_DIM, latent_dim=LATENT_DIM
+    )
+    decoder = ConvDecoder(channels=1, size=SIZE, width=4, depth=2, latent_dim=LATENT_DIM)
+    return VariationalAutoencoder(encoder=encoder, decoder=decoder, augmentation=augmentation)
+
+
 BUILDERS: dict[type, Callable[[Augmentation, float], Method]] = {
     Autoencoder: autoencoder,
     Contrastive: contrastive,
     Supervised: supervised,
     SupervisedContrastive: supervised_contrastive,
+    VariationalAutoencoder: variational,
 }
 
 

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from trainers import evaluation
-from trainers.evaluation import accuracy, encode, evaluate, reconstruction_mae
+from trainers.evaluation import accuracy, decoded_mae, encode, evaluate, reconstruction_mae
 from trainers.loop import DeviceImages, fit
-from trainers.methods import Autoencoder, Contrastive, Method, Supervised
+from trainers.methods import Autoencoder, Contrastive, Method, Supervised, VariationalAutoencoder
 from trainers.optimisation import Optimisation
 
 BuildMethod = Callable[..., Method]
@@ -36,20 +36,78 @@ def test_names_and_range_of_the_metrics(
     if method.decoder is not None:
         expected.add("valid/mae")
     metrics = evaluate(method, train, valid, classes=CLASSES, seed=0).metrics
+    if method_kind is VariationalAutoencoder:
+        bound = {metrics.pop("valid/elbo"), metrics.pop("valid/kl")}
+        assert min(bound) < 0 < max(bound)
     assert set(metrics) == expected
     assert all(isinstance(value, float) and 0 <= value <= 1 for value in metrics.values())
 
     expected.discard("valid/linear_accuracy")
     if method.classifier is not None:  # needs no latents of the train images
         expected.discard("train/accuracy")
-    assert set(evaluate(method, train, valid, classes=CLASSES, seed=0, probe=False).metrics) == (
-        expected
-    )
+    metrics = evaluate(method, train, valid, classes=CLASSES, seed=0, probe=False).metrics
+    assert set(metrics) - {"valid/elbo", "valid/kl"} == expected
 
 
 def test_only_the_autoencoder_has_a_decoder_to_measure(build_method: BuildMethod) -> None:
     assert build_method(Autoencoder).decoder is not None
     assert build_method(Contrastive).decoder is None and build_method(Supervised).decoder is None
+
+
+def test_a_decoder_is_measured_on_training_images_for_final_numbers_only(
+    method_kind: type, build_method: BuildMethod, make_images: MakeImages
+) -> None:
+    method, train, valid = build_method(method_kind), make_images(60), make_images(40, 1)
+    usual = evaluate(method, train, valid, classes=CLASSES, seed=0).metrics
+    final = evaluate(method, train, valid, classes=CLASSES, seed=0, final=True).metrics
+    extra = {}
+    if method.decoder is not None:
+        extra["train/mae"] = reconstruction_mae(method.encoder, method.decoder, train)
+        assert extra["train/mae"] != final["valid/mae"]
+    assert final == {**usual, **extra}
+
+
+def test_a_joint_classifier_is_measured_on_a_sample_and_finally_on_all(
+    build_method: BuildMethod, make_images: MakeImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that always says class 2: of the first 6 of 61 images 1 is of it, of all of them 15."""
+    method, train, valid = build_method(Supervised), make_images(61), make_images(40, 1)
+
+    class AlwaysTwo(nn.Module):
+        def forward(self, latents: Tensor) -> Tensor:
+            return torch.eye(CLASSES)[2].repeat(len(latents), 1)
+
+    method.classifier = AlwaysTwo()
+    monkeypatch.setattr(evaluation, "SAMPLE", 6)
+    sizes: list[int] = []
+    original = evaluation.fit_linear_probe
+
+    def spy(latents: Tensor, labels: Tensor, **values: Any) -> nn.Module:
+        sizes.append(len(latents))
+        assert len(labels) == len(latents)
+        return original(latents, labels, **values)
+
+    monkeypatch.setattr(evaluation, "fit_linear_probe", spy)
+    measured = {
+        final: evaluate(method, train, valid, classes=CLASSES, seed=0, final=final).metrics
+        for final in (False, True)
+    }
+    assert measured[False]["train/accuracy"] == pytest.approx(1 / 6)
+    assert measured[True]["train/accuracy"] == pytest.approx(15 / 61)
+    assert sizes == [6, 61]
+    assert measured[False]["valid/accuracy"] == measured[True]["valid/accuracy"] == 0.25
+
+
+@pytest.mark.parametrize("kind", [Autoencoder, Contrastive])
+def test_a_classifier_on_frozen_latents_is_trained_on_all_images(
+    kind: type, build_method: BuildMethod, make_images: MakeImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    method, train, valid = build_method(kind), make_images(60), make_images(40, 1)
+    whole = evaluate(method, train, valid, classes=CLASSES, seed=0, final=True).metrics
+    monkeypatch.setattr(evaluation, "SAMPLE", 6)
+    assert evaluate(method, train, valid, classes=CLASSES, seed=0, final=True).metrics == whole
+    usual = evaluate(method, train, valid, classes=CLASSES, seed=0).metrics
+    assert usual == {name: value for name, value in whole.items() if name != "train/mae"}
 
 
 def test_weights_and_running_statistics_are_left_untouched(
@@ -121,6 +179,56 @@ def test_for_the_others_the_protocols_classifier_is_trained_on_train_latents(
     assert settings[0]["classes"] == CLASSES and settings[0]["seed"] == 5
     expected = accuracy(result.classifier, encode(method.encoder, valid), valid.labels)
     assert result.metrics["valid/accuracy"] == expected
+
+
+@pytest.mark.parametrize("kind", [Autoencoder, Contrastive])
+def test_the_protocols_classifier_may_be_trained_on_mirror_images_too(
+    kind: type, build_method: BuildMethod, make_images: MakeImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It only: the probe and the accuracies are those of the images as they are."""
+    method, train, valid = build_method(kind), make_images(60), make_images(30, 1)
+    given: list[tuple[Tensor, Tensor]] = []
+    original = evaluation.fit_classifier
+
+    def spy(latents: Tensor, labels: Tensor, **values: Any) -> nn.Module:
+        given.append((latents, labels))
+        return original(latents, labels, **values)
+
+    monkeypatch.setattr(evaluation, "fit_classifier", spy)
+    plain = evaluate(method, train, valid, classes=CLASSES, seed=0)
+    result = evaluate(method, train, valid, classes=CLASSES, seed=0, mirror=True)
+    latents, labels = given[1]
+    turned = replace(train, images=train.images.flip(3))
+    expected = encode(method.encoder, train), encode(method.encoder, turned)
+    assert torch.equal(latents, torch.cat(expected)) and not torch.equal(*expected)
+    assert torch.equal(labels, torch.cat([train.labels, train.labels]))
+    assert result.metrics.keys() == plain.metrics.keys()
+    assert result.metrics["valid/linear_accuracy"] == plain.metrics["valid/linear_accuracy"]
+    for name, data in (("train/accuracy", train), ("valid/accuracy", valid)):
+        right = accuracy(result.classifier, encode(method.encoder, data), data.labels)
+        assert result.metrics[name] == right
+
+
+def test_a_joint_classifier_has_met_its_images_already(
+    build_method: BuildMethod, make_images: MakeImages
+) -> None:
+    method, train, valid = build_method(Supervised), make_images(60), make_images(30, 1)
+    plain, mirrored = (
+        evaluate(method, train, valid, classes=CLASSES, seed=0, mirror=mirror).metrics
+        for mirror in (False, True)
+    )
+    assert plain == mirrored
+
+
+def test_encoding_mirror_images(build_method: BuildMethod, make_images: MakeImages) -> None:
+    """Left and right are exchanged, up and down are not."""
+    encoder, data = build_method(Contrastive).encoder, make_images(25)
+    before = data.images.clone()
+    turned = DeviceImages(
+        images=torch.from_numpy(data.images.numpy()[..., ::-1].copy()), labels=data.labels
+    )
+    assert torch.equal(encode(encoder, data, mirrored=True), encode(encoder, turned))
+    assert torch.equal(data.images, before)
 
 
 def test_an_encoder_that_forgets_the_image_is_worth_chance(
@@ -196,6 +304,17 @@ def test_reconstruction_error_against_numpy(
     assert measured == pytest.approx(expected, rel=1e-6)
 
 
+def test_the_error_from_latents_is_the_same(
+    build_method: BuildMethod, make_images: MakeImages
+) -> None:
+    method, data = build_method(Autoencoder), make_images(1500)
+    assert method.decoder is not None
+    latents = encode(method.encoder, data)
+    assert decoded_mae(method.decoder, latents, data) == reconstruction_mae(
+        method.encoder, method.decoder, data
+    )
+
+
 def test_a_perfect_reconstruction_has_no_error(make_images: MakeImages) -> None:
     assert reconstruction_mae(nn.Identity(), nn.Identity(), make_images(25)) == 0
 
@@ -212,6 +331,7 @@ def test_latents_that_are_no_numbers_are_an_error(
 ) -> None:
     method = build_method(method_kind)
     with torch.no_grad():
-        next(method.encoder.to_latent.parameters()).fill_(value)
+        last = getattr(method.encoder, "to_mean", None) or method.encoder.to_latent
+        next(last.parameters()).fill_(value)
     with pytest.raises(ArithmeticError, match="latents are not finite"):
         evaluate(method, make_images(60), make_images(40), classes=CLASSES, seed=0)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import math
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from trainers.data import LabelledImages
-from trainers.loop import DeviceImages, EpochResult, NonFiniteLoss, fit
+from trainers.loop import DeviceImages, EpochResult, NonFiniteLoss, Training, fit
 from trainers.methods import Autoencoder, Contrastive, Method, Supervised
 from trainers.optimisation import Decay, Optimisation
 from trainers.precision import Precision
@@ -310,6 +312,84 @@ def test_a_training_can_be_abandoned(
         break  # another one can start on the same weights
 
 
+def through_a_file(state: dict[str, Any]) -> dict[str, Any]:
+    """As a checkpoint keeps it; nothing in it may need code to be read."""
+    file = io.BytesIO()
+    torch.save(state, file)
+    file.seek(0)
+    return dict(torch.load(file, weights_only=True))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        SETTINGS,
+        replace(SETTINGS, optimizer="sgd", lr=0.05, clip_norm=0.0),
+        replace(SETTINGS, first_moment="plain", second_moment="plain"),
+    ],
+    ids=["adamw", "sgd", "plain averages"],
+)
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_training_that_goes_on_from_its_state_is_the_uninterrupted_one(
+    method_kind: type,
+    settings: Optimisation,
+    precision: Precision,
+    build_method: BuildMethod,
+    make_images: MakeImages,
+    weights: Weights,
+) -> None:
+    """Losses and weights to the last bit, with dropout, views and another use of the generator."""
+    data = make_images(48)
+
+    def begin() -> tuple[Method, Training]:
+        method = build_method(method_kind, dropout=0.3, strength=0.5)
+        return method, fit(method, data, settings, epochs=5, seed=3, precision=precision)
+
+    whole, course = begin()
+    expected = [result.loss for result in course]
+    _, course = begin()
+    losses = [next(course).loss, next(course).loss]
+    state = through_a_file(course.state_dict())
+    next(course)  # the state is a copy by now: it does not move along
+    second, course = begin()
+    torch.rand(100)
+    course.load_state_dict(state)
+    results = list(course)
+    assert [result.epoch for result in results] == [3, 4, 5]
+    assert losses + [result.loss for result in results] == expected
+    assert same(weights(second), weights(whole))
+
+
+def test_a_counter_that_is_not_stored_with_a_model_goes_on_too(make_images: MakeImages) -> None:
+    class Counting(Recorder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.register_buffer("count", torch.zeros(()), persistent=False)
+
+        def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+            self.count += 1
+            return super().loss(images, labels, generator)
+
+    method, again = Counting(), Counting()
+    course = fit(method, numbered(48), SETTINGS, epochs=3, seed=0)
+    next(course)
+    other = fit(again, numbered(48), SETTINGS, epochs=3, seed=0)
+    other.load_state_dict(through_a_file(course.state_dict()))
+    assert again.count == 3
+
+
+def test_the_state_of_another_method_is_refused_and_changes_nothing(
+    build_method: BuildMethod, make_images: MakeImages, weights: Weights
+) -> None:
+    data, method = make_images(48), build_method(Supervised)
+    state = fit(build_method(Contrastive), data, SETTINGS, epochs=3, seed=0).state_dict()
+    course, before = fit(method, data, SETTINGS, epochs=3, seed=0), weights(method)
+    with pytest.raises(ValueError, match="of another method"):
+        course.load_state_dict(state)
+    assert same(weights(method), before)
+    assert next(course).epoch == 1
+
+
 def test_frozen_weights_stay(
     build_method: BuildMethod, make_images: MakeImages, weights: Weights
 ) -> None:
@@ -388,3 +468,14 @@ def test_nothing_is_read_from_the_device_inside_an_epoch(
     losses_read = {"_local_scalar_dense"}  # .tolist() of N losses and .item() of their mean
     assert {name for names in found for name in names} <= losses_read
     assert len(found[1]) - len(found[0]) in (0, 9 - 3)
+
+
+def test_the_first_images_are_a_view_of_all() -> None:
+    data = numbered(10)
+    some = data.first(4)
+    assert len(some) == len(some.images) == 4
+    assert some.labels.tolist() == some.images.flatten().tolist() == [0, 1, 2, 3]
+    assert some.images.data_ptr() == data.images.data_ptr()
+    assert some.labels.data_ptr() == data.labels.data_ptr()
+    assert len(data) == 10
+    assert len(data.first(0)) == 0 and len(data.first(11)) == 10

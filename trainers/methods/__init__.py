@@ -9,5 +9,13 @@ from trainers.methods.contrastive import Contrastive
 from trainers.methods.protocol import Method
 from trainers.methods.supcon import SupervisedContrastive
 from trainers.methods.supervised import Supervised
+from trainers.methods.variational import VariationalAutoencoder
 
-__all__ = ["Autoencoder", "Contrastive", "Method", "Supervised", "SupervisedContrastive"]
+__all__ = [
+    "Autoencoder",
+    "Contrastive",
+    "Method",
+    "Supervised",
+    "SupervisedContrastive",
+    "VariationalAutoencoder",
+]

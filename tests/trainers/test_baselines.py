@@ -1,0 +1,145 @@
+"""Encoders that nobody trains: PCA against scikit-learn, raw pixels, and no loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from sklearn.decomposition import PCA
+from torch import Tensor, nn
+
+from trainers.baselines import Frozen, PCADecoder, PixelEncoder, empty_pca, fit_pca
+from trainers.evaluation import encode, evaluate
+from trainers.loop import DeviceImages
+
+MakeImages = Callable[..., DeviceImages]
+
+DIMENSIONS = 5
+
+
+def pictures(count: int, channels: int, size: int, seed: int = 0) -> DeviceImages:
+    """A few patterns of falling strength under noise, so that the components stand apart."""
+    rng = np.random.default_rng(seed)
+    patterns = np.random.default_rng(99).normal(size=(8, channels * size**2))
+    strengths = rng.normal(size=(count, 8)) * 24 * 0.7 ** np.arange(8)
+    noise = rng.normal(size=(count, channels * size**2))
+    images = np.clip(128 + strengths @ patterns + noise, 0, 255).round().astype(np.uint8)
+    return DeviceImages(
+        images=torch.from_numpy(images.reshape(count, channels, size, size)),
+        labels=torch.arange(count) % 3,
+    )
+
+
+def pixels(data: DeviceImages) -> np.ndarray:
+    """(N, C H W) in [0, 1], float64."""
+    return data.images.flatten(1).numpy() / 255.0
+
+
+@pytest.mark.parametrize(("channels", "size"), [(1, 8), (3, 6)])
+def test_pca_is_scikit_learns(channels: int, size: int) -> None:
+    """By its singular value decomposition in float64, where ours goes by the covariance.
+
+    A component's sign is free: the reference is turned to ours before they are compared.
+    """
+    train, valid = pictures(80, channels, size), pictures(30, channels, size, seed=1)
+    made = fit_pca(train, latent_dim=DIMENSIONS)
+    reference = PCA(DIMENSIONS, svd_solver="full").fit(pixels(train))
+    expected = reference.transform(pixels(valid))
+    latents = encode(made.encoder, valid)
+    assert latents.shape == (30, DIMENSIONS) and latents.dtype == torch.float32
+    signs = np.sign((latents.numpy() * expected).sum(0))
+    np.testing.assert_allclose(latents.numpy(), expected * signs, atol=2e-5)
+
+    assert made.decoder is not None
+    restored = reference.inverse_transform(expected)
+    assert restored.min() < 0 or restored.max() > 1, "else clipping would not be seen"
+    np.testing.assert_allclose(
+        made.decoder(latents).flatten(1).numpy(), restored.clip(0, 1), atol=2e-5
+    )
+
+
+def test_as_many_components_as_pixels_restore_the_image() -> None:
+    data = pictures(100, 1, 4)
+    made = fit_pca(data, latent_dim=16)
+    assert made.decoder is not None
+    images = data.images / 255
+    torch.testing.assert_close(made.decoder(made.encoder(images)), images, atol=1e-5, rtol=0)
+
+
+def test_pca_is_fitted_on_what_it_is_given_only() -> None:
+    """The latents of just these images have mean zero, and none tells of another."""
+    data = pictures(60, 1, 6)
+    before = data.images.clone()
+    made = fit_pca(data, latent_dim=DIMENSIONS)
+    latents = encode(made.encoder, data)
+    torch.testing.assert_close(latents.mean(0), torch.zeros(DIMENSIONS), atol=1e-5, rtol=0)
+    covariance = torch.cov(latents.T)
+    assert (covariance - covariance.diag().diag()).abs().max() < 1e-5
+    assert (covariance.diag().diff() < 0).all(), "the strongest first"
+    assert torch.equal(data.images, before)
+    assert torch.equal(encode(fit_pca(data, latent_dim=DIMENSIONS).encoder, data), latents)
+
+
+def test_reconstructions_are_clipped_to_pixels() -> None:
+    decoder = PCADecoder(channels=1, size=2, latent_dim=1)
+    decoder.load_state_dict({"mean": torch.full((4,), 0.5), "components": torch.eye(4)[:1]})
+    restored = decoder(torch.tensor([[-3.0], [0.25], [3.0]]))
+    assert restored.shape == (3, 1, 2, 2)
+    assert restored[:, 0, 0, 0].tolist() == [0.0, 0.75, 1.0]
+    assert (restored.flatten(1)[:, 1:] == 0.5).all()
+
+
+def test_pixels_are_flattened_and_nothing_else() -> None:
+    images = torch.rand(3, 2, 4, 4)
+    latents = PixelEncoder()(images)
+    assert torch.equal(latents, images.reshape(3, 32))
+    assert not list(PixelEncoder().parameters())
+
+
+@pytest.mark.parametrize(("channels", "size"), [(1, 8), (3, 6)])
+def test_stored_weights_make_the_same_pca(channels: int, size: int) -> None:
+    data = pictures(50, channels, size)
+    made = fit_pca(data, latent_dim=DIMENSIONS)
+    empty = empty_pca(channels=channels, size=size, latent_dim=DIMENSIONS)
+    assert not encode(empty.encoder, data).any()
+    empty.load_state_dict(made.state_dict())
+    latents = encode(empty.encoder, data)
+    assert torch.equal(latents, encode(made.encoder, data))
+    assert made.decoder is not None and empty.decoder is not None
+    assert torch.equal(empty.decoder(latents), made.decoder(latents))
+    assert set(made.state_dict()) == {
+        f"{part}.{name}" for part in ("encoder", "decoder") for name in ("mean", "components")
+    }
+
+
+def test_nothing_of_them_is_trained() -> None:
+    for frozen in (Frozen(PixelEncoder()), fit_pca(pictures(30, 1, 4), latent_dim=2)):
+        assert not frozen.uses_labels and frozen.classifier is None
+        assert not list(frozen.parameters())
+        with pytest.raises(NotImplementedError, match="not trained"):
+            frozen.loss(torch.rand(2, 1, 4, 4), torch.zeros(2), torch.Generator())
+    assert Frozen(nn.Identity()).decoder is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "extra"), [("pca", {"valid/mae", "train/mae"}), ("pixels", set())]
+)
+def test_they_are_measured_like_the_others(
+    kind: str, extra: set[str], make_images: MakeImages
+) -> None:
+    """Bars of four places under noise: the patterns are plain enough for both."""
+    train, valid = make_images(200), make_images(80, 1)
+    frozen = fit_pca(train, latent_dim=8) if kind == "pca" else Frozen(PixelEncoder())
+    found = evaluate(frozen, train, valid, classes=4, seed=0, final=True)
+    assert found.metrics.keys() == {
+        "valid/accuracy",
+        "train/accuracy",
+        "valid/linear_accuracy",
+        *extra,
+    }
+    assert found.metrics["valid/accuracy"] > 0.95
+
+    first: Tensor = next(found.classifier.parameters())
+    assert first.shape[1] == (8 if kind == "pca" else train.images[0].numel())
