@@ -1,19 +1,22 @@
-"""Command-line arguments: their kinds, and errors that name the nearest valid one."""
+"""What the commands share: kinds of arguments, common options, errors that help, exit statuses."""
 
 from __future__ import annotations
 
 import argparse
 import re
 import sys
-from typing import NoReturn
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
 
-from search.errors import WRONG_ARGUMENTS
+from search.errors import FAILED, INTERRUPTED, WRONG_ARGUMENTS, UserError
 from search.pipeline import nearest, pipeline_names
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)?")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
-DATA_SETS_OF_OUR_OWN = ("mini",)
+EVERY = "all"
+FORMATS = ("html", "pdf", "png", "svg", "csv", "tex")
 
 
 class Parser(argparse.ArgumentParser):
@@ -109,3 +112,132 @@ def one_of(*allowed: str):  # type: ignore[no-untyped-def]
         return text
 
     return check
+
+
+def pipeline_or_all(text: str) -> str:
+    """The name of a pipeline, or `all`."""
+    if text == EVERY:
+        return text
+    names = pipeline_names()
+    if text not in names:
+        raise argparse.ArgumentTypeError(f"no pipeline {text!r}{nearest(text, [*names, EVERY])}")
+    return text
+
+
+def formats(text: str) -> tuple[str, ...]:
+    """Some of `FORMATS`, separated by commas."""
+    given = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    for one in given:
+        if one not in FORMATS:
+            raise argparse.ArgumentTypeError(f"no format {one!r}{nearest(one, list(FORMATS))}")
+    return given
+
+
+def new_file(text: str) -> str:
+    """A file to be written, in a folder that is there."""
+    path = Path(text)
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is a folder; give a file's name")
+    if not path.absolute().parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {path.parent} to write into")
+    return text
+
+
+def add_data(parser: argparse.ArgumentParser) -> Any:
+    """`--data-dir` and `--data mini`; returns the group."""
+    data = parser.add_argument_group("data")
+    data.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        help="folder with MNIST/ or cifar-10-batches-py/ (default: $DATA_DIR, ./data, download)",
+    )
+    data.add_argument(
+        "--data",
+        type=one_of("mini"),
+        metavar="mini",
+        help="a small stand-in that needs no download; its numbers are not results",
+    )
+    return data
+
+
+def add_machine(parser: argparse.ArgumentParser) -> None:
+    """Where trainings run, and how many at a time."""
+    where = parser.add_argument_group("machine")
+    where.add_argument(
+        "--device",
+        type=one_of("auto", "cpu", "cuda"),
+        default="auto",
+        metavar="NAME",
+        help="auto (default: a GPU where there is one), cpu or cuda",
+    )
+    where.add_argument(
+        "--concurrency",
+        type=positive,
+        metavar="K",
+        help="trials at a time (default: as many as fit)",
+    )
+    where.add_argument(
+        "--cpus-per-trial",
+        type=positive,
+        metavar="C",
+        help="threads of a trial (default 1 on CPUs)",
+    )
+    where.add_argument(
+        "--gpus-per-trial",
+        type=fraction,
+        metavar="G",
+        help="share of a GPU (default: from measured memory)",
+    )
+    where.add_argument("--address", metavar="auto|HOST:PORT", help="join a running Ray cluster")
+
+
+def add_tracking(group: Any) -> None:
+    """`--tracking-uri`."""
+    group.add_argument(
+        "--tracking-uri",
+        metavar="URI",
+        help="MLflow's store (default: $MLFLOW_TRACKING_URI, else mlruns/mlflow.db here)",
+    )
+
+
+def add_output(group: Any) -> None:
+    """`--quiet` and `--debug`."""
+    group.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    group.add_argument("--debug", action="store_true", help=argparse.SUPPRESS)
+
+
+def add_results(parser: argparse.ArgumentParser, *, seed: str) -> None:
+    """`--seed`, `--tracking-uri`, `--json`, `--quiet`: of a command that trains for numbers.
+
+    Args:
+        seed: what the seed is of.
+    """
+    other = parser.add_argument_group("records and output")
+    other.add_argument("--seed", type=whole, default=0, metavar="S", help=f"of {seed} (default 0)")
+    add_tracking(other)
+    other.add_argument("--json", type=new_file, metavar="FILE", help="write everything to FILE")
+    add_output(other)
+
+
+def run(options: argparse.Namespace, command: Callable[[argparse.Namespace], int]) -> int:
+    """The command's exit status; an error becomes a few lines, with `--debug` a traceback."""
+    try:
+        return command(options)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:
+        if options.debug:
+            raise
+        print(_explain(error), file=sys.stderr)
+        return error.status if isinstance(error, UserError) else FAILED
+
+
+def _explain(error: Exception) -> str:
+    from trainers.data import DataError
+
+    if isinstance(error, UserError | DataError):
+        return f"error: {error}"
+    reason = str(error).strip().splitlines()
+    what = f"{type(error).__name__}: {reason[0] if reason else 'no message'}"
+    return f"error: {what[:500]}\nrun again with --debug for the traceback"

@@ -73,7 +73,7 @@ def start(*, cpus: int, gpus: int, shared_bytes: int) -> None:
 
 
 def join(address: str) -> tuple[int, int]:
-    """Join the cluster at `address`; returns its (CPUs, GPUs).
+    """Join the cluster at `address`, once; returns its (CPUs, GPUs).
 
     Raises:
         UserError: it cannot be joined.
@@ -81,7 +81,8 @@ def join(address: str) -> tuple[int, int]:
     import ray
 
     try:
-        ray.init(address=address, **_quietly())
+        if not ray.is_initialized():
+            ray.init(address=address, **_quietly())
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(

@@ -13,8 +13,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from search.outcomes import Outcome
 from search.pipeline import METRIC
-from search.proposals import Outcome
 from search.trial import TrialConfig
 
 COLOURS = {"COMPLETE": "green", "PRUNED": "yellow", "FAIL": "red", "INTERRUPTED": "magenta"}
@@ -38,6 +38,7 @@ class Progress:
         ended: how trials of an earlier call ended.
         quiet: show nothing.
         metric: what is maximised.
+        noun: what a trial is called.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Progress:
         ended: Counter[str],
         quiet: bool = False,
         metric: str = METRIC,
+        noun: str = "trial",
     ) -> None:
         self._console = Console(file=screen, highlight=False, quiet=quiet, soft_wrap=False)
         self._title = title
@@ -56,6 +58,7 @@ class Progress:
         self._counts = Counter(ended)
         self._before = sum(ended.values())
         self._metric = metric
+        self._noun = noun
         self._running: dict[str, _Running] = {}
         self._best: tuple[float, TrialConfig] | None = None
         self._began = time.monotonic()
@@ -110,7 +113,7 @@ class Progress:
         reason = f"  {outcome.error}" if outcome.error else ""
         best = f"  best {self._best[0]:.4f}" if self._best else ""
         self.say(
-            f"trial {config.number:>3}  {outcome.state.lower():<8}"
+            f"{self._noun} {config.number:>3}  {outcome.state.lower():<8}"
             f"  {row.epoch}/{config.epochs} epochs{value}{reason}{best}  {self._left()}"
         )
 
@@ -141,12 +144,12 @@ class Progress:
                 Text.assemble(
                     ("best ", "bold"),
                     (f"{value:.4f}", "bold green"),
-                    f"  trial {config.number}  {in_short(config.params)}",
+                    f"  {self._noun} {config.number}  {in_short(config.params)}",
                 )
             )
         if self._running:
             table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-            for column in ("trial", "epoch", self._metric, "s/epoch", "parameters"):
+            for column in (self._noun, "epoch", self._metric, "s/epoch", "parameters"):
                 table.add_column(column, justify="left" if column == "parameters" else "right")
             for row in self._running.values():
                 table.add_row(

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import signal
-import threading
+import shutil
 import time
 from argparse import Namespace
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import optuna
 from optuna.storages import RDBStorage
-from optuna.trial import TrialState
 from rich.console import Console
 
-from search import cluster, study as studies, tracking
+from search import checkpoints, cluster, study as studies, tracking
 from search.display import Progress
 from search.errors import FAILED, INTERRUPTED, UserError
+from search.home import check_disk
+from search.outcomes import Listener
 from search.pipeline import Scalar
-from search.plan import Plan, check_disk, settle
-from search.proposals import Listener, Proposals
-from search.stopping import StopWhen, build_asha
+from search.plan import Plan, settle
+from search.proposals import Proposals
+from search.ray_run import StopOnSignal, train
+from search.recovery import recover
+from search.stopping import build_asha
 from search.study_run import StudyRun, experiment_tags
 from search.summary import announce, conclude
 from search.trial import TrialConfig
@@ -41,7 +42,8 @@ def run(options: Namespace) -> int:
     folder = plan.home / "studies" / name
     log_file = folder / "search.log"
     with studies.lock(folder, name), cluster.output_to(log_file) as screen:
-        experiment_id = store.experiment(plan.experiment, experiment_tags(plan))
+        tags = experiment_tags(plan.pipeline, plan.data.source)
+        experiment_id = store.experiment(plan.experiment, tags)
         if exists:
             study = studies.reopen(storage, name, identity=plan.identity)
         else:
@@ -53,19 +55,22 @@ def run(options: Namespace) -> int:
         console = Console(file=screen, highlight=False, quiet=plan.quiet)
         announce(console, plan, name, log_file, missing)
         study_run = StudyRun(plan, store, experiment_id, name)
-        recorder = study_run.recorder(_interrupted_before(study))
+        runs = study_run.trial_runs() if exists else {}
+        recorder = study_run.recorder(folder / checkpoints.TRIALS, runs)
+        metric = plan.pipeline.metric
+        recover(study, runs, recorder, metric=metric, folder=folder / checkpoints.TRIALS)
         progress = Progress(
             screen,
             title=name,
             total=plan.trials,
             ended=ended,
             quiet=plan.quiet,
-            metric=plan.pipeline.metric,
+            metric=metric,
         )
         proposals = _proposals(plan, study, [recorder, progress])
         status = FAILED
         try:
-            with _StopOnSignal() as stop, progress:
+            with StopOnSignal() as stop, progress:
                 if missing:
                     _tune(plan, proposals, folder, missing, stop, began)
             status = INTERRUPTED if stop.event.is_set() else 0
@@ -112,13 +117,6 @@ def _choose_study(plan: Plan, storage: RDBStorage | None) -> tuple[str, bool]:
     return found[-1], True
 
 
-def _interrupted_before(study: optuna.Study) -> set[str]:
-    """Ids of trials that wait to be resumed; they have a run in MLflow already."""
-    waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-    configs = [trial.user_attrs.get(studies.CONFIG) for trial in waiting]
-    return {config["trial_id"] for config in configs if config}
-
-
 def _proposals(plan: Plan, study: optuna.Study, listeners: list[Listener]) -> Proposals:
     resources = plan.resources
 
@@ -152,88 +150,34 @@ def _tune(
     proposals: Proposals,
     folder: Path,
     missing: int,
-    stop: _StopOnSignal,
+    stop: StopOnSignal,
     began: float,
 ) -> None:
-    """Let Ray run `missing` trials, until they have ended or `stop` is set."""
-    from ray import tune
-    from ray.tune.schedulers import FIFOScheduler
-
-    from search.worker import TrialWorker
-
+    """Train `missing` trials, until they have ended or `stop` is set."""
     asha = build_asha(
         metric=plan.pipeline.metric,
         epochs=plan.epochs,
         grace=plan.pipeline.grace,
         stopped=proposals.stopped,
+        decided=proposals.decided,
     )
-    resources = plan.resources
-    if not plan.address:
-        cluster.start(
-            cpus=resources.cpus,
-            gpus=resources.gpus,
-            shared_bytes=plan.data.train.images.nbytes + plan.data.valid.images.nbytes,
-        )
-    stop.listen()
-    weights = folder / "weights"
-    weights.mkdir(exist_ok=True)
+    asha.recall(proposals.reported_before())
     budget = None
     if plan.time_budget:
         budget = max(1.0, plan.time_budget - (time.monotonic() - began))
+    ray_folder = plan.home / "ray" / folder.name
     try:
-        tune.Tuner(
-            tune.with_resources(
-                tune.with_parameters(TrialWorker, data=plan.data, weights_dir=str(weights)),
-                {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial},
-            ),
-            tune_config=tune.TuneConfig(
-                search_alg=proposals,
-                scheduler=asha if plan.scheduler == "asha" else FIFOScheduler(),
-                num_samples=missing,
-                max_concurrent_trials=resources.concurrency,
-                time_budget_s=budget,
-                reuse_actors=True,
-                trial_dirname_creator=lambda trial: trial.trial_id,
-            ),
-            run_config=tune.RunConfig(
-                name=folder.name,
-                storage_path=str(plan.home / "ray"),
-                stop=StopWhen(stop.event),
-                verbose=0,
-                failure_config=tune.FailureConfig(max_failures=3),
-                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-            ),
-        ).fit()
+        train(
+            proposals,
+            trials=missing,
+            scheduler=asha if plan.scheduler == "asha" else None,
+            data=plan.data,
+            resources=plan.resources,
+            address=plan.address,
+            folder=folder / checkpoints.TRIALS,
+            ray_folder=ray_folder,
+            stop=stop,
+            time_budget=budget,
+        )
     finally:
-        cluster.stop()
-
-
-class _StopOnSignal:
-    """While entered, the first SIGINT or SIGTERM sets `event`; a second one interrupts at once."""
-
-    SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-    def __init__(self) -> None:
-        self.event = threading.Event()
-        self._before: dict[signal.Signals, Any] = {}
-
-    def __enter__(self) -> _StopOnSignal:
-        self._before = {number: signal.getsignal(number) for number in self.SIGNALS}
-        self.listen()
-        return self
-
-    def __exit__(self, *unused: object) -> None:
-        for number, handler in self._before.items():
-            if threading.current_thread() is threading.main_thread():
-                signal.signal(number, handler)
-
-    def listen(self) -> None:
-        """Take the signals (again: Ray puts a handler of its own in place when it starts)."""
-        if threading.current_thread() is threading.main_thread():
-            for number in self.SIGNALS:
-                signal.signal(number, self._note)
-
-    def _note(self, number: int, frame: Any) -> None:
-        if self.event.is_set():
-            raise KeyboardInterrupt
-        self.event.set()
+        shutil.rmtree(ray_folder, ignore_errors=True)  # a resumed search does not read it

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from argparse import Namespace
-from collections.abc import Mapping
 
 import numpy as np
-import torch
 from rich.console import Console
 from rich.table import Table
 
-from models import parameter_count
-from search import display, recipes, spaces
-from search.pipeline import Scalar
+from search import display, spaces
 from search.plan import Plan, settle
 from search.stopping import REDUCTION
-from trainers.data import DATASETS, LabelledImages
-from trainers.loop import DeviceImages, fit
+from search.timing import time_training
 
 SAMPLED = 3
-STEPS = 4  # the first step of a configuration chooses kernels, so some follow it
 EVALUATION = 0.15  # what measuring adds to training at most, by design
 RECORD_MIB = 0.05  # of MLflow and Optuna per trial, rounded up from a 50-trial study
 PLOTS_MIB = 5.0
@@ -46,7 +39,7 @@ def forecast(options: Namespace) -> int:
     seconds, mebibytes = [], []
     for _ in range(SAMPLED):
         params = spaces.draw(plan.space, rng)
-        rate, size = _timed_batch(plan, params)
+        rate, size = time_training(plan.pipeline, params, data, plan.resources, seed=plan.seed)
         seconds.append(len(data.train) / rate)
         mebibytes.append(size)
         table.add_row(
@@ -93,32 +86,3 @@ def _space_table(plan: Plan) -> Table:
     for name, distribution in plan.space.items():
         table.add_row(name, spaces.describe(distribution), str(plan.defaults[name]))
     return table
-
-
-def _timed_batch(plan: Plan, params: Mapping[str, Scalar]) -> tuple[float, float]:
-    """(training images per second, MiB of weights) of a configuration, from a few steps."""
-    spec = DATASETS[plan.pipeline.dataset]
-    device = torch.device(plan.resources.device)
-    settings = recipes.optimisation(params)
-    count = settings.batch_size
-    rows = np.arange(count) % len(plan.data.train)
-    batch = DeviceImages.load(
-        LabelledImages(images=plan.data.train.images[rows], labels=plan.data.train.labels[rows]),
-        device,
-    )
-    torch.manual_seed(plan.seed)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(plan.resources.cpus_per_trial)
-    try:
-        method = plan.pipeline.build(params, spec)
-        assert isinstance(method, torch.nn.Module)
-        method.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        timings = []
-        start = time.perf_counter()
-        precision = plan.resources.precision
-        for _ in fit(method, batch, settings, epochs=STEPS, seed=plan.seed, precision=precision):
-            timings.append(time.perf_counter() - start)
-            start = time.perf_counter()
-    finally:
-        torch.set_num_threads(threads)
-    return count / min(timings[1:]), parameter_count(method) * 4 / 2**20

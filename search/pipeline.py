@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from trainers.data import DatasetSpec
     from trainers.methods import Method
 
+    Build = Callable[[Mapping[str, Any], DatasetSpec], Method]
+
 Scalar = str | int | float | bool
 Params = Mapping[str, Any]
 METRIC = "valid/accuracy"
@@ -37,6 +39,8 @@ class Pipeline:
         epochs: the default budget of a trial.
         grace: share of the epochs that no trial is stopped before, in (0, 1].
         metric: what the search maximises.
+        ablation: the same encoder, augmentation and budget without the method's added logic;
+            what that logic brings is measured against it.
     """
 
     summary: str
@@ -45,10 +49,11 @@ class Pipeline:
     uses_labels: bool
     space: Mapping[str, BaseDistribution]
     defaults: Mapping[str, Scalar]
-    build: Callable[[Params, DatasetSpec], Method]
+    build: Build
     epochs: int
     grace: float
     metric: str = METRIC
+    ablation: Build | None = None
 
 
 def pipeline_names() -> list[str]:
@@ -67,6 +72,11 @@ def load_pipeline(name: str) -> Pipeline:
     pipeline = importlib.import_module(f"search.pipelines.{name}").PIPELINE
     assert isinstance(pipeline, Pipeline)
     return pipeline
+
+
+def experiment_name(pipeline: str, *, mini: bool) -> str:
+    """MLflow's experiment; stand-in data has one of its own."""
+    return pipeline + "-mini" * mini
 
 
 def nearest(given: str, allowed: list[str]) -> str:

@@ -5,8 +5,6 @@ Nothing is written before a plan exists, so that a mistake leaves nothing half-m
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,10 +14,11 @@ from typing import Any
 
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
-from search import cluster, spaces, tracking
-from search.errors import FAILED, UserError
+from search import cluster, spaces, tracking_address
+from search.errors import UserError
 from search.gpu_memory import measured_share
-from search.pipeline import Params, Pipeline, Scalar, load_pipeline
+from search.home import HOME
+from search.pipeline import Params, Pipeline, Scalar, experiment_name, load_pipeline
 from search.resources import (
     Resources,
     check_fits,
@@ -31,9 +30,6 @@ from search.resources import (
 from search.stopping import rungs
 from trainers.data import TrainingData, load_training
 from trainers.precision import fastest_precision
-
-HOME = Path("mlruns")
-FREE_MIB = 200  # with less than this on the disk a search would break in the middle
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +77,7 @@ class Plan:
     @property
     def experiment(self) -> str:
         """MLflow's experiment: stand-in data has one of its own."""
-        return self.pipeline_name + ("-mini" if self.data.source == "mini" else "")
+        return experiment_name(self.pipeline_name, mini=self.data.source == "mini")
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -110,8 +106,8 @@ def settle(options: Namespace) -> Plan:
     home = HOME.absolute()
     pipeline = load_pipeline(options.pipeline)
     space, defaults = spaces.narrow(pipeline.space, pipeline.defaults, options.set)
-    uri = tracking.resolve_uri(options.tracking_uri, home)
-    tracking.probe(uri)
+    uri = tracking_address.resolve_uri(options.tracking_uri, home)
+    tracking_address.probe(uri)
     if options.address:
         cluster.probe_address(options.address)
     resources = plan_resources(options, space, defaults)
@@ -177,32 +173,6 @@ def plan_resources(options: Namespace, space: spaces.Space, defaults: Params) ->
         cpus_per_trial=options.cpus_per_trial,
         gpus_per_trial=part or 0.0,
     )
-
-
-def check_disk(home: Path) -> None:
-    """Make sure that `home` can be written and has room.
-
-    Raises:
-        UserError: it is read-only, no folder, or the disk is full.
-    """
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=home) as file:
-            file.write(bytes(2**20))
-            file.flush()
-        free = shutil.disk_usage(home).free / 2**20
-    except OSError as error:
-        raise UserError(
-            f"cannot write to {home}: {error.strerror or error}\n"
-            "make it writable, free some space, or run from a folder of your own",
-            status=FAILED,
-        ) from None
-    if free < FREE_MIB:
-        raise UserError(
-            f"the disk of {home} has {free:.0f} MiB left, at least {FREE_MIB} are needed\n"
-            "free some space, or run from a folder on another disk",
-            status=FAILED,
-        )
 
 
 def _check_batch(space: spaces.Space, images: int) -> None:

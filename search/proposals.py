@@ -12,7 +12,7 @@ import math
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any
 
 import numpy as np
 import optuna
@@ -20,39 +20,11 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from search import spaces, study as studies
+from search.outcomes import Listener, Outcome, outcome_of, reported_metrics
 from search.pipeline import Scalar
 from search.trial import TrialConfig
 
-State = Literal["COMPLETE", "PRUNED", "FAIL", "INTERRUPTED"]
 FRESH_DRAWS = 1000  # attempts to find an untried configuration when the sampler repeats one
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """How a trial ended.
-
-    Attributes:
-        state: Optuna's word, or INTERRUPTED, which leaves the trial to be resumed.
-        value: the last measured metric, None if there was none.
-        error: what broke, for FAIL.
-        weights: file of the best weights, for COMPLETE.
-    """
-
-    state: State
-    value: float | None = None
-    error: str | None = None
-    traceback: str | None = None
-    weights: str | None = None
-
-
-class Listener(Protocol):
-    """Whoever wants to know what happens to the trials. Called in the driver's main thread."""
-
-    def trial_started(self, config: TrialConfig) -> None: ...
-
-    def epoch_ended(self, config: TrialConfig, metrics: Mapping[str, float]) -> None: ...
-
-    def trial_ended(self, config: TrialConfig, outcome: Outcome) -> None: ...
 
 
 @dataclass
@@ -143,7 +115,14 @@ class Proposals(Searcher):
         live = self._live.pop(trial_id, None)
         if live is None:
             return
-        outcome = self._outcome(trial_id, live, result or {}, error)
+        outcome = outcome_of(
+            result or {},
+            metric=self._objective,
+            value=live.value,
+            trained=live.epoch >= live.config.epochs,
+            pruned=trial_id in self.stopped,
+            died=error,
+        )
         self._tell(live, outcome)
         for listener in self._listeners:
             listener.trial_ended(live.config, outcome)
@@ -158,7 +137,19 @@ class Proposals(Searcher):
         """Nothing: Ray writes its searcher to disk now and then and is never asked to read it."""
         return {}
 
+    def decided(self, trial_id: str) -> frozenset[int]:
+        """The epochs that a resumed trial had reported before and was allowed to go on after."""
+        live = self._live.get(trial_id)
+        return live.measured if live else frozenset()
+
     # What the driver calls -----------------------------------------------------------------
+
+    def reported_before(self) -> dict[str, dict[int, float]]:
+        """What the study's ended trials reported: id -> epoch -> value."""
+        return {
+            f"optuna {trial.number}": dict(trial.intermediate_values)
+            for trial in studies.trained(self._study)
+        }
 
     def interrupt(self) -> None:
         """End what is under way as INTERRUPTED: the search is over before these trials are."""
@@ -216,30 +207,9 @@ class Proposals(Searcher):
             live.value = float(value)
             if epoch not in live.measured:
                 live.trial.report(live.value, epoch)
-        metrics = {
-            name: float(number)
-            for name, number in result.items()
-            if "/" in name and isinstance(number, int | float) and not name.startswith("config/")
-        }
+        metrics = reported_metrics(result)
         for listener in self._listeners:
             listener.epoch_ended(live.config, {"epoch": epoch, **metrics})
-
-    def _outcome(self, trial_id: str, live: _Live, result: dict[str, Any], error: bool) -> Outcome:
-        if error or result.get("error"):
-            return Outcome(
-                state="FAIL",
-                value=live.value,
-                error=str(result.get("error") or "the worker process died"),
-                traceback=result.get("traceback"),
-            )
-        if live.epoch >= live.config.epochs:
-            last = result.get(self._objective)
-            if last is None or not math.isfinite(last):
-                return Outcome(state="FAIL", error=f"{self._objective} ended as {last}")
-            return Outcome(state="COMPLETE", value=live.value, weights=result.get("weights"))
-        if trial_id in self.stopped:
-            return Outcome(state="PRUNED", value=live.value)
-        return Outcome(state="INTERRUPTED", value=live.value)
 
     def _tell(self, live: _Live, outcome: Outcome) -> None:
         if outcome.state == "INTERRUPTED":

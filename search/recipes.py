@@ -4,13 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
-from models import Classifier, ConvDecoder, ConvEncoder, ProjectionHead
+from torch import nn
+
+from models import (
+    Classifier,
+    ConvDecoder,
+    ConvEncoder,
+    MLPDecoder,
+    MLPEncoder,
+    ProjectionHead,
+    ShuffledPixels,
+    VariationalEncoder,
+)
 from search.pipeline import LATENT_DIM, Params
 from trainers.augmentation import augmentation_for
 from trainers.data import DatasetSpec
-from trainers.methods import Autoencoder, Contrastive, Supervised, SupervisedContrastive
+from trainers.methods import (
+    Autoencoder,
+    Contrastive,
+    Supervised,
+    SupervisedContrastive,
+    VariationalAutoencoder,
+)
 from trainers.optimisation import Optimisation
 
+VARIATIONAL_FEATURES = 256  # that mean and variance are read from
 SGD_RATE = 50  # SGD with momentum wants rates about 50 times those of AdamW
 
 
@@ -27,6 +45,8 @@ def optimisation(params: Params) -> Optimisation:
         weight_decay=params["weight_decay"] / (SGD_RATE if sgd else 1),
         batch_size=params["batch_size"],
         warmup=params["warmup"],
+        first_moment=params.get("first_moment", "exponential"),
+        second_moment=params.get("second_moment", "exponential"),
     )
 
 
@@ -34,16 +54,44 @@ def autoencoder(params: Params, spec: DatasetSpec) -> Autoencoder:
     """Strided encoder, mirrored decoder, pixel loss."""
     return Autoencoder(
         encoder=_encoder(params, spec),
-        decoder=ConvDecoder(
-            channels=spec.channels,
-            size=spec.size,
-            width=params["width"],
-            depth=params["depth"],
-            latent_dim=_latent_dim(params),
-            upsample=params["upsample"],
-        ),
+        decoder=_decoder(params, spec),
         augmentation=_augmentation(params, spec),
         pixel_loss=params["pixel_loss"],
+    )
+
+
+def reconstruction_only(params: Params, spec: DatasetSpec) -> Autoencoder:
+    """The ablation of a contrastive pipeline: its encoder and its views, reconstructed (L2)."""
+    return Autoencoder(
+        encoder=_encoder(params, spec),
+        decoder=_decoder(params, spec),
+        augmentation=_augmentation(params, spec),
+        pixel_loss="l2",
+    )
+
+
+def mlp_autoencoder(params: Params, spec: DatasetSpec) -> Autoencoder:
+    """Fully connected encoder and decoder, pixel loss."""
+    numbers = _numbers(params, spec)
+    return Autoencoder(
+        encoder=MLPEncoder(**numbers, dropout=params["dropout"]),
+        decoder=MLPDecoder(**numbers),
+        augmentation=_augmentation(params, spec),
+        pixel_loss=params["pixel_loss"],
+    )
+
+
+def variational(params: Params, spec: DatasetSpec) -> VariationalAutoencoder:
+    """The convolutional autoencoder with a distribution in the middle."""
+    features = _encoder({**params, "latent_dim": VARIATIONAL_FEATURES}, spec)
+    return VariationalAutoencoder(
+        encoder=VariationalEncoder(
+            features, feature_dim=VARIATIONAL_FEATURES, latent_dim=_latent_dim(params)
+        ),
+        decoder=_decoder(params, spec),
+        augmentation=_augmentation(params, spec),
+        kl_weight=params["kl_weight"],
+        kl_warmup=params["kl_warmup"],
     )
 
 
@@ -77,20 +125,36 @@ def _two_views(params: Params, spec: DatasetSpec) -> dict[str, Any]:
     }
 
 
-def _encoder(params: Params, spec: DatasetSpec) -> ConvEncoder:
-    return ConvEncoder(
-        channels=spec.channels,
-        size=spec.size,
-        width=params["width"],
-        depth=params["depth"],
-        latent_dim=_latent_dim(params),
-        block=params.get("block", "strided"),
-        dropout=params.get("dropout", 0.0),
-    )
+def _encoder(params: Params, spec: DatasetSpec) -> nn.Module:
+    """Convolutional; `encoder=mlp` and `shuffle_pixels` are there for comparison."""
+    numbers = {**_numbers(params, spec), "dropout": params.get("dropout", 0.0)}
+    encoder: nn.Module
+    if params.get("encoder") == "mlp":
+        encoder = MLPEncoder(**numbers, norm="batch")
+    else:
+        encoder = ConvEncoder(**numbers, block=params.get("block", "strided"))
+    if params.get("shuffle_pixels"):
+        return nn.Sequential(ShuffledPixels(size=spec.size), encoder)
+    return encoder
+
+
+def _decoder(params: Params, spec: DatasetSpec) -> ConvDecoder:
+    return ConvDecoder(**_numbers(params, spec), upsample=params.get("upsample", "transposed"))
+
+
+def _numbers(params: Params, spec: DatasetSpec) -> dict[str, Any]:
+    """What every encoder and decoder is built with."""
+    return {
+        "channels": spec.channels,
+        "size": spec.size,
+        "width": params["width"],
+        "depth": params["depth"],
+        "latent_dim": _latent_dim(params),
+    }
 
 
 def _latent_dim(params: Params) -> int:
-    """128 everywhere but in sweeps over it: no pipeline of the six has it in its space."""
+    """128 for the six, but in sweeps over it; a variant may have it in its space."""
     return int(params.get("latent_dim", LATENT_DIM))
 
 

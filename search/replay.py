@@ -10,10 +10,10 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from search import study as studies, tracking
+from search import study as studies, tracking, tracking_address
 from search.errors import FAILED, UserError
+from search.home import HOME
 from search.pipeline import load_pipeline
-from search.plan import HOME
 from search.resources import choose_device
 from search.trial import Trial, TrialConfig, TrialImages
 from trainers.data import TrainingData, load_training
@@ -83,11 +83,13 @@ def _same_data(options: Namespace, identity: dict[str, object]) -> TrainingData:
 
 
 def _recorded(options: Namespace, trial_id: str) -> dict[str, dict[int, float]]:
-    store = tracking.open_existing(tracking.resolve_uri(options.tracking_uri, HOME.absolute()))
+    store = tracking.open_existing(
+        tracking_address.resolve_uri(options.tracking_uri, HOME.absolute())
+    )
     run_id = store.find_trial(trial_id)
     if run_id is None:
         raise UserError(
-            f"--replay {trial_id}: no such run in {tracking.without_secrets(store.uri)}\n"
+            f"--replay {trial_id}: no such run in {tracking_address.without_secrets(store.uri)}\n"
             "give the --tracking-uri of the search"
         )
     return {curve: store.history(run_id, curve) for curve in CURVES}

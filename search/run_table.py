@@ -1,6 +1,6 @@
-"""A saved view for MLflow's run table: the trials, best first, with the columns that matter.
+"""Saved views for MLflow's run table: the columns that matter, the best on top.
 
-Without it the table opens with no metric and no parameter in sight. MLflow keeps a saved view as
+Without one the table opens with no metric and no parameter in sight. MLflow keeps a saved view as
 an experiment tag, JSON packed with zlib; it is undocumented, read off MLflow 3.17, and an older
 user interface just ignores the tag.
 """
@@ -11,14 +11,20 @@ import base64
 import json
 import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-KEY = "best-trials"
-TAG = f"mlflow.sharedViewState.{KEY}"
+TRIALS = "best-trials"
+FINALS = "final-numbers"
+LOCAL_SERVER = "http://127.0.0.1:5000"
 
 
-def saved_view(*, metric: str, params: Iterable[str]) -> str:
-    """The value of the experiment tag `TAG`."""
+def tag(key: str) -> str:
+    """The experiment tag of the view `key`."""
+    return f"mlflow.sharedViewState.{key}"
+
+
+def trial_view(*, metric: str, params: Iterable[str]) -> str:
+    """All trials of an experiment, the best first."""
     best = f"metrics.`best/{metric}`"
     columns = [
         "tags.`trial_state`",
@@ -28,23 +34,42 @@ def saved_view(*, metric: str, params: Iterable[str]) -> str:
         "metrics.`time/images_per_second`",
         *(f"params.`{name}`" for name in params),
     ]
+    return _view("Best trials", "tags.kind = 'trial'", best, columns)
+
+
+def final_view(*, rerun: str, params: Iterable[str]) -> str:
+    """The runs of one rerun: champion, other candidates, ablation, baselines."""
+    columns = [
+        "tags.`row`",
+        "tags.`champion`",
+        "metrics.`test/accuracy`",
+        "metrics.`valid/accuracy`",
+        "metrics.`train/accuracy`",
+        "metrics.`test/mae`",
+        "metrics.`model/parameters`",
+        *(f"params.`{name}`" for name in params),
+    ]
+    return _view("Final numbers", f"tags.rerun = '{rerun}'", "metrics.`test/accuracy`", columns)
+
+
+def address(experiment_id: str, key: str = TRIALS, *, server: str = LOCAL_SERVER) -> str:
+    """Where the view opens."""
+    return f"{server}/#/experiments/{experiment_id}/runs?viewStateShareKey={key}"
+
+
+def _view(name: str, condition: str, order: str, columns: Sequence[str]) -> str:
     state = {
-        "searchFilter": "tags.kind = 'trial'",
-        "orderByKey": best,
+        "searchFilter": condition,
+        "orderByKey": order,
         "orderByAsc": False,
         "startTime": "ALL",
         "lifecycleFilter": "Active",
         "datasetsFilter": [],
         "modelVersionFilter": "All Runs",
-        "selectedColumns": columns,
+        "selectedColumns": list(columns),
         "runsHiddenMode": "FIRST_20_RUNS",
     }
     packed = base64.b64encode(zlib.compress(json.dumps(state).encode())).decode()
     now = int(time.time() * 1000)
-    view = {"name": "Best trials", "createdAt": now, "updatedAt": now}
+    view = {"name": name, "createdAt": now, "updatedAt": now}
     return json.dumps({**view, "state": f"deflate;{packed}"})
-
-
-def address(experiment_id: str, *, server: str = "http://127.0.0.1:5000") -> str:
-    """Where the view opens."""
-    return f"{server}/#/experiments/{experiment_id}/runs?viewStateShareKey={KEY}"

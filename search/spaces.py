@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import reprlib
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -174,3 +175,44 @@ def fingerprint(space: Space) -> str:
     """Twelve hexadecimal digits that tell spaces apart."""
     text = json.dumps(signature(space), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def check(space: Space, params: Mapping[str, object], *, where: str) -> None:
+    """Make sure that `params` name what `space` names, with values of the right kind.
+
+    Bounds are not held, only the sign is: a space may have been narrowed or moved since the
+    configuration was found.
+
+    Raises:
+        UserError: begins with `where`.
+    """
+    if not isinstance(params, Mapping):
+        raise UserError(f"{where}: params is no table of names and values")
+    for name in params:
+        if name not in space:
+            raise UserError(f"{where}: no parameter {name!r}{nearest(name, list(space))}")
+    missing = [name for name in space if name not in params]
+    if missing:
+        raise UserError(f"{where}: {', '.join(missing)} is missing\nthere are: {', '.join(space)}")
+    for name, distribution in space.items():
+        if not _fits(distribution, params[name]):
+            shown = reprlib.repr(params[name])
+            raise UserError(f"{where}: {name} is {shown}\nallowed: {describe(distribution)}")
+
+
+def _fits(distribution: BaseDistribution, value: object) -> bool:
+    if isinstance(distribution, CategoricalDistribution):
+        return any(
+            type(value) is type(choice) and value == choice for choice in distribution.choices
+        )
+    assert isinstance(distribution, IntDistribution | FloatDistribution)
+    whole = isinstance(distribution, IntDistribution)
+    if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+        return False
+    try:
+        number = float(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return False
+    if distribution.low > 0:
+        return math.isfinite(number) and number > 0
+    return math.isfinite(number) and (distribution.low < 0 or number >= 0)

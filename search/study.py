@@ -116,8 +116,13 @@ def requeue(study: optuna.Study, trial_id: int) -> None:
 
 def requeue_running(study: optuna.Study) -> None:
     """Put back all running trials; whoever holds the study's lock knows that none is running."""
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+    for trial in running(study):
         requeue(study, trial._trial_id)
+
+
+def running(study: optuna.Study) -> list[FrozenTrial]:
+    """Trials that count as under way."""
+    return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
 
 
 def is_duplicate(trial: FrozenTrial) -> bool:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from pathlib import Path
 
 import optuna
 
-from search import plots, run_table, study as studies, tracking
+from search import plots, provenance, run_table, study as studies, tracking
 from search.cluster import ROOT
 from search.errors import INTERRUPTED
+from search.pipeline import Pipeline
 from search.plan import Plan
 from search.recorder import Recorder
 from search.stopping import REDUCTION
@@ -33,7 +36,7 @@ class StudyRun:
             "data": plan.data.source,
             "data_fingerprint": plan.data.fingerprint,
             "uses_labels": str(plan.pipeline.uses_labels).lower(),
-            **tracking.source_tags(ROOT),
+            **provenance.source_tags(ROOT),
         }
         found = store.find_run(experiment_id, kind="study", study=study)
         if found:
@@ -49,12 +52,12 @@ class StudyRun:
             name=study,
             tags={
                 **self._tags,
-                **tracking.versions(),
+                **provenance.versions(),
                 "kind": "study",
                 "sampler": plan.sampler,
                 "scheduler": plan.scheduler,
                 "seed": str(plan.seed),
-                "mlflow.note.content": _note(plan),
+                "mlflow.note.content": _note(plan.pipeline, plan.data.source),
             },
         )
         self._store.log(
@@ -72,15 +75,21 @@ class StudyRun:
         )
         return run_id
 
-    def recorder(self, resumed: set[str]) -> Recorder:
-        """The listener that writes the trials' runs."""
+    def trial_runs(self) -> dict[str, tracking.RunView]:
+        """Trial id -> its newest run, of a study that was searched before."""
+        runs = self._store.runs(self._experiment_id, parent=self._run_id, kind="trial")
+        return {run.tags["trial_id"]: run for run in reversed(runs)}
+
+    def recorder(self, folder: Path, runs: Mapping[str, tracking.RunView]) -> Recorder:
+        """The listener that writes the trials' runs; arguments as `Recorder` has them."""
         return Recorder(
             self._store,
             experiment_id=self._experiment_id,
             parent=self._run_id,
             tags=self._tags,
             params={"train_size": len(self._plan.data.train)},
-            resumed=resumed,
+            folder=folder,
+            runs=runs,
         )
 
     def close(self, study: optuna.Study, status: int, *, seconds: float) -> None:
@@ -102,19 +111,21 @@ class StudyRun:
             page = plots.page(study, metric=metric, title=title)
             self._store.log_text(self._run_id, page, "search.html")
         for run_id in self._store.open_children(self._experiment_id, self._run_id):
-            self._store.end_run(run_id, "KILLED")
+            self._store.end_run(run_id, "KILLED")  # the store refused its end
         states = {0: "FINISHED", INTERRUPTED: "KILLED"}
         self._store.end_run(self._run_id, states.get(status, "FAILED"))
 
 
-def experiment_tags(plan: Plan) -> dict[str, str]:
-    """What a new experiment is given: a description and a table that shows what matters."""
-    view = run_table.saved_view(metric=plan.pipeline.metric, params=plan.pipeline.space)
-    return {"mlflow.note.content": _note(plan), run_table.TAG: view}
+def experiment_tags(pipeline: Pipeline, source: str) -> dict[str, str]:
+    """What a new experiment is given: a description and a table that shows what matters.
+
+    Args:
+        source: of the data, `real` or `mini`.
+    """
+    view = run_table.trial_view(metric=pipeline.metric, params=pipeline.space)
+    return {"mlflow.note.content": _note(pipeline, source), run_table.tag(run_table.TRIALS): view}
 
 
-def _note(plan: Plan) -> str:
-    stand_in = "**Stand-in data, not a result.** " if plan.data.source == "mini" else ""
-    return (
-        f"{stand_in}{plan.pipeline.summary}. The artifact `search.html` of a study has its plots."
-    )
+def _note(pipeline: Pipeline, source: str) -> str:
+    stand_in = "**Stand-in data, not a result.** " if source == "mini" else ""
+    return f"{stand_in}{pipeline.summary}. The artifact `search.html` of a study has its plots."

@@ -8,7 +8,7 @@ from pathlib import Path
 import optuna
 from rich.console import Console
 
-from search import display, plots, run_table, study as studies, tracking
+from search import display, plots, run_table, study as studies, tracking_address
 from search.errors import INTERRUPTED
 from search.plan import Plan
 
@@ -25,7 +25,7 @@ def announce(console: Console, plan: Plan, study: str, log_file: Path, missing: 
         f"{len(data.train):,} train and {len(data.valid):,} validation images ({where})\n"
         f"{trials} of up to {plan.epochs} epochs; {plan.sampler} proposes, "
         f"{plan.scheduler} stops; {plan.resources.describe()}\n"
-        f"MLflow: {tracking.without_secrets(plan.tracking_uri)}\n"
+        f"MLflow: {tracking_address.without_secrets(plan.tracking_uri)}\n"
         f"log: {log_file}\n",
         soft_wrap=True,
         markup=False,
@@ -70,7 +70,7 @@ def conclude(
 
 
 def _where_to_compare(plan: Plan, experiment_id: str) -> list[str]:
-    uri = tracking.without_secrets(plan.tracking_uri)
+    uri = tracking_address.without_secrets(plan.tracking_uri)
     if uri.startswith("http"):
         return [f"compare the trials:  {run_table.address(experiment_id, server=uri)}"]
     return [
@@ -90,6 +90,6 @@ def _resume_command(plan: Plan, study: str) -> str:
             if not equals:
                 words.pop(0)
         elif option != "--resume":
-            kept.append(tracking.without_secrets(word))
+            kept.append(tracking_address.without_secrets(word))
     goal = ["--study", study, "--trials", str(plan.trials), "--resume"]
     return shlex.join(["python", "search/tune.py", *kept, *goal])

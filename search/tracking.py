@@ -7,95 +7,54 @@ batches. What is written when is the recorder's business.
 from __future__ import annotations
 
 import fcntl
-import http.client
 import os
-import re
-import socket
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from search.errors import FAILED, UserError
+from search.tracking_address import probe, sqlite_file, without_secrets
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
-PROBE_SECONDS = 3.0
+PAGE = 1000  # runs a request
 PARENT = "mlflow.parentRunId"
 RUN_NAME = "mlflow.runName"
 STATUS = {"COMPLETE": "FINISHED", "PRUNED": "FINISHED", "FAIL": "FAILED", "INTERRUPTED": "KILLED"}
 
 
-def resolve_uri(given: str | None, home: Path) -> str:
-    """The store to use: `--tracking-uri`, else `$MLFLOW_TRACKING_URI`, else the local one."""
-    uri = given or os.environ.get("MLFLOW_TRACKING_URI")
-    if not uri:
-        return _sqlite_uri(home / "mlflow.db")
-    file = _sqlite_file(uri)
-    return _sqlite_uri(file) if file else uri  # MLflow reads a relative one in its own way
+@dataclass(frozen=True)
+class RunView:
+    """A run as it stands in the store; metrics are the last values."""
 
-
-def without_secrets(uri: str) -> str:
-    """The address with user names and passwords left out, fit for screens and logs."""
-    return re.sub(r"//[^/]*@", "//***@", uri)
-
-
-def probe(uri: str) -> None:
-    """Make sure that something answers at `uri`, within five seconds.
-
-    MLflow's client would retry a dead server for minutes.
-
-    Raises:
-        UserError: an address that cannot be used, or that nothing answers at.
-    """
-    parts = urllib.parse.urlsplit(uri)
-    shown = without_secrets(uri)
-    if parts.scheme == "sqlite":
-        return
-    if parts.scheme in ("", "file"):
-        raise UserError(
-            f"--tracking-uri {shown}: MLflow no longer keeps runs in plain folders\n"
-            f"use a database, for example sqlite:///{Path(parts.path or uri).absolute()}/mlflow.db"
-        )
-    if parts.scheme.split("+")[0] not in ("http", "https", "postgresql", "mysql", "mssql"):
-        raise UserError(
-            f"--tracking-uri {shown}: unknown kind {parts.scheme!r}\n"
-            "use sqlite:///FILE, postgresql://..., or http://HOST:PORT of an MLflow server"
-        )
-    default = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
-    try:
-        port = parts.port or default[parts.scheme.split("+")[0]]
-        host = parts.hostname or ""
-        socket.create_connection((host, port), timeout=PROBE_SECONDS).close()
-        if parts.scheme.startswith("http"):
-            address = f"{parts.scheme}://{host}:{port}{parts.path.rstrip('/')}/health"
-            # An HTTP error is an answer too, if only a request for a password.
-            with suppress(urllib.error.HTTPError):
-                urllib.request.urlopen(address, timeout=PROBE_SECONDS).close()
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        raise UserError(
-            f"no MLflow store answers at {shown} ({error})\n"
-            "start one (mlflow server --port 5000), correct --tracking-uri, or leave it out",
-            status=FAILED,
-        ) from None
+    run_id: str
+    status: str
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
 
 
 class Store:
     """An open MLflow store.
 
     Attributes:
-        uri: its address; print `without_secrets(uri)`.
+        uri: its address; print `shown`, which has no password in it.
     """
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
-        local = _sqlite_file(uri)
+        self.shown = without_secrets(uri)
+        local = sqlite_file(uri)
         if local is not None:
             try:
                 _create_database(local)
@@ -138,13 +97,47 @@ class Store:
             )
         return str(found.experiment_id)
 
+    def tag_experiment(self, experiment_id: str, name: str, value: str) -> None:
+        """Set a tag of an experiment."""
+        self._client.set_experiment_tag(experiment_id, name, value)
+
+    def find_experiment(self, name: str) -> str | None:
+        """The id of an experiment that is there and not deleted."""
+        found = self._client.get_experiment_by_name(name)
+        return str(found.experiment_id) if found and found.lifecycle_stage == "active" else None
+
     def find_run(self, experiment_id: str, **tags: str) -> str | None:
         """The id of the newest run that bears all these tags."""
-        condition = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
-        runs = self._client.search_runs(
-            [experiment_id], condition, max_results=1, order_by=["attributes.start_time DESC"]
-        )
-        return str(runs[0].info.run_id) if runs else None
+        runs = self.runs(experiment_id, most=1, **tags)
+        return runs[0].run_id if runs else None
+
+    def runs(self, experiment_id: str, *, most: int | None = None, **tags: str) -> list[RunView]:
+        """The runs that bear all these tags, the newest first."""
+        named = {PARENT if name == "parent" else name: value for name, value in tags.items()}
+        condition = " and ".join(f"tags.`{name}` = '{value}'" for name, value in named.items())
+        found: list[RunView] = []
+        token = None
+        while True:
+            page = self._client.search_runs(
+                [experiment_id],
+                condition,
+                max_results=min(most or PAGE, PAGE),
+                order_by=["attributes.start_time DESC"],
+                page_token=token,
+            )
+            found += [
+                RunView(
+                    run_id=str(run.info.run_id),
+                    status=str(run.info.status),
+                    tags=dict(run.data.tags),
+                    params=dict(run.data.params),
+                    metrics=dict(run.data.metrics),
+                )
+                for run in page
+            ]
+            token = page.token
+            if not token or (most and len(found) >= most):
+                return found
 
     def find_trial(self, trial_id: str) -> str | None:
         """The run of a trial in any experiment."""
@@ -155,22 +148,36 @@ class Store:
         return None
 
     def start_run(
-        self, experiment_id: str, *, name: str, tags: Mapping[str, str], parent: str | None = None
+        self,
+        experiment_id: str,
+        *,
+        name: str,
+        tags: Mapping[str, str],
+        parent: str | None = None,
+        source: str = "search/tune.py",
+        began: int | None = None,
     ) -> str:
-        """Make a run and return its id."""
-        every = {**tags, "mlflow.user": _user(), "mlflow.source.name": "search/tune.py"}
+        """Make a run and return its id.
+
+        Args:
+            source: the command that makes it.
+            began: milliseconds, where it is written after the fact.
+        """
+        every = {**tags, "mlflow.user": _user(), "mlflow.source.name": source}
         if parent:
             every[PARENT] = parent
-        run = self._client.create_run(experiment_id, start_time=_now(), tags=every, run_name=name)
+        run = self._client.create_run(
+            experiment_id, start_time=began or _now(), tags=every, run_name=name
+        )
         return str(run.info.run_id)
 
     def reopen_run(self, run_id: str) -> None:
         """Set an ended run to RUNNING again."""
         self._client.update_run(run_id, status="RUNNING")
 
-    def end_run(self, run_id: str, status: str) -> None:
-        """Close a run as FINISHED, FAILED or KILLED."""
-        self._client.set_terminated(run_id, status=status, end_time=_now())
+    def end_run(self, run_id: str, status: str, *, ended: int | None = None) -> None:
+        """Close a run as FINISHED, FAILED or KILLED; `ended` as `began` in `start_run`."""
+        self._client.set_terminated(run_id, status=status, end_time=ended or _now())
 
     def log(
         self,
@@ -180,11 +187,15 @@ class Store:
         metrics: Mapping[str, float] | None = None,
         step: int = 0,
         tags: Mapping[str, str] | None = None,
+        timestamp: int | None = None,
     ) -> None:
-        """Everything in one batch: key by key is forty times slower."""
+        """Everything in one batch: key by key is forty times slower.
+
+        Repeated with the same `timestamp` (milliseconds) it changes nothing.
+        """
         from mlflow.entities import Metric, Param, RunTag
 
-        now = _now()
+        now = timestamp or _now()
         self._client.log_batch(
             run_id,
             metrics=[Metric(key, value, now, step) for key, value in (metrics or {}).items()],
@@ -200,9 +211,111 @@ class Store:
         """Write `text` as the artifact `name`."""
         self._client.log_text(run_id, text, name)
 
+    def read_text(self, run_id: str, name: str) -> str | None:
+        """The text of an artifact, None where the run has none of that name."""
+        with TemporaryDirectory() as folder:
+            file = self.download(run_id, name, Path(folder))
+            return file.read_text(encoding="utf-8") if file else None
+
+    def download(self, run_id: str, name: str, folder: Path) -> Path | None:
+        """Copy an artifact (a file, or a folder with all in it) into `folder`; None if missing."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return Path(self._client.download_artifacts(run_id, name, str(folder)))
+        except (OSError, MlflowException):
+            return None
+
+    def tags(self, run_id: str) -> dict[str, str]:
+        """The tags of a run."""
+        return dict(self._client.get_run(run_id).data.tags)
+
     def history(self, run_id: str, metric: str) -> dict[int, float]:
         """step -> value of one metric of one run."""
         return {m.step: m.value for m in self._client.get_metric_history(run_id, metric)}
+
+    def log_folder(self, run_id: str, path: Path, name: str) -> None:
+        """Copy a folder into the run's artifacts, as `name`."""
+        self._client.log_artifacts(run_id, str(path), name)
+
+    def register(
+        self,
+        name: str,
+        *,
+        run_id: str,
+        artifact: str,
+        alias: str,
+        tags: Mapping[str, str],
+        description: str,
+    ) -> str:
+        """Make the model in the run's folder `artifact` a version of the registered model `name`.
+
+        A version that bears the same tags is taken as it is. `alias` then points to the version,
+        which is returned.
+        """
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self._client.create_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        same = [
+            version
+            for version in self._client.search_model_versions(f"name = '{name}'")
+            if tags.items() <= version.tags.items()
+        ]
+        version = (
+            same[0].version
+            if same
+            else self._client.create_model_version(
+                name,
+                source=f"{self._client.get_run(run_id).info.artifact_uri}/{artifact}",
+                run_id=run_id,
+                tags=dict(tags),
+                description=description,
+            ).version
+        )
+        self._client.set_registered_model_alias(name, alias, version)
+        return str(version)
+
+    def aliased_run(self, name: str, alias: str) -> str | None:
+        """The run behind an alias of a registered model, None if there is none."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return str(self._client.get_model_version_by_alias(name, alias).run_id)
+        except MlflowException:
+            return None
+
+    def experiments(self) -> dict[str, str]:
+        """Name -> id, of those that are not deleted."""
+        return {e.name: str(e.experiment_id) for e in self._client.search_experiments()}
+
+    def run_ids(self, experiment_id: str) -> set[str]:
+        """All runs of an experiment, deleted ones too: they can be restored."""
+        from mlflow.entities import ViewType
+
+        found: set[str] = set()
+        token = None
+        while True:
+            page = self._client.search_runs(
+                [experiment_id], run_view_type=ViewType.ALL, max_results=PAGE, page_token=token
+            )
+            found |= {str(run.info.run_id) for run in page}
+            token = page.token
+            if not token:
+                return found
+
+    def delete_run(self, run_id: str) -> None:
+        """Mark a run as deleted; MLflow can restore it."""
+        self._client.delete_run(run_id)
+
+    def artifact_folder(self, experiment_id: str) -> Path | None:
+        """Where the artifacts of an experiment's runs are, if that is a folder here."""
+        location = str(self._client.get_experiment(experiment_id).artifact_location)
+        path = Path(unquote(urlsplit(location).path))
+        return path if location.startswith("file:") and path.is_dir() else None
 
     def open_children(self, experiment_id: str, parent: str) -> list[str]:
         """Runs under `parent` that still count as RUNNING."""
@@ -221,37 +334,45 @@ def open_existing(uri: str) -> Store:
         UserError: nothing answers, or there is no such file.
     """
     probe(uri)
-    file = _sqlite_file(uri)
+    file = sqlite_file(uri)
     if file is not None and not file.exists():
-        raise UserError(f"there is no MLflow store at {uri}\ngive its --tracking-uri")
+        raise UserError(
+            f"there is no MLflow store at {uri}\n"
+            "search first: python search/tune.py --pipeline cifar_contrastive; or give the store's "
+            "--tracking-uri"
+        )
     return Store(uri)
 
 
-def source_tags(root: Path) -> dict[str, str]:
-    """The commit that the code stands at, with `+` where it was changed since."""
+def save_model(model: nn.Module, folder: Path, *, example: Tensor, code: Path) -> None:
+    """Write `model` so that `mlflow.pytorch.load_model` reads it, without this project too.
 
-    def git(*words: str) -> str:
-        done = subprocess.run(
-            ["git", "-C", str(root), *words], capture_output=True, text=True, timeout=10
+    Args:
+        folder: where to; made here.
+        example: (B, C, H, W); its shape and the output's are the signature, B left open.
+        code: the folder of the package that the model's classes are in, stored with it.
+    """
+    import mlflow.pytorch
+    import numpy as np
+    import torch
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    with torch.no_grad():
+        output = model(example)
+
+    def schema(tensor: Tensor) -> Schema:
+        return Schema([TensorSpec(np.dtype(np.float32), (-1, *tensor.shape[1:]))])
+
+    with _quiet_mlflow():
+        mlflow.pytorch.save_model(
+            model,
+            str(folder),
+            code_paths=[str(code)],
+            signature=ModelSignature(inputs=schema(example), outputs=schema(output)),
+            pip_requirements=[f"torch=={torch.__version__.partition('+')[0]}", "numpy"],
+            serialization_format="pickle",
         )
-        return done.stdout.strip() if done.returncode == 0 else ""
-
-    try:
-        commit = git("rev-parse", "HEAD")
-        changed = bool(commit) and bool(git("status", "--porcelain", "--untracked-files=no"))
-    except (OSError, subprocess.SubprocessError):
-        return {}
-    return {"mlflow.source.git.commit": commit + "+" * changed} if commit else {}
-
-
-def _sqlite_file(uri: str) -> Path | None:
-    if not uri.startswith("sqlite:///"):
-        return None
-    return Path(uri.removeprefix("sqlite:///").partition("?")[0]).absolute()
-
-
-def _sqlite_uri(file: Path) -> str:
-    return f"sqlite:///{file.absolute()}"
 
 
 def _create_database(path: Path) -> None:
@@ -311,11 +432,3 @@ def _user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # a container without a user database
         return "unknown"
-
-
-def versions() -> dict[str, str]:
-    """Versions of what a result depends on, as tags."""
-    from importlib.metadata import version
-
-    names = ("torch", "ray", "optuna", "mlflow")
-    return {"python": sys.version.split()[0]} | {name: version(name) for name in names}

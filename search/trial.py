@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from models import parameter_count
 from search import recipes
-from search.pipeline import Scalar, load_pipeline
+from search.pipeline import Pipeline, Scalar, load_pipeline
 from trainers.data import DATASETS, TrainingData
 from trainers.evaluation import evaluate
 from trainers.loop import DeviceImages, fit
@@ -35,6 +35,10 @@ class TrialConfig:
         precision: number format of the products.
         device: `cpu` or `cuda`.
         threads: of torch, on a CPU.
+        final: a training for final numbers: the weights of the last epoch are kept, so that
+            nothing is chosen on the validation images, and all is measured in float32, training
+            images included.
+        ablation: build the pipeline's ablation in place of the pipeline.
     """
 
     trial_id: str
@@ -48,6 +52,8 @@ class TrialConfig:
     precision: Precision = "float32"
     device: str = "cpu"
     threads: int = 1
+    final: bool = False
+    ablation: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain values."""
@@ -76,26 +82,56 @@ class TrialImages:
 
 
 class Trial:
-    """A trial under way: iterate `epochs()`, then take `best_weights`.
+    """A trial under way: iterate `epochs()`, then take `weights`.
+
+    Between two epochs `state_dict` holds all that is needed to go on in another process. A trial of
+    the same configuration that loads it gives the same metrics from there on, times apart.
 
     Attributes:
-        best_weights: name -> tensor on the CPU, of the epoch with the best `valid/accuracy`:
-            the method's under `method.`, the classifier's under `classifier.`.
+        weights: name -> tensor on the CPU, of the epoch with the best `valid/accuracy` (for a
+            final training: of the last): the method's under `method.`, the classifier's under
+            `classifier.`.
     """
 
     def __init__(self, config: TrialConfig, images: TrialImages) -> None:
         self.config = config
         self.images = images
-        self.best_weights: dict[str, Tensor] = {}
+        self.weights: dict[str, Tensor] = {}
         self._pipeline = load_pipeline(config.pipeline)
         self._spec = DATASETS[self._pipeline.dataset]
         torch.manual_seed(config.seed)
-        method = self._pipeline.build(config.params, self._spec)
-        assert isinstance(method, nn.Module)
+        method = build_method(config, self._pipeline)
         self.method = method.to(
             config.device,
             memory_format=torch.channels_last,  # type: ignore[call-overload]
         )
+        self._best = float("-inf")
+        self._training = fit(
+            self.method,
+            images.train,
+            recipes.optimisation(config.params),
+            epochs=config.epochs,
+            seed=config.seed,
+            precision=config.precision,
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors and plain values alone; write or copy them before the next epoch."""
+        return {
+            "training": self._training.state_dict(),
+            "best": self._best,
+            "weights": self.weights,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on after the epoch that `state` was taken at.
+
+        Raises:
+            ValueError: it is of another configuration.
+        """
+        self._training.load_state_dict(state["training"])
+        self._best = float(state["best"])
+        self.weights = dict(state["weights"])
 
     def epochs(self) -> Iterator[dict[str, float]]:
         """The metrics of each epoch, named as in MLflow.
@@ -108,18 +144,10 @@ class Trial:
             NonFiniteLoss, ArithmeticError: the training diverged.
         """
         config = self.config
-        best = float("-inf")
         # With a classifier of its own a method is measured by one pass over the validation
         # images; the others would have to train one each time.
         jointly = self.method.classifier is not None
-        for result in fit(
-            self.method,
-            self.images.train,
-            recipes.optimisation(config.params),
-            epochs=config.epochs,
-            seed=config.seed,
-            precision=config.precision,
-        ):
+        for result in self._training:
             metrics = {
                 "epoch": result.epoch,
                 "train/loss": result.loss,
@@ -128,7 +156,8 @@ class Trial:
                 "time/images_per_second": result.images_per_second,
                 "model/parameters": float(parameter_count(self.method)),
             }
-            at_rung = result.epoch in config.rungs or result.epoch == config.epochs
+            at_end = result.epoch == config.epochs
+            at_rung = result.epoch in config.rungs or at_end
             if at_rung or jointly:
                 start = time.perf_counter()
                 measured = evaluate(
@@ -136,21 +165,33 @@ class Trial:
                     self.images.train,
                     self.images.valid,
                     classes=len(self._spec.classes),
+                    mirror=not self._spec.digits,
                     seed=config.seed,
-                    precision=config.precision,
+                    precision="float32" if config.final else config.precision,
                     probe=at_rung,
+                    final=config.final and at_end,
                 )
                 metrics |= measured.metrics
                 value = metrics[self._pipeline.metric]
-                if value > best:
-                    best = value
-                    self.best_weights = _on_cpu(self.method, measured.classifier)
-                metrics[f"best/{self._pipeline.metric}"] = best
+                keep = at_end if config.final else value > self._best
+                if keep:
+                    self.weights = weights_on_cpu(self.method, measured.classifier)
+                self._best = max(self._best, value)
+                metrics[f"best/{self._pipeline.metric}"] = self._best
                 metrics["time/evaluation_seconds"] = time.perf_counter() - start
             yield metrics
 
 
-def _on_cpu(method: nn.Module, classifier: nn.Module) -> dict[str, Tensor]:
+def build_method(config: TrialConfig, pipeline: Pipeline) -> nn.Module:
+    """The method that `config` describes, with fresh weights from torch's global seed."""
+    build = pipeline.ablation if config.ablation else pipeline.build
+    assert build is not None, f"{config.pipeline} has no ablation"
+    method = build(config.params, DATASETS[pipeline.dataset])
+    assert isinstance(method, nn.Module)
+    return method
+
+
+def weights_on_cpu(method: nn.Module, classifier: nn.Module) -> dict[str, Tensor]:
     """A copy of the weights; a jointly trained classifier stands under both names once."""
     weights = {
         f"method.{name}": value

@@ -7,7 +7,7 @@ imported before the arguments are known to be right, so that `--help` answers at
 from __future__ import annotations
 
 import sys
-from argparse import SUPPRESS, Namespace, RawDescriptionHelpFormatter
+from argparse import Namespace, RawDescriptionHelpFormatter
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -15,7 +15,6 @@ if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from search import arguments
-from search.errors import FAILED, INTERRUPTED, UserError
 from search.pipeline import pipeline_names
 
 EXAMPLES = """\
@@ -63,18 +62,7 @@ def parser() -> arguments.Parser:
         help="fix a parameter (width=32), narrow it (lr=1e-4:1e-2) or choose (block=strided)",
     )
 
-    data = made.add_argument_group("data")
-    data.add_argument(
-        "--data-dir",
-        metavar="DIR",
-        help="folder with MNIST/ or cifar-10-batches-py/ (default: $DATA_DIR, ./data, download)",
-    )
-    data.add_argument(
-        "--data",
-        type=arguments.one_of("mini"),
-        metavar="mini",
-        help="a small stand-in that needs no download; its numbers are not results",
-    )
+    data = arguments.add_data(made)
     data.add_argument(
         "--train-size", type=arguments.positive, metavar="M", help="train on M images only"
     )
@@ -119,40 +107,10 @@ def parser() -> arguments.Parser:
         help="go on with the latest study, or the named one, up to --trials",
     )
 
-    where = made.add_argument_group("machine")
-    where.add_argument(
-        "--device",
-        type=arguments.one_of("auto", "cpu", "cuda"),
-        default="auto",
-        metavar="NAME",
-        help="auto (default: a GPU where there is one), cpu or cuda",
-    )
-    where.add_argument(
-        "--concurrency",
-        type=arguments.positive,
-        metavar="K",
-        help="trials at a time (default: as many as fit)",
-    )
-    where.add_argument(
-        "--cpus-per-trial",
-        type=arguments.positive,
-        metavar="C",
-        help="threads of a trial (default 1 on CPUs)",
-    )
-    where.add_argument(
-        "--gpus-per-trial",
-        type=arguments.fraction,
-        metavar="G",
-        help="share of a GPU (default: from measured memory)",
-    )
-    where.add_argument("--address", metavar="auto|HOST:PORT", help="join a running Ray cluster")
+    arguments.add_machine(made)
 
     other = made.add_argument_group("records and output")
-    other.add_argument(
-        "--tracking-uri",
-        metavar="URI",
-        help="MLflow's store (default: $MLFLOW_TRACKING_URI, else mlruns/mlflow.db here)",
-    )
+    arguments.add_tracking(other)
     other.add_argument(
         "--dry-run",
         action="store_true",
@@ -162,8 +120,7 @@ def parser() -> arguments.Parser:
         "--replay", metavar="TRIAL_ID", help="train one trial again, alone, and compare the curves"
     )
     other.add_argument("--list", action="store_true", help="list pipelines, spaces and defaults")
-    other.add_argument("--quiet", action="store_true", help="print nothing but errors")
-    other.add_argument("--debug", action="store_true", help=SUPPRESS)
+    arguments.add_output(other)
     return made
 
 
@@ -173,16 +130,7 @@ def main(argv: list[str] | None = None) -> int:
     options = made.parse_args(argv)
     if not (options.pipeline or options.list or options.replay):
         made.error(f"--pipeline is needed, one of: {', '.join(pipeline_names())}")
-    try:
-        return _dispatch(options)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
-    except Exception as error:
-        if options.debug:
-            raise
-        print(_explain(error), file=sys.stderr)
-        return error.status if isinstance(error, UserError) else FAILED
+    return arguments.run(options, _dispatch)
 
 
 def _dispatch(options: Namespace) -> int:
@@ -204,16 +152,6 @@ def _dispatch(options: Namespace) -> int:
     from search.driver import run
 
     return run(options)
-
-
-def _explain(error: Exception) -> str:
-    from trainers.data import DataError
-
-    if isinstance(error, UserError | DataError):
-        return f"error: {error}"
-    reason = str(error).strip().splitlines()
-    what = f"{type(error).__name__}: {reason[0] if reason else 'no message'}"
-    return f"error: {what[:500]}\nrun again with --debug for the traceback"
 
 
 if __name__ == "__main__":

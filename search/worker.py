@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import logging
 import os
 import traceback
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import torch
 from ray import tune
 
+from search import checkpoints
 from search.trial import Trial, TrialConfig, TrialImages
 from trainers.data import TrainingData
+
+log = logging.getLogger(__name__)
 
 
 class TrialWorker(tune.Trainable):
@@ -23,17 +28,18 @@ class TrialWorker(tune.Trainable):
     The process is reused for the next trial (a fresh one costs seconds); weights, generators
     and the GPU's cache are made anew for each. Whatever goes wrong inside a trial is reported
     as the trial's `error` and not raised, so that the process lives on and the reason reaches
-    the records; only a dying process is a failure in Ray's sense.
+    the records; only a dying process is a failure in Ray's sense. What such a process had trained
+    the next one takes from the trial's checkpoint, and reports it again before it goes on.
     """
 
     def setup(  # type: ignore[override]
-        self, config: dict[str, Any], data: TrainingData, weights_dir: str
+        self, config: dict[str, Any], data: TrainingData, folder: str
     ) -> None:
-        """Called once per process, with the images in shared memory."""
+        """Called once per process, with the images in shared memory; `folder` has one a trial."""
         torch.set_flush_denormal(True)  # denormals in Adam's moments slow a CPU several times
         self._data = data
         self._images: TrialImages | None = None
-        self._weights_dir = Path(weights_dir)
+        self._folder = Path(folder)
         self._begin(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -43,18 +49,18 @@ class TrialWorker(tune.Trainable):
 
     def _begin(self, config: dict[str, Any]) -> None:
         self._trial: Trial | None = None
-        self._epochs: Iterator[dict[str, float]] = iter(())
+        self._epochs: Iterator[dict[str, Any]] = iter(())
         self._config = TrialConfig.from_json(config)
         gc.collect()
-        _reset_peak_memory()
+        reset_peak_memory()
 
     def step(self) -> dict[str, Any]:
         """Train one epoch and measure; the last result has `done`, a failed one `error`."""
         try:
             if self._trial is None:
-                self._trial = self._start()
-                self._epochs = self._trial.epochs()
-            result: dict[str, Any] = dict(next(self._epochs))
+                self._trial, known = self._start()
+                self._epochs = chain(known, self._further(self._trial, known))
+            result = dict(next(self._epochs))
         except ArithmeticError as error:  # the training diverged: expected now and then
             return {"done": True, "error": str(error)}
         except Exception as error:
@@ -63,26 +69,42 @@ class TrialWorker(tune.Trainable):
                 "error": f"{type(error).__name__}: {error}",
                 "traceback": traceback.format_exc(),
             }
-        result["memory/peak_gib"] = peak_memory_gib(self._config.device)
         if result["epoch"] >= self._config.epochs:
             result["done"] = True
             result["weights"] = self._save()
         return result
 
-    def _start(self) -> Trial:
+    def _start(self) -> tuple[Trial, checkpoints.History]:
         torch.set_num_threads(self._config.threads)
         if self._images is None:
             self._images = TrialImages.load(self._data, self._config.device)
-        return Trial(self._config, self._images)
+        images = self._images
+        return checkpoints.resume(self._trial_folder, lambda: Trial(self._config, images))
+
+    def _further(self, trial: Trial, known: checkpoints.History) -> Iterator[dict[str, Any]]:
+        """The epochs after the known ones; each is in the checkpoint before it is reported."""
+        history = list(known)
+        for metrics in trial.epochs():
+            history.append({**metrics, "memory/peak_gib": peak_memory_gib(self._config.device)})
+            try:
+                checkpoints.save(self._trial_folder, trial, history)
+            except OSError as error:  # a full disk: what is trained is worth more than its copy
+                log.warning("no checkpoint of %s: %s", self._config.trial_id, error)
+            yield history[-1]
+
+    @property
+    def _trial_folder(self) -> Path:
+        return self._folder / self._config.trial_id
 
     def _save(self) -> str:
-        """Write the best weights, whole or not at all, and say where."""
+        """Write the weights, whole or not at all, and say where."""
         from safetensors.torch import save_file
 
         assert self._trial is not None
-        path = self._weights_dir / f"{self._config.trial_id}.safetensors"
+        path = self._trial_folder / "weights.safetensors"
+        path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(f".{os.getpid()}.part")
-        save_file(self._trial.best_weights, unfinished)
+        save_file(self._trial.weights, unfinished)
         unfinished.rename(path)
         return str(path)
 
@@ -98,7 +120,8 @@ def peak_memory_gib(device: str) -> float:
         return float("nan")
 
 
-def _reset_peak_memory() -> None:
+def reset_peak_memory() -> None:
+    """What `peak_memory_gib` says from now on begins here."""
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()

@@ -40,5 +40,5 @@ target alike show the decoder more pictures; strong colour distortion costs capa
     },
     build=recipes.autoencoder,
     epochs=9,
-    grace=1 / 4,
+    grace=1 / 3,
 )

@@ -37,6 +37,7 @@ where hard negatives count more, does better than the usual 0.5: after four epoc
         "augment_strength": 0.4,
     },
     build=recipes.contrastive,
+    ablation=recipes.reconstruction_only,
     epochs=9,
     grace=1 / 3,
 )

@@ -41,5 +41,5 @@ classifier, so there is no temperature.""",
     },
     build=recipes.autoencoder,
     epochs=9,
-    grace=1 / 4,
+    grace=1 / 3,
 )

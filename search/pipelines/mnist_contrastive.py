@@ -35,6 +35,7 @@ the temperature sets how strongly.""",
         "augment_strength": 0.8,
     },
     build=recipes.contrastive,
+    ablation=recipes.reconstruction_only,
     epochs=9,
     grace=1 / 3,
 )

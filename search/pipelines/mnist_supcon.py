@@ -33,6 +33,7 @@ the classifier is still trained afterwards on the frozen latent.""",
         "augment_strength": 0.8,
     },
     build=recipes.supervised_contrastive,
+    ablation=recipes.reconstruction_only,
     epochs=9,
     grace=1 / 3,
 )

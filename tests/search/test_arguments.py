@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from argparse import ArgumentTypeError
+from argparse import ArgumentTypeError, Namespace
 from pathlib import Path
 
 import pytest
 
 from search import arguments
+from search.errors import UserError
+from search.pipeline import pipeline_names
 from search.tune import parser
+from trainers.data import DataError
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -75,6 +78,98 @@ def test_words_and_pipelines_name_the_nearest() -> None:
     assert arguments.pipeline("mnist_supcon") == "mnist_supcon"
     with pytest.raises(ArgumentTypeError, match="did you mean mnist_supervised"):
         arguments.pipeline("mnist_supervise")
+
+
+def test_a_pipeline_or_all_of_them() -> None:
+    assert arguments.pipeline_or_all("all") == "all"
+    assert [arguments.pipeline_or_all(name) for name in pipeline_names()] == pipeline_names()
+    with pytest.raises(ArgumentTypeError, match="no pipeline 'mnist_supcn'; did you mean mnist_su"):
+        arguments.pipeline_or_all("mnist_supcn")
+    with pytest.raises(ArgumentTypeError, match="did you mean all"):
+        arguments.pipeline_or_all("al")
+    with pytest.raises(ArgumentTypeError, match=r"there are: .*, all$"):
+        arguments.pipeline_or_all("zzzz")
+
+
+def test_a_file_that_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "there.json").write_text("old")
+    monkeypatch.chdir(tmp_path)
+    for text in ("new.json", "./new.json", str(tmp_path / "new.json"), "there.json"):
+        assert arguments.new_file(text) == text
+    assert (tmp_path / "there.json").read_text() == "old"
+    assert not (tmp_path / "new.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("missing/new.json", "there is no folder missing to write into"),
+        ("there.json/new.json", "there is no folder there.json to write into"),
+        ("folder", "folder is a folder; give a file's name"),
+        (".", ". is a folder"),
+        ("", " is a folder"),
+    ],
+)
+def test_a_file_that_cannot_be_written(
+    text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "there.json").write_text("old")
+    (tmp_path / "folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ArgumentTypeError) as caught:
+        arguments.new_file(text)
+    assert str(caught.value).startswith(said)
+
+
+@pytest.mark.parametrize("status", [0, 1])
+def test_the_status_of_a_command_is_passed_on(
+    status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = Namespace(debug=False)
+    assert arguments.run(given, lambda options: status if options is given else 77) == status
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [
+        (UserError("no such study\nthere are: a"), 2, "error: no such study\nthere are: a\n"),
+        (UserError("nothing to do", status=1), 1, "error: nothing to do\n"),
+        (DataError("damaged file"), 1, "error: damaged file\n"),
+        (
+            ValueError("bad\nsecond line"),
+            1,
+            "error: ValueError: bad\nrun again with --debug for the traceback\n",
+        ),
+        (
+            RuntimeError(),
+            1,
+            "error: RuntimeError: no message\nrun again with --debug for the traceback\n",
+        ),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+    ],
+    ids=lambda given: type(given).__name__ if isinstance(given, BaseException) else None,
+)
+def test_an_error_becomes_a_status_and_a_few_lines(
+    error: BaseException, status: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def command(options: Namespace) -> int:
+        raise error
+
+    assert arguments.run(Namespace(debug=False), command) == status
+    assert capsys.readouterr() == ("", said)
+
+
+def test_for_debugging_an_error_is_raised_and_an_interruption_is_not() -> None:
+    def wrong(options: Namespace) -> int:
+        raise UserError("wrong")
+
+    def stopped(options: Namespace) -> int:
+        raise KeyboardInterrupt
+
+    with pytest.raises(UserError, match="wrong"):
+        arguments.run(Namespace(debug=True), wrong)
+    assert arguments.run(Namespace(debug=True), stopped) == 130
 
 
 def test_the_options_of_the_design_are_all_there() -> None:

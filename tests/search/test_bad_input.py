@@ -25,7 +25,7 @@ import pytest
 from search import study as studies, tune
 from search.cluster import probe_address
 from search.errors import UserError
-from search.plan import FREE_MIB
+from search.home import FREE_MIB
 
 SEARCH = ["--pipeline", "mnist_supervised", "--trials", "1", "--epochs", "1"]
 MINI = [*SEARCH, "--data", "mini", "--train-size", "256", "--set", "batch_size=128"]

@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from search.display import Progress, in_words
-from search.proposals import Outcome
+from search.outcomes import Outcome
 from search.trial import TrialConfig
 
 

@@ -14,7 +14,7 @@ from trainers.data import DATASETS
 from trainers.loop import DeviceImages, fit
 
 SIX = [f"{d}_{m}" for d in ("mnist", "cifar") for m in ("autoencoder", "supervised", "contrastive")]
-VARIANTS = ["mnist_supcon", "cifar_supcon"]
+VARIANTS = ["mnist_supcon", "cifar_supcon", "mnist_mlp_autoencoder"]
 WITH_SOFTMAX = ("contrastive", "supcon", "supervised")
 NAMES = pipeline_names()
 
@@ -47,7 +47,7 @@ def noise(pipeline: Pipeline, count: int) -> DeviceImages:
 
 
 def test_the_six_and_the_variants_are_there() -> None:
-    assert {*SIX, *VARIANTS} <= set(NAMES)
+    assert {*SIX, *VARIANTS, "mnist_vae"} <= set(NAMES)
 
 
 def test_the_defaults_lie_inside_the_space(pipeline: Pipeline) -> None:
@@ -76,7 +76,7 @@ def test_the_name_says_the_data_set_and_the_labels(name: str, pipeline: Pipeline
 def test_the_space_has_what_every_pipeline_searches(name: str, pipeline: Pipeline) -> None:
     assert {"width", "lr", "augment_strength", "depth", "batch_size"} <= pipeline.space.keys()
     assert pipeline.space["lr"].log  # type: ignore[attr-defined]
-    assert "latent_dim" not in pipeline.space
+    assert "latent_dim" not in pipeline.space or name not in SIX
     has_softmax = name.endswith(WITH_SOFTMAX)
     assert ("temperature" in pipeline.space) == has_softmax
     assert hasattr(built(pipeline), "temperature") == has_softmax
@@ -97,11 +97,11 @@ def test_the_budget_and_the_grace_period_make_sense(pipeline: Pipeline) -> None:
     assert len(pipeline.reasoning.split()) > 30, "the report prints it"
 
 
-def test_the_latent_has_128_numbers(pipeline: Pipeline) -> None:
+def test_the_latent_has_128_numbers_or_as_many_as_declared(pipeline: Pipeline) -> None:
     method = built(pipeline).eval()
     images = noise(pipeline, 4).images.float() / 255
     latent = method.encoder(images)  # type: ignore[operator]
-    assert latent.shape == (4, 128)
+    assert latent.shape == (4, pipeline.defaults.get("latent_dim", 128))
     if method.decoder is not None:
         assert method.decoder(latent).shape == images.shape  # type: ignore[operator]
     if method.classifier is not None:

@@ -13,8 +13,9 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from search import study as studies
+from search.outcomes import Outcome
 from search.pipeline import Scalar
-from search.proposals import Outcome, Proposals
+from search.proposals import Proposals
 from search.trial import TrialConfig
 
 METRIC = "valid/accuracy"

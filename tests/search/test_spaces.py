@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -190,3 +191,63 @@ def test_any_draw_of_a_pipelines_space_can_be_set_again(name: str) -> None:
         space, defaults = spaces.narrow(pipeline.space, pipeline.defaults, settings)
         assert defaults == params
         assert spaces.size(space) == 1
+
+
+def test_a_configuration_that_fits_is_let_through() -> None:
+    """Bounds are not held but for the sign, and a whole number is a number."""
+    spaces.check(SPACE, DEFAULTS, where="here")
+    spaces.check(SPACE, dict(reversed(DEFAULTS.items())), where="here")
+    spaces.check(SPACE, {**DEFAULTS, "width": 17, "lr": 3, "dropout": 0.9}, where="here")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"widht": 32}, "no parameter 'widht'; did you mean width?"),
+        ({"width": 32.0}, "width is 32.0\nallowed: 16 to 64 step 16"),
+        ({"width": "32"}, "width is '32'"),
+        ({"width": True}, "width is True"),
+        ({"width": None}, "width is None"),
+        ({"lr": "1e-3"}, "lr is '1e-3'\nallowed: 0.0005 to 0.01 (log)"),
+        ({"lr": True}, "lr is True"),
+        ({"lr": math.nan}, "lr is nan"),
+        ({"lr": math.inf}, "lr is inf"),
+        ({"lr": [1e-3]}, "lr is [0.001]"),
+        ({"batch_size": 100}, "batch_size is 100\nallowed: 128, 256, 512"),
+        ({"batch_size": "128"}, "batch_size is '128'"),
+        ({"batch_size": 128.0}, "batch_size is 128.0"),
+        ({"width": 0}, "width is 0\nallowed: 16 to 64 step 16"),
+        ({"width": -16}, "width is -16"),
+        ({"width": 10**400}, "width is 1000000000000"),
+        ({"lr": 10**400}, "lr is 1000000000000"),
+        ({"lr": 0.0}, "lr is 0.0"),
+        ({"dropout": -0.1}, "dropout is -0.1"),
+        ({"block": "poold"}, "block is 'poold'\nallowed: strided, pooled"),
+        ({"block": ["pooled"]}, "block is ['pooled']"),
+    ],
+)
+def test_a_configuration_that_does_not_fit_is_named(changes: dict[str, object], said: str) -> None:
+    with pytest.raises(UserError) as caught:
+        spaces.check(SPACE, {**DEFAULTS, **changes}, where="--config f.json")
+    assert str(caught.value).startswith(f"--config f.json: {said}")
+    assert caught.value.status == 2
+
+
+def test_all_that_a_configuration_lacks_is_named() -> None:
+    some = {name: value for name, value in DEFAULTS.items() if name not in ("lr", "block")}
+    with pytest.raises(UserError, match=r"^here: lr, block is missing\nthere are: width, "):
+        spaces.check(SPACE, some, where="here")
+
+
+@pytest.mark.parametrize("params", [None, 3, "width", ["width"]])
+def test_a_configuration_is_a_table(params: object) -> None:
+    with pytest.raises(UserError, match=r"^here: params is no table"):
+        spaces.check(SPACE, params, where="here")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", pipeline_names())
+def test_what_a_search_finds_fits_its_pipeline_even_from_json(name: str) -> None:
+    pipeline = load_pipeline(name)
+    rng = np.random.default_rng(6)
+    for params in (pipeline.defaults, *(spaces.draw(pipeline.space, rng) for _ in range(5))):
+        spaces.check(pipeline.space, json.loads(json.dumps(params)), where="here")

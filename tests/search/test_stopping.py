@@ -61,6 +61,39 @@ def test_of_those_that_reach_a_rung_one_in_three_goes_on() -> None:
     assert stopped == {f"t{number}" for number in range(30)} - set(on)
 
 
+def test_what_was_reported_before_a_restart_counts() -> None:
+    """Ten good trials are known; a bad one that comes after the restart is stopped by them."""
+    decisions = {}
+    for known in (False, True):
+        stopped: set[str] = set()
+        asha = build_asha(metric="valid/accuracy", epochs=9, grace=1 / 9, stopped=stopped)
+        if known:
+            asha.recall({f"old {n}": {1: 0.9 + n / 1000, 3: 0.95} for n in range(10)})
+        trial = SimpleNamespace(trial_id="new", config={})
+        asha.on_trial_add(None, trial)  # type: ignore[arg-type]
+        decisions[known] = asha.on_trial_result(None, trial, {"epoch": 1, "valid/accuracy": 0.5})
+        assert stopped == ({"new"} if known else set())
+    assert decisions == {False: TrialScheduler.CONTINUE, True: TrialScheduler.STOP}
+
+
+def test_a_resumed_trial_is_not_asked_again_at_a_rung_that_it_passed() -> None:
+    stopped: set[str] = set()
+    asha = build_asha(
+        metric="valid/accuracy",
+        epochs=9,
+        grace=1 / 9,
+        stopped=stopped,
+        decided=lambda trial_id: {1},
+    )
+    asha.recall({f"old {n}": {1: 0.9, 3: 0.95} for n in range(10)})
+    trial = SimpleNamespace(trial_id="resumed", config={})
+    asha.on_trial_add(None, trial)  # type: ignore[arg-type]
+    results = [{"epoch": epoch, "valid/accuracy": 0.5} for epoch in (1, 2, 3)]
+    decisions = [asha.on_trial_result(None, trial, result) for result in results]
+    assert decisions == [TrialScheduler.CONTINUE, TrialScheduler.CONTINUE, TrialScheduler.STOP]
+    assert stopped == {"resumed"}
+
+
 def test_an_epoch_that_was_not_measured_stops_nobody() -> None:
     stopped: set[str] = set()
     asha = build_asha(metric="valid/accuracy", epochs=9, grace=1 / 3, stopped=stopped)

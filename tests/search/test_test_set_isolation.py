@@ -1,4 +1,4 @@
-"""A trial, trained for real, has not loaded the module that knows the test images."""
+"""What trains and chooses has not loaded the module that knows the test images."""
 
 from __future__ import annotations
 
@@ -30,6 +30,14 @@ print("loaded:", loaded)
 import trainers.data.test_set
 print("it exists:", "trainers.data.test_set" in sys.modules)
 """
+FINALS = """
+import sys
+import search.finals.baselines, search.finals.candidates, search.finals.cells
+import search.finals.plan, search.finals.training
+print("loaded:", [module for module in sys.modules if "test_set" in module])
+import search.finals.measurement
+print("it exists:", "trainers.data.test_set" in sys.modules)
+"""
 
 
 @pytest.mark.parametrize("pipeline", ["mnist_autoencoder", "cifar_supervised"])
@@ -37,5 +45,12 @@ def test_a_trial_does_not_load_the_test_set(pipeline: str) -> None:
     done = subprocess.run(
         [sys.executable, "-c", TRIAL, pipeline], cwd=ROOT, capture_output=True, text=True
     )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["loaded: []", "it exists: True"]
+
+
+def test_final_trainings_and_the_choice_do_not_load_the_test_set() -> None:
+    """Only what measures it does, and the driver, which calls that after the choice."""
+    done = subprocess.run([sys.executable, "-c", FINALS], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["loaded: []", "it exists: True"]

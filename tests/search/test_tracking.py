@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from mlflow.tracking import MlflowClient
 
 from search import tracking
 from search.errors import UserError
-from search.proposals import Outcome
+from search.outcomes import Outcome
 from search.recorder import Recorder
 from search.tracking import Store
 from search.trial import TrialConfig
@@ -98,50 +97,6 @@ def test_only_what_exists_is_opened_for_reading(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-# Addresses --------------------------------------------------------------------------------------
-
-
-def test_which_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    assert tracking.resolve_uri(None, tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://env:1")
-    assert tracking.resolve_uri(None, tmp_path) == "http://env:1"
-    assert tracking.resolve_uri("http://given:1", tmp_path) == "http://given:1"
-
-
-@pytest.mark.parametrize(
-    "uri",
-    [
-        "http://me:secret@host:5000/path",
-        "postgresql+psycopg2://me:secret@host/db",
-        "http://me:sec%40ret-secret@host",
-        "http://me:se@secret@host",
-    ],
-)
-def test_secrets_are_not_shown(uri: str) -> None:
-    shown = tracking.without_secrets(uri)
-    assert "secret" not in shown
-    assert "host" in shown
-
-
-def test_an_address_without_secrets_is_shown_whole() -> None:
-    for uri in ("http://host:5000", "sqlite:////a/b@c/mlflow.db"):
-        assert tracking.without_secrets(uri) == uri
-
-
-def test_a_dead_port_is_known_at_once() -> None:
-    began = time.monotonic()
-    with pytest.raises(UserError, match="no MLflow store answers") as caught:
-        tracking.probe("http://127.0.0.1:1")
-    assert time.monotonic() - began < 5
-    assert caught.value.status == 1
-
-
-def test_a_file_needs_no_probe(tmp_path: Path) -> None:
-    tracking.probe(f"sqlite:///{tmp_path}/mlflow.db")
-    assert list(tmp_path.iterdir()) == []
-
-
 # Runs -------------------------------------------------------------------------------------------
 
 
@@ -201,18 +156,21 @@ def test_children_that_are_open(store: Store) -> None:
 # The recorder -----------------------------------------------------------------------------------
 
 
-def recorder(store: Store, resumed: set[str] | None = None) -> Recorder:
+def recorder(store: Store, folder: Path) -> Recorder:
+    """As the study's run makes it, on the runs that are there already."""
     experiment = store.experiment("e")
     parent = store.find_run(experiment, kind="study") or store.start_run(
         experiment, name="p", tags={"kind": "study"}
     )
+    runs = {run.tags["trial_id"]: run for run in store.runs(experiment, kind="trial")}
     return Recorder(
         store,
         experiment_id=experiment,
         parent=parent,
         tags={"data": "mini"},
         params={"train_size": 10},
-        resumed=resumed or set(),
+        folder=folder,
+        runs=runs,
     )
 
 
@@ -227,10 +185,16 @@ def recorder(store: Store, resumed: set[str] | None = None) -> Recorder:
     ids=lambda given: given.state if isinstance(given, Outcome) else given,
 )
 def test_how_a_trial_ended_is_told(
-    store: Store, make_config: Callable[..., TrialConfig], outcome: Outcome, status: str
+    store: Store,
+    make_config: Callable[..., TrialConfig],
+    outcome: Outcome,
+    status: str,
+    tmp_path: Path,
 ) -> None:
     config = make_config()
-    recording = recorder(store)
+    own = tmp_path / "trials" / config.trial_id
+    own.mkdir(parents=True)
+    recording = recorder(store, tmp_path / "trials")
     recording.trial_started(config)
     recording.epoch_ended(config, {"epoch": 1, "train/loss": 2.0})
     recording.trial_ended(config, outcome)
@@ -246,16 +210,19 @@ def test_how_a_trial_ended_is_told(
     assert run.data.metrics == {"train/loss": 2.0}
     assert run.data.params["train_size"] == "10"
     artifacts = MlflowClient(tracking_uri=store.uri).list_artifacts(run_id)
-    assert [a.path for a in artifacts] == (["error.txt"] if outcome.traceback else [])
+    kept = {"COMPLETE": ["config.json"], "FAIL": ["error.txt"]}
+    assert [a.path for a in artifacts] == kept.get(outcome.state, [])
+    assert own.exists() == (outcome.state == "INTERRUPTED"), "the checkpoint that it goes on from"
 
 
 def test_weights_become_an_artifact_and_leave_the_disk(
     store: Store, make_config: Callable[..., TrialConfig], tmp_path: Path
 ) -> None:
     config = make_config()
-    file = tmp_path / "abc.safetensors"
+    file = tmp_path / config.trial_id / "weights.safetensors"
+    file.parent.mkdir()
     file.write_bytes(b"weights")
-    recording = recorder(store)
+    recording = recorder(store, tmp_path)
     recording.trial_started(config)
     recording.trial_ended(config, Outcome(state="COMPLETE", value=0.5, weights=str(file)))
     recording.close()
@@ -263,29 +230,34 @@ def test_weights_become_an_artifact_and_leave_the_disk(
     assert run_id is not None
     artifacts = MlflowClient(tracking_uri=store.uri).list_artifacts(run_id)
     assert [a.path for a in artifacts] == ["config.json", "weights.safetensors"]
-    assert not list(tmp_path.glob("*.safetensors"))
+    assert not file.parent.exists()
 
 
 def test_a_resumed_trial_goes_on_in_its_run(
-    store: Store, make_config: Callable[..., TrialConfig]
+    store: Store, make_config: Callable[..., TrialConfig], tmp_path: Path
 ) -> None:
-    config = make_config()
-    for resumed in (set(), {config.trial_id}):
-        recording = recorder(store, resumed)
+    """It tells its first epochs again, one of which is not known, and runs on other threads."""
+    for threads, epochs in ((1, (1, 2)), (4, (1, 2, 3, 4))):
+        config = make_config(threads=threads)
+        recording = recorder(store, tmp_path)
         recording.trial_started(config)
+        for epoch in epochs:
+            recording.epoch_ended(config, {"epoch": epoch, "train/loss": 1.0 / epoch})
         recording.trial_ended(config, Outcome(state="INTERRUPTED"))
         recording.close()
         assert recording.failures == 0
     client = MlflowClient(tracking_uri=store.uri)
-    runs = client.search_runs([store.experiment("e")], "tags.kind = 'trial'")
-    assert len(runs) == 1
+    [run] = client.search_runs([store.experiment("e")], "tags.kind = 'trial'")
+    history = client.get_metric_history(run.info.run_id, "train/loss")
+    assert [(m.step, m.value) for m in history] == [(e, 1.0 / e) for e in (1, 2, 3, 4)]
+    assert run.data.params["threads"] == "1"  # where it began
 
 
 def test_a_store_that_refuses_does_not_stop_the_search(
-    store: Store, make_config: Callable[..., TrialConfig]
+    store: Store, make_config: Callable[..., TrialConfig], tmp_path: Path
 ) -> None:
     config = make_config()
-    recording = recorder(store)
+    recording = recorder(store, tmp_path)
     recording.trial_started(config)
     store.log = None  # type: ignore[assignment, method-assign]
     recording.epoch_ended(config, {"epoch": 1, "train/loss": 2.0})

@@ -16,8 +16,9 @@ from search.pipeline import Pipeline, load_pipeline, pipeline_names
 from search.trial import Trial, TrialConfig, TrialImages
 from search.worker import TrialWorker
 from trainers.data import TrainingData
-from trainers.evaluation import encode
+from trainers.evaluation import accuracy, encode, reconstruction_mae
 from trainers.loop import NonFiniteLoss
+from trainers.methods import Autoencoder
 
 Few = Callable[[str], TrainingData]
 MakeConfig = Callable[..., TrialConfig]
@@ -33,7 +34,6 @@ MEASURED = {
     "valid/accuracy",
     "train/accuracy",
     "valid/linear_accuracy",
-    "best/valid/accuracy",
     "time/evaluation_seconds",
 }
 
@@ -61,11 +61,13 @@ def test_every_pipeline_reports_the_same_columns(
 ) -> None:
     config = make_config(pipeline, epochs=2, rungs=(1,))
     trial = Trial(config, images(few, pipeline))
-    extra = {"valid/mae"} if pipeline.endswith("autoencoder") else set()
+    extra = {"valid/mae"} if pipeline.endswith(("autoencoder", "vae")) else set()
+    bound = {"valid/elbo", "valid/kl"} if pipeline.endswith("vae") else set()
     epochs = list(trial.epochs())
     assert [metrics["epoch"] for metrics in epochs] == [1, 2]
+    best = f"best/{load_pipeline(pipeline).metric}"
     for metrics in epochs:
-        assert metrics.keys() == ALWAYS | MEASURED | extra
+        assert metrics.keys() == ALWAYS | MEASURED | extra | bound | {best}
         assert all(torch.isfinite(torch.tensor(value)) for value in metrics.values())
         for name in ("valid/accuracy", "train/accuracy", "valid/linear_accuracy", *extra):
             assert 0 <= metrics[name] <= 1
@@ -122,7 +124,7 @@ def test_on_a_cpu_the_images_are_not_copied(few: Few) -> None:
 
 
 def test_a_configuration_survives_json(make_config: MakeConfig) -> None:
-    config = make_config(rungs=(1, 3), precision="bfloat16", threads=2)
+    config = make_config(rungs=(1, 3), precision="bfloat16", threads=2, final=True, ablation=True)
     text = json.dumps(config.to_json())
     back = TrialConfig.from_json(json.loads(text))
     assert back == config
@@ -152,7 +154,7 @@ def test_the_best_weights_are_those_of_the_best_epoch(
         weights.append(trial.method.encoder.state_dict()["to_latent.2.weight"].clone())
         best.append(metrics["best/valid/accuracy"])
     assert best == [0.3, 0.9, 0.9]
-    kept = trial.best_weights["method.encoder.to_latent.2.weight"]
+    kept = trial.weights["method.encoder.to_latent.2.weight"]
     assert torch.equal(kept, weights[1])
     assert not torch.equal(kept, weights[2])
 
@@ -164,8 +166,9 @@ def test_the_best_weights_make_the_reported_accuracy_again(
     data = images(few, pipeline)
     trial = Trial(make_config(pipeline, epochs=3), data)
     value = [metrics for metrics in trial.epochs() if "valid/accuracy" in metrics][-1]
-    expected = value["best/valid/accuracy"]
-    weights = trial.best_weights
+    # Measured once, at the end: the best is the last.
+    expected = value["valid/accuracy"] if pipeline == "mnist_vae" else value["best/valid/accuracy"]
+    weights = trial.weights
     assert all(v.device.type == "cpu" and v.is_contiguous() for v in weights.values())
     fresh = Trial(trial.config, data)
     encoder = fresh.method.encoder
@@ -175,7 +178,9 @@ def test_the_best_weights_make_the_reported_accuracy_again(
     )
     from models import Classifier
 
-    classifier = fresh.method.classifier or Classifier(latent_dim=128, classes=10)
+    classifier = fresh.method.classifier or Classifier(
+        latent_dim=trial.config.params.get("latent_dim", 128), classes=10
+    )
     assert isinstance(classifier, nn.Module)
     classifier.load_state_dict(
         {k.removeprefix("classifier."): v for k, v in weights.items() if k.startswith("classifier")}
@@ -186,12 +191,139 @@ def test_the_best_weights_make_the_reported_accuracy_again(
     assert hits == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.parametrize(("pipeline", "mirror"), [("mnist_supcon", False), ("cifar_supcon", True)])
+def test_digits_are_not_mirrored_and_pictures_are(
+    pipeline: str,
+    mirror: bool,
+    few: Few,
+    make_config: MakeConfig,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A mirrored 2 is no 2."""
+    real = trial_module.evaluate
+    asked: list[object] = []
+
+    def evaluate(*given: object, **named: object):  # type: ignore[no-untyped-def]
+        asked.append(named.get("mirror"))
+        return real(*given, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(trial_module, "evaluate", evaluate)
+    curve(make_config(pipeline, epochs=2, rungs=(1,)), images(few, pipeline))
+    assert asked == [mirror, mirror]
+
+
+# Final trainings -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("pipeline", ["mnist_supervised", "mnist_autoencoder"])
+def test_a_final_training_keeps_the_weights_of_its_last_epoch(
+    pipeline: str, few: Few, make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second of three epochs is said to be the best, and is not chosen."""
+    real = trial_module.evaluate
+    said = iter([0.3, 0.9, 0.6])
+
+    def evaluate(*given: object, **named: object):  # type: ignore[no-untyped-def]
+        measured = real(*given, **named)  # type: ignore[arg-type]
+        measured.metrics["valid/accuracy"] = next(said)
+        return measured
+
+    monkeypatch.setattr(trial_module, "evaluate", evaluate)
+    config = make_config(pipeline, epochs=3, rungs=(1, 2), final=True)
+    trial = Trial(config, images(few, "mnist"))
+    epochs = list(trial.epochs())
+    assert [metrics["best/valid/accuracy"] for metrics in epochs] == [0.3, 0.9, 0.9]
+    assert epochs[-1]["valid/accuracy"] == 0.6
+    last = trial.method.state_dict()
+    kept = {name: value for name, value in trial.weights.items() if name.startswith("method.")}
+    assert kept and all(
+        torch.equal(value, last[name.removeprefix("method.")]) for name, value in kept.items()
+    )
+
+
+def test_a_final_training_is_trained_as_its_precision_says_and_measured_in_float32(
+    few: Few, make_config: MakeConfig
+) -> None:
+    """Without `final` the same training is measured in bfloat16 too."""
+    data = images(few, "mnist")
+    config = make_config("mnist_autoencoder", epochs=2, precision="bfloat16", final=True)
+    trial = Trial(config, data)
+    final = list(trial.epochs())
+    decoder = trial.method.decoder
+    assert isinstance(decoder, nn.Module)
+    exact = reconstruction_mae(trial.method.encoder, decoder, data.valid)
+    rough = reconstruction_mae(trial.method.encoder, decoder, data.valid, precision="bfloat16")
+    assert exact != rough
+    assert final[-1]["valid/mae"] == exact
+    usual = list(Trial(dataclasses.replace(config, final=False), data).epochs())
+    assert usual[-1]["valid/mae"] == rough
+    assert [m["train/loss"] for m in final] == [m["train/loss"] for m in usual]
+    float32 = list(Trial(dataclasses.replace(config, precision="float32"), data).epochs())
+    assert [m["train/loss"] for m in final] != [m["train/loss"] for m in float32]
+
+
+@pytest.mark.parametrize("pipeline", ["mnist_autoencoder", "mnist_supervised", "mnist_supcon"])
+def test_a_final_training_ends_with_the_metrics_of_its_training_images(
+    pipeline: str, few: Few, make_config: MakeConfig
+) -> None:
+    data = images(few, "mnist")
+    config = make_config(pipeline, epochs=2, rungs=(1,), final=True)
+    first, last = Trial(config, data).epochs()
+    usual = list(Trial(dataclasses.replace(config, final=False), data).epochs())
+    extra = {"train/mae"} if pipeline == "mnist_autoencoder" else set()
+    assert last.keys() - usual[-1].keys() == extra
+    assert first.keys() == usual[0].keys(), "only at the end"
+
+
+def test_the_training_images_are_sampled_but_at_the_end_of_a_final_training(
+    few: Few, make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from trainers import evaluation
+
+    monkeypatch.setattr(evaluation, "SAMPLE", 7)
+    config = make_config("mnist_supervised", epochs=2, rungs=(1,), final=True)
+    first, last = (m["train/accuracy"] for m in Trial(config, images(few, "mnist")).epochs())
+    assert 7 * first == pytest.approx(round(7 * first))
+    trial = Trial(config, images(few, "mnist"))
+    list(trial.epochs())
+    classifier = trial.method.classifier
+    assert isinstance(classifier, nn.Module)
+    train = trial.images.train
+    assert last == accuracy(classifier, encode(trial.method.encoder, train), train.labels)
+    sample = train.first(7)
+    assert last != accuracy(classifier, encode(trial.method.encoder, sample), sample.labels)
+
+
+@pytest.mark.parametrize("pipeline", ["mnist_contrastive", "cifar_supcon"])
+def test_an_ablation_is_the_same_encoder_that_reconstructs(
+    pipeline: str, few: Few, make_config: MakeConfig
+) -> None:
+    data = images(few, pipeline)
+    config = make_config(pipeline, epochs=1)
+    whole = Trial(config, data)
+    without = Trial(dataclasses.replace(config, ablation=True), data)
+    assert isinstance(without.method, Autoencoder) and not isinstance(whole.method, Autoencoder)
+    start, other = whole.method.encoder.state_dict(), without.method.encoder.state_dict()
+    assert start.keys() == other.keys()
+    assert all(torch.equal(start[name], other[name]) for name in start)
+    assert whole.method.augmentation == without.method.augmentation
+    assert not without.method.uses_labels and without.method.pixel_loss == "l2"
+    [metrics] = without.epochs()
+    assert metrics.keys() == ALWAYS | MEASURED | {"valid/mae", "best/valid/accuracy"}
+    assert "method.decoder.from_latent.0.weight" in without.weights
+
+
+def test_a_pipeline_without_an_ablation_says_so(few: Few, make_config: MakeConfig) -> None:
+    with pytest.raises(AssertionError, match="mnist_supervised has no ablation"):
+        Trial(make_config("mnist_supervised", ablation=True), images(few, "mnist"))
+
+
 # The same inside Ray's worker, which is stepped by hand ----------------------------------------
 
 
 def worker(config: TrialConfig, data: TrainingData, folder: Path) -> TrialWorker:
     made = object.__new__(TrialWorker)  # Ray's own constructor opens log files
-    made.setup(config.to_json(), data=data, weights_dir=str(folder))
+    made.setup(config.to_json(), data=data, folder=str(folder))
     return made
 
 
@@ -218,7 +350,9 @@ def test_a_worker_steps_epoch_by_epoch_and_writes_the_weights_at_the_end(
     assert [r["epoch"] for r in results] == [1, 2, 3]
     assert ["weights" in r for r in results] == [False, False, True]
     assert all(float(r["memory/peak_gib"]) > 0 for r in results)  # type: ignore[arg-type]
-    assert [p.name for p in tmp_path.iterdir()] == [f"{config.trial_id}.safetensors"]
+    assert results[-1]["weights"] == str(tmp_path / config.trial_id / "weights.safetensors")
+    left = sorted(p.name for p in (tmp_path / config.trial_id).iterdir())
+    assert left == ["checkpoint.pt", "weights.safetensors"]
     weights = load_file(str(results[-1]["weights"]))
     assert "method.encoder.to_latent.2.weight" in weights
 
@@ -276,7 +410,7 @@ def test_a_diverging_trial_fails_with_the_step_and_the_value(
     results = steps(worker(config, few("mnist"), tmp_path))
     assert results[0]["epoch"] == 1
     assert results[1] == {"done": True, "error": f"loss is {said} at step 4"}
-    assert list(tmp_path.iterdir()) == []
+    assert not list(tmp_path.rglob("*.safetensors"))
 
 
 def test_a_broken_trial_reports_its_traceback_and_the_worker_lives_on(

@@ -32,7 +32,6 @@ COLUMNS = {
     "train/accuracy",
     "valid/accuracy",
     "valid/linear_accuracy",
-    "best/valid/accuracy",
     "time/epoch_seconds",
     "time/images_per_second",
     "time/evaluation_seconds",
@@ -44,11 +43,13 @@ STATUS = {"COMPLETE": "FINISHED", "PRUNED": "FINISHED", "FAIL": "FAILED"}
 
 def tiny(pipeline: str, *, trials: int, epochs: int, study: str) -> list[str]:
     """Arguments of a search that trains in moments."""
-    batch = min(load_pipeline(pipeline).space["batch_size"].choices)  # type: ignore[attr-defined]
+    space = load_pipeline(pipeline).space
+    batch = min(space["batch_size"].choices)  # type: ignore[attr-defined]
+    width = space["width"].low  # type: ignore[attr-defined]
     return [
         *("--pipeline", pipeline, "--data", "mini", "--train-size", "256", "--study", study),
         *("--trials", str(trials), "--epochs", str(epochs), "--concurrency", "2"),
-        *("--set", "width=16", "--set", "depth=3", "--set", f"batch_size={batch}"),
+        *("--set", f"width={width}", "--set", "depth=3", "--set", f"batch_size={batch}"),
     ]
 
 
@@ -105,6 +106,7 @@ def agree(found: Records) -> None:
     assert len(started) == len(found.children)
     for trial in started:
         config = trial.user_attrs[studies.CONFIG]
+        metric = load_pipeline(config["pipeline"]).metric
         run = by_id[config["trial_id"]]
         tags, params = run.data.tags, run.data.params
         assert tags["trial_number"] == str(trial.number)
@@ -119,10 +121,10 @@ def agree(found: Records) -> None:
         assert run.info.status == STATUS[trial.state.name]
         last = trial.intermediate_values
         if last:
-            assert run.data.metrics["valid/accuracy"] == last[max(last)]
+            assert run.data.metrics[metric] == last[max(last)]
         if trial.state is TrialState.COMPLETE:
-            assert run.data.metrics["valid/accuracy"] == trial.value
-            assert run.data.metrics["best/valid/accuracy"] >= (trial.value or 0.0)
+            assert run.data.metrics[metric] == trial.value
+            assert run.data.metrics[f"best/{metric}"] >= trial.value
 
 
 # What is run, two searches at a time: much of a short one is waiting for processes to start ---
@@ -172,7 +174,11 @@ def test_every_pipeline_is_searched(pipeline: str, background: Background) -> No
     assert found.statuses() == {"FINISHED": 2}
     experiment = found.client.get_experiment(found.parent.info.experiment_id)
     assert experiment.name == f"{pipeline}-mini"
-    extra = {"valid/mae"} if pipeline.endswith("autoencoder") else set()
+    extra = {"valid/mae"} if pipeline.endswith(("autoencoder", "vae")) else set()
+    if pipeline.endswith("vae"):
+        extra |= {"valid/elbo", "valid/kl", "best/valid/elbo"}
+    else:
+        extra.add("best/valid/accuracy")
     for run in found.children:
         assert run.data.metrics.keys() == COLUMNS | extra
     uses_labels = load_pipeline(pipeline).uses_labels
@@ -181,7 +187,8 @@ def test_every_pipeline_is_searched(pipeline: str, background: Background) -> No
         assert run.data.tags["data"] == "mini"
         assert run.data.tags["uses_labels"] == str(uses_labels).lower()
     first = next(t for t in found.trials if t.number == 0)
-    fixed = {"width": 16, "depth": 3, "batch_size": first.params["batch_size"]}
+    smallest = load_pipeline(pipeline).space["width"].low  # type: ignore[attr-defined]
+    fixed = {"width": smallest, "depth": 3, "batch_size": first.params["batch_size"]}
     assert first.params == {**load_pipeline(pipeline).defaults, **fixed}
 
 
@@ -262,7 +269,7 @@ def test_weights_are_kept_of_complete_trials_alone(rich: tuple[Path, Any]) -> No
             assert {name.split(".")[0] for name in weights} == {"method", "classifier"}
             config = json.loads(Path(artifacts["config.json"]).read_text())
             assert config["trial_id"] == run.data.tags["trial_id"]
-    assert list((rich[0] / "mlruns" / "studies" / "rich" / "weights").iterdir()) == []
+    assert list((rich[0] / "mlruns" / "studies" / "rich" / "trials").iterdir()) == []
 
 
 def test_curves_are_logged_by_epoch(rich: tuple[Path, Any]) -> None:
@@ -385,6 +392,7 @@ class Stopped:
     out: str
     err: str
     left: Records | None
+    under_way: list[str]
     resumed: Any
 
 
@@ -393,7 +401,21 @@ def stop_and_resume(
 ) -> Stopped:
     status, out, err = interrupted(folder, start, STOPPED, send)
     left = records(folder, "stop") if status == 130 else None
-    return Stopped(status, out, err, left, tune(folder, *STOPPED, "--resume", "--quiet"))
+    interrupted_trials = begun_and_not_ended(folder, "stop")
+    resumed = tune(folder, *STOPPED, "--resume", "--quiet")
+    return Stopped(status, out, err, left, interrupted_trials, resumed)
+
+
+def begun_and_not_ended(folder: Path, study: str) -> list[str]:
+    """Ids of trials that were reported of and have not ended."""
+    storage = studies.open_storage(folder / "mlruns")
+    trials = optuna.load_study(study_name=study, storage=storage).get_trials()
+    storage.engine.dispose()
+    return [
+        trial.user_attrs[studies.CONFIG]["trial_id"]
+        for trial in trials
+        if not trial.state.is_finished() and trial.intermediate_values
+    ]
 
 
 @pytest.mark.parametrize("send", SIGNALS[:2])
@@ -423,6 +445,24 @@ def test_an_interrupted_search_is_finished_by_resuming(
     assert found.parent.info.status == "FINISHED"
     states = [t.state.name for t in found.trials if not studies.is_duplicate(t)]
     assert states == ["COMPLETE"] * 4
+    for run in found.children:
+        history = found.client.get_metric_history(run.info.run_id, "train/loss")
+        assert [metric.step for metric in history] == list(range(1, 26)), "each once"
+    for left in ("studies/stop/trials", "ray/stop"):
+        path = folder / "mlruns" / left
+        assert not path.exists() or not list(path.iterdir()), f"{left} is not empty"
+
+
+@pytest.mark.parametrize("send", SIGNALS)
+def test_a_resumed_trial_has_the_curve_of_an_uninterrupted_one(
+    send: signal.Signals, background: Background, tune: Callable[..., Any]
+) -> None:
+    """To the last digit: a replay trains it again in one piece."""
+    folder, future = background[send.name]
+    trial_id = future.result().under_way[0]
+    again = tune(folder, "--replay", trial_id)
+    assert (again.status, again.err) == (0, "")
+    assert "the same curve" in again.out
 
 
 BUDGET = [

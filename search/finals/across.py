@@ -1,0 +1,116 @@
+"""Contrastive against its ablation, the autoencoder and supervised, on each data set."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from search.finals.cells import TEST_OUTPUTS
+from search.finals.comparisons import Comparison, compare, correct, verdict
+from search.finals.results import TEST, Result, comparisons_json
+from search.pipeline import experiment_name
+from search.tracking import Store
+
+METHOD, OTHERS = "contrastive", ("autoencoder", "supervised")
+ABLATION = "ablation"
+
+
+def compare_datasets(
+    store: Store, results: Sequence[Result], home: Path
+) -> dict[str, list[Comparison]]:
+    """The comparisons of every data set that `results` touch, Holm-corrected within it.
+
+    What is not in `results` is taken from the pipelines' latest finished reruns. The contrastive
+    pipeline's run is given the comparisons. Returns experiment -> comparisons.
+    """
+    found: dict[str, list[Comparison]] = {}
+    for dataset, mini in sorted({(r.pipeline.split("_")[0], r.mini) for r in results}):
+        name = f"{dataset}_{METHOD}"
+        main = _result(store, results, name, mini)
+        if main is None:
+            continue
+        mains = _champion(main)
+        pairs: list[tuple[str, dict[str, Any], dict[str, Any]]] = []
+        ablation = next((row for row in main["rows"] if row["kind"] == ABLATION), None)
+        if ablation and ablation["test"]:
+            pairs.append(("its ablation", ablation, main))
+        for opponent in (f"{dataset}_{other}" for other in OTHERS):
+            other = _result(store, results, opponent, mini)
+            if other and other["data_fingerprint"] == main["data_fingerprint"]:
+                pairs.append((opponent, _champion(other), other))
+        hits = _hits(store, home, main, mains)
+        compared = correct(
+            [
+                compare(
+                    name,
+                    label,
+                    accuracies=(mains["metrics"][TEST], row["metrics"][TEST]),
+                    hits=(hits, _hits(store, home, source, row)),
+                )
+                for label, row, source in pairs
+            ]
+        )
+        if compared:
+            found[experiment_name(name, mini=mini)] = compared
+            _write(store, main, compared)
+    return found
+
+
+def _result(
+    store: Store, results: Sequence[Result], name: str, mini: bool
+) -> dict[str, Any] | None:
+    """A pipeline's final numbers as JSON: of this call, else the latest in MLflow."""
+    for result in results:
+        if result.pipeline == name and result.mini == mini:
+            return result.to_json()
+    experiment = store.find_experiment(experiment_name(name, mini=mini))
+    if experiment is None:
+        return None
+    for run in store.runs(experiment, kind="rerun"):
+        text = store.read_text(run.run_id, "results.json") if run.status == "FINISHED" else None
+        if text:
+            return dict(json.loads(text))
+    return None
+
+
+def _champion(result: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(result["rows"][0])
+
+
+def _hits(
+    store: Store, home: Path, result: Mapping[str, Any], row: Mapping[str, Any]
+) -> np.ndarray:
+    """(N,) bool: which test images the row's first seed classified rightly."""
+    cell = row["cells"][0]
+    file = home / "finals" / cell / TEST_OUTPUTS
+    if file.exists():
+        return _read(file)
+    experiment = store.find_experiment(result["experiment"])
+    assert experiment is not None
+    run_id = store.find_run(experiment, cell=cell, parent=result["run_id"])
+    with tempfile.TemporaryDirectory() as folder:
+        there = store.download(run_id, TEST_OUTPUTS, Path(folder)) if run_id else None
+        if there is None:
+            raise FileNotFoundError(
+                f"{TEST_OUTPUTS} of cell {cell} ({result['pipeline']}) is neither in {home} "
+                "nor in MLflow"
+            )
+        return _read(there)
+
+
+def _read(file: Path) -> np.ndarray:
+    with np.load(file) as stored:
+        right: np.ndarray = stored["predictions"] == stored["labels"]
+    return right
+
+
+def _write(store: Store, main: Mapping[str, Any], compared: Sequence[Comparison]) -> None:
+    whole = {**main, "comparisons": comparisons_json(compared)}
+    store.log_text(main["run_id"], json.dumps(whole, indent=1), "results.json")
+    tags = {f"verdict/{c.second}": verdict(c) for c in compared}
+    store.log(main["run_id"], tags=tags)

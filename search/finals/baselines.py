@@ -1,0 +1,99 @@
+"""Cells that nobody trains: a random frozen encoder, PCA, raw pixels."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import IO, Any
+
+import torch
+from rich.console import Console
+
+from models import parameter_count
+from search.finals.cells import Cell, Kept, Shelf
+from search.finals.training import facts
+from search.pipeline import LATENT_DIM
+from search.rebuild import untrained
+from search.resources import Resources, cpu_count
+from search.trial import TrialImages, weights_on_cpu
+from search.worker import peak_memory_gib, reset_peak_memory
+from trainers.baselines import fit_pca
+from trainers.data import DATASETS, TrainingData
+from trainers.evaluation import evaluate
+
+
+def make_missing(
+    cells: Sequence[Cell],
+    *,
+    shelf: Shelf,
+    data: TrainingData,
+    resources: Resources,
+    screen: IO[str],
+    quiet: bool,
+    go_on: Callable[[], None],
+) -> None:
+    """Measure those of `cells` that are not on the shelf, here and with all CPUs.
+
+    Args:
+        data: train and validation images.
+        screen: where progress is told, unless `quiet`.
+        go_on: called before each; raises to stop.
+    """
+    missing = shelf.missing(cells)
+    if not missing:
+        return
+    torch.set_num_threads(cpu_count())
+    images = TrialImages.load(data, resources.device)
+    known = {**facts(resources), "threads": torch.get_num_threads()}
+    say = Console(file=screen, highlight=False, quiet=quiet)
+    for number, cell in enumerate(missing, start=1):
+        go_on()
+        say.print(f"baseline {number}/{len(missing)}: {cell.kind}", style="dim")
+        make(cell, shelf=shelf, images=images, resources=resources, facts=known)
+
+
+def make(
+    cell: Cell, *, shelf: Shelf, images: TrialImages, resources: Resources, facts: dict[str, Any]
+) -> Kept:
+    """Measure the cell on train and validation images and keep it.
+
+    The seed makes the random encoder's weights and every classifier. All is done in float32 but
+    the classifier on pixels, which would take minutes where bfloat16 is the faster.
+    """
+    device = resources.device
+    precision = resources.precision if cell.kind == "pixels" else "float32"
+    began = time.perf_counter()
+    reset_peak_memory()
+    torch.manual_seed(cell.seed)
+    if cell.kind == "pca":
+        latent_dim = int(cell.params.get("latent_dim", LATENT_DIM))
+        method: Any = fit_pca(images.train, latent_dim=latent_dim)
+    else:
+        method = untrained(cell.to_json()).to(device)
+    spec = DATASETS[cell.dataset]
+    measured = evaluate(
+        method,
+        images.train,
+        images.valid,
+        classes=len(spec.classes),
+        mirror=not spec.digits,
+        seed=cell.seed,
+        precision=precision,
+        # On thousands of pixels L-BFGS takes minutes, for a figure that nobody compares.
+        probe=cell.kind != "pixels",
+        final=True,
+    )
+    metrics = {
+        **measured.metrics,
+        "epoch": 0.0,
+        "model/parameters": float(parameter_count(method)),
+        "time/evaluation_seconds": time.perf_counter() - began,
+        "memory/peak_gib": peak_memory_gib(device),
+        "timestamp": float(int(time.time() * 1000)),
+    }
+    return shelf.keep(
+        cell,
+        weights=weights_on_cpu(method, measured.classifier),
+        curves=[metrics],
+        facts={**facts, "precision": precision},
+    )

@@ -1,0 +1,142 @@
+"""Which configurations are trained again: the best trials in MLflow, or one that is given."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from search import spaces
+from search.errors import FAILED, UserError
+from search.pipeline import Pipeline, Scalar
+from search.tracking import RunView, Store
+from trainers.data import TrainingData
+
+
+@dataclass(frozen=True, kw_only=True)
+class Candidate:
+    """A configuration that may become the champion.
+
+    Attributes:
+        params: its hyperparameters.
+        epochs: what its study trained for; None where no study did.
+        promised: `valid/accuracy` in its study, None where no study measured it.
+        source: where it comes from, for people.
+    """
+
+    params: Mapping[str, Scalar]
+    epochs: int | None
+    promised: float | None
+    source: str
+
+
+def complete_trials(store: Store, experiment: str) -> list[RunView]:
+    """The COMPLETE trials of an experiment; none where there is no such experiment."""
+    found = store.find_experiment(experiment)
+    return store.runs(found, kind="trial", trial_state="COMPLETE") if found else []
+
+
+def choose(
+    options: Namespace,
+    store: Store,
+    trials: Sequence[RunView],
+    *,
+    pipeline: Pipeline,
+    metric: str,
+    data: TrainingData,
+) -> list[Candidate]:
+    """The top k of `trials`, or what `--study`, `--trial` or `--config` name.
+
+    Raises:
+        UserError: nothing fits; what there is instead is said.
+    """
+    if options.config:
+        return [read_config(options.config, options.pipeline, pipeline)]
+    if options.trial:
+        trials = [run for run in trials if run.tags.get("trial_id") == options.trial]
+        if not trials:
+            raise UserError(
+                f"--trial {options.trial}: {options.pipeline} has no complete trial of this id\n"
+                "the ids are in MLflow, tag trial_id; a pruned trial has no final value"
+            )
+    if options.study:
+        every = {run.tags.get("study", "") for run in trials}
+        trials = [run for run in trials if run.tags.get("study") == options.study]
+        if not trials:
+            names = ", ".join(sorted(every)) or "none"
+            raise UserError(
+                f"--study {options.study}: {options.pipeline} has no such study with a complete "
+                f"trial\nthere are: {names}"
+            )
+    same_data = [run for run in trials if run.tags.get("data_fingerprint") == data.fingerprint]
+    if trials and not same_data:
+        then = ", ".join(sorted({run.tags.get("data_fingerprint", "?") for run in trials}))
+        raise UserError(
+            f"{options.pipeline} was searched on other data: {then} then, {data.fingerprint} now\n"
+            "give the --data-dir of the search",
+            status=FAILED,
+        )
+    if not same_data:
+        raise UserError(
+            f"{options.pipeline} has no finished trial in {store.shown}\n"
+            f"search first: python search/tune.py --pipeline {options.pipeline}",
+            status=FAILED,
+        )
+    sizes = {int(run.params["train_size"]) for run in same_data}
+    same_size = [run for run in same_data if int(run.params["train_size"]) == max(sizes)]
+    best = sorted(same_size, key=lambda run: (-run.metrics.get(metric, 0.0), run.run_id))
+    found: dict[str, Candidate] = {}
+    for run in best:
+        stored = _stored_config(store, run)
+        key = f"{spaces.key(stored['params'])} {stored['epochs']}"
+        number = int(run.tags.get("trial_number", 0))
+        candidate = Candidate(
+            params=stored["params"],
+            epochs=int(stored["epochs"]),
+            promised=run.metrics.get(metric),
+            source=f"trial {number} of {run.tags.get('study')}",
+        )
+        found.setdefault(key, candidate)  # the same configuration in two studies counts once
+        if len(found) == options.top:
+            break
+    return list(found.values())
+
+
+def read_config(file: str, name: str, pipeline: Pipeline) -> Candidate:
+    """A configuration from a `best.json` of `tune.py` or of `rerun.py`.
+
+    Raises:
+        UserError: no such file, no JSON, another pipeline's, or parameters that do not fit.
+    """
+    try:
+        stored = json.loads(Path(file).read_text(encoding="utf-8"))
+        params, given = stored["params"], stored["pipeline"]
+        epochs = stored.get("epochs")
+    except OSError as error:
+        raise UserError(f"--config {file}: {error.strerror or error}") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise UserError(
+            f"--config {file}: not a configuration\n"
+            'it is JSON with "pipeline", "params" and "epochs", as best.json in MLflow'
+        ) from None
+    if given != name:
+        raise UserError(f"--config {file} is for {given}, not for {name}")
+    spaces.check(pipeline.space, params, where=f"--config {file}")
+    if epochs is not None and (type(epochs) is not int or epochs < 1):
+        raise UserError(f"--config {file}: epochs is {epochs!r}, at least 1 is needed")
+    return Candidate(params=params, epochs=epochs, promised=None, source=Path(file).name)
+
+
+def _stored_config(store: Store, run: RunView) -> dict[str, Any]:
+    """The exact configuration: parameters in MLflow are rounded for people."""
+    text = store.read_text(run.run_id, "config.json")
+    if text is None:
+        raise UserError(
+            f"run {run.run_id} ({run.tags.get('trial_id')}) has lost its artifact config.json\n"
+            "its configuration cannot be trained again; choose another with --trial or --config",
+            status=FAILED,
+        )
+    return dict(json.loads(text))

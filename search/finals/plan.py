@@ -1,0 +1,179 @@
+"""From the options of `rerun.py` to a settled plan: everything that can be wrong is found here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from argparse import Namespace
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from search import tracking, tracking_address
+from search.errors import FAILED, UserError
+from search.finals.candidates import Candidate, choose, complete_trials, read_config
+from search.finals.cells import Cell, Kind
+from search.finals.seeds import final_seeds
+from search.home import HOME
+from search.pipeline import Pipeline, Scalar, experiment_name, load_pipeline
+from search.plan import plan_resources
+from search.resources import Resources
+from trainers.data import TrainingData, load_training
+
+
+class NothingToRerun(UserError):
+    """The pipeline has no finished study: skipped under `all`, an error alone."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinalPlan:
+    """A rerun of one pipeline, settled.
+
+    Attributes:
+        name, pipeline: what is trained again.
+        candidates: the configurations, the most promising first.
+        seeds: fresh ones, the same for every row of the table.
+        budgets: epochs of each candidate.
+        data: train and validation images, whole.
+        home: the folder of all stores.
+        notices: what the user should know of how this was settled.
+    """
+
+    name: str
+    pipeline: Pipeline
+    candidates: tuple[Candidate, ...]
+    budgets: tuple[int, ...]
+    seeds: tuple[int, ...]
+    data: TrainingData
+    data_dir: str | None
+    resources: Resources
+    address: str | None
+    home: Path
+    tracking_uri: str
+    quiet: bool
+    notices: tuple[str, ...]
+
+    @property
+    def mini(self) -> bool:
+        """Whether the data is a stand-in."""
+        return self.data.source == "mini"
+
+    @property
+    def experiment(self) -> str:
+        """MLflow's experiment, and the registered model's name."""
+        return experiment_name(self.name, mini=self.mini)
+
+    @property
+    def id(self) -> str:
+        """Twelve hex digits: equal for equal work, so that an interrupted rerun is found again."""
+        cells = sorted(cell.id for cell in self.final_cells())
+        return hashlib.sha256(json.dumps(cells).encode()).hexdigest()[:12]
+
+    def cells(
+        self, kind: Kind, params: Mapping[str, Scalar] | None = None, epochs: int = 0
+    ) -> list[Cell]:
+        """A row of the table: one cell a seed."""
+        shared = kind in ("pca", "pixels")
+        return [
+            Cell(
+                kind=kind,
+                dataset=self.data.dataset,
+                data=self.data.fingerprint,
+                train_size=len(self.data.train),
+                seed=seed,
+                pipeline="" if shared else self.name,
+                params={} if params is None else dict(params),
+                epochs=epochs,
+            )
+            for seed in self.seeds
+        ]
+
+    def candidate_cells(self, index: int) -> list[Cell]:
+        """The trainings of one candidate."""
+        return self.cells("trained", self.candidates[index].params, self.budgets[index])
+
+    def final_cells(self) -> list[Cell]:
+        """The trainings of all candidates."""
+        return [cell for i in range(len(self.candidates)) for cell in self.candidate_cells(i)]
+
+
+def open_store(options: Namespace) -> tracking.Store:
+    """The store that the searches were written to; for `--config` a new one where there is none.
+
+    Raises:
+        UserError: there is none, or nothing answers.
+    """
+    uri = tracking_address.resolve_uri(options.tracking_uri, HOME.absolute())
+    if options.config:
+        read_config(options.config, options.pipeline, load_pipeline(options.pipeline))
+        tracking_address.probe(uri)
+        return tracking.Store(uri)
+    return tracking.open_existing(uri)
+
+
+def settle(options: Namespace, name: str, store: tracking.Store) -> FinalPlan:
+    """Check every option, choose the candidates and load the data.
+
+    Raises:
+        NothingToRerun: the pipeline has no complete trial.
+        UserError, DataError: what is wrong, and how to mend it.
+    """
+    options.pipeline = name
+    pipeline = load_pipeline(name)
+    mini, trials, notices = _which_trials(options, name, store)
+    data = load_training(pipeline.dataset, data_dir=None if mini else options.data_dir, mini=mini)
+    candidates = choose(
+        options, store, trials, pipeline=pipeline, metric=pipeline.metric, data=data
+    )
+    budgets = tuple(options.epochs or c.epochs or pipeline.epochs for c in candidates)
+    if len(candidates) < options.top and not (options.config or options.trial):
+        notices.append(
+            f"--top {options.top}: only {len(candidates)} complete configurations to choose from"
+        )
+    return FinalPlan(
+        name=name,
+        pipeline=pipeline,
+        candidates=tuple(candidates),
+        budgets=budgets,
+        seeds=final_seeds(options.seed, options.seeds),
+        data=data,
+        data_dir=None if mini else options.data_dir,
+        resources=plan_resources(options, pipeline.space, pipeline.defaults),
+        address=options.address,
+        home=HOME.absolute(),
+        tracking_uri=store.uri,
+        quiet=options.quiet,
+        notices=tuple(notices),
+    )
+
+
+def _which_trials(
+    options: Namespace, name: str, store: tracking.Store
+) -> tuple[bool, list[tracking.RunView], list[str]]:
+    """Real trials, unless mini ones are asked for or are all there is."""
+    if options.data == "mini":
+        trials = complete_trials(store, experiment_name(name, mini=True))
+        if trials or options.config:
+            return True, trials, []
+        raise _nothing(name, "--data mini ")
+    trials = complete_trials(store, experiment_name(name, mini=False))
+    if trials or options.config:
+        return False, trials, []
+    trials = complete_trials(store, experiment_name(name, mini=True))
+    if trials and options.data_dir:
+        raise NothingToRerun(
+            f"{name} was searched on stand-in data only, but --data-dir was given\n"
+            "leave it out, or search on the real data first",
+            status=FAILED,
+        )
+    if trials:
+        return True, trials, [f"{name} was searched on stand-in data only, and so is this"]
+    raise _nothing(name, "")
+
+
+def _nothing(name: str, option: str) -> NothingToRerun:
+    return NothingToRerun(
+        f"{name} has no finished study\n"
+        f"search first: python search/tune.py --pipeline {name} {option}--trials 20",
+        status=FAILED,
+    )

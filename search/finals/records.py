@@ -1,0 +1,190 @@
+"""A rerun in MLflow: its own run, a run a cell, the registered champion.
+
+Everything is written from the cells' folders and can be written again: what is there already is
+found by its tags, and repeating an entry changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from search import provenance, run_table, tracking
+from search.champions import ALIAS
+from search.cluster import ROOT
+from search.finals.cell_runs import CellRuns
+from search.finals.cells import Kept
+from search.finals.plan import FinalPlan
+from search.finals.results import METRICS, TEST, Result, Row, RowKind
+from search.pipeline import METRIC
+from search.rebuild import rebuild
+from search.study_run import experiment_tags
+from trainers.data import DATASETS
+
+SOURCE = "search/rerun.py"
+
+
+class Records:
+    """The rerun's run and its children.
+
+    Args:
+        plan: the rerun.
+        store: an open store.
+
+    Attributes:
+        experiment_id, run_id: of the rerun's own run.
+    """
+
+    def __init__(self, plan: FinalPlan, store: tracking.Store) -> None:
+        self._plan = plan
+        self._store = store
+        self.experiment_id = store.experiment(
+            plan.experiment, experiment_tags(plan.pipeline, plan.data.source)
+        )
+        self._tags = {
+            "pipeline": plan.name,
+            "rerun": plan.id,
+            "data": plan.data.source,
+            "data_fingerprint": plan.data.fingerprint,
+        }
+        self._commit = provenance.source_tags(ROOT)
+        found = store.find_run(self.experiment_id, kind="rerun", rerun=plan.id)
+        if found:
+            store.reopen_run(found)
+        self.run_id = found or self._start()
+        self._runs = CellRuns(
+            store, self.experiment_id, self.run_id, source=SOURCE, tags=self._tags
+        )
+
+    def _start(self) -> str:
+        plan = self._plan
+        run_id = self._store.start_run(
+            self.experiment_id,
+            name=f"final numbers of {plan.experiment}",
+            source=SOURCE,
+            tags={
+                **self._tags,
+                **self._commit,
+                **provenance.versions(),
+                "kind": "rerun",
+                "uses_labels": str(plan.pipeline.uses_labels).lower(),
+                "mlflow.note.content": "**Stand-in data, not a result.**" if plan.mini else "",
+            },
+        )
+        self._store.log(
+            run_id,
+            params={
+                "top": len(plan.candidates),
+                "seeds": len(plan.seeds),
+                "epochs": " ".join(map(str, plan.budgets)),
+                "train_size": len(plan.data.train),
+                "candidates": "; ".join(c.source for c in plan.candidates)[:500],
+            },
+        )
+        return run_id
+
+    def record(
+        self, kept: Kept, kind: RowKind, name: str, tags: Mapping[str, str], *, uses_labels: bool
+    ) -> str:
+        """Write a cell's run, or what is missing of it; returns the run's id.
+
+        Args:
+            name: of its row.
+            tags: what else it bears; `champion` or `baseline`.
+        """
+        number = self._plan.seeds.index(kept.cell.seed) + 1
+        labels = str(uses_labels).lower()
+        return self._runs.record(
+            kept,
+            name=f"{name}, seed {number}",
+            tags={"kind": kind, "row": name, "uses_labels": labels, **tags},
+        )
+
+    def register(self, row: Row, run_ids: Mapping[str, str]) -> dict[str, str]:
+        """Register the champion: of its seeds the one with the best validation accuracy.
+
+        Args:
+            row: the champion's.
+            run_ids: cell id -> its run.
+        """
+        kept = max(row.kept, key=lambda k: k.metrics[self._plan.pipeline.metric])
+        run_id = run_ids[kept.cell.id]
+        spec = DATASETS[kept.cell.dataset]
+        with tempfile.TemporaryDirectory() as folder:
+            model = Path(folder) / "model"
+            tracking.save_model(
+                rebuild(kept.model, kept.weights()),
+                model,
+                example=torch.zeros(2, spec.channels, spec.size, spec.size),
+                code=ROOT / "models",
+            )
+            self._store.log_folder(run_id, model, "model")
+        name = self._plan.experiment
+        version = self._store.register(
+            name,
+            run_id=run_id,
+            artifact="model",
+            alias=ALIAS,
+            tags={"rerun": self._plan.id, "cell": kept.cell.id, "data": self._plan.data.source},
+            description=f"{self._plan.pipeline.summary}. (B, C, H, W) in [0, 1] -> (B, K) logits; "
+            "`encoder`, `decoder` and `classifier` are its parts.",
+        )
+        return {"name": name, "version": version, "alias": ALIAS, "cell": kept.cell.id}
+
+    def conclude(self, result: Result) -> None:
+        """The champion's means and intervals, the files, and the run is closed."""
+        row = result.champion
+        metrics: dict[str, float] = {}
+        for metric in METRICS:
+            found = row.estimate(metric)
+            if found is None:
+                continue
+            metrics[metric] = found.mean
+            if found.low is not None and found.high is not None:
+                metrics |= {f"{metric}_low": found.low, f"{metric}_high": found.high}
+        if result.optimism is not None:
+            metrics["optimism/accuracy"] = result.optimism
+        per_class = np.mean([kept.test["per_class"] for kept in row.kept], axis=0)
+        metrics |= {
+            f"test/class/{name}": float(value)
+            for name, value in zip(result.classes, per_class, strict=True)
+        }
+        view = run_table.final_view(rerun=self._plan.id, params=self._plan.pipeline.space)
+        self._store.tag_experiment(self.experiment_id, run_table.tag(run_table.FINALS), view)
+        self._store.log(
+            self.run_id,
+            metrics=metrics,
+            # Always the same, so that a repeated rerun adds nothing.
+            timestamp=max(kept.ended for kept in row.kept),
+            tags={
+                "champion_source": result.source,
+                "model": f"models:/{result.model['name']}@{ALIAS}" if result.model else "",
+            },
+        )
+        best = {
+            "pipeline": self._plan.name,
+            "params": dict(row.kept[0].cell.params),
+            "epochs": row.kept[0].cell.epochs,
+            "source": result.source,
+            METRIC: metrics[METRIC],
+            TEST: metrics[TEST],
+        }
+        self._store.log_text(self.run_id, json.dumps(best, indent=2), "best.json")
+        self.write_result(result)
+        self.end("FINISHED")
+
+    def write_result(self, result: Result) -> None:
+        """Everything as one file, and the verdicts."""
+        text = json.dumps(result.to_json(), indent=1)
+        self._store.log_text(self.run_id, text, "results.json")
+
+    def end(self, status: str) -> None:
+        """Close the rerun's run, and whatever is open under it."""
+        for run_id in self._store.open_children(self.experiment_id, self.run_id):
+            self._store.end_run(run_id, "KILLED")
+        self._store.end_run(self.run_id, status)

@@ -1,0 +1,176 @@
+"""What a rerun found: rows of numbers by seed, and what follows from them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from search.finals.cells import Kept
+from search.finals.comparisons import Comparison, Estimate, estimate, verdict
+from search.pipeline import METRIC, Scalar
+
+RowKind = Literal["final", "baseline", "ablation"]
+TEST = "test/accuracy"
+# What a row gathers of its cells, in this order in every table.
+METRICS = (
+    "train/accuracy",
+    METRIC,
+    TEST,
+    "valid/linear_accuracy",
+    "train/mae",
+    "valid/mae",
+    "test/mae",
+    "valid/elbo",
+    "valid/kl",
+    "test/elbo",
+    "model/parameters",
+    "time/train_seconds",
+    "memory/peak_gib",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One line of the table: the same thing with several seeds.
+
+    Attributes:
+        name: as shown.
+        kind: as in MLflow.
+        kept: its cells, one a seed.
+        uses_labels: whether the encoder's training looked at labels.
+        note: what a reader must know beside the numbers.
+    """
+
+    name: str
+    kind: RowKind
+    kept: tuple[Kept, ...]
+    uses_labels: bool
+    note: str = ""
+
+    @property
+    def metrics(self) -> dict[str, list[float]]:
+        """Metric -> a value a seed; test metrics where the test set was read for all of them."""
+        every = [cell_metrics(kept) for kept in self.kept]
+        return {
+            name: [values[name] for values in every]
+            for name in METRICS
+            if all(name in values for values in every)
+        }
+
+    def estimate(self, metric: str) -> Estimate | None:
+        """Mean and interval of a metric, None where it was not measured."""
+        values = self.metrics.get(metric)
+        return estimate(values) if values else None
+
+    def to_json(self) -> dict[str, Any]:
+        """All numbers by seed, and their means."""
+        metrics = self.metrics
+        tested = all(kept.tested for kept in self.kept)
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "uses_labels": self.uses_labels,
+            "note": self.note,
+            "cells": [kept.cell.id for kept in self.kept],
+            "seeds": [kept.cell.seed for kept in self.kept],
+            "epochs": self.kept[0].cell.epochs,
+            "params": dict(self.kept[0].cell.params),
+            "metrics": metrics,
+            "means": {name: dataclasses.asdict(estimate(v)) for name, v in metrics.items()},
+            "test": [kept.test for kept in self.kept] if tested else [],
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """The final numbers of a pipeline.
+
+    Attributes:
+        rows: the champion first, then the other candidates, the ablation, the baselines.
+        metric: what the search maximised and the champion is chosen by.
+        promised: the champion's value of it in its search, None where no search measured it.
+        source: where the champion comes from.
+        failures: what could not be trained, and why.
+        model: the registered model's name and version.
+    """
+
+    pipeline: str
+    experiment: str
+    experiment_id: str
+    run_id: str
+    source_of_data: str
+    fingerprint: str
+    train_size: int
+    classes: tuple[str, ...]
+    rows: tuple[Row, ...]
+    promised: float | None
+    source: str
+    metric: str = METRIC
+    failures: Mapping[str, str]
+    model: Mapping[str, str] = field(default_factory=dict)
+    comparisons: tuple[Comparison, ...] = ()
+
+    @property
+    def mini(self) -> bool:
+        """Whether the data is a stand-in."""
+        return self.source_of_data == "mini"
+
+    @property
+    def champion(self) -> Row:
+        """The best by mean validation accuracy."""
+        return self.rows[0]
+
+    @property
+    def optimism(self) -> float | None:
+        """What the search had promised minus what fresh seeds gave, both on validation images."""
+        mean = self.champion.estimate(self.metric)
+        return None if self.promised is None or mean is None else self.promised - mean.mean
+
+    def row(self, name: str) -> Row | None:
+        """The row of that name."""
+        return next((row for row in self.rows if row.name == name), None)
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything, plain."""
+        return {
+            "pipeline": self.pipeline,
+            "experiment": self.experiment,
+            "run_id": self.run_id,
+            "data": self.source_of_data,
+            "data_fingerprint": self.fingerprint,
+            "train_size": self.train_size,
+            "classes": list(self.classes),
+            "source": self.source,
+            "params": dict[str, Scalar](self.champion.kept[0].cell.params),
+            "epochs": self.champion.kept[0].cell.epochs,
+            "promised": self.promised,
+            "optimism": self.optimism,
+            "rows": [row.to_json() for row in self.rows],
+            "failures": dict(self.failures),
+            "model": dict(self.model),
+            "comparisons": comparisons_json(self.comparisons),
+        }
+
+
+def cell_metrics(kept: Kept) -> dict[str, float]:
+    """The metrics of one cell, with the whole training time, and test metrics if it was tested."""
+    curves = kept.curves
+    metrics = {name: value for name, value in curves[-1].items() if name in METRICS}
+    seconds = [point["time/epoch_seconds"] for point in curves if "time/epoch_seconds" in point]
+    if seconds:
+        metrics["time/train_seconds"] = sum(seconds)
+    if kept.tested:
+        test = kept.test
+        metrics[TEST] = test["accuracy"]
+        if "mae" in test:
+            metrics["test/mae"] = test["mae"]
+        if "elbo" in test:
+            metrics["test/elbo"] = test["elbo"]
+    return metrics
+
+
+def comparisons_json(comparisons: Sequence[Comparison]) -> list[dict[str, Any]]:
+    """The comparisons with their sentences."""
+    return [{**dataclasses.asdict(c), "verdict": verdict(c)} for c in comparisons]

@@ -1,0 +1,154 @@
+"""What the user sees of a rerun: its announcement, a table a pipeline, the verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from search import run_table
+from search.finals.comparisons import Comparison, Estimate, verdict
+from search.finals.plan import FinalPlan
+from search.finals.results import TEST, Result, Row
+from search.pipeline import METRIC
+from search.tracking import Store
+
+COLUMNS = {
+    "train/accuracy": "train",
+    METRIC: "validation",
+    TEST: "test",
+    "test/mae": "test MAE",
+    "test/elbo": "test ELBO",
+    "model/parameters": "weights",
+    "time/train_seconds": "s",
+}
+
+
+def announce(console: Console, plan: FinalPlan) -> None:
+    """What is about to be trained."""
+    for notice in plan.notices:
+        console.print(notice, style="yellow", markup=False)
+    console.print(f"{plan.experiment}: final numbers", style="bold")
+    where = "stand-in data, not a result" if plan.mini else str(plan.data.folder)
+    console.print(
+        f"{len(plan.data.train):,} train and {len(plan.data.valid):,} validation images ({where})\n"
+        f"{len(plan.candidates)} configurations x {len(plan.seeds)} fresh seeds, "
+        f"{_epochs(plan)}; {plan.resources.describe()}",
+        markup=False,
+        soft_wrap=True,
+    )
+    for number, candidate in enumerate(plan.candidates, start=1):
+        promised = "" if candidate.promised is None else f", promised {candidate.promised:.4f}"
+        console.print(f"  config {number}: {candidate.source}{promised}", markup=False)
+
+
+def show(console: Console, plan: FinalPlan, result: Result) -> None:
+    """The pipeline's table, and what the search had promised."""
+    n = len(plan.seeds)
+    stand_in = " (stand-in data, not a result)" if plan.mini else ""
+    console.print()
+    title = f"{result.experiment}{stand_in}: %, {n} seed{'s' * (n > 1)}, 95 % interval"
+    console.print(title, style="bold", markup=False)
+    table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
+    table.add_column("", no_wrap=True)
+    shown = {m: t for m, t in COLUMNS.items() if any(row.estimate(m) for row in result.rows)}
+    for title in shown.values():
+        table.add_column(title, justify="right", no_wrap=True)
+    for row in result.rows:
+        champion = row is result.champion
+        cells = [_cell(metric, row.estimate(metric)) for metric in shown]
+        table.add_row(_name(row, champion), *cells, style="green" if champion else "")
+    console.print(table)
+    for row in result.rows:
+        name = _name(row, row is result.champion)
+        console.print(f"  {name}: {row.note}", style="dim", markup=False, soft_wrap=True)
+    for what, why in result.failures.items():
+        console.print(f"not trained: {what}: {why}", style="red", markup=False)
+    if result.optimism is not None:
+        mean = result.champion.estimate(result.metric)
+        assert mean is not None
+        points = f"{100 * result.optimism:+.2f} points"
+        nats = f"{result.optimism:+.4f} of {result.metric}"
+        console.print(
+            f"the search promised {result.promised:.4f} on validation images, fresh seeds gave "
+            f"{mean.mean:.4f}: optimism {points if result.metric == METRIC else nats}",
+            markup=False,
+        )
+    for sentence in learned_and_tuned(result):
+        console.print(sentence, markup=False)
+
+
+def learned_and_tuned(result: Result) -> list[str]:
+    """What learning and what tuning brought, on the test set."""
+    champion = result.champion.estimate(TEST)
+    said = []
+    for name, what in (
+        ("random encoder", "learning brought"),
+        ("PCA", "against PCA"),
+        ("defaults", "tuning brought"),
+    ):
+        row = result.row(name)
+        other = row.estimate(TEST) if row else None
+        if champion and other:
+            if row and row.kept == result.champion.kept:
+                said.append(f"{what} nothing: the champion is the defaults")
+            else:
+                said.append(f"{what} {100 * (champion.mean - other.mean):+.2f} points")
+    return ["; ".join(said)] if said else []
+
+
+def show_comparisons(console: Console, compared: Mapping[str, Sequence[Comparison]]) -> None:
+    """The verdicts, computed."""
+    for experiment, comparisons in compared.items():
+        console.print(f"\n{experiment}, test accuracy, Holm-corrected", style="bold")
+        for comparison in comparisons:
+            console.print(f"  {verdict(comparison)}", markup=False, soft_wrap=True)
+
+
+def conclude(console: Console, results: Sequence[Result], store: Store) -> None:
+    """Where everything lives."""
+    console.print()
+    for result in results:
+        console.print(
+            f"{result.experiment}: MLflow run {result.run_id}, model "
+            f"models:/{result.model['name']}@{result.model['alias']} "
+            f"(version {result.model['version']}), mlruns/champions/{result.experiment}.json",
+            markup=False,
+            soft_wrap=True,
+        )
+        where = run_table.address(result.experiment_id, run_table.FINALS, server=_server(store))
+        console.print(f"  table: {where}", markup=False, soft_wrap=True)
+    if results and not store.shown.startswith("http"):
+        console.print(
+            f"compare: mlflow ui --backend-store-uri {store.shown}", markup=False, soft_wrap=True
+        )
+
+
+def _server(store: Store) -> str:
+    return store.shown if store.shown.startswith("http") else run_table.LOCAL_SERVER
+
+
+def _epochs(plan: FinalPlan) -> str:
+    budgets = sorted(set(plan.budgets))
+    return f"{' or '.join(map(str, budgets))} epoch{'s' * (budgets != [1])}"
+
+
+def _cell(metric: str, found: Estimate | None) -> str:
+    if found is None:
+        return ""
+    if metric == "model/parameters":
+        return f"{found.mean / 1000:,.0f}k" if found.mean else ""
+    if metric.startswith("time/"):
+        return f"{found.mean:.0f}"
+    if metric.endswith("mae"):
+        return f"{found.mean:.4f}"
+    if metric.endswith("elbo"):
+        return f"{found.mean:.2f}"
+    alone = found.low is None or metric.startswith("train/")
+    half = "" if alone or found.low is None else f" ± {100 * (found.mean - found.low):.2f}"
+    return f"{100 * found.mean:.2f}{half}"
+
+
+def _name(row: Row, champion: bool) -> str:
+    return "champion" if champion else row.name

@@ -1,0 +1,59 @@
+"""From a model's description and its weights back to a network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+from models import Classifier, LatentModel
+from search.pipeline import LATENT_DIM, load_pipeline
+from trainers.baselines import Frozen, PixelEncoder, empty_pca
+from trainers.data import DATASETS
+
+
+def untrained(model: Mapping[str, Any]) -> nn.Module:
+    """The method that `model.json` describes, with fresh weights from torch's global seed.
+
+    Args:
+        model: `kind`, `dataset`, and for those with a network `pipeline` and `params`.
+    """
+    spec = DATASETS[model["dataset"]]
+    kind = model["kind"]
+    if kind == "pixels":
+        return Frozen(PixelEncoder())
+    if kind == "pca":
+        latent_dim = int(model.get("params", {}).get("latent_dim", LATENT_DIM))
+        return empty_pca(channels=spec.channels, size=spec.size, latent_dim=latent_dim)
+    pipeline = load_pipeline(model["pipeline"])
+    build = pipeline.ablation if kind == "ablation" else pipeline.build
+    assert build is not None, f"{model['pipeline']} has no ablation"
+    method = build(model["params"], spec)
+    assert isinstance(method, nn.Module)
+    return Frozen(method.encoder) if kind == "random_encoder" else method  # type: ignore[arg-type]
+
+
+def rebuild(model: Mapping[str, Any], weights: Mapping[str, Tensor]) -> LatentModel:
+    """The trained network, on the CPU and in eval mode.
+
+    Args:
+        model: what `model.json` holds.
+        weights: what `weights.safetensors` holds.
+
+    Raises:
+        RuntimeError: they do not belong together.
+    """
+    method: Any = untrained(model)
+    spec = DATASETS[model["dataset"]]
+    latent_dim = weights["classifier.layers.1.weight"].shape[1]
+    made = LatentModel(
+        encoder=method.encoder,
+        decoder=method.decoder,
+        classifier=Classifier(latent_dim=latent_dim, classes=len(spec.classes)),
+    )
+    renamed = {name.removeprefix("method."): value for name, value in weights.items()}
+    # The projection head served the loss only. Anything else that is too much is an error.
+    kept = {name: value for name, value in renamed.items() if not name.startswith("projection.")}
+    made.load_state_dict(kept)
+    return made.eval()

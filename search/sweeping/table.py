@@ -1,0 +1,97 @@
+"""What the user sees of a sweep: its announcement, a table, the answer."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from search import display
+from search.finals.cells import Cell
+from search.finals.comparisons import Estimate
+from search.sweeping.outcome import Outcome
+from search.sweeping.plan import SweepPlan
+from search.tracking_address import without_secrets
+
+
+def announce(console: Console, plan: SweepPlan, missing: Mapping[str, Sequence[Cell]]) -> None:
+    """What is about to be trained."""
+    console.print(f"{plan.experiment}: {plan.sweep.question}", style="bold", soft_wrap=True)
+    for name, data in plan.data.items():
+        where = "stand-in data, not a result" if plan.mini else str(data.folder)
+        console.print(f"{len(data.train):,} {name} training images ({where})", markup=False)
+    cells = {cell.id for name in plan.data for cell in plan.cells_of(name)}
+    left = sum(map(len, missing.values()))
+    there = f", {len(cells) - left} of them trained before" if left < len(cells) else ""
+    console.print(
+        f"{len(plan.points)} points x {len(plan.seeds)} seeds = {len(cells)} trainings{there}; "
+        f"{plan.resources.describe()}",
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def show_forecast(console: Console, seconds: float) -> None:
+    """How long it will take."""
+    console.print(f"forecast: about {display.in_words(seconds)}", markup=False)
+
+
+def show(console: Console, plan: SweepPlan, outcome: Outcome, answer: Sequence[str]) -> None:
+    """A table for each metric, and the answer."""
+    stand_in = " (stand-in data, not a result)" if plan.mini else ""
+    for metric in plan.sweep.metrics:
+        rows = {
+            line: {row.x: row.estimate(metric) for row in found}
+            for line, found in outcome.lines.items()
+        }
+        if not any(any(values.values()) for values in rows.values()):
+            continue
+        console.print()
+        title = f"{metric} by {plan.sweep.x}{stand_in}: mean and half of the 95 % interval"
+        console.print(title, style="bold", markup=False, soft_wrap=True)
+        places = sorted({x for values in rows.values() for x in values})
+        cells = {
+            line: {x: _cell(metric, values.get(x)) for x in places} for line, values in rows.items()
+        }
+        widest = max(len(text) for row in cells.values() for text in row.values())
+        columns = max(1, (console.width - max(map(len, cells)) - 1) // (widest + 1))
+        for start in range(0, len(places), columns):
+            part = places[start : start + columns]
+            table = Table(box=None, padding=(0, 1, 0, 0), header_style="dim")
+            table.add_column("", no_wrap=True)
+            for x in part:
+                table.add_column(f"{x:g}", justify="right", no_wrap=True)
+            for line, row in cells.items():
+                if any(rows[line].get(x) for x in part):
+                    table.add_row(line, *(row[x] for x in part))
+            console.print(table)
+    for what, why in outcome.failures.items():
+        console.print(f"not trained: {what}: {why}", style="red", markup=False, soft_wrap=True)
+    console.print()
+    for sentence in answer:
+        width = console.width
+        console.print(textwrap.fill(sentence, width), markup=False, soft_wrap=True)
+
+
+def _cell(metric: str, found: Estimate | None) -> str:
+    if found is None:
+        return "-"
+    share = metric.endswith("accuracy")
+    factor, digits = (100, 1) if share else (1, 4)
+    text = f"{factor * found.mean:.{digits}f}"
+    if found.high is not None:
+        half = factor * (found.high - found.mean)
+        text += f"±{half:.{digits}f}"
+    return text
+
+
+def conclude(console: Console, plan: SweepPlan) -> None:
+    """Where everything is."""
+    console.print(
+        f"\ncompare: mlflow ui --backend-store-uri {without_secrets(plan.tracking_uri)}\n"
+        "the figure: python analysis/report.py",
+        markup=False,
+        soft_wrap=True,
+    )

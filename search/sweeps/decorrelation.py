@@ -1,0 +1,103 @@
+"""How correlated the coordinates of an autoencoder's latent vector are, by its size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from search.finals.cells import Kept
+from search.measures.structure import correlation, effective_rank
+from search.rebuild import rebuild
+from search.sweeping.outcome import Outcome, Row, between, shown
+from search.sweeping.sweep import Budget, Point, Sweep
+from search.trial import TrialImages
+from trainers.evaluation import encode
+
+DIMENSIONS = (2, 6, 8, 10, 12, 14, 30, 128)
+QUICK = (2, 10, 30)
+LATENTS = 5000
+CORRELATION, RANK, SHARE = "latents/correlation", "latents/effective_rank", "latents/rank_share"
+
+
+def points(quick: bool) -> list[Point]:
+    """One line: the MNIST autoencoder."""
+    return [
+        Point(
+            line="MNIST autoencoder",
+            x=size,
+            pipeline="mnist_autoencoder",
+            changes={"latent_dim": size},
+        )
+        for size in (QUICK if quick else DIMENSIONS)
+    ]
+
+
+def measure(kept: Kept, images: TrialImages, quick: bool) -> Mapping[str, Any]:
+    """Of the latents of 5,000 validation images; fewer where there are fewer."""
+    model = rebuild(kept.model, kept.weights()).to(images.valid.images.device)
+    z = encode(model.encoder, images.valid.first(LATENTS)).double().cpu().numpy()
+    rank = effective_rank(z)
+    return {
+        CORRELATION: float(correlation(z)),
+        RANK: float(rank),
+        SHARE: float(rank / z.shape[1]),
+        "latents": len(z),
+        "matrix": np.corrcoef(z, rowvar=False).round(3).tolist(),
+    }
+
+
+def answer(outcome: Outcome) -> list[str]:
+    """The trend of the correlation, and what the effective rank says of it."""
+    [rows] = outcome.lines.values()
+    first, last = rows[0], rows[-1]
+    highest = max(rows, key=lambda row: row.mean(CORRELATION))
+    change = between(last.metrics[CORRELATION], highest.metrics[CORRELATION])
+    told = [
+        f"Mean absolute correlation between two coordinates: {_each(rows, CORRELATION)}. "
+        + (
+            f"It is highest at d = {highest.x:g} and falls to the largest d"
+            + ("." if shown(change) else ", which is not shown over the seeds.")
+            if highest.x < last.x
+            else "It is highest at the largest d."
+        )
+    ]
+    told.append(
+        f"The effective rank is {_each(rows, RANK, digits=1)}: {100 * first.mean(SHARE):.0f} % of "
+        f"the coordinates at d = {first.x:g}, {100 * last.mean(SHARE):.0f} % at d = {last.x:g}."
+    )
+    wasted = last.x - last.mean(RANK)
+    change = between(last.metrics[CORRELATION], first.metrics[CORRELATION])
+    redundant = f"a smaller share of its directions ({wasted:.0f} of {last.x:g} are redundant)"
+    if last.mean(SHARE) >= first.mean(SHARE):
+        told.append("The larger vector is not the more redundant one by its effective rank.")
+    elif shown(change) and change.mean > 0:
+        told.append(
+            f"Both say the same: the larger vector is more correlated, and uses {redundant}."
+        )
+    else:
+        how = "is lower" if shown(change) else "is not shown to differ"
+        told.append(
+            f"The mean misleads here: it {how} with the larger vector, which yet uses {redundant}: "
+            "many weak correlations add up."
+        )
+    return told
+
+
+def _each(rows: list[Row], metric: str, digits: int = 3) -> str:
+    return ", ".join(f"{row.mean(metric):.{digits}f} at d = {row.x:g}" for row in rows)
+
+
+SWEEP = Sweep(
+    title="Decorrelation",
+    question="Are the coordinates of a latent vector less correlated the fewer there are?",
+    points=points,
+    x="latent size d",
+    log_x=True,
+    metrics=(CORRELATION, RANK, "test/mae"),
+    answer=answer,
+    measure=measure,
+    full=Budget(seeds=3),
+    quick=Budget(seeds=2, epochs=2, train_size=3000),
+)

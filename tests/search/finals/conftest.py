@@ -1,0 +1,365 @@
+"""Reruns of ready-made studies, each a process, two at a time, and what they leave behind.
+
+The studies are written straight into MLflow: what `rerun.py` reads of a search is there without
+searching. The reruns go on in the background; the tests look at what each of them left.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+
+from search.pipeline import Scalar, load_pipeline
+from search.tracking import Store
+from search.trial import TrialConfig
+from trainers.data import load_training
+
+ROOT = Path(__file__).resolve().parents[3]
+RERUN = ROOT / "search" / "rerun.py"
+PATIENCE = 1800.0  # seconds for half a minute's work: a busy machine is no failure
+TWO = ("--top", "2", "--seeds", "2")
+CONTRASTIVE = ("--pipeline", "mnist_contrastive", *TWO)
+ALONE = ("--concurrency", "1")  # for trainings so short a second process costs more than it saves
+# The least promising of the first two is the better one, the third is the best of all.
+TINY = {"depth": 3, "batch_size": 128}
+CANDIDATES = ({**TINY, "width": 1}, {**TINY, "width": 4}, {**TINY, "width": 8})
+DIVERGES = {"lr": 1e20}
+
+Changes = Mapping[str, Scalar]
+AddStudy = Callable[..., str]
+Begin = Callable[..., subprocess.Popen[str]]
+
+
+@dataclass(frozen=True)
+class Left:
+    """What stands in a folder: MLflow's runs, the cells, the readings of the test set.
+
+    Attributes:
+        folder: where the command was run.
+        runs: those of final numbers in all experiments.
+        points: how many metric values the store holds.
+        files: every file below mlruns/finals -> when it was written.
+        readings: the ledger.
+    """
+
+    folder: Path
+    runs: list[Run]
+    points: int
+    files: dict[str, int]
+    readings: list[dict[str, Any]]
+
+    @property
+    def client(self) -> MlflowClient:
+        return MlflowClient(tracking_uri=f"sqlite:///{self.folder / 'mlruns' / 'mlflow.db'}")
+
+    @property
+    def cells(self) -> set[str]:
+        """The names of the cells' folders."""
+        return {name.split("/")[0] for name in self.files if name.endswith("/model.json")}
+
+    def parent(self, pipeline: str = "mnist_contrastive", **params: int) -> Run:
+        """The one rerun of a pipeline that was called with these parameters."""
+        [found] = [
+            run
+            for run in self.runs
+            if run.data.tags["kind"] == "rerun"
+            and run.data.tags["pipeline"] == pipeline
+            and all(run.data.params[name] == str(value) for name, value in params.items())
+        ]
+        return found
+
+    def children(self, parent: Run, **tags: str) -> list[Run]:
+        """The runs below a rerun that bear these tags."""
+        tags = {"mlflow.parentRunId": parent.info.run_id, **tags}
+        return [run for run in self.runs if tags.items() <= run.data.tags.items()]
+
+    @property
+    def tested(self) -> set[str]:
+        """The cells that MLflow has a test accuracy of."""
+        return {
+            run.data.tags["cell"]
+            for run in self.runs
+            if "cell" in run.data.tags and "test/accuracy" in run.data.metrics
+        }
+
+    def artifact(self, run: Run, name: str) -> Path:
+        return Path(run.info.artifact_uri.removeprefix("file://")) / name
+
+    def results(self, run: Run) -> dict[str, Any]:
+        """A rerun's results.json."""
+        return dict(json.loads(self.artifact(run, "results.json").read_text()))
+
+
+def look(folder: Path) -> Left:
+    home = folder / "mlruns"
+    client = MlflowClient(tracking_uri=f"sqlite:///{home / 'mlflow.db'}")
+    ids = [experiment.experiment_id for experiment in client.search_experiments()]
+    with sqlite3.connect(home / "mlflow.db") as database:
+        [points] = database.execute("select count(*) from metrics").fetchone()
+    ledger = home / "test_readings.jsonl"
+    finals = home / "finals"
+    return Left(
+        folder=folder,
+        runs=[run for run in client.search_runs(ids) if run.data.tags.get("rerun")],
+        points=points,
+        files={
+            str(path.relative_to(finals)): path.stat().st_mtime_ns
+            for path in finals.rglob("*")
+            if path.is_file() and path.suffix not in (".lock", ".log")
+        },
+        readings=[json.loads(line) for line in ledger.read_text().splitlines()]
+        if ledger.exists()
+        else [],
+    )
+
+
+@pytest.fixture(scope="session")
+def add_study(prepare: Callable[[Path], Path]) -> AddStudy:
+    """(folder, pipeline, changed parameters of each trial) -> a study of COMPLETE trials in it.
+
+    The first trial is the most promising: 0.9, 0.8, and so on. Returns the store's address.
+    """
+
+    def add(
+        folder: Path,
+        pipeline: str,
+        *trials: Changes,
+        study: str = "first",
+        epochs: int = 1,
+        fingerprint: str | None = None,
+    ) -> str:
+        if not (folder / "mlruns" / "mlflow.db").exists():
+            prepare(folder)
+        store = Store(f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}")
+        loaded = load_pipeline(pipeline)
+        data = load_training(loaded.dataset, mini=True)
+        experiment = store.experiment(f"{pipeline}-mini")
+        tags = {
+            "pipeline": pipeline,
+            "study": study,
+            "data": "mini",
+            "data_fingerprint": fingerprint or data.fingerprint,
+        }
+        parent = store.start_run(experiment, name=study, tags={**tags, "kind": "study"})
+        for number, changes in enumerate(trials):
+            config = TrialConfig(
+                trial_id=hashlib.sha256(f"{pipeline} {study} {number}".encode()).hexdigest()[:12],
+                number=number,
+                study=study,
+                pipeline=pipeline,
+                params={**loaded.defaults, **changes},
+                seed=number,
+                epochs=epochs,
+            )
+            run = store.start_run(
+                experiment,
+                name=f"trial {number:03d}",
+                parent=parent,
+                tags={
+                    **tags,
+                    "kind": "trial",
+                    "trial_state": "COMPLETE",
+                    "trial_id": config.trial_id,
+                    "trial_number": str(number),
+                },
+            )
+            store.log(
+                run,
+                params={**config.params, "train_size": len(data.train), "epochs": epochs},
+                metrics={"valid/accuracy": 0.9 - number / 10},
+            )
+            store.log_text(run, json.dumps(config.to_json()), "config.json")
+            store.end_run(run, "FINISHED")
+        store.end_run(parent, "FINISHED")
+        return store.uri
+
+    return add
+
+
+# The command ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended, and what stood in its folder then."""
+
+    status: int
+    out: str
+    err: str
+    left: Left
+
+
+def environment() -> dict[str, str]:
+    """A plain one, in which a rerun's numbers do not hang on how busy the machine is."""
+    plain = {k: v for k, v in os.environ.items() if k != "DATA_DIR"}
+    return plain | {
+        "NO_COLOR": "1",
+        # Threads that spin while they wait take a busy machine's cores from each other.
+        "OMP_WAIT_POLICY": "PASSIVE",
+        # Without bfloat16 instructions float32 is the faster one, by whatever clock.
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+    }
+
+
+def begin(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """`python search/rerun.py ...` under way in that folder, in a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, str(RERUN), *arguments],
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.fixture(scope="session")
+def start_rerun() -> Begin:
+    """(folder, *arguments) -> the command under way in that folder."""
+    return begin
+
+
+def rerun(folder: Path, *arguments: str) -> Ended:
+    """How `python search/rerun.py ...` ended in that folder."""
+    return stop_when(folder, arguments, happened=None)
+
+
+def stop_when(
+    folder: Path,
+    arguments: Sequence[str],
+    *,
+    happened: Callable[[], object] | None,
+    send: signal.Signals = signal.SIGKILL,
+) -> Ended:
+    """Start the command, send its whole group the signal once `happened`, and wait for its end.
+
+    The group is what Ctrl-C in a terminal reaches too.
+    """
+    deadline = time.monotonic() + PATIENCE
+    process = begin(folder, *arguments)
+    try:
+        while happened and not happened():
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        if happened:
+            os.killpg(process.pid, send)
+        out, err = process.communicate(timeout=PATIENCE)
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.communicate()
+    return Ended(process.returncode, out, err, look(folder))
+
+
+# What is run ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Lane:
+    """Steps that follow one another in one folder; each can be waited for."""
+
+    folder: Path
+    pool: ThreadPoolExecutor
+
+    def then(self, step: Callable[..., Ended], *given: Any, **named: Any) -> Future[Ended]:
+        return self.pool.submit(step, self.folder, *given, **named)
+
+
+@pytest.fixture(scope="session")
+def reruns(
+    add_study: AddStudy, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[Ended]]]:
+    """Name -> how that rerun ended; two go on at a time."""
+    one = Lane(tmp_path_factory.mktemp("whole"), ThreadPoolExecutor(1))
+    two = Lane(tmp_path_factory.mktemp("broken"), ThreadPoolExecutor(1))
+    for lane in (one, two):
+        add_study(lane.folder, "mnist_contrastive", *CANDIDATES)
+
+    def all_three(folder: Path) -> Ended:
+        add_study(folder, "mnist_autoencoder", {})
+        add_study(folder, "mnist_supervised", DIVERGES, {})
+        return rerun(folder, "--pipeline", "all", *TWO, *ALONE, "--json", "all.json")
+
+    def more_seeds(folder: Path) -> Ended:
+        more = ("--pipeline", "mnist_autoencoder", "--top", "2", "--seeds", "3", "--quiet")
+        return rerun(folder, *more, *ALONE, "--json", "more.json")
+
+    def elsewhere(_: Path, whole: Future[Ended], folder: Path) -> Ended:
+        best = whole.result().left.folder / "mlruns/champions/mnist_supervised-mini.json"
+        given = ("--config", str(best), "--data", "mini", "--seeds", "2")
+        return rerun(folder, "--pipeline", "mnist_supervised", *given, *ALONE)
+
+    steps = {
+        "first": one.then(rerun, *CONTRASTIVE, "--json", "out.json"),
+        "again": one.then(rerun, *CONTRASTIVE, "--json", "again.json"),
+        "all": one.then(all_three),
+        "more seeds": one.then(more_seeds),
+    }
+    for name, moment, send in MOMENTS:
+        steps[name] = two.then(broken_off, moment, send)
+    steps["finished"] = two.then(rerun, *CONTRASTIVE, *ALONE, "--quiet")
+    steps["elsewhere"] = two.then(elsewhere, steps["all"], tmp_path_factory.mktemp("elsewhere"))
+    yield steps
+    for lane in (one, two):
+        lane.pool.shutdown(cancel_futures=True)
+
+
+# Interruptions, one after the other in the same folder ------------------------------------------
+
+
+def trained(folder: Path) -> int:
+    """How many cells are there."""
+    return len(list((folder / "mlruns" / "finals").glob("*/model.json")))
+
+
+def measured(folder: Path) -> int:
+    """How many random encoders are there: made once Ray has ended, before the test set is read."""
+    models = (folder / "mlruns" / "finals").glob("[0-9a-f]*/model.json")
+    return sum(json.loads(file.read_text())["kind"] == "random_encoder" for file in models)
+
+
+def tested(folder: Path) -> int:
+    """How many cells the test set was read for."""
+    return len(list((folder / "mlruns" / "finals").glob("*/test.json")))
+
+
+def recorded(folder: Path) -> int:
+    """How many runs in MLflow say that they are the champion's."""
+    address = f"file:{folder / 'mlruns' / 'mlflow.db'}?mode=ro"
+    query = "select count(*) from tags where key = 'champion' and value = 'true'"
+    with sqlite3.connect(address, uri=True) as database:
+        return int(database.execute(query).fetchone()[0])
+
+
+MOMENTS = (
+    ("killed in training", trained, signal.SIGKILL),
+    ("interrupted", trained, signal.SIGINT),
+    ("terminated", measured, signal.SIGTERM),
+    ("killed in testing", tested, signal.SIGKILL),
+    ("killed in recording", recorded, signal.SIGKILL),
+)
+
+
+def broken_off(folder: Path, moment: Callable[[Path], int], send: signal.Signals) -> Ended:
+    """Go on until there is one more of what `moment` counts, then send the signal."""
+    before = moment(folder)
+    return stop_when(
+        folder, (*CONTRASTIVE, *ALONE), happened=lambda: moment(folder) > before, send=send
+    )

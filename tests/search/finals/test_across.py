@@ -1,0 +1,188 @@
+"""Several pipelines: those without a study are skipped, the others compared with each other."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import Future
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from search.finals.across import compare_datasets
+from search.finals.results import comparisons_json
+from search.tracking import Store
+
+pytestmark = pytest.mark.slow
+
+Reruns = Mapping[str, Future[Any]]
+OTHERS = ["its ablation", "mnist_autoencoder", "mnist_supervised"]
+SKIPPED = [
+    *("cifar_autoencoder", "cifar_contrastive", "cifar_supcon", "cifar_supervised"),
+    *("mnist_mlp_autoencoder", "mnist_supcon", "mnist_vae"),
+]
+
+
+@pytest.fixture(scope="module")
+def everything(reruns: Reruns) -> Any:
+    """`--pipeline all` where three pipelines have a study, one of which was rerun before."""
+    return reruns["all"].result()
+
+
+def test_pipelines_without_a_study_are_skipped(everything: Any) -> None:
+    assert (everything.status, everything.err) == (0, "")
+    skipped = [line for line in everything.out.splitlines() if line.endswith(": skipped")]
+    assert skipped == [f"{name} has no finished study: skipped" for name in SKIPPED]
+    written = json.loads((everything.left.folder / "all.json").read_text())
+    assert list(written["skipped"]) == SKIPPED
+    finished = ["mnist_autoencoder", "mnist_contrastive", "mnist_supervised"]
+    assert list(written["pipelines"]) == finished
+    assert {run.info.status for run in everything.left.runs} == {"FINISHED"}
+
+
+def test_what_pipelines_share_is_made_once(everything: Any, reruns: Reruns) -> None:
+    """PCA and raw pixels; and the one that was rerun before is left as it is."""
+    before, after = reruns["again"].result().left, everything.left
+    assert before.files.items() <= after.files.items()
+    models = [
+        json.loads((after.folder / "mlruns" / "finals" / cell / "model.json").read_text())
+        for cell in after.cells
+    ]
+    counts = Counter((model["kind"], model["pipeline"]) for model in models)
+    assert counts == {
+        ("trained", "mnist_contrastive"): 6,
+        ("ablation", "mnist_contrastive"): 2,
+        ("random_encoder", "mnist_contrastive"): 2,
+        ("trained", "mnist_autoencoder"): 2,
+        ("random_encoder", "mnist_autoencoder"): 2,
+        ("trained", "mnist_supervised"): 2,
+        ("random_encoder", "mnist_supervised"): 2,
+        ("pca", ""): 2,
+        ("pixels", ""): 2,
+    }
+    assert Counter(line["cell"] for line in after.readings) == dict.fromkeys(after.tested, 1)
+    for pipeline in ("mnist_autoencoder", "mnist_supervised"):
+        parent = after.parent(pipeline)
+        for row in ("PCA", "raw pixels"):
+            assert len(after.children(parent, row=row)) == 2
+
+
+def test_a_configuration_that_diverges_is_left_out(everything: Any) -> None:
+    """The other one is the defaults, tested once under both names."""
+    left = everything.left
+    parent = left.parent("mnist_supervised")
+    results = left.results(parent)
+    assert results["source"] == "trial 1 of first"
+    assert len(results["failures"]) == 2
+    assert set(results["failures"].values()) == {"loss is nan at step 1"}
+    assert everything.out.count("not trained: trained seed ") == 2
+    assert "tuning brought nothing: the champion is the defaults" in " ".join(
+        everything.out.split()
+    )
+    finals = left.children(parent, kind="final")
+    defaults = left.children(parent, baseline="defaults")
+    assert {run.data.tags["champion"] for run in finals} == {"true"}
+    cells = {run.data.tags["cell"] for run in finals}
+    assert len(cells) == 2
+    assert cells == {run.data.tags["cell"] for run in defaults}
+    assert Counter(line["cell"] for line in left.readings if line["cell"] in cells) == (
+        dict.fromkeys(cells, 1)
+    )
+    assert all("test/accuracy" in run.data.metrics for run in (*finals, *defaults))
+
+
+def test_a_smaller_choice_than_asked_for_is_told(everything: Any) -> None:
+    assert "--top 2: only 1 complete configurations to choose from" in everything.out
+
+
+def test_the_contrastive_pipeline_is_compared_with_three_others(everything: Any) -> None:
+    left = everything.left
+    parent = left.parent()
+    results = left.results(parent)
+    compared = results["comparisons"]
+    assert [c["second"] for c in compared] == OTHERS
+    assert {c["first"] for c in compared} == {"mnist_contrastive"}
+    rows = [
+        next(row for row in results["rows"] if row["name"] == "ablation"),
+        left.results(left.parent("mnist_autoencoder"))["rows"][0],
+        left.results(left.parent("mnist_supervised"))["rows"][0],
+    ]
+    main = results["rows"][0]
+    for comparison, row in zip(compared, rows, strict=True):
+        pairs = zip(main["metrics"]["test/accuracy"], row["metrics"]["test/accuracy"], strict=True)
+        differences = [one - other for one, other in pairs]
+        assert comparison["difference"]["mean"] == pytest.approx(np.mean(differences))
+        assert comparison["difference"]["n"] == 2
+        ours, theirs = hits(left, main), hits(left, row)
+        assert comparison["only_first"] == (ours & ~theirs).sum()
+        assert comparison["only_second"] == (theirs & ~ours).sum()
+    for name in ("p_images", "p_seeds"):
+        found = sorted((c[name], c[f"{name}_holm"]) for c in compared)
+        highest = 0.0
+        for factor, (plain, corrected) in zip((3, 2, 1), found, strict=True):
+            highest = max(highest, min(1.0, factor * plain))
+            assert corrected == pytest.approx(highest)
+    shown = " ".join(everything.out.split())
+    for comparison in compared:
+        assert comparison["verdict"] in shown
+        tag = parent.data.tags[f"verdict/{comparison['second']}"]
+        assert tag == comparison["verdict"]
+    written = json.loads((left.folder / "all.json").read_text())
+    assert written["comparisons"] == {"mnist_contrastive-mini": compared}
+
+
+def hits(left: Any, row: Mapping[str, Any]) -> np.ndarray:
+    with np.load(left.folder / "mlruns" / "finals" / row["cells"][0] / "test.npz") as outputs:
+        right: np.ndarray = outputs["predictions"] == outputs["labels"]
+    return right
+
+
+def test_a_later_rerun_of_one_pipeline_finds_the_others_in_mlflow(
+    everything: Any, reruns: Reruns
+) -> None:
+    """Its third seed has no partner in the others, so that the two of all are compared again."""
+    later = reruns["more seeds"].result()
+    written = json.loads((later.left.folder / "more.json").read_text())
+    assert list(written["pipelines"]) == ["mnist_autoencoder"]
+    before = json.loads((everything.left.folder / "all.json").read_text())
+    assert written["comparisons"] == before["comparisons"]
+    compared = later.left.results(later.left.parent())["comparisons"]
+    assert compared == before["comparisons"]["mnist_contrastive-mini"]
+
+
+def test_what_is_gone_from_the_disk_is_read_from_mlflow(reruns: Reruns, tmp_path: Path) -> None:
+    """The predictions too: another machine may have made them."""
+    left = reruns["more seeds"].result().left
+    store = Store(f"sqlite:///{left.folder / 'mlruns' / 'mlflow.db'}")
+    of_another: Any = SimpleNamespace(pipeline="mnist_supcon", mini=True)
+    [(name, compared)] = compare_datasets(store, [of_another], tmp_path).items()
+    assert name == "mnist_contrastive-mini"
+    before = json.loads((left.folder / "more.json").read_text())["comparisons"][name]
+    assert json.loads(json.dumps(comparisons_json(compared))) == before
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_exported_champion_is_trained_again_where_nothing_was_searched(
+    everything: Any, reruns: Reruns
+) -> None:
+    """Its cells are the same ones, and so are its numbers."""
+    done = reruns["elsewhere"].result()
+    assert (done.status, done.err) == (0, "")
+    assert "config 1: mnist_supervised-mini.json" in done.out
+    assert "promised" not in done.out
+    left = done.left
+    parent = left.parent("mnist_supervised")
+    assert parent.data.params["top"] == "1"
+    assert "optimism/accuracy" not in parent.data.metrics
+    results = left.results(parent)
+    there = everything.left.results(everything.left.parent("mnist_supervised"))
+    assert results["failures"] == {}
+    assert [row["cells"] for row in results["rows"]] == [row["cells"] for row in there["rows"]]
+    for metric in ("train/accuracy", "valid/accuracy", "test/accuracy"):
+        assert [row["metrics"][metric] for row in results["rows"]] == [
+            row["metrics"][metric] for row in there["rows"]
+        ]

@@ -1,0 +1,271 @@
+"""A rerun that cannot be: a right exit status, at most three lines, nothing left behind."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from search import rerun
+from search.pipeline import load_pipeline, pipeline_names
+
+NAME = "mnist_contrastive"
+ONE = ("--pipeline", NAME, "--data", "mini")
+BEST = {"pipeline": NAME, "params": dict(load_pipeline(NAME).defaults), "epochs": 1}
+# The lock of the one rerun that may be at work below a folder.
+LOCK = "mlruns/finals/driver.lock"
+
+Attempt = Callable[..., str]
+AddStudy = Callable[..., str]
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cwd").mkdir()
+    monkeypatch.chdir(tmp_path / "cwd")
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Every file and folder below a folder, files with a digest of what is in them."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        if path.is_file()
+        else "folder"
+        for path in folder.rglob("*")
+    }
+
+
+@pytest.fixture
+def refused(capfd: pytest.CaptureFixture[str]) -> Attempt:
+    """(status, *arguments) -> what the command says on stderr when it refuses."""
+
+    def attempt(status: int, *arguments: str, leaves: Sequence[str] = ()) -> str:
+        before = contents(Path.cwd())
+        capfd.readouterr()
+        try:
+            ended: object = rerun.main(list(arguments))
+        except SystemExit as end:
+            ended = end.code
+        out, err = capfd.readouterr()
+        assert out == ""
+        check(ended, status, err)
+        after = contents(Path.cwd())
+        for name in leaves:
+            after.pop(name, None)
+            before.pop(name, None)
+        assert after == before, "something was left behind"
+        return err
+
+    return attempt
+
+
+@pytest.fixture
+def refused_in_a_store(refused: Attempt) -> Attempt:
+    """The same where there is a store: the lock lies there afterwards."""
+
+    def attempt(status: int, *arguments: str) -> str:
+        return refused(status, *arguments, leaves=(LOCK, str(Path(LOCK).parent)))
+
+    return attempt
+
+
+def check(ended: object, status: int, err: str) -> None:
+    assert ended == status, err
+    assert err.startswith("error: "), err
+    assert 1 <= len(err.splitlines()) <= 3, err
+    assert "Traceback" not in err
+    assert "--debug" not in err, f"an error that nobody foresaw: {err}"
+    assert max(map(len, err.splitlines())) < 400
+
+
+@pytest.fixture
+def studies(add_study: AddStudy) -> None:
+    """Two studies of the pipeline, on mini data."""
+    add_study(Path.cwd(), NAME, {"width": 4}, study="first")
+    add_study(Path.cwd(), NAME, {"width": 8}, study="second")
+
+
+# Known from the arguments alone -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--pipeline", "mnist_contrastiv"], "did you mean mnist_contrastive?"),
+        (["--pipeline", "zzz"], "mnist_autoencoder"),
+        (["--pipeline", "al"], "did you mean all?"),
+        (["--pipeline", "../plan"], "no pipeline"),
+        ([], "required: --pipeline"),
+        ([*ONE, "--top", "0"], "0 is too small"),
+        ([*ONE, "--top", "-1"], "-1"),
+        ([*ONE, "--top", "1.5"], "'1.5' is not a whole number"),
+        ([*ONE, "--seeds", "0"], "0 is too small"),
+        ([*ONE, "--seeds", "x"], "'x' is not a whole number"),
+        ([*ONE, "--epochs", "0"], "0 is too small"),
+        ([*ONE, "--seed", "-1"], "-1"),
+        ([*ONE, "--sedes", "2"], "did you mean --seeds?"),
+        ([*ONE, "--study", "a/b"], "'a/b' is no name"),
+        ([*ONE, "--study", "a", "--trial", "b"], "--trial"),
+        ([*ONE, "--json", "missing/out.json"], "no folder missing"),
+        ([*ONE, "--json", "."], "is a folder"),
+        (["--pipeline", "all", "--study", "first"], "--study belongs to one pipeline"),
+        (["--pipeline", "all", "--trial", "abc"], "--trial belongs to one pipeline"),
+        (["--pipeline", "all", "--config", "best.json"], "--config belongs to one pipeline"),
+    ],
+)
+def test_wrong_arguments(refused: Attempt, arguments: Sequence[str], said: str) -> None:
+    assert said in refused(2, *arguments)
+
+
+# Stores in which there is nothing to train again ------------------------------------------------
+
+
+def test_no_store_at_all(refused: Attempt) -> None:
+    for pipeline in (NAME, "all"):
+        assert "there is no MLflow store at sqlite:///" in refused(2, "--pipeline", pipeline)
+
+
+def test_a_store_without_studies(
+    refused_in_a_store: Attempt, prepare: Callable[[Path], Path]
+) -> None:
+    prepare(Path.cwd())
+    for data in ([], ["--data", "mini"]):
+        err = refused_in_a_store(1, "--pipeline", NAME, *data)
+        assert "mnist_contrastive has no finished study" in err
+        assert "python search/tune.py --pipeline mnist_contrastive" in err
+
+
+def test_all_of_nothing(prepare: Callable[[Path], Path], capfd: pytest.CaptureFixture[str]) -> None:
+    """Each pipeline is named on stdout before the error."""
+    prepare(Path.cwd())
+    before = set(contents(Path.cwd()))
+    status = rerun.main(["--pipeline", "all"])
+    out, err = capfd.readouterr()
+    check(status, 1, err)
+    assert "no pipeline has a finished study" in err
+    lines = out.splitlines()
+    assert len(lines) == len(pipeline_names())
+    assert all(line.endswith("has no finished study: skipped") for line in lines)
+    assert set(contents(Path.cwd())) - before <= {LOCK, "mlruns/finals"}
+
+
+@pytest.mark.usefixtures("studies")
+def test_studies_of_another_pipeline_only(refused_in_a_store: Attempt) -> None:
+    assert "mnist_supcon has no finished" in refused_in_a_store(1, "--pipeline", "mnist_supcon")
+
+
+@pytest.mark.usefixtures("studies")
+def test_a_data_folder_where_all_was_searched_on_mini(
+    refused_in_a_store: Attempt, tmp_path: Path
+) -> None:
+    err = refused_in_a_store(1, "--pipeline", NAME, "--data-dir", str(tmp_path))
+    assert "stand-in data only" in err
+    assert "--data-dir" in err
+
+
+def test_studies_on_other_data(refused_in_a_store: Attempt, add_study: AddStudy) -> None:
+    add_study(Path.cwd(), NAME, {"width": 4}, fingerprint="0123456789abcdef")
+    for options in ((), ("--study", "first")):
+        err = refused_in_a_store(1, *ONE, *options)
+        assert "0123456789abcdef then" in err
+
+
+# What is asked for is not there -----------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("studies")
+def test_a_trial_that_is_unknown(refused_in_a_store: Attempt) -> None:
+    err = refused_in_a_store(2, *ONE, "--trial", "abc")
+    assert "--trial abc" in err
+    assert "trial_id" in err
+
+
+@pytest.mark.usefixtures("studies")
+def test_a_study_that_is_unknown(refused_in_a_store: Attempt) -> None:
+    err = refused_in_a_store(2, *ONE, "--study", "third")
+    assert "--study third" in err
+    assert "there are: first, second" in err
+
+
+def without(name: str) -> dict[str, object]:
+    return {key: value for key, value in BEST["params"].items() if key != name}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "No such file"),
+        ("", "not a configuration"),
+        ("{]", "not a configuration"),
+        ("[1, 2]", "not a configuration"),
+        ('"text"', "not a configuration"),
+        ({"pipeline": NAME}, "not a configuration"),
+        ({**BEST, "pipeline": "mnist_supcon"}, "is for mnist_supcon, not for mnist_contrastive"),
+        ({**BEST, "params": {**BEST["params"], "widht": 4}}, "did you mean width?"),  # type: ignore[dict-item]
+        ({**BEST, "params": without("lr")}, "lr is missing"),
+        ({**BEST, "params": {**without("lr"), "lr": "fast"}}, "lr is 'fast'"),
+        ({**BEST, "params": 5}, "--config best.json"),
+        ({**BEST, "epochs": 0}, "epochs is 0"),
+    ],
+    ids=[
+        *("missing", "empty", "no JSON", "a list", "a word", "no parameters", "other pipeline"),
+        *("unknown parameter", "missing parameter", "wrong kind", "no table", "epochs"),
+    ],
+)
+def test_a_configuration_that_cannot_be_used(
+    refused_in_a_store: Attempt,
+    prepare: Callable[[Path], Path],
+    content: str | Mapping[str, object] | None,
+    said: str,
+) -> None:
+    prepare(Path.cwd())
+    if content is not None:
+        text = content if isinstance(content, str) else json.dumps(content)
+        Path("best.json").write_text(text)
+    assert said in refused_in_a_store(2, *ONE, "--config", "best.json")
+
+
+@pytest.mark.usefixtures("studies")
+def test_another_rerun_at_work(refused_in_a_store: Attempt) -> None:
+    Path(LOCK).parent.mkdir()
+    with Path(LOCK).open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        assert "another rerun or sweep is at work" in refused_in_a_store(2, *ONE)
+
+
+# What should not be left ------------------------------------------------------------------------
+
+
+def test_a_configuration_that_is_not_there_leaves_no_store(refused: Attempt) -> None:
+    refused(2, *ONE, "--config", "missing.json")
+
+
+@pytest.mark.usefixtures("studies")
+def test_a_study_that_is_unknown_leaves_no_folder(refused: Attempt) -> None:
+    refused(2, *ONE, "--study", "third")
+
+
+# The real command -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "arguments"),
+    [(2, ["--pipeline", "mnist_contrastiv"]), (2, [*ONE])],
+    ids=["pipeline", "no store"],
+)
+def test_the_command_as_a_process(
+    start_rerun: Callable[..., subprocess.Popen[str]],
+    tmp_path: Path,
+    status: int,
+    arguments: Sequence[str],
+) -> None:
+    process = start_rerun(tmp_path / "cwd", *arguments)
+    out, err = process.communicate(timeout=120)
+    assert out == ""
+    check(process.returncode, status, err)
+    assert contents(tmp_path / "cwd") == {}

@@ -1,0 +1,276 @@
+"""Which configurations are trained again: the best trials of a real store, or one from a file."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from search.errors import UserError
+from search.finals.candidates import Candidate, choose, complete_trials, read_config
+from search.pipeline import METRIC, Scalar, load_pipeline
+from search.tracking import Store
+from trainers.data import TrainingData
+
+NAME = "mnist_supervised"
+PIPELINE = load_pipeline(NAME)
+
+
+def params(**changes: Scalar) -> dict[str, Scalar]:
+    return {**PIPELINE.defaults, **changes}
+
+
+@dataclass
+class Trials:
+    """The trials of past searches, and what would be chosen of them."""
+
+    store: Store
+    data: TrainingData
+    folder: Path
+    count: int = 0
+    ids: dict[str, str] = field(default_factory=dict)
+
+    def add(
+        self,
+        value: float,
+        *,
+        study: str = "s",
+        epochs: int = 3,
+        train_size: int = 120,
+        fingerprint: str | None = None,
+        kind: str = "trial",
+        state: str = "COMPLETE",
+        **changes: Scalar,
+    ) -> str:
+        """A run as the recorder leaves it; returns the trial's id."""
+        self.count += 1
+        trial_id = f"{self.count:012x}"
+        tags = {
+            "kind": kind,
+            "trial_id": trial_id,
+            "trial_number": str(self.count),
+            "trial_state": state,
+            "study": study,
+            "data_fingerprint": fingerprint or self.data.fingerprint,
+        }
+        run_id = self.store.start_run(self.store.experiment(NAME), name="t", tags=tags)
+        self.store.log(
+            run_id,
+            params={**params(**changes), "train_size": train_size},
+            metrics={METRIC: value},
+        )
+        config = {"params": params(**changes), "epochs": epochs}
+        self.store.log_text(run_id, json.dumps(config), "config.json")
+        self.store.end_run(run_id, "FINISHED")
+        self.ids[trial_id] = run_id
+        return trial_id
+
+    def choose(self, **options: Any) -> list[Candidate]:
+        given = {"config": None, "trial": None, "study": None, "top": 3, "pipeline": NAME}
+        return choose(
+            Namespace(**{**given, **options}),
+            self.store,
+            complete_trials(self.store, NAME),
+            pipeline=PIPELINE,
+            metric=METRIC,
+            data=self.data,
+        )
+
+    def lose_artifact(self, trial_id: str) -> None:
+        artifacts = self.folder / "mlruns" / "artifacts" / NAME / self.ids[trial_id] / "artifacts"
+        assert (artifacts / "config.json").is_file()
+        shutil.rmtree(artifacts)
+
+
+@pytest.fixture
+def trials(
+    tmp_path: Path, prepare: Callable[[Path], Path], few: Callable[[str], TrainingData]
+) -> Trials:
+    store = Store(f"sqlite:///{prepare(tmp_path) / 'mlruns' / 'mlflow.db'}")
+    return Trials(store, few("mnist"), tmp_path)
+
+
+# Trials of a store ---------------------------------------------------------------------------
+
+
+def test_the_best_of_all_studies_are_chosen_the_best_first(trials: Trials) -> None:
+    trials.add(0.7, width=16)
+    trials.add(0.9, study="other", width=32, epochs=5)
+    trials.add(0.6, width=48)
+    trials.add(0.8, width=16, depth=4)
+    assert trials.choose(top=2) == [
+        Candidate(params=params(width=32), epochs=5, promised=0.9, source="trial 2 of other"),
+        Candidate(params=params(width=16, depth=4), epochs=3, promised=0.8, source="trial 4 of s"),
+    ]
+    assert [found.promised for found in trials.choose(top=9)] == [0.9, 0.8, 0.7, 0.6]
+
+
+def test_parameters_are_taken_exactly_and_not_from_the_rounded_ones(trials: Trials) -> None:
+    trials.add(0.5, lr=0.0012345678901234)
+    [found] = trials.choose()
+    assert found.params["lr"] == 0.0012345678901234
+    assert {type(value) for value in found.params.values()} <= {int, float, str}
+
+
+def test_only_complete_trials_count(trials: Trials) -> None:
+    trials.add(0.9, state="PRUNED", width=16)
+    trials.add(0.8, state="FAIL", width=16)
+    trials.add(0.7, kind="final", width=16)
+    trials.add(0.6, width=16)
+    assert [found.promised for found in trials.choose()] == [0.6]
+    assert complete_trials(trials.store, "no_such_experiment") == []
+
+
+def test_the_same_configuration_in_two_studies_counts_once(trials: Trials) -> None:
+    """The better of its two values is what it promised. With another budget it is another."""
+    trials.add(0.7, study="one", width=16)
+    trials.add(0.9, study="two", width=16)
+    trials.add(0.6, study="two", width=16, epochs=9)
+    trials.add(0.5, study="two", width=32)
+    found = trials.choose()
+    assert [(c.promised, c.epochs, c.params["width"]) for c in found] == [
+        (0.9, 3, 16),
+        (0.6, 9, 16),
+        (0.5, 3, 32),
+    ]
+    assert found[0].source == "trial 2 of two"
+
+
+def test_trials_on_fewer_images_do_not_count(trials: Trials) -> None:
+    """As a number: 90 is less than 120."""
+    trials.add(0.9, train_size=90, width=16)
+    trials.add(0.5, train_size=120, width=32)
+    trials.add(0.4, train_size=120, width=48)
+    assert [found.promised for found in trials.choose()] == [0.5, 0.4]
+    assert [found.promised for found in trials.choose(trial=f"{1:012x}")] == [0.9]
+
+
+def test_a_study_or_a_trial_alone(trials: Trials) -> None:
+    trials.add(0.9, study="one", width=16)
+    wanted = trials.add(0.5, study="two", width=32)
+    trials.add(0.4, study="two", width=48)
+    assert [found.promised for found in trials.choose(study="two")] == [0.5, 0.4]
+    assert [found.promised for found in trials.choose(trial=wanted)] == [0.5]
+
+
+def test_an_unknown_study_is_told_of_with_those_that_there_are(trials: Trials) -> None:
+    trials.add(0.9, study="two", width=16)
+    trials.add(0.8, study="one", width=32)
+    with pytest.raises(UserError) as caught:
+        trials.choose(study="tow")
+    assert str(caught.value) == (
+        f"--study tow: {NAME} has no such study with a complete trial\nthere are: one, two"
+    )
+    assert caught.value.status == 2
+
+
+def test_an_unknown_or_pruned_trial_is_told_of(trials: Trials) -> None:
+    trials.add(0.9, width=16)
+    pruned = trials.add(0.8, state="PRUNED", width=32)
+    for wanted in ("ffffffffffff", pruned):
+        with pytest.raises(UserError, match=f"^--trial {wanted}: {NAME} has no complete") as caught:
+            trials.choose(trial=wanted)
+        assert caught.value.status == 2
+
+
+def test_trials_on_other_data_do_not_count_and_alone_are_an_error(trials: Trials) -> None:
+    trials.add(0.9, fingerprint="olderdata", width=16)
+    with pytest.raises(UserError) as caught:
+        trials.choose()
+    assert "searched on other data: olderdata then" in str(caught.value)
+    assert f"{trials.data.fingerprint} now\ngive the --data-dir" in str(caught.value)
+    assert caught.value.status == 1
+    trials.add(0.5, width=32)
+    assert [found.promised for found in trials.choose()] == [0.5]
+
+
+def test_without_any_trial_the_search_comes_first(trials: Trials) -> None:
+    with pytest.raises(UserError, match=f"{NAME} has no finished trial") as caught:
+        trials.choose()
+    assert f"python search/tune.py --pipeline {NAME}" in str(caught.value)
+    assert caught.value.status == 1
+
+
+def test_a_lost_configuration_is_an_error_where_it_is_wanted(trials: Trials) -> None:
+    trials.add(0.9, width=16)
+    lost = trials.add(0.8, width=32)
+    trials.lose_artifact(lost)
+    assert [found.promised for found in trials.choose(top=1)] == [0.9]
+    with pytest.raises(UserError) as caught:
+        trials.choose(top=2)
+    assert f"({lost}) has lost its artifact config.json" in str(caught.value)
+    assert caught.value.status == 1
+
+
+# A file --------------------------------------------------------------------------------------
+
+
+def write(folder: Path, **changes: Any) -> str:
+    """A `best.json` with these entries changed, or left out where None."""
+    entries = {"pipeline": NAME, "params": params(), "epochs": 4, "source": "trial 2", **changes}
+    kept = {name: value for name, value in entries.items() if value is not None}
+    (folder / "best.json").write_text(json.dumps(kept))
+    return str(folder / "best.json")
+
+
+@pytest.mark.parametrize("epochs", [4, None])
+def test_a_configuration_is_read_from_a_file(tmp_path: Path, epochs: int | None) -> None:
+    file = write(tmp_path, epochs=epochs, params=params(lr=0.0123456789))
+    expected = Candidate(
+        params=params(lr=0.0123456789), epochs=epochs, promised=None, source="best.json"
+    )
+    assert read_config(file, NAME, PIPELINE) == expected
+
+
+def test_a_file_is_chosen_whatever_the_store_holds(trials: Trials, tmp_path: Path) -> None:
+    trials.add(0.9, width=16)
+    [found] = trials.choose(config=write(tmp_path, params=params(width=48)))
+    assert found.params["width"] == 48 and found.promised is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"pipeline": "mnist_supcon"}, f" is for mnist_supcon, not for {NAME}"),
+        ({"params": {}}, ": width, "),
+        ({"params": {**params(), "widht": 3}}, ": no parameter 'widht'; did you mean width?"),
+        ({"params": {**params(), "width": "wide"}}, ": width is 'wide'\nallowed: "),
+        ({"params": [1, 2]}, ": params is no table"),
+        ({"epochs": 0}, ": epochs is 0, at least 1 is needed"),
+        ({"epochs": -3}, ": epochs is -3, at least 1 is needed"),
+        ({"epochs": 2.5}, ": epochs is 2.5, at least 1 is needed"),
+        ({"epochs": True}, ": epochs is True, at least 1 is needed"),
+        ({"epochs": "4"}, ": epochs is '4', at least 1 is needed"),
+        ({"params": None}, ": not a configuration\n"),
+        ({"pipeline": None}, ": not a configuration\n"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said(
+    changes: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    file = write(tmp_path, **changes)
+    with pytest.raises(UserError) as caught:
+        read_config(file, NAME, PIPELINE)
+    assert str(caught.value).startswith(f"--config {file}{said}")
+    assert caught.value.status == 2
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[1, 2]", b'"words"', b"3", b"null", b"\xff\xfe{"])
+def test_what_is_no_configuration_at_all(content: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "best.json"
+    file.write_bytes(content)
+    with pytest.raises(UserError, match="not a configuration\nit is JSON with"):
+        read_config(str(file), NAME, PIPELINE)
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"none\.json: No such file or directory$"):
+        read_config(str(tmp_path / "none.json"), NAME, PIPELINE)
+    with pytest.raises(UserError, match=r"Is a directory$"):
+        read_config(str(tmp_path), NAME, PIPELINE)

@@ -1,0 +1,131 @@
+"""The test set is read for kept weights, and every reading is counted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from search.finals import baselines, measurement
+from search.finals.cells import Cell, Kept, Shelf
+from search.pipeline import load_pipeline
+from search.resources import Resources
+from search.trial import TrialImages
+from trainers.data import load_training
+
+CPU = Resources(
+    device="cpu", concurrency=1, cpus_per_trial=1, gpus_per_trial=0.0, precision="float32"
+)
+IMAGES = 359  # of mini's digits, those that no training may see
+MakeKept = Callable[..., Kept]
+
+
+@pytest.fixture(scope="module")
+def make_kept(tmp_path_factory: pytest.TempPathFactory) -> MakeKept:
+    """(kind, seed) -> a cell that nobody trains, in a folder of its own."""
+    images = TrialImages.load(load_training("mnist", mini=True, train_size=200), "cpu")
+
+    def make(kind: str = "random_encoder", seed: int = 1) -> Kept:
+        shared = kind in ("pca", "pixels")
+        cell = Cell(
+            kind=kind,  # type: ignore[arg-type]
+            dataset="mnist",
+            data="few",
+            train_size=200,
+            seed=seed,
+            pipeline="" if shared else "mnist_contrastive",
+            params={}
+            if shared
+            else {**load_pipeline("mnist_contrastive").defaults, "width": 4, "depth": 3},
+        )
+        shelf = Shelf(tmp_path_factory.mktemp("finals"))
+        return baselines.make(cell, shelf=shelf, images=images, resources=CPU, facts={})
+
+    return make
+
+
+def opened(folder: Path) -> Any:
+    """Mini's test digits; readings are noted in that folder."""
+    ledger = folder / measurement.LEDGER
+    return measurement.TestSet("mnist", data_dir=None, mini=True, ledger=ledger, device="cpu")
+
+
+def test_the_numbers_agree_with_the_predictions(make_kept: MakeKept, tmp_path: Path) -> None:
+    kept = make_kept()
+    assert not kept.tested
+    numbers = opened(tmp_path).read(kept, purpose="a test")
+    assert kept.tested
+    assert kept.test == numbers
+    outputs = kept.test_outputs()
+    assert outputs.keys() == {"predictions", "labels"}, "latents are kept of trained cells"
+    predictions, labels = outputs["predictions"], outputs["labels"]
+    assert len(labels) == numbers["images"] == IMAGES
+    assert numbers["accuracy"] == pytest.approx((predictions == labels).mean(), abs=1e-12)
+    assert 0.5 < numbers["accuracy"] < 1, "else the images and the labels do not belong together"
+    confusion = np.zeros((10, 10), dtype=int)
+    np.add.at(confusion, (labels, predictions), 1)
+    assert numbers["confusion"] == confusion.tolist()
+    by_class = [(predictions[labels == digit] == digit).mean() for digit in range(10)]
+    assert numbers["per_class"] == pytest.approx(by_class)
+    assert "mae" not in numbers
+    assert sorted(path.name for path in kept.folder.iterdir()) == [
+        *("metrics.json", "model.json", "test.json", "test.npz", "weights.safetensors")
+    ]
+
+
+def test_a_decoder_is_measured_too(make_kept: MakeKept, tmp_path: Path) -> None:
+    numbers = opened(tmp_path).read(make_kept("pca"), purpose="a test")
+    assert 0 < numbers["mae"] < 0.1
+
+
+def test_every_reading_is_counted_by_weights(make_kept: MakeKept, tmp_path: Path) -> None:
+    one, other, same = make_kept(seed=1), make_kept(seed=2), make_kept(seed=1)
+    test = opened(tmp_path)
+    read = [test.read(kept, purpose=p)["reading"] for kept, p in ((one, "a"), (other, "b"))]
+    read += [
+        opened(tmp_path).read(kept, purpose=p)["reading"] for kept, p in ((one, "c"), (same, "d"))
+    ]
+    assert [reading["reading"] for reading in read] == [1, 1, 2, 3]
+    assert [reading["purpose"] for reading in read] == ["a", "b", "c", "d"]
+    assert read[0]["weights"] == read[2]["weights"] == one.weights_hash() != read[1]["weights"]
+    assert measurement.readings(tmp_path / measurement.LEDGER) == read
+    assert one.test["reading"]["reading"] == 2
+
+
+def test_a_reading_that_breaks_off_is_none(
+    make_kept: MakeKept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, test = make_kept(), opened(tmp_path)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError("no space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(np, "savez_compressed", full)
+        with pytest.raises(OSError, match="no space"):
+            test.read(kept, purpose="a test")
+    assert not kept.tested
+    assert measurement.readings(tmp_path / measurement.LEDGER) == []
+    assert test.read(kept, purpose="a test")["reading"]["reading"] == 1
+
+
+def test_numbers_are_never_there_without_their_line(
+    make_kept: MakeKept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ledger that cannot be written leaves the cell untested."""
+    kept, test = make_kept(), opened(tmp_path)
+    (tmp_path / measurement.LEDGER).mkdir()
+    with pytest.raises(OSError):
+        test.read(kept, purpose="a test")
+    assert not kept.tested
+    assert not (kept.folder / "test.npz").exists()
+
+
+def test_the_ledger_is_lines_of_json(make_kept: MakeKept, tmp_path: Path) -> None:
+    opened(tmp_path).read(make_kept(), purpose="ä test\nof two lines")
+    [line] = (tmp_path / measurement.LEDGER).read_text(encoding="utf-8").splitlines()
+    assert json.loads(line)["purpose"] == "ä test\nof two lines"

@@ -1,0 +1,154 @@
+"""Whatever of a rerun stands in MLflow already is found, completed and not written twice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import chdir
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow.entities import Run
+from mlflow.tracking import MlflowClient
+
+from search import rerun
+from search.finals import measurement
+from search.finals.baselines import make
+from search.finals.cells import Kept, Shelf
+from search.finals.plan import FinalPlan, open_store, settle
+from search.finals.records import Records
+from search.finals.training import facts
+from search.pipeline import load_pipeline
+from search.tracking import Store
+from search.trial import TrialImages
+from trainers.data import TrainingData
+
+NAME = "mnist_contrastive"
+
+
+@dataclass
+class Made:
+    """A rerun that is planned, and a cell of it."""
+
+    plan: FinalPlan
+    store: Store
+    kept: Kept
+
+    def record(self, records: Records | None = None, **tags: str) -> str:
+        records = records or Records(self.plan, self.store)
+        return records.record(self.kept, "baseline", "random encoder", tags, uses_labels=False)
+
+    def run(self, run_id: str) -> Run:
+        return MlflowClient(tracking_uri=self.store.uri).get_run(run_id)
+
+    def runs(self) -> list[Run]:
+        client = MlflowClient(tracking_uri=self.store.uri)
+        experiment = self.store.find_experiment(f"{NAME}-mini")
+        return list(client.search_runs([experiment]))
+
+    def points(self, run_id: str, metric: str = "valid/accuracy") -> int:
+        client = MlflowClient(tracking_uri=self.store.uri)
+        return len(client.get_metric_history(run_id, metric))
+
+
+@pytest.fixture
+def made(
+    tmp_path: Path, prepare: Callable[[Path], Path], few: Callable[[str], TrainingData]
+) -> Made:
+    prepare(tmp_path)
+    params = {**load_pipeline(NAME).defaults, "width": 4}
+    best = {"pipeline": NAME, "params": params, "epochs": 1}
+    (tmp_path / "best.json").write_text(json.dumps(best))
+    options: Any = rerun.parser().parse_args(
+        ["--pipeline", NAME, "--data", "mini", "--config", "best.json", "--seeds", "2"]
+    )
+    with chdir(tmp_path):
+        store = open_store(options)
+        plan = settle(options, NAME, store)
+    kept = make(
+        plan.cells("random_encoder", params)[0],
+        shelf=Shelf(tmp_path / "mlruns" / "finals"),
+        images=TrialImages.load(few("mnist"), "cpu"),
+        resources=plan.resources,
+        facts=facts(plan.resources),
+    )
+    return Made(plan, store, kept)
+
+
+def test_a_cell_that_was_recorded_is_found_again(made: Made) -> None:
+    records = Records(made.plan, made.store)
+    first = made.record(records)
+    other = Records(made.plan, made.store)
+    assert other.run_id == records.run_id
+    assert {made.record(records), made.record(other), made.record()} == {first}
+    assert len(made.runs()) == 2
+    run = made.run(first)
+    assert run.info.status == "FINISHED"
+    assert (run.data.tags["recorded"], made.points(first)) == ("trained", 1)
+    assert run.data.params["width"] == "4"
+
+
+def test_the_readings_numbers_are_added_to_the_run(made: Made, tmp_path: Path) -> None:
+    first = made.record()
+    test = measurement.TestSet(
+        "mnist", data_dir=None, mini=True, ledger=tmp_path / "ledger", device="cpu"
+    )
+    numbers = test.read(made.kept, purpose="a test")
+    assert made.record() == first
+    run = made.run(first)
+    assert run.data.metrics["test/accuracy"] == numbers["accuracy"]
+    assert (run.data.tags["recorded"], made.points(first)) == ("tested", 1)
+    assert run.info.status == "FINISHED"
+    names = {file.path for file in MlflowClient(made.store.uri).list_artifacts(first)}
+    assert names == {"model.json", "weights.safetensors", "test.json", "test.npz"}
+
+
+@pytest.mark.parametrize("broken", ["log", "log_file", "end_run"])
+def test_a_run_that_was_half_written_is_completed(
+    made: Made, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    """As where the process was killed at that point."""
+    records = Records(made.plan, made.store)
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, broken, killed)
+        with pytest.raises(KeyboardInterrupt):
+            made.record(records)
+    [half] = [run for run in made.runs() if run.data.tags["kind"] == "baseline"]
+    assert half.info.status == "RUNNING"
+    assert made.record() == half.info.run_id
+    run = made.run(half.info.run_id)
+    assert (run.info.status, run.data.tags["recorded"]) == ("FINISHED", "trained")
+    assert made.points(run.info.run_id) == 1
+    assert len(made.runs()) == 2
+
+
+def test_a_tag_that_came_later_is_added(made: Made) -> None:
+    first = made.record()
+    assert made.record(champion="true") == first
+    assert made.run(first).data.tags["champion"] == "true"
+    assert made.points(first) == 1
+
+
+def test_the_end_closes_whatever_is_open(made: Made) -> None:
+    records = Records(made.plan, made.store)
+    child = made.record(records)
+    made.store.reopen_run(child)
+    records.end("KILLED")
+    assert {run.info.status for run in made.runs()} == {"KILLED"}
+    assert Records(made.plan, made.store).run_id == records.run_id
+    assert made.run(records.run_id).info.status == "RUNNING"
+
+
+def test_another_choice_is_another_rerun(made: Made) -> None:
+    from dataclasses import replace
+
+    one = Records(made.plan, made.store)
+    fewer = Records(replace(made.plan, seeds=made.plan.seeds[:1]), made.store)
+    assert one.run_id != fewer.run_id
+    assert {made.run(r.run_id).data.params["seeds"] for r in (one, fewer)} == {"1", "2"}

@@ -1,0 +1,189 @@
+"""The rows of a table from the cells on a shelf, and what follows from them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from search.finals.cells import TEST_METRICS, Cell, Kept, Shelf
+from search.finals.comparisons import compare, correct, estimate, verdict
+from search.finals.results import METRICS, TEST, Result, Row, cell_metrics, comparisons_json
+from search.pipeline import METRIC
+
+MakeKept = Callable[..., Kept]
+
+
+@pytest.fixture
+def make_kept(tmp_path: Path) -> MakeKept:
+    """(seed, validation accuracy, test accuracy, other last metrics) -> a cell of two epochs."""
+    shelf = Shelf(tmp_path / "finals")
+
+    def make(
+        seed: int,
+        valid: float,
+        test: float | None = None,
+        *,
+        test_mae: float | None = None,
+        **last: float,
+    ) -> Kept:
+        cell = Cell(
+            kind="trained",
+            dataset="mnist",
+            data="d",
+            train_size=120,
+            seed=seed,
+            pipeline="mnist_supcon",
+            params={"width": 16, "lr": 1e-3},
+            epochs=2,
+        )
+        times = {"time/epoch_seconds": 1.5, "time/evaluation_seconds": 0.25}
+        named = {name.replace("__", "/"): value for name, value in last.items()}
+        curves = [
+            {"epoch": 1.0, METRIC: 0.1, "timestamp": 1000.0, **times},
+            {"epoch": 2.0, METRIC: valid, "timestamp": 2000.0, **times, **named},
+        ]
+        kept = shelf.keep(cell, weights={"w": torch.zeros(1)}, curves=curves, facts={})
+        if test is not None:
+            said: dict[str, Any] = {"accuracy": test, "per_class": [test] * 3, "images": 10}
+            if test_mae is not None:
+                said["mae"] = test_mae
+            (kept.folder / TEST_METRICS).write_text(json.dumps(said))
+        return kept
+
+    return make
+
+
+def row(*kept: Kept, name: str = "champion") -> Row:
+    return Row(name=name, kind="final", kept=kept, uses_labels=True, note="said")
+
+
+def result(*rows: Row, promised: float | None = 0.9) -> Result:
+    return Result(
+        pipeline="mnist_supcon",
+        experiment="mnist_supcon-mini",
+        experiment_id="7",
+        run_id="r",
+        source_of_data="mini",
+        fingerprint="d",
+        train_size=120,
+        classes=("0", "1", "2"),
+        rows=rows,
+        promised=promised,
+        source="trial 2 of s",
+        failures={"ablation seed 3": "loss is nan"},
+        model={"name": "mnist_supcon-mini", "version": "1"},
+    )
+
+
+# A cell --------------------------------------------------------------------------------------
+
+
+def test_a_cell_counts_after_its_last_epoch_and_with_all_its_time(make_kept: MakeKept) -> None:
+    kept = make_kept(1, 0.8, train__accuracy=0.85, valid__mae=0.1, train__lr=0.01)
+    assert cell_metrics(kept) == {
+        METRIC: 0.8,
+        "train/accuracy": 0.85,
+        "valid/mae": 0.1,
+        "time/train_seconds": 3.0,
+    }
+
+
+def test_a_tested_cell_has_its_test_metrics(make_kept: MakeKept) -> None:
+    assert TEST not in cell_metrics(make_kept(1, 0.8))
+    tested = cell_metrics(make_kept(2, 0.8, 0.75))
+    assert tested[TEST] == 0.75 and "test/mae" not in tested
+    assert cell_metrics(make_kept(3, 0.8, 0.75, test_mae=0.2))["test/mae"] == 0.2
+
+
+def test_a_cell_that_nobody_trained_took_no_time_to_train(tmp_path: Path) -> None:
+    cell = Cell(kind="pca", dataset="mnist", data="d", train_size=120, seed=1)
+    curves = [{"epoch": 0.0, METRIC: 0.5, "time/evaluation_seconds": 2.0, "timestamp": 1.0}]
+    kept = Shelf(tmp_path).keep(cell, weights={"w": torch.zeros(1)}, curves=curves, facts={})
+    assert cell_metrics(kept) == {METRIC: 0.5}
+
+
+# A row ---------------------------------------------------------------------------------------
+
+
+def test_a_row_gathers_a_value_a_seed_in_the_order_of_the_table(make_kept: MakeKept) -> None:
+    made = row(
+        make_kept(1, 0.8, 0.7, train__accuracy=0.9), make_kept(2, 0.6, 0.5, train__accuracy=0.7)
+    )
+    assert made.metrics == {
+        "train/accuracy": [0.9, 0.7],
+        METRIC: [0.8, 0.6],
+        TEST: [0.7, 0.5],
+        "time/train_seconds": [3.0, 3.0],
+    }
+    assert list(made.metrics) == [name for name in METRICS if name in made.metrics]
+    assert made.estimate(METRIC) == estimate([0.8, 0.6])
+
+
+def test_a_metric_that_one_seed_lacks_is_none_of_the_row(make_kept: MakeKept) -> None:
+    made = row(make_kept(1, 0.8, 0.7, valid__mae=0.1), make_kept(2, 0.6))
+    assert set(made.metrics) == {METRIC, "time/train_seconds"}
+    assert made.estimate(TEST) is None and made.estimate("valid/mae") is None
+    assert made.to_json()["test"] == []
+
+
+def test_a_row_as_json(make_kept: MakeKept) -> None:
+    kept = make_kept(5, 0.8, 0.7), make_kept(6, 0.6, 0.5)
+    said = row(*kept).to_json()
+    assert json.loads(json.dumps(said)) == said
+    assert (said["name"], said["kind"], said["note"]) == ("champion", "final", "said")
+    assert said["uses_labels"] is True
+    assert said["cells"] == [one.cell.id for one in kept] and said["seeds"] == [5, 6]
+    assert said["params"] == {"width": 16, "lr": 1e-3} and said["epochs"] == 2
+    assert said["metrics"][TEST] == [0.7, 0.5]
+    mean = estimate([0.7, 0.5])
+    assert said["means"][TEST] == {"mean": mean.mean, "low": mean.low, "high": mean.high, "n": 2}
+    assert [one["accuracy"] for one in said["test"]] == [0.7, 0.5]
+
+
+# A result ------------------------------------------------------------------------------------
+
+
+def test_optimism_is_what_was_promised_beyond_what_fresh_seeds_gave(make_kept: MakeKept) -> None:
+    """On validation images: the test set plays no part."""
+    champion, other = row(make_kept(1, 0.8, 0.2), make_kept(2, 0.7, 0.2)), row(make_kept(3, 0.1))
+    assert result(champion, other, promised=0.9).optimism == pytest.approx(0.15)
+    assert result(champion, other, promised=0.5).optimism == pytest.approx(-0.25)
+    assert result(champion, other, promised=0.0).optimism == pytest.approx(-0.75)
+    assert result(champion, other, promised=None).optimism is None
+
+
+def test_rows_are_found_by_name_and_the_first_is_the_champion(make_kept: MakeKept) -> None:
+    champion, pca = row(make_kept(1, 0.8)), row(make_kept(2, 0.5), name="PCA")
+    made = result(champion, pca)
+    assert made.champion is champion
+    assert made.row("PCA") is pca and made.row("ablation") is None
+    assert made.mini and not replace(made, source_of_data="files").mini
+
+
+def test_a_result_as_json(make_kept: MakeKept) -> None:
+    champion, pca = row(make_kept(1, 0.8, 0.7)), row(make_kept(2, 0.5, 0.4), name="PCA")
+    hits = np.array([True] * 30 + [False] * 10), np.array([False] * 30 + [True] * 10)
+    compared = correct([compare("a", "b", accuracies=([0.75], [0.25]), hits=hits)])
+    made = replace(result(champion, pca), comparisons=tuple(compared))
+    said = json.loads(json.dumps(made.to_json()))
+    assert [one["name"] for one in said["rows"]] == ["champion", "PCA"]
+    assert (said["pipeline"], said["experiment"]) == ("mnist_supcon", "mnist_supcon-mini")
+    assert (said["run_id"], said["data"]) == ("r", "mini")
+    assert (said["data_fingerprint"], said["train_size"]) == ("d", 120)
+    assert said["classes"] == ["0", "1", "2"]
+    assert said["params"] == {"width": 16, "lr": 1e-3} and said["epochs"] == 2
+    assert said["optimism"] == pytest.approx(0.1) and said["promised"] == 0.9
+    assert said["failures"] == {"ablation seed 3": "loss is nan"}
+    assert said["model"] == {"name": "mnist_supcon-mini", "version": "1"}
+    [comparison] = said["comparisons"]
+    assert comparison["verdict"] == verdict(compared[0])
+    assert (comparison["only_first"], comparison["only_second"]) == (30, 10)
+    assert comparison["difference"] == {"mean": 0.5, "low": None, "high": None, "n": 1}
+    assert comparisons_json([]) == []

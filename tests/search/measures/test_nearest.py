@@ -1,0 +1,50 @@
+"""Distances to nearest neighbours."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from search.measures import nearest
+from search.measures.nearest import nearest_distances
+
+
+def brute_force(points: np.ndarray, references: np.ndarray, k: int) -> np.ndarray:
+    """One pair at a time, in float64."""
+    every = [[np.sqrt(((p - r) ** 2).sum()) for r in references] for p in points]
+    return np.sort(np.array(every), axis=1)[:, k - 1]
+
+
+@pytest.mark.parametrize("k", [1, 2, 7, 23])
+def test_distances_are_those_of_brute_force(k: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(nearest, "BATCH_SIZE", 4)  # 11 points: three batches, the last not full
+    rng = np.random.default_rng(0)
+    points, references = rng.normal(size=(11, 2, 3)), rng.normal(size=(23, 2, 3))
+    found = nearest_distances(points, references, k=k)
+    np.testing.assert_allclose(found, brute_force(points, references, k), rtol=1e-5)
+
+
+def test_a_point_is_its_own_nearest_neighbour() -> None:
+    points = 100 + np.random.default_rng(0).normal(size=(20, 300))
+    assert (nearest_distances(points, points) == 0).all()
+
+
+def test_bytes_are_pixels() -> None:
+    black, white = np.zeros((1, 1, 2, 2), np.uint8), np.full((3, 1, 2, 2), 255, np.uint8)
+    assert nearest_distances(black, white) == pytest.approx([2.0])
+    assert nearest_distances(black, white.astype(np.float32) / 255) == pytest.approx([2.0])
+
+
+def test_no_points_have_no_distances() -> None:
+    assert nearest_distances(np.zeros((0, 3)), np.ones((4, 3))).shape == (0,)
+
+
+@pytest.mark.parametrize("k", [0, 5])
+def test_there_must_be_k_neighbours(k: int) -> None:
+    with pytest.raises(ValueError, match=rf"k must be 1 .. 4, not {k}"):
+        nearest_distances(np.zeros((2, 3)), np.ones((4, 3)), k=k)
+
+
+def test_points_and_references_are_of_one_size() -> None:
+    with pytest.raises(ValueError, match="points have 3 numbers, references 4"):
+        nearest_distances(np.zeros((2, 3)), np.ones((4, 4)))

@@ -1,0 +1,97 @@
+"""Structure of latents: closed forms and slow references."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from search.measures.structure import (
+    alignment,
+    correlation,
+    effective_rank,
+    normalised,
+    pair_distance,
+    spectrum,
+    uniformity,
+)
+
+RNG = np.random.default_rng(2)
+Z = RNG.normal(size=(40, 6)) @ RNG.normal(size=(6, 6))
+
+
+def test_normalised() -> None:
+    z = np.array([[3.0, 4.0], [0.0, 0.0]])
+    np.testing.assert_allclose(normalised(z), [[0.6, 0.8], [0, 0]])
+
+
+def test_alignment_in_closed_form() -> None:
+    """Two views at an angle a lie 2 - 2 cos a apart; length does not matter."""
+    angles = np.array([0.0, np.pi / 2, np.pi])
+    first = np.tile([5.0, 0.0], (3, 1))
+    second = 2 * np.column_stack([np.cos(angles), np.sin(angles)])
+    assert alignment(first, second) == pytest.approx(np.mean([0, 2, 4]))
+    assert alignment(Z, 3 * Z) == pytest.approx(0)
+    assert alignment(Z, -Z) == pytest.approx(4)
+    with pytest.raises(ValueError, match="other images"):
+        alignment(Z, Z[1:])
+
+
+def test_uniformity_in_closed_form() -> None:
+    """One point: 0. Two opposite ones: -4 t. The axes of a space: all pairs 2 apart, -2 t."""
+    assert uniformity(np.ones((5, 3))) == pytest.approx(0)
+    assert uniformity(np.array([[1.0, 0], [-7.0, 0]]), t=3) == pytest.approx(-12)
+    assert uniformity(np.eye(6)) == pytest.approx(-4)
+    with pytest.raises(ValueError, match="no pair"):
+        uniformity(np.ones((1, 3)))
+
+
+def test_uniformity_against_a_loop() -> None:
+    unit = Z / np.linalg.norm(Z, axis=1, keepdims=True)
+    potentials = [
+        math.exp(-2 * ((unit[i] - unit[j]) ** 2).sum()) for i in range(40) for j in range(i)
+    ]
+    assert uniformity(Z) == pytest.approx(math.log(np.mean(potentials)))
+
+
+def test_pair_distance() -> None:
+    unit = Z / np.linalg.norm(Z, axis=1, keepdims=True)
+    squared = [((unit[i] - unit[j]) ** 2).sum() for i in range(40) for j in range(i)]
+    assert pair_distance(Z) == pytest.approx(np.mean(squared))
+    assert pair_distance(np.eye(6)) == pytest.approx(2)
+    assert pair_distance(np.ones((4, 2))) == pytest.approx(0)
+
+
+def test_spectrum() -> None:
+    expected = np.linalg.svd(np.cov(Z.T, bias=True), compute_uv=False)
+    np.testing.assert_allclose(spectrum(Z), expected, atol=1e-12)
+
+
+def test_effective_rank_in_closed_form() -> None:
+    """Isotropic: D. k equal directions: k. A line: 1. A point: 0. Variances 1 : 3: by entropy."""
+    cross = np.concatenate([np.eye(7), -np.eye(7)])
+    assert effective_rank(cross) == pytest.approx(7)
+    assert effective_rank(cross[:, :3]) == pytest.approx(3)
+    assert effective_rank(np.arange(9.0)[:, None] * np.ones(4)) == pytest.approx(1)
+    assert effective_rank(np.ones((5, 4))) == 0
+    uneven = np.array([[1, 0], [-1, 0], [0, math.sqrt(3)], [0, -math.sqrt(3)]])
+    entropy = -(0.25 * math.log(0.25) + 0.75 * math.log(0.75))
+    assert effective_rank(uneven) == pytest.approx(math.exp(entropy))
+    assert effective_rank(10 * uneven + 3) == pytest.approx(math.exp(entropy))
+
+
+def test_correlation() -> None:
+    matrix = np.abs(np.corrcoef(Z.T))
+    expected = np.mean([matrix[i, j] for i in range(6) for j in range(6) if i != j])
+    assert correlation(Z) == pytest.approx(expected)
+    assert correlation(np.column_stack([Z[:, 0], -2 * Z[:, 0]])) == pytest.approx(1)
+    assert correlation(np.concatenate([np.eye(7), -np.eye(7)])) == pytest.approx(0)
+    assert correlation(np.column_stack([Z[:, :2], np.ones(40)])) == correlation(Z[:, :2])
+    assert correlation(np.ones((5, 3))) == 0
+
+
+def test_correlation_of_independent_coordinates() -> None:
+    """About sqrt(2 / (pi N)), as the docstring says; the draw is fixed."""
+    z = np.random.default_rng(0).normal(size=(400, 40))
+    assert correlation(z) == pytest.approx(0.8 / math.sqrt(400), rel=0.1)

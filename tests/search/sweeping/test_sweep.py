@@ -1,0 +1,259 @@
+"""Every sweep in the folder keeps the contract; `sweep.py` as a command, on stand-in data."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from mlflow.tracking import MlflowClient
+
+from search import recipes, sweep as command
+from search.pipeline import load_pipeline, pipeline_names
+from search.sweeping.sweep import Point, load_sweep, sweep_names
+from trainers.data import DATASETS
+
+ROOT = Path(__file__).resolve().parents[3]
+PATIENCE = 1800  # seconds for a minute's work: a busy machine is no failure
+
+
+# The contract -----------------------------------------------------------------------------------
+
+
+def test_the_sweeps_of_the_assignment_are_there() -> None:
+    spaces = {"latent_dim", "depth", "interpolation", "decorrelation", "few_labels"}
+    others = {"pca", "vae", "encoders", "averaging"}
+    assert spaces | others <= set(sweep_names())
+
+
+class Watched(dict[str, Any]):
+    """Parameters that note which of them are read."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        super().__init__(values)
+        self.read: set[str] = set()
+
+    def __getitem__(self, name: str) -> Any:
+        self.read.add(name)
+        return super().__getitem__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.read.add(name)
+        return super().get(name, default)
+
+
+def read_by(point: Point) -> set[str]:
+    """The parameters that building and optimising a point's method look at."""
+    if point.kind == "pca":
+        return {"latent_dim"}
+    pipeline = load_pipeline(point.pipeline)
+    params = Watched({**pipeline.defaults, **point.changes})
+    with torch.device("meta"):
+        pipeline.build(params, DATASETS[pipeline.dataset])
+    recipes.optimisation(params)
+    return params.read
+
+
+@pytest.mark.parametrize("name", sweep_names())
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_grid_names_pipelines_and_each_place_once(name: str, quick: bool) -> None:
+    sweep = load_sweep(name)
+    points = sweep.points(quick)
+    assert points
+    assert {point.pipeline for point in points} <= set(pipeline_names())
+    places = [(point.line, point.x) for point in points]
+    assert len(set(places)) == len(places)
+    for point in points:
+        assert set(point.changes) <= read_by(point), "a change that nothing reads changes nothing"
+
+
+@pytest.mark.parametrize("name", sweep_names())
+def test_a_quick_grid_is_a_smaller_one(name: str) -> None:
+    sweep = load_sweep(name)
+    assert len(sweep.points(True)) < len(sweep.points(False))
+    assert sweep.quick.epochs and sweep.quick.train_size
+    assert sweep.title and sweep.question.endswith("?") and sweep.x
+    assert sweep.measured_images(True) <= sweep.measured_images(False)
+
+
+def test_an_unknown_name_is_told_the_nearest() -> None:
+    with pytest.raises(KeyError, match="did you mean latent_dim"):
+        load_sweep("latent_dims")
+
+
+# The command --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ((), "--sweep"),
+        (("--sweep", "latentdim"), "did you mean latent_dim?"),
+        (("--sweep", "depth", "--seeds", "0"), "0 is too small"),
+        (("--sweep", "depth", "--epochs", "x"), "'x' is not a whole number"),
+        (("--sweep", "depth", "--quik"), "did you mean --quick?"),
+    ],
+)
+def test_wrong_arguments(
+    words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        command.main(list(words))
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert said in told and len(told.splitlines()) == 2
+
+
+def test_batches_that_do_not_fit(tmp_path: Path) -> None:
+    done = run(tmp_path, "--sweep", "depth", "--quick", "--data", "mini", "--train-size", "60")
+    assert done.returncode == 2
+    assert "give a larger --train-size" in done.stderr
+    assert not list((tmp_path / "mlruns").rglob("*")), "nothing was begun"
+
+
+def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(ROOT / "search" / "sweep.py"), *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+
+
+GIVEN = ("--sweep", "decorrelation", "--quick", "--data", "mini", "--epochs", "1", "--seeds", "2")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("sweep")
+
+
+@pytest.fixture(scope="module")
+def interrupted(folder: Path) -> tuple[int, str, str]:
+    """Status, output and errors of a run that got Ctrl-C after its first training."""
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "search" / "sweep.py"), *GIVEN],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + PATIENCE
+    while not list((folder / "mlruns" / "finals").glob("[0-9a-f]*/model.json")):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=PATIENCE)
+    return process.returncode, out, err
+
+
+@pytest.fixture(scope="module")
+def first(folder: Path, interrupted: tuple[int, str, str]) -> subprocess.CompletedProcess[str]:
+    """The whole sweep, going on where the interrupted one had left it."""
+    return run(folder, *GIVEN, "--json", "out.json")
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_what_is_trained_and_says_how_to_go_on(
+    interrupted: tuple[int, str, str],
+) -> None:
+    status, out, err = interrupted
+    assert (status, err) == (130, "")
+    last = out.splitlines()[-1]
+    assert last.startswith("interrupted; what is trained is kept. To go on: python search/sweep.py")
+    assert last.endswith(" ".join(GIVEN))
+
+
+@pytest.mark.slow
+def test_it_shows_forecast_table_and_answer(first: subprocess.CompletedProcess[str]) -> None:
+    assert (first.returncode, first.stderr) == (0, "")
+    for words in (
+        "sweep_decorrelation-mini: Are the coordinates",
+        "3 points x 2 seeds = 6 trainings, ",
+        "of them trained before",
+        "stand-in data, not a result",
+        "forecast: about",
+        "latents/correlation by latent size d (stand-in data, not a result)",
+        "Mean absolute correlation between two coordinates: ",
+        "the figure: python analysis/report.py",
+    ):
+        assert words in first.stdout, first.stdout
+
+
+@pytest.mark.slow
+def test_mlflow_holds_a_parent_and_a_run_a_cell(
+    folder: Path, first: subprocess.CompletedProcess[str]
+) -> None:
+    client = MlflowClient(tracking_uri=f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("sweep_decorrelation-mini")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    assert {r.info.status for r in runs} == {"FINISHED"}
+    [parent] = [r for r in runs if r.data.tags["kind"] == "sweep"]
+    cells = [r for r in runs if r.data.tags["kind"] == "cell"]
+    assert len(cells) == 6
+    assert {r.data.tags["mlflow.parentRunId"] for r in cells} == {parent.info.run_id}
+    assert {r.data.params["latent_dim"] for r in cells} == {"2", "10", "30"}
+    for cell in cells:
+        size = int(cell.data.params["latent_dim"])
+        assert 0 <= cell.data.metrics["latents/correlation"] <= 1
+        assert 1 <= cell.data.metrics["latents/effective_rank"] <= size + 1e-6
+        assert {"test/mae", "valid/accuracy"} <= cell.data.metrics.keys()
+    assert "Mean absolute correlation" in parent.data.tags["mlflow.note.content"]
+
+
+@pytest.mark.slow
+def test_the_test_set_is_read_once_a_training(
+    folder: Path, first: subprocess.CompletedProcess[str]
+) -> None:
+    ledger = (folder / "mlruns" / "test_readings.jsonl").read_text().splitlines()
+    lines = [json.loads(line) for line in ledger]
+    assert len(lines) == len({line["cell"] for line in lines}) == 6
+    assert all(line["purpose"].startswith("sweep_decorrelation-mini ") for line in lines)
+
+
+@pytest.mark.slow
+def test_the_numbers_are_those_of_the_cells(
+    folder: Path, first: subprocess.CompletedProcess[str]
+) -> None:
+    outcome = json.loads((folder / "out.json").read_text())["decorrelation"]
+    assert [row["x"] for row in outcome["rows"]] == [2, 10, 30]
+    for row in outcome["rows"]:
+        for number, cell in enumerate(row["cells"]):
+            stored = json.loads((folder / "mlruns" / "finals" / cell / "test.json").read_text())
+            assert row["metrics"]["test/mae"][number] == stored["mae"]
+            matrix = row["measured"][number]["matrix"]
+            assert len(matrix) == len(matrix[0]) == row["x"]
+
+
+@pytest.mark.slow
+def test_the_same_again_trains_and_reads_nothing(
+    folder: Path, first: subprocess.CompletedProcess[str]
+) -> None:
+    def files() -> dict[Path, int]:
+        finals = folder / "mlruns" / "finals"
+        return {
+            file: file.stat().st_mtime_ns
+            for file in finals.rglob("*")
+            if file.is_file() and file.suffix not in (".lock", ".log")
+        }
+
+    before, ledger = files(), (folder / "mlruns" / "test_readings.jsonl").read_text()
+    again = run(folder, *GIVEN, "--json", "again.json")
+    assert (again.returncode, again.stderr) == (0, "")
+    assert "6 of them trained before" in again.stdout
+    assert "forecast" not in again.stdout
+    assert files() == before
+    assert (folder / "mlruns" / "test_readings.jsonl").read_text() == ledger
+    assert (folder / "again.json").read_text() == (folder / "out.json").read_text()

@@ -1,0 +1,191 @@
+"""From a description and its weights back to the network that was trained, of every kind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from search import recipes
+from search.pipeline import LATENT_DIM, load_pipeline, pipeline_names
+from search.rebuild import rebuild, untrained
+from search.trial import TrialConfig, TrialImages, build_method, weights_on_cpu
+from trainers.data import TrainingData
+from trainers.evaluation import encode, evaluate
+from trainers.loop import fit
+
+Few = Callable[[str], TrainingData]
+MakeConfig = Callable[..., TrialConfig]
+
+WITH_ABLATION = [name for name in pipeline_names() if load_pipeline(name).ablation]
+
+
+def describe(kind: str, config: TrialConfig) -> dict[str, Any]:
+    """What `model.json` says, read back from JSON."""
+    dataset = config.pipeline.split("_")[0]
+    said = {"kind": kind, "dataset": dataset, "pipeline": config.pipeline, "params": config.params}
+    return dict(json.loads(json.dumps(said)))
+
+
+def trained(config: TrialConfig, images: TrialImages) -> tuple[Any, nn.Module]:
+    """A method after a few steps, and the classifier on its latents."""
+    torch.manual_seed(config.seed)
+    method: Any = build_method(config, load_pipeline(config.pipeline))
+    method.to(memory_format=torch.channels_last)
+    settings = recipes.optimisation(config.params)
+    for _ in fit(method, images.train, settings, epochs=config.epochs, seed=config.seed):
+        pass
+    return method, classifier_of(method, images)
+
+
+def classifier_of(method: Any, images: TrialImages) -> nn.Module:
+    found = evaluate(method, images.train, images.valid, classes=10, seed=3, probe=False)
+    return found.classifier
+
+
+def stored(weights: dict[str, Tensor], folder: Path) -> dict[str, Tensor]:
+    save_file(weights, folder / "weights.safetensors")
+    return load_file(folder / "weights.safetensors")
+
+
+def assert_same(
+    model: dict[str, Any],
+    method: Any,
+    classifier: nn.Module,
+    images: TrialImages,
+    folder: Path,
+) -> None:
+    """Latents, logits and reconstructions of the rebuilt network are those of `method`."""
+    weights = stored(weights_on_cpu(method, classifier), folder)
+    torch.manual_seed(999)
+    made = rebuild(model, weights)
+    assert not made.training and all(not part.training for part in made.modules())
+    pixels = images.valid.images / 255
+    latents = encode(method.encoder, images.valid)
+    with torch.no_grad():
+        torch.testing.assert_close(made.encoder(pixels), latents, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(made(pixels), classifier.eval()(latents), atol=1e-4, rtol=1e-4)
+        assert (made.decoder is None) == (method.decoder is None)
+        if method.decoder is not None:
+            assert made.decoder is not None
+            restored = method.decoder.eval()(latents)
+            torch.testing.assert_close(made.decoder(latents), restored, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("pipeline", pipeline_names())
+def test_a_trained_pipeline(
+    pipeline: str, few: Few, make_config: MakeConfig, tmp_path: Path
+) -> None:
+    config = make_config(pipeline, epochs=1)
+    images = TrialImages.load(few(pipeline.split("_")[0]), "cpu")
+    method, classifier = trained(config, images)
+    assert_same(describe("trained", config), method, classifier, images, tmp_path)
+
+
+@pytest.mark.parametrize("pipeline", WITH_ABLATION)
+def test_an_ablation(pipeline: str, few: Few, make_config: MakeConfig, tmp_path: Path) -> None:
+    config = make_config(pipeline, epochs=1, ablation=True)
+    images = TrialImages.load(few(pipeline.split("_")[0]), "cpu")
+    method, classifier = trained(config, images)
+    assert method.decoder is not None
+    assert_same(describe("ablation", config), method, classifier, images, tmp_path)
+
+
+def test_a_random_encoder(few: Few, make_config: MakeConfig, tmp_path: Path) -> None:
+    model = describe("random_encoder", make_config("mnist_autoencoder"))
+    images = TrialImages.load(few("mnist"), "cpu")
+    torch.manual_seed(5)
+    method: Any = untrained(model)
+    assert method.decoder is None and method.classifier is None
+    assert_same(model, method, classifier_of(method, images), images, tmp_path)
+
+
+@pytest.mark.parametrize("dataset", ["mnist", "cifar"])
+def test_pca(dataset: str, few: Few, tmp_path: Path) -> None:
+    """Weights that no image gave do as well as fitted ones."""
+    model = {"kind": "pca", "dataset": dataset, "pipeline": "", "params": {}}
+    images = TrialImages.load(few(dataset), "cpu")
+    method: Any = untrained(model)
+    generator = torch.Generator().manual_seed(0)
+    for buffer in method.state_dict().values():
+        buffer.copy_(torch.rand(buffer.shape, generator=generator) / 100)
+    assert_same(model, method, classifier_of(method, images), images, tmp_path)
+
+
+@pytest.mark.parametrize("dataset", ["mnist", "cifar"])
+def test_pixels(dataset: str, few: Few, tmp_path: Path) -> None:
+    model = {"kind": "pixels", "dataset": dataset, "pipeline": "", "params": {}}
+    images = TrialImages.load(few(dataset), "cpu")
+    method: Any = untrained(model)
+    classifier = classifier_of(method, images)
+    assert_same(model, method, classifier, images, tmp_path)
+    weights = weights_on_cpu(method, classifier)
+    assert weights["classifier.layers.1.weight"].shape[1] == images.train.images[0].numel()
+
+
+def test_the_seed_makes_the_weights_of_an_untrained_one(make_config: MakeConfig) -> None:
+    """Those from which the pipeline's own training starts."""
+    config = make_config("cifar_supcon")
+    model = describe("random_encoder", config)
+
+    def first(seed: int) -> Tensor:
+        torch.manual_seed(seed)
+        method: Any = untrained(model)
+        return next(method.encoder.parameters())
+
+    assert torch.equal(first(5), first(5)) and not torch.equal(first(5), first(6))
+    torch.manual_seed(5)
+    start: Any = build_method(config, load_pipeline(config.pipeline))
+    assert torch.equal(first(5), next(start.encoder.parameters()))
+
+
+def initial_weights(model: dict[str, Any]) -> dict[str, Tensor]:
+    method: Any = untrained(model)
+    from models import Classifier
+
+    return weights_on_cpu(method, Classifier(latent_dim=LATENT_DIM, classes=10))
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "changes"),
+    [
+        ("mnist_supervised", {"width": 8}),
+        ("mnist_autoencoder", {"depth": 4}),
+        ("mnist_autoencoder", {"upsample": "shuffle"}),
+    ],
+)
+def test_weights_of_another_architecture_are_an_error(
+    pipeline: str, changes: dict[str, int], make_config: MakeConfig
+) -> None:
+    model = describe("trained", make_config(pipeline))
+    other = describe("trained", make_config(pipeline, changes))
+    rebuild(other, initial_weights(other))
+    with pytest.raises(RuntimeError, match=r"Error\(s\) in loading state_dict"):
+        rebuild(model, initial_weights(other))
+    with pytest.raises(RuntimeError, match=r"Error\(s\) in loading state_dict"):
+        rebuild(other, initial_weights(model))
+
+
+def test_weights_of_another_data_set_or_kind_are_an_error(make_config: MakeConfig) -> None:
+    config = make_config("mnist_contrastive")
+    weights = initial_weights(describe("trained", config))
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        rebuild({**describe("trained", config), "dataset": "cifar"}, weights)
+    with pytest.raises(RuntimeError, match="decoder"):
+        rebuild(describe("ablation", config), weights)
+    with pytest.raises(RuntimeError, match=r"encoder\.mean"):
+        rebuild({"kind": "pca", "dataset": "mnist"}, weights)
+
+
+@pytest.mark.parametrize("pipeline", ["mnist_supervised", "cifar_contrastive"])
+def test_weights_of_a_deeper_encoder_are_an_error(pipeline: str, make_config: MakeConfig) -> None:
+    """A further convolution keeps every shape of the shallower network."""
+    deeper = describe("trained", make_config(pipeline, {"depth": 4}))
+    with pytest.raises(RuntimeError):
+        rebuild(describe("trained", make_config(pipeline, {"depth": 3})), initial_weights(deeper))

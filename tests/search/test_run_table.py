@@ -1,0 +1,78 @@
+"""Saved views for MLflow's run table, unpacked again."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+import zlib
+from typing import Any
+
+import pytest
+
+from search import run_table
+from search.pipeline import load_pipeline, pipeline_names
+
+
+def unpacked(view: str) -> dict[str, Any]:
+    """The state that MLflow's page reads out of the experiment's tag."""
+    method, _, packed = json.loads(view)["state"].partition(";")
+    assert method == "deflate"
+    return dict(json.loads(zlib.decompress(base64.b64decode(packed, validate=True))))
+
+
+FINAL = run_table.final_view(rerun="0123456789ab", params=["width", "lr"])
+TRIALS = run_table.trial_view(metric="valid/accuracy", params=["width", "lr"])
+
+
+def test_the_final_view_shows_one_rerun_the_best_test_accuracy_first() -> None:
+    state = unpacked(FINAL)
+    assert state["searchFilter"] == "tags.rerun = '0123456789ab'"
+    assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`test/accuracy`", False)
+
+
+def test_the_final_view_shows_the_row_the_metrics_and_the_parameters() -> None:
+    columns = unpacked(FINAL)["selectedColumns"]
+    assert columns[:2] == ["tags.`row`", "tags.`champion`"]
+    assert columns[-2:] == ["params.`width`", "params.`lr`"]
+    for split in ("train", "valid", "test"):
+        assert f"metrics.`{split}/accuracy`" in columns
+    assert len(set(columns)) == len(columns)
+
+
+def test_the_trial_view_shows_trials_the_best_first() -> None:
+    state = unpacked(TRIALS)
+    assert state["searchFilter"] == "tags.kind = 'trial'"
+    assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`best/valid/accuracy`", False)
+    assert state["orderByKey"] in state["selectedColumns"]
+    assert state["selectedColumns"][-2:] == ["params.`width`", "params.`lr`"]
+
+
+@pytest.mark.parametrize(("view", "name"), [(FINAL, "Final numbers"), (TRIALS, "Best trials")])
+def test_a_view_has_a_name_and_the_time_in_milliseconds(view: str, name: str) -> None:
+    said = json.loads(view)
+    assert said["name"] == name
+    assert abs(said["createdAt"] / 1000 - time.time()) < 3600
+    assert said["updatedAt"] == said["createdAt"]
+
+
+@pytest.mark.parametrize("name", pipeline_names())
+def test_the_views_of_every_pipeline_fit_into_a_tag(name: str) -> None:
+    """MLflow 3.17 takes 20,000 characters."""
+    space = load_pipeline(name).space
+    final = run_table.final_view(rerun="0123456789ab", params=space)
+    trials = run_table.trial_view(metric="valid/accuracy", params=space)
+    assert len(final) < 2000 and len(trials) < 2000
+    for view in (final, trials):
+        assert unpacked(view)["selectedColumns"][-len(space) :] == [
+            f"params.`{parameter}`" for parameter in space
+        ]
+
+
+def test_the_two_views_have_tags_and_addresses_of_their_own() -> None:
+    assert run_table.tag(run_table.FINALS) == "mlflow.sharedViewState.final-numbers"
+    assert run_table.tag(run_table.FINALS) != run_table.tag(run_table.TRIALS)
+    assert run_table.address("7", run_table.FINALS, server="http://h:5000") == (
+        "http://h:5000/#/experiments/7/runs?viewStateShareKey=final-numbers"
+    )
+    assert run_table.address("7").endswith("viewStateShareKey=best-trials")
