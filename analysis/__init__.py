@@ -1,0 +1,33 @@
+"""The report: reads MLflow and the champions, computes, draws, writes.
+
+    report.py           the command; writing.py puts the parts together
+    reading.py          reads MLflow; records.py is what it found, as plain data
+    freshness.py        whether anything changed since the report was written
+    cache.py            keeps what is expensive on disk
+    document.py         what a report is made of: sections of text, figures, tables
+
+    A folder a section, in the report's order. `compute_*` returns checked data, `draw_*` takes an
+    axis; in chapter.py `section` puts text, figures and tables together:
+
+    summary/            the champions, baselines, ablations, verdicts
+    reasoning/          why each pipeline is built so
+    history/            the searches
+    reconstructions/    images beside what the decoder makes of them
+    interpolation/      between two latents
+    tsne/               latents and images in the plane, and numbers that t-SNE cannot fake
+    latents/            the structure of the latent space
+    mistakes/           confusion matrices, the most confident mistakes
+    sweeps/             grids over one or two parameters
+    reproduction.py     commands, seeds, versions, run ids
+
+    What the sections share:
+
+    style.py            one look for all figures
+    rows.py             the rows of a rerun's results
+    provenance.py       where numbers come from, in words
+    mosaics.py          many small images on one axis
+
+    writers/            write a document as one page, as a PDF, as single files
+
+May import search/, trainers/, models/ and matplotlib; nothing imports it.
+"""

@@ -1,0 +1,221 @@
+"""What each pipeline's search cost, so that unequal effort shows: trials, epochs, hours."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import MaxNLocator
+
+from analysis import style
+from analysis.document import Block, Figure, Heading, Paragraph, Table
+from analysis.records import SIX, PipelineRecord
+from analysis.style import COLOURS
+
+STATES = ("COMPLETE", "PRUNED", "FAIL", "INTERRUPTED")
+HATCHES = {"COMPLETE": "", "PRUNED": "////", "FAIL": "xxxx", "INTERRUPTED": "...."}
+FILLS = dict(zip(STATES, (COLOURS[0], COLOURS[1], COLOURS[5], COLOURS[9]), strict=True))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """What was spent on a pipeline, over all its searches on the same data.
+
+    Attributes:
+        studies: how many searches.
+        trials: state -> how many.
+        epochs: epochs trained, all trials together.
+        trial_hours: training and evaluation, trial by trial, hours.
+        wall_hours: of the searches, in which trials run side by side, hours; 0 where no search
+            was concluded.
+        final_hours: training behind the final numbers, hours; None where nothing is final.
+        devices: what the searches ran on.
+    """
+
+    studies: int
+    trials: Mapping[str, int]
+    epochs: int
+    trial_hours: float
+    wall_hours: float
+    final_hours: float | None
+    devices: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if set(self.trials) != set(STATES):
+            raise ValueError(f"trials by state: {dict(self.trials)}; the states are {STATES}")
+        if min(self.studies, self.epochs, self.trial_hours, self.wall_hours) < 0:
+            raise ValueError("a budget is never negative")
+
+    @property
+    def total(self) -> int:
+        """All trials."""
+        return sum(self.trials.values())
+
+
+def compute_budget(record: PipelineRecord) -> Budget:
+    """Over all studies of the pipeline on the same data, and its final runs."""
+    every = [trial for study in record.studies for trial in study.trials]
+    states = Counter(t.state if t.state in STATES else "INTERRUPTED" for t in every)
+    devices = {study.params.get("device", "unknown") for study in record.studies}
+    return Budget(
+        studies=len(record.studies),
+        trials={state: states[state] for state in STATES},
+        epochs=sum(len(trial.loss) for trial in every),
+        trial_hours=sum(trial.seconds for trial in every) / 3600,
+        wall_hours=sum(study.seconds for study in record.studies) / 3600,
+        final_hours=_final_hours(record),
+        devices=tuple(sorted(devices)),
+    )
+
+
+def _final_hours(record: PipelineRecord) -> float | None:
+    if record.result is None:
+        return None
+    seconds: dict[str, float] = {}  # by cell: the defaults may be the champion
+    for row in record.result["rows"]:
+        spent = row["metrics"].get("time/train_seconds", [])
+        seconds |= dict(zip(row["cells"], spent, strict=False))
+    return sum(seconds.values()) / 3600
+
+
+def draw_trials(axis: Axes, budgets: Mapping[str, Budget]) -> None:
+    """Trials by state, stacked, a bar a pipeline."""
+    names = list(budgets)[::-1]
+    ends = np.zeros(len(names))
+    for state in STATES:
+        counts = np.array([budgets[name].trials[state] for name in names])
+        if counts.any():
+            axis.barh(
+                names,
+                counts,
+                left=ends,
+                color=FILLS[state],
+                hatch=HATCHES[state],
+                edgecolor="white",
+                height=0.68,
+                label=state.lower().replace("fail", "failed"),
+            )
+        ends += counts
+    axis.grid(False, axis="y")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.set_title("Trials by state")
+    axis.set_xlabel("trials")
+    axis.set_ylabel("pipeline")
+
+
+def draw_hours(axis: Axes, budgets: Mapping[str, Budget]) -> None:
+    """Hours of all trials together, and epochs written beside them, a bar a pipeline."""
+    names = list(budgets)[::-1]
+    hours = [budgets[name].trial_hours for name in names]
+    axis.barh(names, hours, color="0.45", height=0.68)
+    for row, name in enumerate(names):
+        axis.annotate(
+            f"{budgets[name].epochs} epochs",
+            (hours[row], row),
+            xytext=(4, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=7.5,
+        )
+    axis.set_xlim(0, 1.32 * max(hours) or 1)
+    axis.set_yticklabels([])
+    axis.grid(False, axis="y")
+    axis.set_title("Time spent in trials")
+    axis.set_xlabel("hours, summed over trials")
+
+
+def budget_figure(budgets: Mapping[str, Budget]) -> Canvas:
+    """Trials beside hours."""
+    figure, (left, right) = style.axes(1, 2, height=0.32 * len(budgets) + 1.5)
+    draw_trials(left, budgets)
+    draw_hours(right, budgets)
+    figure.legend(loc="outside lower center", ncols=len(STATES))
+    return figure
+
+
+def blocks(records: Sequence[PipelineRecord], missing: Mapping[str, str]) -> list[Block]:
+    """Table, figure and what they say."""
+    budgets = {record.name: compute_budget(record) for record in records}
+    searched = {name: budget for name, budget in budgets.items() if budget.total}
+    made: list[Block] = [Heading("What was spent"), Paragraph(_told(searched, missing))]
+    if searched:
+        caption = (
+            "Left: trials by state. Right: training and evaluation of all trials together, in "
+            "hours, with the epochs that were trained. All searches on the same data count."
+        )
+        made.append(
+            Figure(
+                name="effort",
+                title="Effort by pipeline",
+                caption=caption,
+                draw=lambda: budget_figure(searched),
+                alt=caption,
+            )
+        )
+    made.append(
+        Table(
+            name="budget",
+            title="Budget of each pipeline",
+            caption="Hours of trials are summed over trials, wall hours are those of the searches, "
+            "in which trials ran side by side; final hours are the training behind the final "
+            "numbers, baselines and ablation included. Studies: "
+            + "; ".join(f"{s.name} ({s.run_id})" for r in records for s in r.studies)
+            + ".",
+            columns=(
+                *("pipeline", "searches", "trials", "complete", "pruned", "failed"),
+                *("interrupted", "epochs", "hours of trials", "wall hours", "final hours"),
+                "device",
+            ),
+            rows=tuple(
+                (
+                    name,
+                    budget.studies,
+                    budget.total,
+                    *(budget.trials[state] for state in STATES),
+                    budget.epochs,
+                    round(budget.trial_hours, 4),
+                    round(budget.wall_hours, 4),
+                    budget.final_hours,
+                    ", ".join(budget.devices),
+                )
+                for name, budget in budgets.items()
+            ),
+        )
+    )
+    return made
+
+
+def _told(budgets: Mapping[str, Budget], missing: Mapping[str, str]) -> str:
+    absent = [name for name in SIX if name in missing and name not in budgets]
+    without = f" No search of {', '.join(absent)} is here." if absent else ""
+    if not budgets:
+        return f"No search on this data is in the store.{without}"
+    trials = sum(budget.total for budget in budgets.values())
+    hours = sum(budget.trial_hours for budget in budgets.values())
+    said = f"{trials} trials took {_time(hours)} together."
+    if len(budgets) > 1:
+        ordered = sorted(budgets, key=lambda name: budgets[name].trial_hours)
+        least, most = ordered[0], ordered[-1]
+        low, high = budgets[least].trial_hours, budgets[most].trial_hours
+        ratio = f": {high / low:.1f} times as much" if low > 0 else ""
+        said += f" {most} took the most, {_time(high)}, {least} the least, {_time(low)}{ratio}."
+        counts = {budget.total for budget in budgets.values()}
+        if len(counts) == 1:
+            said += f" Each had {counts.pop()} trials."
+        else:
+            few = min(budgets, key=lambda name: budgets[name].total)
+            many = max(budgets, key=lambda name: budgets[name].total)
+            said += (
+                f" The number of trials is unequal, from {budgets[few].total} ({few}) to "
+                f"{budgets[many].total} ({many}): the better searched of two pipelines has an "
+                "advantage that is none of its method's."
+            )
+    return said + without
+
+
+def _time(hours: float) -> str:
+    return f"{hours:.1f} hours" if hours >= 1.5 else f"{60 * hours:.1f} minutes"

@@ -1,0 +1,167 @@
+"""The searches: how the best value grew, which trials were stopped, what it cost, what it brought.
+
+budget.py               trials, epochs and hours of each pipeline
+tuning.py               what tuning brought against the defaults
+selection.py            the optimism of choosing the best of many
+trials.py               the trials of a study: history, learning curves
+parameters.py           which hyperparameters mattered; parameter_figures.py draws it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from matplotlib.figure import Figure as Canvas
+
+from analysis.document import Block, Figure, Heading, Paragraph, Section
+from analysis.history import budget, selection, tuning
+from analysis.history.parameter_figures import parallel_figure, parameters_figure
+from analysis.history.parameters import Parameters, compute_parameters
+from analysis.history.trials import STATES, History, compute_history, history_figure
+from analysis.records import Findings, PipelineRecord, StudyRecord, main_study
+from search.pipeline import METRIC
+from search.plots import ENOUGH
+
+
+def section(findings: Findings) -> Section:
+    """The section `search`: each pipeline, then all of them side by side."""
+    blocks: list[Block] = [
+        Paragraph(
+            f"Every search maximised `{METRIC}`: the accuracy of one fixed classifier on the "
+            "latents of held-out training images. A trial that was **pruned** was stopped at a "
+            "rung because others were ahead of it there; one that **failed** ended in an error. "
+            "The two are not the same, and neither has a final value."
+        )
+    ]
+    records = list(findings.records.values())
+    blocks += budget.blocks(records, findings.missing)
+    studies = {record.name: main_study(record.studies) for record in records}
+    blocks += tuning.blocks(records, studies)
+    blocks += selection.blocks(records, studies)
+    for record in records:
+        blocks += _of(record)
+    return Section(id="search", title="The search", blocks=tuple(blocks))
+
+
+def _of(record: PipelineRecord) -> list[Block]:
+    study = main_study(record.studies)
+    heading = Heading(record.name)
+    if study is None or not study.trials:
+        return [heading, Paragraph("This store holds no search on the same data.")]
+    history = compute_history(study)
+    found = compute_parameters(study, record.pipeline.space)
+    blocks: list[Block] = [
+        heading,
+        Paragraph(_story(record, study, history)),
+        _figure(
+            f"search_{record.name}",
+            f"{record.name}: history and learning curves",
+            f"Left: the last `{METRIC}` of each of {len(study.trials)} trials ({_by_state(history)}"
+            "), and as steps the best complete value so far; a marker on the lower edge has no "
+            "value, or the one written above it. Right: the same trials by epoch, "
+            f"{_rungs(history)}. Study {study.name}, MLflow run {study.run_id}.",
+            lambda: history_figure(history),
+        ),
+    ]
+    if len(found) < 2 or not found.space:
+        return blocks
+    told = _importance_told(found)
+    blocks += [
+        Paragraph(told),
+        _figure(
+            f"parameters_{record.name}",
+            f"{record.name}: parameters",
+            f"Accuracy against each parameter: {len(found)} trials that were measured after "
+            f"{_epochs(found.epoch)}, pruned ones among them"
+            + (
+                "; the star is the best complete trial. "
+                if found.chosen is not None
+                else "; the best complete trial was not measured there. "
+            )
+            + told,
+            lambda: parameters_figure(found),
+        ),
+        _figure(
+            f"coordinates_{record.name}",
+            f"{record.name}: parallel coordinates",
+            f"The same {len(found)} trials, a line each, from parameter to parameter to the "
+            f"accuracy after {_epochs(found.epoch)}; dark and thick is accurate"
+            + (", dashed is the best complete trial." if found.chosen is not None else "."),
+            lambda: parallel_figure(found),
+        ),
+    ]
+    return blocks
+
+
+def _figure(name: str, title: str, caption: str, draw: Callable[[], Canvas]) -> Figure:
+    return Figure(name=name, title=title, caption=caption, draw=draw, alt=caption)
+
+
+def _story(record: PipelineRecord, study: StudyRecord, history: History) -> str:
+    said = (
+        f"{len(study.trials)} trials ({_by_state(history)}) of up to {_epochs(study.epochs)} with "
+        f"the sampler {study.tags.get('sampler', 'unknown')} and the scheduler "
+        f"{study.tags.get('scheduler', 'unknown')}."
+    )
+    if study.complete:
+        best = study.complete[0]
+        first = next(
+            n for n, b in zip(history.numbers, history.best, strict=True) if b == best.value
+        )
+        said += f" The best complete value, {best.value:.4f}, came with trial {first}"
+        after = int((history.numbers > first).sum())
+        said += f"; the {after} trials after it found nothing better." if after else ", the last."
+    else:
+        said += " None was complete."
+    others = len(record.studies) - 1
+    if others:
+        said += (
+            f" The pipeline has {others} more {'search' if others == 1 else 'searches'} on the "
+            "same data; this one holds the best complete trial, the table of budgets counts all."
+        )
+    return said
+
+
+def _importance_told(found: Parameters) -> str:
+    said = ""
+    if found.importance:
+        (first, share), *rest = found.importance.items()
+        said = (
+            f"By PED-ANOVA (Watanabe et al., 2023), which rests on {len(found)} trials here, "
+            f"`{first}` explains {100 * share:.0f} % of the variation"
+        )
+        said += f", `{rest[0][0]}` {100 * rest[0][1]:.0f} %." if rest else "."
+        if len(found) < 5 * len(found.importance):
+            said += (
+                f" {len(found)} trials of {len(found.importance)} parameters are few: read it as "
+                "a hint."
+            )
+    else:
+        said = (
+            f"No importance is shown: {len(found)} trials were measured at one epoch, and such a "
+            f"statement should rest on {ENOUGH} at least."
+            if len(found) < ENOUGH
+            else "No importance is shown: it could not be computed from these trials."
+        )
+    if found.held:
+        held = ", ".join(f"`{name}` = {value}" for name, value in found.held.items())
+        said += f" Held fixed in all of them: {held}."
+    if found.strangers:
+        said += f" Left out are {found.strangers} trials of a time with other parameters."
+    return said
+
+
+def _by_state(history: History) -> str:
+    counts = ((look.word, history.count(state)) for state, look in STATES.items())
+    return ", ".join(f"{count} {word}" for word, count in counts if count)
+
+
+def _rungs(history: History) -> str:
+    if not history.rungs:
+        return "there were no rungs"
+    several = "s" * (len(history.rungs) > 1)
+    return f"rung{several} after epoch{several} {' and '.join(map(str, history.rungs))}"
+
+
+def _epochs(count: int) -> str:
+    return f"{count} epoch{'s' * (count != 1)}"

@@ -1,0 +1,203 @@
+"""Pictures of a search's parameters: importance, slices, parallel coordinates."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, Normalize
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import FormatStrFormatter, MaxNLocator, NullLocator
+from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
+
+from analysis import style
+from analysis.history.parameters import Parameters
+from analysis.history.trials import floor_of
+from analysis.style import COLOURS
+
+# Dark is good: the best trials stay visible in print, the poor ones fade.
+SHADES = LinearSegmentedColormap.from_list(
+    "shades", matplotlib.colormaps["viridis_r"](np.linspace(0.12, 1, 64))
+)
+
+
+def draw_importance(axis: Axes, parameters: Parameters) -> None:
+    """A bar a parameter, its share of the variation written beside it."""
+    names = list(parameters.importance)[::-1]
+    shares = [parameters.importance[name] for name in names]
+    axis.barh(names, shares, color=COLOURS[0], height=0.65)
+    for row, share in enumerate(shares):
+        axis.text(share + 0.015, row, f"{share:.2f}", va="center", fontsize=7.5)
+    axis.set_xlim(0, max(shares) + 0.18)
+    axis.set_ylim(-0.6, len(names) - 0.4)
+    axis.tick_params(axis="y", length=0, labelsize=7.5)
+    axis.grid(False, axis="y")
+    axis.set_title("Importance")
+    axis.set_xlabel("share of the variation")
+
+
+def draw_slice(axis: Axes, parameters: Parameters, name: str) -> None:
+    """Accuracy against one parameter, a point a trial, the chosen one a star.
+
+    A few trials far below the others stand on the lower edge, as triangles.
+    """
+    distribution = parameters.space[name]
+    values = [params[name] for params in parameters.params]
+    if isinstance(distribution, CategoricalDistribution):
+        places = np.array([distribution.choices.index(value) for value in values], dtype=float)
+        axis.set_xticks(range(len(distribution.choices)), [str(c) for c in distribution.choices])
+        axis.set_xlim(-0.5, len(distribution.choices) - 0.5)
+    else:
+        places = np.array(values, dtype=float)
+        if getattr(distribution, "log", False):
+            axis.set_xscale("log")
+            axis.set_xticks(_round_places(distribution))
+            axis.xaxis.set_major_formatter(FormatStrFormatter("%g"))
+            axis.xaxis.set_minor_locator(NullLocator())
+        else:
+            whole = isinstance(distribution, IntDistribution)
+            axis.xaxis.set_major_locator(MaxNLocator(4, integer=whole))
+        _limit(axis, distribution)
+    low, high = floor_of(parameters.accuracy), float(parameters.accuracy.max())
+    margin = 0.08 * (high - low or 0.01)
+    below = parameters.accuracy < low
+    heights = np.where(below, low - margin, parameters.accuracy)
+    for rows, marker in ((~below, "o"), (below, "v")):
+        if rows.any():
+            axis.plot(
+                *(places[rows], heights[rows]),
+                marker,
+                color=COLOURS[0],
+                alpha=0.75,
+                mew=0,
+                zorder=2,
+            )
+    if parameters.chosen is not None:
+        place, height = places[parameters.chosen], heights[parameters.chosen]
+        axis.plot(place, height, "*", ms=11, color=COLOURS[5], mec="black", mew=0.8, zorder=4)
+    axis.set_ylim(low - 2 * margin, high + 1.5 * margin)
+    axis.tick_params(labelsize=7.5)
+    axis.set_xlabel(name)
+
+
+def _round_places(distribution: BaseDistribution) -> list[float]:
+    """Two to four places on a logarithmic axis: powers of ten, or else its ends and its middle."""
+    low, high = distribution.low, distribution.high  # type: ignore[attr-defined]
+    powers = range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)
+    if len(powers) >= 2:
+        return [10.0**power for power in powers[:: -(-len(powers) // 4)]]
+    return [low, float(f"{math.sqrt(low * high):.1g}"), high]
+
+
+def _limit(axis: Axes, distribution: BaseDistribution) -> None:
+    low, high = distribution.low, distribution.high  # type: ignore[attr-defined]
+    if getattr(distribution, "log", False):
+        margin = (high / low) ** 0.06
+        axis.set_xlim(low / margin, high * margin)
+    else:
+        margin = 0.06 * (high - low or 1)
+        axis.set_xlim(low - margin, high + margin)
+
+
+def draw_parallel(axis: Axes, parameters: Parameters) -> ScalarMappable:
+    """A line a trial through its parameters to its accuracy; returns what the shades mean.
+
+    Dark is accurate; the chosen trial is the thick dashed line.
+    """
+    names = list(parameters.space)
+    accuracy = parameters.accuracy
+    low, high = floor_of(accuracy), float(accuracy.max())
+    if high - low < 1e-9:
+        low, high = low - 0.005, high + 0.005
+    places = np.column_stack(
+        [
+            *([_place(parameters.space[n], p[n]) for p in parameters.params] for n in names),
+            ((accuracy - low) / (high - low)).clip(0),
+        ]
+    )
+    norm = Normalize(low, high)
+    columns = range(len(names) + 1)
+    for row in np.argsort(accuracy):  # the best are drawn last
+        strength = float(norm(max(accuracy[row], low)))
+        axis.plot(columns, places[row], color=SHADES(strength), lw=0.9 + 1.1 * strength, alpha=0.85)
+    if parameters.chosen is not None:
+        axis.plot(columns, places[parameters.chosen], color=COLOURS[5], lw=2.4, ls=(0, (4, 1.5)))
+    for column, name in enumerate(names):
+        axis.axvline(column, color="0.35", lw=0.8, zorder=0)
+        for place, text in _marks(parameters.space[name]):
+            axis.text(column + 0.04, place, text, fontsize=7, va="center", **_halo())
+    axis.axvline(len(names), color="0.35", lw=0.8, zorder=0)
+    least = f"{low:.4f}" if accuracy.min() >= low else f"≤ {low:.4f}"
+    for place, text in ((0.0, least), (1.0, f"{high:.4f}")):
+        axis.text(len(names) + 0.04, place, text, fontsize=7, va="center", **_halo())
+    axis.set_xticks(columns, [*names, "accuracy"], rotation=25, ha="right", rotation_mode="anchor")
+    axis.set_xlim(-0.1, len(names) + 0.4)
+    axis.set_yticks([0, 0.5, 1])
+    axis.set_ylim(-0.06, 1.06)
+    axis.set_ylabel("place in the parameter's range")
+    axis.set_xlabel("parameter")
+    return ScalarMappable(norm, SHADES)
+
+
+def _place(distribution: BaseDistribution, value: Any) -> float:
+    """Where a value lies in its range, in [0, 1]."""
+    if isinstance(distribution, CategoricalDistribution):
+        return distribution.choices.index(value) / max(1, len(distribution.choices) - 1)
+    low, high = distribution.low, distribution.high  # type: ignore[attr-defined]
+    if low == high:
+        return 0.5
+    if getattr(distribution, "log", False):
+        return math.log(value / low) / math.log(high / low)
+    return float((value - low) / (high - low))
+
+
+def _marks(distribution: BaseDistribution) -> list[tuple[float, str]]:
+    if isinstance(distribution, CategoricalDistribution):
+        return [(_place(distribution, choice), str(choice)) for choice in distribution.choices]
+    ends = (distribution.low, distribution.high)  # type: ignore[attr-defined]
+    return [(_place(distribution, end), f"{end:g}") for end in dict.fromkeys(ends)]
+
+
+def _halo() -> dict[str, Any]:
+    return {
+        "bbox": {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.8},
+        "zorder": 5,
+    }
+
+
+def parameters_figure(found: Parameters) -> Canvas:
+    """Importance, if there is one, and a slice for each parameter."""
+    bars = bool(found.importance)
+    cells = len(found.space) + bars
+    columns = min((3, 4, 5), key=lambda c: (-cells % c, c))  # few empty cells
+    rows = -(-cells // columns)
+    figure, axes = style.axes(rows, columns, height=2.05 * rows + 0.2)
+    if bars:
+        draw_importance(axes[0], found)
+    for axis, name in zip(axes[bars:], found.space, strict=False):
+        draw_slice(axis, found, name)
+    for place, axis in enumerate(axes):
+        axis.set_visible(place < cells)
+        if (place % columns == 0 and not (place == 0 and bars)) or place == 1 == bars:
+            axis.set_ylabel("accuracy (share)")
+        elif place >= bars:
+            axis.tick_params(labelleft=False)
+    axes[bars].set_title(f"After {_epochs(found.epoch)}")
+    return figure
+
+
+def parallel_figure(found: Parameters) -> Canvas:
+    """Parallel coordinates with a bar that says what the shades mean."""
+    figure, (axis,) = style.axes(height=3.7)
+    shades = draw_parallel(axis, found)
+    axis.set_title(f"Trials after {_epochs(found.epoch)}")
+    figure.colorbar(shades, ax=axis, label="validation accuracy (share)", pad=0.01)
+    return figure
+
+
+def _epochs(count: int) -> str:
+    return f"{count} epoch{'s' * (count != 1)}"

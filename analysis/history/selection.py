@@ -1,0 +1,222 @@
+"""The optimism of choosing the best of many trials.
+
+The best of many noisy values promises more than it keeps. Here stand what the best of k trials may
+be expected to show, and what the champion kept of it with fresh seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import MaxNLocator
+from scipy import integrate, stats
+
+from analysis import style
+from analysis.document import Block, Bullets, Cell, Figure, Heading, Table
+from analysis.history.tuning import points
+from analysis.records import PipelineRecord, StudyRecord
+from search.pipeline import METRIC
+
+
+def expected_maximum(values: Sequence[float] | np.ndarray) -> np.ndarray:
+    """(n,) values -> (n,): at k - 1 the mean of the maximum over all subsets of k of them.
+
+    Exact: the i-th smallest is the maximum of C(i - 1, k - 1) of the C(n, k) subsets (order
+    statistics of draws without replacement; compare Dodge et al., 2019, "Show Your Work", equation
+    4, where draws are with replacement).
+    """
+    ordered = np.sort(np.asarray(values, dtype=float))[::-1]  # the largest first
+    n = len(ordered)
+    ranks = np.arange(n, 0, -1.0)
+    expected = []
+    for k in range(1, n + 1):
+        # C(i - 1, k - 1) / C(n, k) is k / n for i = n, and shrinks by (i - k) / (i - 1) a step.
+        steps = np.clip(ranks[:-1] - k, 0, None) / (ranks[:-1] - 1)
+        weights = k / n * np.cumprod([1.0, *steps])
+        expected.append(float(weights @ ordered))
+    return np.array(expected)
+
+
+def luck(n: int) -> float:
+    """By how many standard deviations the best of n equally good trials exceeds their mean.
+
+    The expected maximum of n independent standard normals, E = int 1 - F(x)^n - F(-x)^n over x > 0.
+    """
+    if n < 1:
+        raise ValueError(f"the best of {n} trials")
+    found, _ = integrate.quad(lambda x: 1 - stats.norm.cdf(x) ** n - stats.norm.cdf(-x) ** n, 0, 12)
+    return float(found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """A pipeline's choice among its complete trials.
+
+    Attributes:
+        values: (n,) `valid/accuracy` of the complete trials of one study, sorted upwards.
+        expected: (n,) expected maximum of a random subset of k + 1 of them; never falls.
+        promised: of the champion in its search; None where nothing is final.
+        fresh: the champion's `valid/accuracy` with fresh seeds, () where nothing is final.
+        optimism: promised minus the mean of `fresh`.
+    """
+
+    values: np.ndarray
+    expected: np.ndarray
+    promised: float | None
+    fresh: tuple[float, ...]
+    optimism: float | None
+
+    def __post_init__(self) -> None:
+        if self.values.ndim != 1 or self.values.shape != self.expected.shape:
+            raise ValueError(f"{self.values.shape} values, {self.expected.shape} expected maxima")
+        if (np.diff(self.values) < 0).any() or (np.diff(self.expected) < -1e-12).any():
+            raise ValueError("values are sorted, and the expected maximum never falls")
+        if len(self.values) and not np.isclose(self.expected[-1], self.values[-1]):
+            raise ValueError("the maximum of all values is their maximum")
+
+    @property
+    def best(self) -> float | None:
+        """The best complete value."""
+        return float(self.values[-1]) if len(self.values) else None
+
+    @property
+    def luck(self) -> float | None:
+        """What the best of as many equal trials would promise too much, from the seeds' spread."""
+        if len(self.fresh) < 2 or not len(self.values):
+            return None
+        return luck(len(self.values)) * float(np.std(self.fresh, ddof=1))
+
+
+def compute_selection(record: PipelineRecord, study: StudyRecord | None) -> Selection:
+    """From a study's complete trials and the rerun, where there is one."""
+    values = np.sort([t.value or 0.0 for t in study.complete] if study else []).astype(float)
+    result = record.result or {}
+    champion = result["rows"][0]["metrics"].get(METRIC, []) if result else []
+    return Selection(
+        values=values,
+        expected=expected_maximum(values),
+        promised=result.get("promised"),
+        fresh=tuple(champion),
+        optimism=result.get("optimism"),
+    )
+
+
+def draw_selection(axis: Axes, name: str, selection: Selection) -> None:
+    """Expected best of k trials, the complete trials themselves, and what fresh seeds gave."""
+    n = len(selection.values)
+    colour = style.colour_of(name)
+    counts = np.arange(1, n + 1)
+    axis.plot(counts, selection.expected, "-o", color=colour, ms=3.5, zorder=3)
+    axis.plot(np.full(n, 0.45), selection.values, "_", color="0.35", ms=7, zorder=2)
+    if selection.promised is not None:
+        axis.plot([n], [selection.promised], "^", color="black", ms=6, zorder=4, clip_on=False)
+    if selection.fresh:
+        mean = float(np.mean(selection.fresh))
+        axis.axhline(mean, color="black", lw=1.1, ls="--", zorder=1)
+        axis.plot(np.full(len(selection.fresh), n + 0.4), selection.fresh, "x", color="black", ms=5)
+    axis.set_xlim(0.2, n + 0.8)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.set_title(name, fontsize=9)
+    axis.set_xlabel("complete trials to choose from")
+    axis.set_ylabel("validation accuracy (share)")
+
+
+def selection_figure(selections: Mapping[str, Selection]) -> Canvas:
+    """A panel a pipeline."""
+    columns = min(3, len(selections))
+    rows = -(-len(selections) // columns)
+    figure, axes = style.axes(rows, columns, height=2.5 * rows + 0.4)
+    for axis in axes[len(selections) :]:
+        axis.set_visible(False)
+    for place, (axis, (name, selection)) in enumerate(zip(axes, selections.items(), strict=False)):
+        draw_selection(axis, name, selection)
+        if place % columns:
+            axis.set_ylabel("")
+    return figure
+
+
+def blocks(
+    records: Sequence[PipelineRecord], studies: Mapping[str, StudyRecord | None]
+) -> list[Block]:
+    """A line a pipeline, the picture and the table."""
+    found = {record.name: compute_selection(record, studies[record.name]) for record in records}
+    drawn = {name: selection for name, selection in found.items() if len(selection.values)}
+    made: list[Block] = [
+        Heading("Optimism of the chosen trial"),
+        Bullets(tuple(_told(name, s) for name, s in found.items())),
+    ]
+    if drawn:
+        caption = (
+            "Line: the expected best of k complete trials drawn at random from those of the "
+            "search, exact from order statistics; dashes at the left: the trials themselves."
+        )
+        if any(s.fresh for s in drawn.values()):
+            caption += (
+                " Triangle: what the champion's trial had promised. Crosses and the dashed line: "
+                "the champion with fresh seeds, and their mean; the triangle's height above the "
+                "line is the optimism."
+            )
+        made.append(
+            Figure(
+                name="best_of_many",
+                title="The best of many trials",
+                caption=caption,
+                draw=lambda: selection_figure(drawn),
+                alt=caption,
+            )
+        )
+    made.append(
+        Table(
+            name="optimism",
+            title="What was promised, and what was kept",
+            caption="Validation accuracy. Promised: the champion's value in its search. Kept: its "
+            "mean with fresh seeds. Luck alone: by how much the best of as many equally good "
+            "trials would exceed their mean if values varied as between the champion's seeds "
+            "(expected maximum of independent normals times their standard deviation); the spread "
+            "of a few seeds is itself a rough figure. In points.",
+            columns=(
+                *("pipeline", "complete trials", "mean of trials", "best trial"),
+                *("promised", "kept", "seeds", "optimism", "luck alone"),
+            ),
+            rows=tuple(_row(name, selection) for name, selection in found.items()),
+        )
+    )
+    return made
+
+
+def _told(name: str, selection: Selection) -> str:
+    n = len(selection.values)
+    if not n:
+        return f"{name}: no complete trials."
+    said = f"{name}: a complete trial taken at random had {selection.expected[0]:.4f}"
+    said += f", the best of {n} {selection.values[-1]:.4f}" if n > 1 else ", the only one"
+    half = n // 2
+    if n >= 4:
+        more = 100 * (selection.expected[-1] - selection.expected[half - 1])
+        said += f"; going from {half} trials to {n} was worth {more:.2f} points of promise"
+    if selection.optimism is None or not selection.fresh:
+        return said + "; what fresh seeds keep of it is not measured."
+    kept = float(np.mean(selection.fresh))
+    said += f". The champion had promised {selection.promised:.4f} and kept {kept:.4f}"
+    if selection.optimism > 0:
+        return said + f": {100 * selection.optimism:.2f} points too much."
+    return said + ": fresh seeds took nothing of it back."
+
+
+def _row(name: str, selection: Selection) -> tuple[Cell, ...]:
+    n = len(selection.values)
+    return (
+        name,
+        n,
+        float(selection.values.mean()) if n else None,
+        selection.best,
+        selection.promised,
+        float(np.mean(selection.fresh)) if selection.fresh else None,
+        len(selection.fresh) or None,
+        None if selection.optimism is None else points(selection.optimism),
+        None if selection.luck is None else points(selection.luck),
+    )

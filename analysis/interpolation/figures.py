@@ -1,0 +1,97 @@
+"""Draws walks between latents: pictures in rows, measures along the way."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from analysis import style
+from analysis.mosaics import Mosaic, Row
+
+if TYPE_CHECKING:
+    from analysis.interpolation.chapter import Interpolation
+
+WIDTH = 9.0  # inches
+BETWEEN, WITHIN, MIXED = style.COLOURS[0], style.COLOURS[5], "0.35"
+
+
+@dataclass(frozen=True)
+class Line:
+    """A measure as it is drawn.
+
+    Attributes:
+        measure: attribute of `Paths`, and of `Real` where real images have it.
+        mixed: the same of mixed pixels, where it was measured.
+    """
+
+    measure: str
+    title: str
+    unit: str
+    mixed: str = ""
+
+
+LINES = (
+    Line(
+        "nearest",
+        "Is it near to real images?",
+        "L2 to the nearest training image,\npixels in [0, 1]",
+        "mixed_nearest",
+    ),
+    Line("entropy", "Is the classifier sure?", "entropy, nats", "mixed_entropy"),
+    Line(
+        "sparsity", "Is the latent space filled?", "distance to the 10th nearest\ntraining latent"
+    ),
+    Line("ghosting", "Is it a cross-fade?", "ghosting: 1 cross-fade, 0 decided"),
+)
+
+
+def compose_walks(found: Interpolation, pairs: Sequence[int]) -> Mosaic:
+    """Each shown pair in two rows: the latents decoded, and the pixels mixed."""
+    steps = found.decoded.shape[1]
+    rows = []
+    for number, pair in enumerate(pairs):
+        chances = found.shown.confidence[pair]
+        said = [found.classes[label] for label in found.shown.predicted[pair]]
+        words = [f"{name}\n{chance:.2f}" for name, chance in zip(said, chances, strict=True)]
+        if number == 0:
+            words = [f"{step / (steps - 1):.2f}\n{word}" for step, word in enumerate(words)]
+        name = found.named(pair)
+        rows += [
+            Row(images=found.decoded[pair], label=f"{name}:\nlatents, decoded", words=words),
+            Row(images=found.mixed[pair], label=f"{name}:\npixels, mixed"),
+        ]
+    return Mosaic(rows=rows, width=WIDTH)
+
+
+def draw_measure(axis: Axes, found: Interpolation, line: Line) -> None:
+    """One measure along the walks of many pairs, with that of real images."""
+    between = getattr(found.between, line.measure)
+    alpha = np.linspace(0, 1, between.shape[1])
+    inner = np.isfinite(between).all(axis=0)  # ghosting has no value at the ends
+    low, median, high = np.quantile(between[:, inner], (0.1, 0.5, 0.9), axis=0)
+    with style.styled():
+        axis.fill_between(alpha[inner], low, high, color=BETWEEN, alpha=0.18, lw=0)
+        axis.plot(alpha[inner], median, "o-", color=BETWEEN, label="between different classes")
+        within = np.median(getattr(found.within, line.measure)[:, inner], axis=0)
+        axis.plot(alpha[inner], within, "s--", color=WITHIN, label="within one class")
+        if line.mixed:
+            mixed = np.median(getattr(found.between, line.mixed), axis=0)
+            axis.plot(alpha, mixed, "^:", color=MIXED, label="pixels mixed, different classes")
+        real = getattr(found.real, line.measure, None)
+        if real is not None:
+            axis.axhline(np.median(real), color="black", lw=1.1, label="real images: median")
+            axis.axhline(
+                np.quantile(real, 0.9), color="black", lw=1.1, ls="-.", label="real images: 90 %"
+            )
+        if line.measure == "ghosting":
+            axis.set_ylim(-0.03, 1.03)
+        else:
+            axis.set_ylim(bottom=0)
+        axis.set_xlim(-0.03, 1.03)
+        axis.set_title(line.title)
+        axis.set_xlabel("alpha, share of the second image")
+        axis.set_ylabel(line.unit)

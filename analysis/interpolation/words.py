@@ -1,0 +1,266 @@
+"""Sentences about walks between latents, each true of the numbers it was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import stats
+
+from analysis.interpolation.measures import STEPS, Paths, Real
+from analysis.records import PipelineRecord
+
+if TYPE_CHECKING:
+    from analysis.interpolation.chapter import Interpolation
+
+MANY, FEW = 0.75, 0.25  # shares of pairs that make an answer yes or no
+GHOST = 0.5  # nearer to the cross-fade than to a decided picture
+CLEAR = 0.05  # differences below 5 % are called none
+SIGNIFICANT = 0.05
+
+
+def introduce(records: Sequence[PipelineRecord], computed: Mapping[str, Interpolation]) -> str:
+    """What the section shows."""
+    gaps = STEPS - 1
+    pairs = len(computed[records[0].name].between.rows)
+    return (
+        f"A walk goes in {STEPS} equal steps along the straight line between the latents of two "
+        "images of different classes, the first two of the five: (1 - alpha) times one plus alpha "
+        f"times the other, alpha = 0, 1/{gaps}, 2/{gaps}, ..., 1. **Both ends are among the "
+        f"{STEPS}**, so there are {gaps} equal gaps and {STEPS - 2} steps that no image stands "
+        "behind. The decoder draws every step; below, the images themselves are mixed in the same "
+        f"shares. One walk proves little, so the same is measured on {pairs} random pairs of "
+        "different classes, and on as many pairs of one class: what both share comes from walking "
+        "straight (a mean is smoother than what it was taken of), what differs comes from leaving "
+        "a class."
+    )
+
+
+def middle_is_near(paths: Paths, real: Real) -> np.ndarray:
+    """(P,) bool: no farther from training images than 90 % of real images."""
+    near: np.ndarray = paths.middle("nearest") <= real.usual("nearest")
+    return near
+
+
+def middle_is_sure(paths: Paths, real: Real) -> np.ndarray:
+    """(P,) bool: classified no less surely than 90 % of real images."""
+    sure: np.ndarray = paths.middle("entropy") <= real.usual("entropy")
+    return sure
+
+
+def middle_is_decided(paths: Paths) -> np.ndarray:
+    """(P,) bool: less than half a cross-fade."""
+    decided: np.ndarray = paths.middle("ghosting") < GHOST
+    return decided
+
+
+def middle_is_usual(paths: Paths, real: Real) -> np.ndarray:
+    """(P,) bool: near, sure and decided, as a picture of one thing would be."""
+    usual: np.ndarray = (
+        middle_is_near(paths, real) & middle_is_sure(paths, real) & middle_is_decided(paths)
+    )
+    return usual
+
+
+def answer(record: PipelineRecord, found: Interpolation) -> str:
+    """Do the middles look like what the data shows?"""
+    things = "digits" if record.dataset == "mnist" else "real pictures"
+    between, within, real = found.between, found.within, found.real
+    share = middle_is_usual(between, real).mean()
+    verdict = "Some do."
+    if share >= MANY:
+        verdict = "Mostly yes."
+    elif share <= FEW:
+        verdict = "Mostly not."
+    return " ".join(
+        (
+            f"**Do the middles look like {things}? {verdict}** Of the middles of "
+            f"{len(between.rows)} walks between classes {_percent(share)} pass three tests at "
+            "once:",
+            f"{_percent(middle_is_near(between, real).mean())} are no farther from the nearest "
+            f"training image than 90 % of real {record.split} images are,",
+            f"{_percent(middle_is_sure(between, real).mean())} are classified no less surely than "
+            "90 % of those,",
+            f"and {_percent(middle_is_decided(between).mean())} are less than half a cross-fade.",
+            f"Of walks within one class {_percent(middle_is_usual(within, real).mean())} pass.",
+            _majority(found),
+        )
+    )
+
+
+def _majority(found: Interpolation) -> str:
+    """What most middles between classes are, and are not."""
+    between, real = found.between, found.real
+    tests = (
+        (middle_is_near(between, real), "near to the data", "far from the data"),
+        (middle_is_decided(between), "decided", "both ends at once, each paler"),
+        (middle_is_sure(between, real), "of one class", "of no single class to the classifier"),
+    )
+    kept = [yes for passed, yes, _ in tests if passed.mean() >= 0.5]
+    lost = [no for passed, _, no in tests if passed.mean() < 0.5]
+    if not lost:
+        return f"Most are {_listed(kept)}."
+    if not kept:
+        return f"Most are {_listed(lost)}."
+    return f"Most are {_listed(kept)}, but {_listed(lost)}."
+
+
+def _listed(words: Sequence[str]) -> str:
+    return " and ".join((", ".join(words[:-1]), words[-1])) if len(words) > 1 else words[0]
+
+
+def measurements(found: Interpolation) -> tuple[str, ...]:
+    """What the middles measure, a sentence or two each."""
+    return (_distance(found), _entropy(found), _ghosting(found))
+
+
+def _distance(found: Interpolation) -> str:
+    between, real = found.between, found.real
+    ends = float(np.median(between.ends("nearest")))
+    middle = float(np.median(between.middle("nearest")))
+    mixed = float(np.median(between.middle("mixed_nearest")))
+    change = _change(between, "nearest")
+    text = (
+        f"**Distance** to the nearest training image (median): {middle:.2f} in the middle, "
+        f"{np.median(found.within.middle('nearest')):.2f} in the middle within one class, "
+        f"{ends:.2f} at the decoded ends, {np.median(real.nearest):.2f} for real images (90 % lie "
+        f"below {real.usual('nearest'):.2f}), {mixed:.2f} for mixed pixels."
+    )
+    contrast = float(np.median(between.middle("contrast")))
+    if change > CLEAR:
+        return text + f" The middles thus lie {100 * change:.0f} % farther out than the ends."
+    if change < -CLEAR and contrast < 1 - CLEAR:
+        return (
+            text + " That the middles come nearer is no merit: they keep only "
+            f"{_percent(contrast)} of the ends' contrast, and a paler picture is nearer to "
+            "every other."
+        )
+    if change < -CLEAR:
+        return (
+            text + " The middles come nearer than the ends, and not by fading: they keep "
+            f"{_percent(contrast)} of the ends' contrast."
+        )
+    return text + " The middles are as near as the ends."
+
+
+def _change(paths: Paths, measure: str) -> float:
+    """From ends to middle, medians, relative to the ends."""
+    return float(np.median(paths.middle(measure)) / np.median(paths.ends(measure))) - 1
+
+
+def _entropy(found: Interpolation) -> str:
+    between, real, classes = found.between, found.real, found.classes
+    usual = real.usual("entropy")
+    middle, mixed = (
+        float(np.median(between.middle(name))) for name in ("entropy", "mixed_entropy")
+    )
+    ends = float(np.median(between.ends("entropy")))
+    unsure = (between.entropy[:, 1:-1] > usual).sum(axis=1).mean()
+    text = (
+        f"**Certainty**: the classifier's median entropy is {middle:.2f} nats in the middle "
+        f"({ends:.2f} at the ends, {np.median(found.within.middle('entropy')):.2f} in the middle "
+        f"within one class, at most {np.log(len(classes)):.2f}); {mixed:.2f} for the "
+        f"encoded mix of pixels. On average {unsure:.1f} of the "
+        f"{between.entropy.shape[1] - 2} inner steps are less sure than 90 % of real images"
+    )
+    return f"{text}; {_percent(_third(found))} of the middles are taken for a third class."
+
+
+def _third(found: Interpolation) -> float:
+    """Share of middle steps whose class is that of neither end, as the classifier sees the ends."""
+    predicted = found.between.predicted
+    steps = predicted.shape[1]
+    middle = predicted[:, (steps - 1) // 2 : steps // 2 + 1]
+    other = (middle != predicted[:, :1]) & (middle != predicted[:, -1:])
+    return float(other.mean())
+
+
+def _ghosting(found: Interpolation) -> str:
+    between = float(np.median(found.between.middle("ghosting")))
+    within = float(np.median(found.within.middle("ghosting")))
+    nearer = "the cross-fade of both ends" if between >= GHOST else "a picture that decides"
+    return (
+        f"**Ghosting** is {between:.2f} in the median middle ({within:.2f} within one class): "
+        f"nearer to {nearer}."
+    )
+
+
+def explain(found: Interpolation) -> str:
+    """Why the middles look as they do."""
+    return " ".join(("**Why?**", _objective(), _density(found), _decoder(found), _space(found)))
+
+
+def _objective() -> str:
+    return (
+        "A reconstruction loss looks at the latents of images and at nothing between them, so "
+        "whatever is drawn there is what the decoder happens to continue to; variational "
+        "(Kingma and Welling, 2014) and adversarially regularised autoencoders (Berthelot et al., "
+        "2019) train the space between as well."
+    )
+
+
+def _density(found: Interpolation) -> str:
+    between, within = found.between.middle("sparsity"), found.within.middle("sparsity")
+    ratio = float(np.median(between) / np.median(within))
+    p = float(stats.mannwhitneyu(between, within).pvalue)
+    text = (
+        "The 10th nearest training latent is at distance "
+        f"{np.median(between):.2f} from the middles between classes, at {np.median(within):.2f} "
+        "from the middles within a class, and at "
+        f"{np.median(found.real.sparsity):.2f} from real images' latents (medians; "
+        f"Mann-Whitney p of the first two {_p(p)}):"
+    )
+    if p < SIGNIFICANT and ratio > 1:
+        return (
+            text + f" the space between classes is {100 * (ratio - 1):.0f} % emptier than that "
+            "within, so the decoder is asked for points that training showed it less of."
+        )
+    if p < SIGNIFICANT and ratio < 1:
+        return text + " the space between classes is fuller than that within."
+    return (
+        text + " the space between classes is not shown to be emptier than that within, so "
+        "emptiness is not shown to be the reason."
+    )
+
+
+def _decoder(found: Interpolation) -> str:
+    ghost = float(np.median(found.between.middle("ghosting")))
+    contrast = float(np.median(found.between.middle("contrast")))
+    kept = f"the middles keep {_percent(contrast)} of the ends' contrast"
+    if ghost >= GHOST:
+        return (
+            f"An affine decoder would draw pure cross-fades; with a ghosting of {ghost:.2f} this "
+            f"one acts more like it than not along these lines, and {kept}."
+        )
+    return (
+        f"An affine decoder would draw pure cross-fades; with a ghosting of {ghost:.2f} this one's "
+        f"nonlinear layers bend the line of latents into a curve of pictures, and {kept}."
+    )
+
+
+def _space(found: Interpolation) -> str:
+    """The walk between latents against that between pixels, each against its own ends.
+
+    Decoded pictures are smoother than images and therefore nearer to all of them, so the two
+    distances themselves do not compare.
+    """
+    latent, mixed = (_change(found.between, name) for name in ("nearest", "mixed_nearest"))
+    text = (
+        "From ends to middle the distance to training images changes by "
+        f"{round(100 * latent):+d} % on the walk between latents and by {round(100 * mixed):+d} % "
+        "on the walk between pixels (medians): relative to its own ends the latent walk keeps"
+    )
+    if latent < mixed - CLEAR:
+        return text + " closer to the data than mixing pixels does."
+    if latent > mixed + CLEAR:
+        return text + " less close to the data than mixing pixels does."
+    return text + " no closer to the data than mixing pixels does."
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _p(value: float) -> str:
+    return "< 0.0001" if value < 0.0001 else f"= {value:.4f}"

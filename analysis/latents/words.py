@@ -1,0 +1,173 @@
+"""Sentences about the structure of latent spaces, each true of the numbers it was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from analysis.document import Block, Bullets, Paragraph
+from analysis.provenance import title_of
+from analysis.records import Findings, PipelineRecord
+from trainers.data import DATASETS
+
+if TYPE_CHECKING:
+    from analysis.latents.chapter import Structure
+
+    Found = Mapping[str, tuple[Structure, Structure]]  # before and after training
+
+
+def introduction(count: int, seed: int, strength: float) -> str:
+    """What is measured, and how."""
+    return (
+        "**Alignment** is the mean squared distance between two augmented views of an image, "
+        "**uniformity** the logarithm of the mean Gaussian potential exp(-2 d²) over pairs of "
+        "different images, both on latents scaled to length 1 (Wang and Isola, 2020); both are "
+        f"better lower. The views are drawn by the training's own policy at strength {strength:g} "
+        f"for every pipeline, the same views for all, seed {seed}. **Effective rank** (Roy and "
+        "Vetterli, 2007) is the exponential of the entropy of the covariance's eigenvalues as "
+        "shares of their sum: how many directions are in use. The last column is the mean absolute "
+        "correlation between two coordinates. **Before** is the same architecture with fresh "
+        "weights, its normalisation layers settled on training images: what the architecture gives "
+        f"without learning. Each measure is taken on {count:,} images or as many as there are."
+    )
+
+
+def contrastive(found: Found, findings: Findings) -> list[Block]:
+    """What contrastive training did to the space, against its beginning and the autoencoder's."""
+    made: list[Block] = []
+    for dataset, spec in DATASETS.items():
+        name = f"{dataset}_contrastive"
+        if name not in found:
+            continue
+        before, after = found[name]
+        told = [f"From before to after training: {_changes(before, after)}."]
+        other = f"{dataset}_autoencoder"
+        if other in found:
+            against = _changes(found[other][1], after)
+            told.append(f"From the autoencoder's space to the contrastive one: {against}.")
+        else:
+            told.append(f"There is no {other} to compare with.")
+        made += [
+            Paragraph(f"**{spec.title}.** {verdict(before, after)}"),
+            Bullets(tuple(told)),
+        ]
+    if made:
+        return made
+    names = [f"{dataset}_contrastive" for dataset in DATASETS]
+    commands = "; ".join(f"`{findings.missing[n]}`" for n in names if n in findings.missing)
+    run = f" Run: {commands}." if commands else ""
+    return [Paragraph(f"There is no contrastive space to look at.{run}")]
+
+
+def verdict(before: Structure, after: Structure) -> str:
+    """Whether training moved the space as the contrastive loss asks."""
+    nearer = _side(before.alignment, after.alignment) < 0
+    evener = _side(before.uniformity, after.uniformity) < 0
+    views = (
+        f"two views of an image lie at {after.closeness:.2f} of the distance of two different "
+        f"images, against {before.closeness:.2f} before"
+    )
+    head = (
+        "The loss is taken behind the projection head, so that the latents show what it asks only "
+        "as far as the head lets it through."
+    )
+    if nearer and evener:
+        return (
+            "Contrastive training did what its loss asks for: views of an image moved together "
+            f"({views}), and different images spread more evenly over the sphere. {head}"
+        )
+    if nearer:
+        fewer = ""
+        if after.rank < before.rank:
+            fewer = (
+                ": the latents gather in fewer directions (effective rank "
+                f"{before.rank:.1f} to {after.rank:.1f})"
+            )
+        return (
+            f"Contrastive training moved views of an image together ({views}), but did not spread "
+            f"different images more evenly than fresh weights do{fewer}. Fresh weights scatter "
+            "images without regard to what they show, so that their evenness alone is no merit. "
+            f"{head}"
+        )
+    if evener:
+        return (
+            "Contrastive training spread different images more evenly over the sphere, but did "
+            f"not move views of an image together: {views}. {head}"
+        )
+    return (
+        "By these two measures contrastive training did not move the latents as its loss asks: "
+        f"neither are views nearer ({views}) nor images more evenly spread. {head}"
+    )
+
+
+def general(found: Found, records: Mapping[str, PipelineRecord]) -> list[Block]:
+    """How many directions each space uses, and how its coordinates are tied."""
+    told = []
+    for dataset, spec in DATASETS.items():
+        names = [name for name, record in records.items() if record.dataset == dataset]
+        if not names:
+            continue
+        ranks = {records[name].method.replace("_", " "): found[name][1].rank for name in names}
+        shown = ", ".join(f"{method} {rank:.1f}" for method, rank in ranks.items())
+        said = f"**{spec.title}**: effective rank {shown}"
+        if len(ranks) > 1:
+            most, least = max(ranks, key=ranks.__getitem__), min(ranks, key=ranks.__getitem__)
+            ratio = ranks[most] / ranks[least] if ranks[least] else 0.0
+            if ratio >= 1.05:
+                said += f"; the {most} space uses {ratio:.1f} times as many directions as the "
+                said += f"{least} one"
+            else:
+                said += "; all use about as many directions"
+        ties = {m: found[n][1].correlation for m, n in zip(ranks, names, strict=True)}
+        said += ". Mean absolute correlation of two coordinates: "
+        said += ", ".join(f"{method} {tie:.3f}" for method, tie in ties.items()) + "."
+        told.append(said)
+    return [Bullets(tuple(told)), *_classes(found, records)]
+
+
+def _classes(found: Found, records: Mapping[str, PipelineRecord]) -> list[Block]:
+    """Supervised spaces against the directions that their classes need."""
+    told = []
+    for name, record in records.items():
+        if record.method != "supervised":
+            continue
+        rank, needed = found[name][1].rank, len(record.classes) - 1
+        place = (
+            "close to that"
+            if needed / 1.5 <= rank <= 1.5 * needed
+            else "more than that: much else is left in it"
+            if rank > needed
+            else "fewer than that"
+        )
+        told.append(f"{title_of(record)}: {rank:.1f} against {needed}, {place}")
+    if not told:
+        return []
+    return [
+        Paragraph(
+            "To tell K classes apart K - 1 directions are enough, and a supervised space may give "
+            f"up the rest. Effective rank against K - 1: {'; '.join(told)}."
+        )
+    ]
+
+
+def _changes(first: Structure, second: Structure) -> str:
+    """From first to second, measure by measure."""
+    parts = []
+    for name, form, one, other, words in (
+        ("alignment", "{:.3f}", first.alignment, second.alignment, ("nearer", "further apart")),
+        ("uniformity", "{:.3f}", first.uniformity, second.uniformity, ("evener", "less even")),
+        ("effective rank", "{:.1f}", first.rank, second.rank, ("fewer", "more")),
+        (
+            *("mean absolute correlation", "{:.3f}", first.correlation, second.correlation),
+            ("looser", "tighter"),
+        ),
+    ):
+        side = _side(one, other)
+        word = "unchanged" if side == 0 else words[side > 0]
+        parts.append(f"{name} {form.format(one)} to {form.format(other)} ({word})")
+    return ", ".join(parts)
+
+
+def _side(one: float, other: float) -> int:
+    """-1 where it falls, 1 where it rises, 0 where two decimals do not show it."""
+    return 0 if f"{one:.2f}" == f"{other:.2f}" else (1 if other > one else -1)

@@ -1,0 +1,156 @@
+"""Sentences about mistakes, each true of the numbers it was made from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import stats
+
+from analysis.mistakes.figures import count_as_text
+from analysis.provenance import title_of
+from analysis.records import PipelineRecord
+
+if TYPE_CHECKING:
+    from analysis.mistakes.chapter import Confusion, Surest
+
+NAMED = 3  # confusions a pipeline
+SIGNIFICANT = 0.05
+ENOUGH = 10  # images, before a confusion is said to go one way or both
+SURE = 0.9  # probability from which a mistake is called sure
+
+
+def introduce() -> str:
+    """What the section shows."""
+    return (
+        "What the classifiers take for what. Matrices and accuracies by class are those that the "
+        "final runs recorded, a mean over their seeds; where a pipeline has no final run they "
+        "come from the best trial's predictions on validation images, and say so. Pictures and "
+        "probabilities are of one set of weights: the registered champion's, or the best trial's."
+    )
+
+
+def describe(record: PipelineRecord, confusion: Confusion, surest: Surest) -> str:
+    """The paragraph of one pipeline."""
+    return " ".join(
+        (
+            f"**{title_of(record)}.**",
+            _pairs(confusion),
+            _hardest(confusion),
+            _sure(surest),
+            _trained(record),
+        )
+    ).strip()
+
+
+def _trained(record: PipelineRecord) -> str:
+    """What in its training makes a jointly trained classifier more or less sure."""
+    params = record.info["params"]
+    if record.method != "supervised" or "temperature" not in params:
+        return ""
+    temperature, smoothing = params["temperature"], params.get("label_smoothing", 0)
+    told = []
+    if abs(temperature - 1) >= 0.01:
+        told.append(f"divided the logits by a temperature of {temperature:.2g}, left out here")
+    if smoothing >= 0.005:
+        told.append(f"smoothed the labels by {smoothing:.2g}")
+    return f"Its training {', and '.join(told)}: that changes how sure it looks." if told else ""
+
+
+def _pairs(confusion: Confusion) -> str:
+    pairs = confusion.pairs[:NAMED]
+    if not pairs:
+        return "No image is classified wrongly."
+    wrong = confusion.mean.sum() - np.trace(confusion.mean)
+    told = [
+        f"{confusion.classes[true]} taken for {confusion.classes[said]} "
+        f"({_images(confusion.mean[true, said])}, "
+        f"{100 * confusion.shares[true, said]:.1f} % of its class)"
+        for true, said in pairs
+    ]
+    share = sum(confusion.mean[true, said] for true, said in pairs) / wrong
+    many = "The most frequent confusion is" if len(told) == 1 else "The most frequent confusions:"
+    return (
+        f"{many} {', '.join(told)}; together {100 * share:.0f} % of all {wrong:,.0f} mistakes"
+        f"{_both_ways(confusion)}."
+    )
+
+
+def _both_ways(confusion: Confusion) -> str:
+    """Whether the most frequent confusion goes both ways."""
+    true, said = confusion.pairs[0]
+    one, other = confusion.mean[true, said], confusion.mean[said, true]
+    if one < ENOUGH:
+        return ""
+    names = f"{confusion.classes[true]} and {confusion.classes[said]}"
+    if other >= one / 2:
+        return f"; {names} are confused both ways"
+    return (
+        f"; the first goes one way: {confusion.classes[said]} is taken for "
+        f"{confusion.classes[true]} in {_images(other) if other else 'no image'}"
+    )
+
+
+def _images(count: float) -> str:
+    text = count_as_text(float(count))
+    return f"{text} image" if text == "1" else f"{text} images"
+
+
+def _hardest(confusion: Confusion) -> str:
+    means = {
+        label: found.mean for label, found in enumerate(confusion.accuracies) if found is not None
+    }
+    hard, easy = min(means, key=lambda k: means[k]), max(means, key=lambda k: means[k])
+    if means[hard] == means[easy]:
+        return f"All classes are classified equally well ({means[hard]:.4f})."
+    return (
+        f"The hardest class is {confusion.classes[hard]} ({means[hard]:.4f}), the easiest "
+        f"{confusion.classes[easy]} ({means[easy]:.4f})."
+    )
+
+
+def _sure(surest: Surest) -> str:
+    wrong = surest.wrong
+    if not wrong.any():
+        return "The weights drawn here make no mistake."
+    hits = float(surest.probability[~wrong].mean()) if (~wrong).any() else 0.0
+    misses = float(surest.probability[wrong].mean())
+    sure = f"{(wrong & (surest.probability >= SURE)).sum():,} of {wrong.sum():,} mistakes"
+    accuracy, mean = float((~wrong).mean()), float(surest.probability.mean())
+    off = mean - accuracy
+    calibrated = (
+        f"as sure as it is right ({mean:.3f} against {accuracy:.3f})"
+        if abs(off) < 0.02
+        else f"surer than it is right ({mean:.3f} against {accuracy:.3f})"
+        if off > 0
+        else f"less sure than it is right ({mean:.3f} against {accuracy:.3f})"
+    )
+    return (
+        f"The weights drawn give the class they name {hits:.2f} on average where they are right "
+        f"and {misses:.2f} where they are wrong; {sure} have {SURE} or more. "
+        f"Over all images the classifier is {calibrated}."
+    )
+
+
+def together(records: Sequence[PipelineRecord], surest: Sequence[Surest]) -> str:
+    """Whether the pipelines of a data set fail on the same images; empty if they saw others."""
+    same = all(np.array_equal(sure.labels, surest[0].labels) for sure in surest)
+    if len(records) < 2 or not same or len({record.split for record in records}) > 1:
+        return ""
+    wrong = np.stack([sure.wrong for sure in surest])
+    count = wrong.shape[1]
+    shared = int(wrong.all(axis=0).sum())
+    alone = float(wrong.mean(axis=1).prod() * count)
+    names = ", ".join(record.method.replace("_", " ") for record in records)
+    every = "Both" if len(records) == 2 else f"All {len(records)}"
+    text = (
+        f"{every} ({names}) are wrong on {shared} of the {count:,} images; were their mistakes "
+        f"independent, {count_as_text(alone)} would be expected:"
+    )
+    chance = stats.binomtest(shared, count, alone / count).pvalue
+    if chance >= SIGNIFICANT:
+        return text + " no more and no fewer than chance allows."
+    if shared > alone:
+        return text + " some images are hard whatever the encoder was trained for."
+    return text + " the encoders tend to fail on different images."

@@ -1,0 +1,287 @@
+"""Reads MLflow: what it holds about each pipeline becomes the records of records.py."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from optuna.distributions import CategoricalDistribution, IntDistribution
+from safetensors.torch import load_file
+
+from analysis.cache import Cache
+from analysis.records import Findings, PipelineRecord, StudyRecord, SweepRecord, TrialRecord
+from search import tracking
+from search.errors import FAILED, UserError
+from search.finals.cells import MODEL, TEST_OUTPUTS, WEIGHTS, file_hash
+from search.finals.measurement import images_for_figures, note_figures
+from search.finals.plan import experiment_name
+from search.pipeline import METRIC, Pipeline, load_pipeline
+from search.rebuild import rebuild
+from search.sweeping.outcome import OUTCOME, Outcome, Row
+from search.sweeping.sweep import load_sweep, sweep_experiment
+from trainers.data import LabelledImages, TrainingData, load_training
+
+
+def find(
+    store: tracking.Store,
+    names: Sequence[str],
+    *,
+    mini: bool,
+    data_dir: str | None,
+    home: Path,
+    seed: int = 0,
+    points: int = 2000,
+    embedding: str = "tsne",
+    sweeps: Sequence[str] = (),
+) -> Findings:
+    """Everything about the pipelines `names` that have a study or a champion, and about `sweeps`.
+
+    Raises:
+        UserError: no pipeline has.
+    """
+    cache = Cache(home / "analysis_cache")
+    records: dict[str, PipelineRecord] = {}
+    missing: dict[str, str] = {}
+    option = " --data mini" * mini
+    images = _Images(mini=mini, data_dir=data_dir, home=home)
+    for name in names:
+        found = _record(store, name, images, cache)
+        if found is None:
+            missing[name] = f"python search/tune.py --pipeline {name}{option}"
+            continue
+        records[name] = found
+        if not found.final:
+            missing[name] = f"python search/rerun.py --pipeline {name}{option}"
+    if not records:
+        raise UserError(
+            f"no pipeline has a study in {store.shown}\n"
+            f"search first: python search/tune.py --pipeline cifar_contrastive{option}",
+            status=FAILED,
+        )
+    swept = [one for name in sweeps if (one := _sweep(store, name, images, cache))]
+    return Findings(
+        records=records,
+        missing=missing,
+        sweeps=tuple(swept),
+        unswept=tuple(name for name in sweeps if name not in {one.name for one in swept}),
+        mini=mini,
+        seed=seed,
+        points=points,
+        embedding=embedding,
+        cache=cache,
+        tracking_uri=store.shown,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Images:
+    """The data sets, each read once for all of its pipelines."""
+
+    mini: bool
+    data_dir: str | None
+    home: Path
+    _training: dict[str, TrainingData] = field(default_factory=dict)
+    _test: dict[str, LabelledImages] = field(default_factory=dict)
+
+    def training(self, dataset: str) -> TrainingData:
+        """Train and validation images."""
+        if dataset not in self._training:
+            self._training[dataset] = load_training(
+                dataset, data_dir=None if self.mini else self.data_dir, mini=self.mini
+            )
+        return self._training[dataset]
+
+    def test(self, dataset: str, weights: str) -> LabelledImages:
+        """The test images; that the figures of `weights` show them is noted."""
+        note_figures(self.home, weights)
+        if dataset not in self._test:
+            folder = self.training(dataset).folder
+            self._test[dataset] = images_for_figures(dataset, data_dir=folder, mini=self.mini)
+        return self._test[dataset]
+
+
+def _record(
+    store: tracking.Store, name: str, images: _Images, cache: Cache
+) -> PipelineRecord | None:
+    experiment = store.find_experiment(experiment_name(name, mini=images.mini))
+    if experiment is None:
+        return None
+    pipeline = load_pipeline(name)
+    studies = _studies(store, experiment, pipeline)
+    finished = [run for run in store.runs(experiment, kind="rerun") if run.status == "FINISHED"]
+    best = max(
+        (trial for study in studies for trial in study.complete),
+        key=lambda trial: trial.value or 0.0,
+        default=None,
+    )
+    if not finished and best is None:
+        return None
+    data = images.training(pipeline.dataset)
+    result, stored = None, {}
+    with tempfile.TemporaryDirectory() as folder:
+        if finished:
+            text = store.read_text(finished[0].run_id, "results.json")
+            result = json.loads(text or "{}")
+            run_id = _champion_run(store, experiment, finished[0].run_id, result["model"]["cell"])
+            info = _json(store, run_id, MODEL, folder)
+            stored = _arrays(store, run_id, TEST_OUTPUTS, folder)
+        else:
+            assert best is not None
+            run_id = best.run_id
+            config = _json(store, run_id, "config.json", folder)
+            info = {**config, "kind": "trained", "dataset": pipeline.dataset}
+        weights = _download(store, run_id, WEIGHTS, folder)
+        model, named = rebuild(info, load_file(weights)), file_hash(weights)
+    return PipelineRecord(
+        name=name,
+        pipeline=pipeline,
+        final=bool(finished),
+        run_id=finished[0].run_id if finished else run_id,
+        experiment_id=experiment,
+        result=result,
+        info=info,
+        model=model,
+        weights=named,
+        split="test" if finished else "validation",
+        images=images.test(pipeline.dataset, named) if finished else data.valid,
+        data=data,
+        studies=tuple(study for study in studies if _same_data(study, data)),
+        cache=cache,
+        stored=stored,
+    )
+
+
+def _sweep(store: tracking.Store, name: str, images: _Images, cache: Cache) -> SweepRecord | None:
+    """The latest finished one; a full grid before a quick one."""
+    experiment = store.find_experiment(sweep_experiment(name, mini=images.mini))
+    runs = store.runs(experiment, kind="sweep") if experiment else []
+    finished = [run for run in runs if run.status == "FINISHED"]
+    if not finished or experiment is None:
+        return None
+    run_id = min(finished, key=lambda run: run.tags.get("quick") == "true").run_id
+    outcome = Outcome.from_json(json.loads(store.read_text(run_id, OUTCOME) or "{}"))
+
+    def load(row: Row, number: int) -> PipelineRecord:
+        cell = store.find_run(experiment, parent=run_id, cell=row.cells[number])
+        if cell is None:
+            raise UserError(
+                f"the sweep {name} has lost the run of its cell {row.cells[number]}\n"
+                f"make it again: python search/sweep.py --sweep {name}",
+                status=FAILED,
+            )
+        pipeline = load_pipeline(row.pipeline)
+        data = images.training(pipeline.dataset)
+        with tempfile.TemporaryDirectory() as folder:
+            info = _json(store, cell, MODEL, folder)
+            weights = _download(store, cell, WEIGHTS, folder)
+            model, named = rebuild(info, load_file(weights)), file_hash(weights)
+        return PipelineRecord(
+            name=row.pipeline,
+            pipeline=pipeline,
+            final=False,
+            run_id=cell,
+            experiment_id=experiment,
+            result=None,
+            info=info,
+            model=model,
+            weights=named,
+            split="validation",
+            images=data.valid,
+            data=data,
+            studies=(),
+            cache=cache,
+            stored={},
+        )
+
+    return SweepRecord(name=name, sweep=load_sweep(name), outcome=outcome, run_id=run_id, load=load)
+
+
+def _champion_run(store: tracking.Store, experiment: str, rerun: str, cell: str) -> str:
+    found = store.find_run(experiment, parent=rerun, cell=cell, champion="true")
+    if found is None:
+        raise UserError(
+            f"the rerun {rerun} has lost its champion's run (cell {cell})\n"
+            "make it again: python search/rerun.py",
+            status=FAILED,
+        )
+    return found
+
+
+def _same_data(study: StudyRecord, data: TrainingData) -> bool:
+    return study.tags.get("data_fingerprint") == data.fingerprint
+
+
+def _studies(store: tracking.Store, experiment: str, pipeline: Pipeline) -> list[StudyRecord]:
+    found = []
+    for run in reversed(store.runs(experiment, kind="study")):
+        trials = [
+            _trial(store, child, pipeline)
+            for child in store.runs(experiment, kind="trial", parent=run.run_id)
+        ]
+        rungs = run.params.get("rungs", "none")
+        found.append(
+            StudyRecord(
+                name=run.tags["study"],
+                run_id=run.run_id,
+                trials=tuple(sorted(trials, key=lambda trial: trial.number)),
+                rungs=() if rungs == "none" else tuple(map(int, rungs.split())),
+                epochs=int(run.params["epochs"]),
+                tags=run.tags,
+                params=run.params,
+                seconds=run.metrics.get("time/seconds", 0.0),
+            )
+        )
+    return found
+
+
+def _trial(store: tracking.Store, run: tracking.RunView, pipeline: Pipeline) -> TrialRecord:
+    curve = store.history(run.run_id, METRIC)
+    spent = [
+        sum(store.history(run.run_id, name).values())
+        for name in ("time/epoch_seconds", "time/evaluation_seconds")
+    ]
+    return TrialRecord(
+        number=int(run.tags.get("trial_number", -1)),
+        state=run.tags.get("trial_state", "INTERRUPTED"),
+        run_id=run.run_id,
+        value=curve[max(curve)] if curve else None,
+        params={
+            name: _value(distribution, run.params[name])
+            for name, distribution in pipeline.space.items()
+            if name in run.params
+        },
+        curve=curve,
+        loss=store.history(run.run_id, "train/loss"),
+        seconds=sum(spent),
+    )
+
+
+def _value(distribution: object, text: str) -> Any:
+    if isinstance(distribution, CategoricalDistribution):
+        return {str(choice): choice for choice in distribution.choices}.get(text, text)
+    return int(text) if isinstance(distribution, IntDistribution) else float(text)
+
+
+def _download(store: tracking.Store, run_id: str, name: str, folder: str) -> Path:
+    file = store.download(run_id, name, Path(folder))
+    if file is None:
+        raise UserError(
+            f"run {run_id} has lost its artifact {name}\n"
+            "make it again: python search/rerun.py with the pipeline's name",
+            status=FAILED,
+        )
+    return file
+
+
+def _json(store: tracking.Store, run_id: str, name: str, folder: str) -> dict[str, Any]:
+    return dict(json.loads(_download(store, run_id, name, folder).read_text()))
+
+
+def _arrays(store: tracking.Store, run_id: str, name: str, folder: str) -> dict[str, np.ndarray]:
+    with np.load(_download(store, run_id, name, folder)) as stored:
+        return {entry: stored[entry] for entry in stored.files}

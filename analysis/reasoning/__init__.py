@@ -1,0 +1,23 @@
+"""Why each pipeline is built and tuned as it is.
+
+chapter.py        the section
+architecture.py   draws a network with its shapes
+choices.py        what the trials say of a hyperparameter
+references.py     the literature, cited where it is needed
+"""
+
+from analysis.reasoning.architecture import (
+    Architecture,
+    architecture_figure,
+    compute_architecture,
+    draw_architecture,
+)
+from analysis.reasoning.chapter import section
+
+__all__ = [
+    "Architecture",
+    "architecture_figure",
+    "compute_architecture",
+    "draw_architecture",
+    "section",
+]

@@ -1,0 +1,157 @@
+"""What won in a search, and how sharply: margins, changes against the defaults, shapes."""
+
+from __future__ import annotations
+
+import statistics
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from optuna.distributions import CategoricalDistribution, IntDistribution
+
+from analysis import rows
+from analysis.records import PipelineRecord, StudyRecord, TrialRecord, same
+from search.pipeline import METRIC
+
+STATES = {
+    "COMPLETE": "trained to the end",
+    "PRUNED": "stopped early",
+    "FAIL": "failed",
+    "INTERRUPTED": "interrupted",
+}
+SHAPE = ("width", "depth", "block", "upsample")  # what makes a network's shape, where searched
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """How sharply the best trial of a study won.
+
+    Attributes:
+        best: the best COMPLETE trial.
+        to_second, to_median: by how much its `valid/accuracy` exceeds the second best and the
+            median of the COMPLETE trials; None where there is no other.
+        changed: parameter -> (default, the best trial's value), where they differ.
+    """
+
+    best: TrialRecord
+    to_second: float | None
+    to_median: float | None
+    changed: Mapping[str, tuple[Any, Any]]
+
+    def __post_init__(self) -> None:
+        for margin in (self.to_second, self.to_median):
+            if margin is not None and margin < 0:
+                raise ValueError(f"trial {self.best.number} is not the best: {margin}")
+
+
+def compute_choice(study: StudyRecord, defaults: Mapping[str, Any]) -> Choice | None:
+    """What won in a study; None where no trial was complete."""
+    complete = study.complete
+    if not complete:
+        return None
+    best, *others = complete
+    values = [trial.value or 0.0 for trial in complete]
+    return Choice(
+        best=best,
+        to_second=values[0] - values[1] if others else None,
+        to_median=values[0] - statistics.median(values) if others else None,
+        changed={
+            name: (default, best.params[name])
+            for name, default in defaults.items()
+            if name in best.params and not same(best.params[name], default)
+        },
+    )
+
+
+def told(record: PipelineRecord, study: StudyRecord) -> tuple[str, ...]:
+    """What was tried, what won, how it differs from the defaults, which shapes did best."""
+    choice = compute_choice(study, record.pipeline.defaults)
+    return (_tried(study), *_won(record, study, choice), *_shapes(study, record))
+
+
+def _tried(study: StudyRecord) -> str:
+    counts = Counter(trial.state for trial in study.trials)
+    states = ", ".join(f"{counts[s]} {word}" for s, word in STATES.items() if counts[s])
+    rungs = (
+        f"compared after epoch {' and '.join(map(str, study.rungs))}"
+        if study.rungs
+        else "none stopped early by rule"
+    )
+    return (
+        f"**Tried:** {len(study.trials)} trials in study `{study.name}` ({states}), of up to "
+        f"{study.epochs} epochs, {rungs}, in {_time(study.seconds)}."
+    )
+
+
+def _won(record: PipelineRecord, study: StudyRecord, choice: Choice | None) -> list[str]:
+    if choice is None:
+        return ["**Won:** nothing yet, no trial was trained to the end."]
+    best = choice.best
+    said = f"**Won:** trial {best.number} with {100 * (best.value or 0):.2f} % on validation images"
+    if choice.to_second is not None and choice.to_median is not None:
+        said += (
+            f", {100 * choice.to_second:.2f} points above the second and "
+            f"{100 * choice.to_median:.2f} above the median of {len(study.complete)} complete "
+            f"trials"
+        )
+    said += "." + _against_noise(record, choice)
+    if choice.changed:
+        pairs = (f"{n} {worded(old)} → {worded(new)}" for n, (old, new) in choice.changed.items())
+        changed = f"**Against the defaults** it changes {', '.join(pairs)}."
+    else:
+        changed = "**Against the defaults** it changes nothing: it is the defaults."
+    bullets = [said, changed]
+    if record.result:
+        number = f"trial {best.number} of {study.name}"
+        likewise = record.result["source"] == number
+        bullets.append(
+            f"**Champion:** {record.result['source']}"
+            + (", the same," if likewise else ", another than the best of the search,")
+            + f" by mean `{METRIC}` over fresh seeds."
+        )
+    return bullets
+
+
+def _against_noise(record: PipelineRecord, choice: Choice) -> str:
+    """Whether the margin is more than two trainings of one configuration differ by anyway."""
+    row = rows.champion(record)
+    values = row["metrics"].get(METRIC, []) if row else []
+    if len(values) < 2 or choice.to_second is None:
+        return ""
+    spread = statistics.stdev(values)
+    said = f"the champion's standard deviation over seeds alone ({100 * spread:.2f} points)"
+    if choice.to_second > spread:
+        return f" The step to the second is larger than {said}."
+    return f" The step to the second is no larger than {said}: the order at the top may be chance."
+
+
+def _shapes(study: StudyRecord, record: PipelineRecord) -> list[str]:
+    """The best complete value for each choice of depth, width, and so on."""
+    best = []
+    for name in SHAPE:
+        distribution = record.pipeline.space.get(name)
+        if not isinstance(distribution, CategoricalDistribution | IntDistribution):
+            continue
+        found: dict[Any, list[float]] = {}
+        for trial in study.complete:
+            if name in trial.params:
+                found.setdefault(trial.params[name], []).append(trial.value or 0.0)
+        if len(found) < 2:
+            continue
+        parts = [
+            f"{worded(value)}: {100 * max(found[value]):.2f} % ({len(found[value])})"
+            for value in sorted(found, key=str if isinstance(next(iter(found)), str) else float)
+        ]
+        best.append(f"{name} {', '.join(parts)}")
+    if not best:
+        return []
+    return [f"**Shape,** best complete trial of each value, and how many: {'; '.join(best)}."]
+
+
+def worded(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _time(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"

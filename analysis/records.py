@@ -1,0 +1,249 @@
+"""What MLflow holds about each pipeline, as plain data: its studies, its champion, its outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from analysis.cache import Cache
+from models import LatentModel
+from search.pipeline import Pipeline
+from search.sweeping.outcome import Outcome, Row
+from search.sweeping.sweep import Sweep
+from trainers.data import LabelledImages, TrainingData
+from trainers.evaluation import encode
+from trainers.loop import DeviceImages
+
+SIX = tuple(
+    f"{dataset}_{method}"
+    for dataset in ("mnist", "cifar")
+    for method in ("autoencoder", "supervised", "contrastive")
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialRecord:
+    """One trial of a study.
+
+    Attributes:
+        number, state, run_id: as in MLflow; state is COMPLETE, PRUNED, FAIL or INTERRUPTED.
+        value: the last `valid/accuracy`, None if it was never measured.
+        params: hyperparameters, numbers as numbers.
+        curve: epoch -> `valid/accuracy`.
+        loss: epoch -> `train/loss`.
+        seconds: training and evaluation together.
+    """
+
+    number: int
+    state: str
+    run_id: str
+    value: float | None
+    params: Mapping[str, Any]
+    curve: Mapping[int, float]
+    loss: Mapping[int, float]
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyRecord:
+    """One search of a pipeline.
+
+    Attributes:
+        trials: in the order of their numbers.
+        rungs: epochs at which trials were stopped.
+        epochs: the full budget of a trial.
+        tags, params: of the study's run: sampler, scheduler, seed, versions, device, ...
+        seconds: wall time.
+    """
+
+    name: str
+    run_id: str
+    trials: tuple[TrialRecord, ...]
+    rungs: tuple[int, ...]
+    epochs: int
+    tags: Mapping[str, str]
+    params: Mapping[str, str]
+    seconds: float
+
+    def count(self, state: str) -> int:
+        """Trials in that state."""
+        return sum(trial.state == state for trial in self.trials)
+
+    @property
+    def complete(self) -> list[TrialRecord]:
+        """The COMPLETE trials, the best first."""
+        found = [t for t in self.trials if t.state == "COMPLETE" and t.value is not None]
+        return sorted(found, key=lambda t: (-(t.value or 0.0), t.number))
+
+
+def main_study(studies: Sequence[StudyRecord]) -> StudyRecord | None:
+    """The study that holds the best complete trial; where none has one, the largest."""
+    best = [study for study in studies if study.complete]
+    if best:
+        return max(best, key=lambda study: study.complete[0].value or 0.0)
+    return max(studies, key=lambda study: len(study.trials), default=None)
+
+
+def same(one: object, other: object) -> bool:
+    """Whether two values of a hyperparameter are one, given that MLflow holds rounded ones."""
+    if isinstance(one, float) and isinstance(other, int | float):
+        return abs(one - other) <= 1e-4 * max(abs(one), abs(other))
+    return one == other
+
+
+@dataclass(frozen=True, kw_only=True)
+class PipelineRecord:
+    """A pipeline as the report draws it: its champion, or the best trial where there is none.
+
+    Attributes:
+        name, pipeline: what it is.
+        final: whether there is a champion with test figures; else the best trial, "not final".
+        run_id: of the rerun, or of the best trial.
+        result: the rerun's results.json (rows by seed, comparisons, ...), None if not final.
+        info: `params`, `epochs`, `seed`, `cell` (or trial id) of the weights that are drawn.
+        model: those weights as a network, on the CPU.
+        weights: 16 hex digits that name them.
+        split: `test`, or `validation` where nothing is final.
+        images: the images of that split, (N, C, H, W) uint8 with (N,) labels.
+        data: train and validation images.
+        classes: names by label.
+        studies: the searches on the same data, oldest first.
+    """
+
+    name: str
+    pipeline: Pipeline
+    final: bool
+    run_id: str
+    experiment_id: str
+    result: Mapping[str, Any] | None
+    info: Mapping[str, Any]
+    model: LatentModel
+    weights: str
+    split: Literal["test", "validation"]
+    images: LabelledImages
+    data: TrainingData
+    studies: tuple[StudyRecord, ...]
+    cache: Cache
+    stored: Mapping[str, np.ndarray]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names by label."""
+        return self.data.classes
+
+    @property
+    def dataset(self) -> str:
+        """`mnist` or `cifar`."""
+        return self.pipeline.dataset
+
+    @property
+    def method(self) -> str:
+        """`autoencoder`, `supervised`, `contrastive`, ..."""
+        return self.name.partition("_")[2]
+
+    @cached_property
+    def latents(self) -> np.ndarray:
+        """(N, D) float32 of `images`: as the rerun stored them, else computed and cached."""
+        if "latents" in self.stored:
+            return self.stored["latents"]
+        return self._encoded(self.images, self.split)
+
+    @cached_property
+    def predictions(self) -> np.ndarray:
+        """(N,) labels that the classifier gives `images`."""
+        if "predictions" in self.stored:
+            return self.stored["predictions"].astype(np.int64)
+        return self.logits.argmax(1)
+
+    @cached_property
+    def logits(self) -> np.ndarray:
+        """(N, K) of the classifier on `latents`."""
+        with torch.no_grad():
+            return self.model.classifier(torch.from_numpy(self.latents)).numpy()
+
+    def train_latents(self, count: int) -> np.ndarray:
+        """(count, D) of the first training images, which are in a fixed shuffled order."""
+        first = LabelledImages(self.data.train.images[:count], self.data.train.labels[:count])
+        return self._encoded(first, f"train {count}")
+
+    def decode(self, latents: np.ndarray) -> np.ndarray:
+        """(B, D) -> (B, C, H, W) float32 in [0, 1]; only for models with a decoder."""
+        assert self.model.decoder is not None, f"{self.name} has no decoder"
+        with torch.no_grad():
+            parts = torch.from_numpy(np.asarray(latents, dtype=np.float32)).split(1000)
+            return torch.cat([self.model.decoder(part) for part in parts]).numpy()
+
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        """(B, C, H, W), uint8 or float in [0, 1] -> (B, D)."""
+        scaled = images.astype(np.float32) / (255 if images.dtype == np.uint8 else 1)
+        with torch.no_grad():
+            parts = torch.from_numpy(scaled).split(1000)
+            return torch.cat([self.model.encoder(part) for part in parts]).numpy()
+
+    def _encoded(self, images: LabelledImages, what: str) -> np.ndarray:
+        def compute() -> dict[str, np.ndarray]:
+            loaded = DeviceImages.load(images, torch.device("cpu"))
+            return {"latents": encode(self.model.encoder, loaded).numpy()}
+
+        key = {"weights": self.weights, "what": what, "data": self.data.fingerprint}
+        return self.cache.get("latents", key, compute)["latents"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SweepRecord:
+    """A finished sweep.
+
+    Attributes:
+        name, sweep: what it asks.
+        outcome: its numbers.
+        run_id: of the sweep's own run.
+        load: (row, number of the seed, from 0) -> that training with validation images.
+    """
+
+    name: str
+    sweep: Sweep
+    outcome: Outcome
+    run_id: str
+    load: Callable[[Row, int], PipelineRecord]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """All that a report is drawn from.
+
+    Attributes:
+        records: by pipeline name, the six first, in a fixed order.
+        missing: pipeline -> what to run so that it appears.
+        sweeps: the finished ones, in the order of their names.
+        unswept: those that are not, unless a report of some pipelines only is wanted.
+        mini: whether the data is a stand-in.
+        seed: of every random choice of the report.
+        points: images in each t-SNE.
+        embedding: `tsne`, `pca` or `umap`.
+        cache: for what is expensive.
+        tracking_uri: of MLflow, without secrets.
+    """
+
+    records: Mapping[str, PipelineRecord]
+    missing: Mapping[str, str]
+    sweeps: tuple[SweepRecord, ...] = ()
+    unswept: tuple[str, ...] = ()
+    mini: bool
+    seed: int
+    points: int
+    embedding: str
+    cache: Cache
+    tracking_uri: str
+
+    def of(self, dataset: str | None = None, method: str | None = None) -> list[PipelineRecord]:
+        """The records of a data set, a method, or both."""
+        return [
+            record
+            for record in self.records.values()
+            if dataset in (None, record.dataset) and method in (None, record.method)
+        ]

@@ -1,0 +1,250 @@
+"""How to make it all again: commands, seeds, data, versions, hardware, ids, all from the runs."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from analysis.document import Block, Bullets, Cell, Heading, Paragraph, Section, Table
+from analysis.records import SIX, Findings, PipelineRecord, StudyRecord, SweepRecord
+from search.finals.seeds import final_seeds
+
+COMMIT = "mlflow.source.git.commit"
+VERSIONS = ("python", "torch", "ray", "optuna", "mlflow")
+BASE_SEEDS = range(100)  # that a rerun's seeds are looked for under; its default is 0
+
+
+def section(findings: Findings) -> Section:
+    """The section `reproduction`."""
+    records = list(findings.records.values())
+    commands = [command for record in records for command in commands_of(record, findings)]
+    commands += [sweep_command(record, mini=findings.mini) for record in findings.sweeps]
+    blocks: list[Block] = [
+        Paragraph(
+            "Everything in this report was read from MLflow's runs at "
+            f"`{findings.tracking_uri}`. To make those again, with the same data in the same "
+            "place:"
+        ),
+        Bullets(tuple(f"`{command}`" for command in [*commands, report_command(findings)])),
+        *_orders(records),
+    ]
+    told = tuple(
+        f"{name}: `{command}`"
+        for name, command in findings.missing.items()
+        if name in SIX or name in findings.records  # nobody need search the variants
+    )
+    if told:
+        blocks += [Heading("What is missing, and the command that makes it"), Bullets(told)]
+    blocks += [Heading("Where it ran"), Paragraph(_versions(records)), _searches(records)]
+    final = [record for record in records if record.result]
+    if final:
+        blocks += [_finals(final), Paragraph(_readings(final))]
+    blocks += [Heading("Runs"), _runs(records)]
+    return Section(id="reproduction", title="Reproduction", blocks=tuple(blocks))
+
+
+# Commands ---------------------------------------------------------------------------------------
+
+
+def commands_of(record: PipelineRecord, findings: Findings) -> list[str]:
+    """The searches and the rerun of a pipeline as they would be called."""
+    mini = ["--data", "mini"] if findings.mini else []
+    called = [_tune(record, study, mini) for study in record.studies]
+    if record.result:
+        called.append(_rerun(record, record.result, mini))
+    return [shlex.join(words) for words in called]
+
+
+def _tune(record: PipelineRecord, study: StudyRecord, mini: list[str]) -> list[str]:
+    words = ["python", "search/tune.py", "--pipeline", record.name, "--study", study.name]
+    words += ["--trials", str(len(study.trials)), "--epochs", str(study.epochs)]
+    for option in ("sampler", "scheduler", "seed"):
+        if option in study.tags:
+            words += [f"--{option}", study.tags[option]]
+    size = study.params.get("train_size")
+    if size is not None and int(size) < len(record.data.train):
+        words += ["--train-size", size]
+    return words + mini
+
+
+def _rerun(record: PipelineRecord, result: Mapping[str, Any], mini: list[str]) -> list[str]:
+    rows = [row for row in result["rows"] if row["kind"] == "final"]
+    seeds = rows[0]["seeds"]
+    words = ["python", "search/rerun.py", "--pipeline", record.name]
+    words += ["--top", str(len(rows)), "--seeds", str(len(seeds))]
+    if result["source"].endswith(".json"):
+        words += ["--config", result["source"]]
+    elif result["epochs"] not in {study.epochs for study in record.studies}:
+        words += ["--epochs", str(result["epochs"])]
+    base = base_seed(seeds)
+    return words + (["--seed", str(base)] if base else []) + mini
+
+
+def sweep_command(record: SweepRecord, *, mini: bool) -> str:
+    """The call that trains a sweep's grid."""
+    outcome = record.outcome
+    usual = record.sweep.quick if outcome.quick else record.sweep.full
+    words = ["python", "search/sweep.py", "--sweep", record.name, *["--quick"] * outcome.quick]
+    if outcome.seeds != usual.seeds:
+        words += ["--seeds", str(outcome.seeds)]
+    epochs, sizes = set(outcome.epochs.values()), set(outcome.train_size.values())
+    if len(epochs) == 1 and epochs != {usual.epochs}:
+        words += ["--epochs", str(epochs.pop())]
+    if len(sizes) == 1 and sizes != {usual.train_size} and not mini:
+        words += ["--train-size", str(sizes.pop())]
+    return shlex.join(words + ["--data", "mini"] * mini)
+
+
+def base_seed(seeds: list[int]) -> int | None:
+    """The `--seed` of a rerun that these fresh seeds follow from; None if it is not found."""
+    return next(
+        (base for base in BASE_SEEDS if list(final_seeds(base, len(seeds))) == seeds),
+        None,
+    )
+
+
+def report_command(findings: Findings) -> str:
+    """The call that makes this report."""
+    words = ["python", "analysis/report.py", "--seed", str(findings.seed)]
+    words += ["--points", str(findings.points), "--embedding", findings.embedding]
+    return shlex.join(words + ["--data", "mini"] * findings.mini)
+
+
+def _orders(records: list[PipelineRecord]) -> list[Block]:
+    """What the same command does not repeat exactly."""
+    studies = [study for record in records for study in record.studies]
+    several = [s for s in studies if int(s.params.get("concurrency", 1)) > 1]
+    if not several:
+        return []
+    return [
+        Paragraph(
+            f"In {len(several)} of {len(studies)} studies several trials ran at a time: what is "
+            "proposed next then depends on which ends first, so the same command may walk another "
+            "way through the space. A trial itself is repeated exactly by `python search/tune.py "
+            "--replay TRIAL_ID`; the ids are in MLflow, tag `trial_id`."
+        )
+    ]
+
+
+# Tables -----------------------------------------------------------------------------------------
+
+
+def _searches(records: list[PipelineRecord]) -> Table:
+    lines = [
+        (
+            record.name,
+            study.name,
+            study.tags.get("seed"),
+            *(study.params.get(name) for name in ("device", "precision", "threads", "concurrency")),
+            study.params.get("train_size"),
+            f"{study.seconds:,.0f}",
+            _short(study.tags.get(COMMIT)),
+        )
+        for record in records
+        for study in record.studies
+    ]
+    return Table(
+        name="searches",
+        title="The searches",
+        columns=(
+            *("pipeline", "study", "seed", "device", "precision", "threads", "at a time"),
+            *("images", "s", "git commit"),
+        ),
+        rows=tuple(lines),
+        caption="As stored in the studies' tags and parameters: threads of a trial, trials at a "
+        "time, training images, seconds from start to end. A `+` behind a commit: the code was "
+        "changed since it.",
+    )
+
+
+def _finals(records: list[PipelineRecord]) -> Table:
+    lines: list[tuple[Cell, ...]] = []
+    for record in records:
+        result, info = record.result or {}, record.info
+        lines.append(
+            (
+                record.name,
+                " ".join(map(str, result["rows"][0]["seeds"])),
+                *(info.get(name) for name in ("device", "precision", "threads")),
+                result["train_size"],
+                result["data_fingerprint"],
+                _short(info.get("commit")),
+            )
+        )
+    return Table(
+        name="final_trainings",
+        title="The final trainings",
+        columns=(
+            *("pipeline", "seeds", "device", "precision", "threads", "images"),
+            *("data fingerprint", "git commit"),
+        ),
+        rows=tuple(lines),
+        caption="As stored with the champions' weights; training images. The fingerprint changes "
+        "with any pixel, any label and any row of the split between training and validation "
+        "images.",
+    )
+
+
+def _readings(records: list[PipelineRecord]) -> str:
+    """How often the test set was opened for the weights whose test numbers are shown."""
+    readings = {
+        cell: int(test["reading"]["reading"])
+        for record in records
+        for row in (record.result or {})["rows"]
+        for cell, test in zip(row["cells"], row["test"], strict=False)
+        if "reading" in test
+    }
+    if not readings:
+        return "How often the test set was read is not stored with these runs."
+    again = sum(count > 1 for count in readings.values())
+    said = f"{again} times not for the first time with the same weights" if again else "once each"
+    return (
+        f"The test set was read for {len(readings)} sets of weights behind the numbers above, "
+        f"{said}. Every reading leaves a line in `mlruns/test_readings.jsonl`; the figures of this "
+        "report, which show test images, are noted there too."
+    )
+
+
+def _runs(records: list[PipelineRecord]) -> Table:
+    lines: list[tuple[Cell, ...]] = []
+    for record in records:
+        for study in record.studies:
+            lines.append((record.name, f"study {study.name}", study.run_id, None))
+        if record.result:
+            model = record.result.get("model") or {}
+            named = f"models:/{model['name']}/{model['version']}" if model else None
+            lines.append((record.name, "final numbers", record.run_id, named))
+        else:
+            lines.append((record.name, "best trial, not final", record.run_id, None))
+    return Table(
+        name="runs",
+        title="MLflow runs",
+        columns=("pipeline", "what", "run id", "registered model"),
+        rows=tuple(lines),
+        caption="The figures are drawn from the weights "
+        + ", ".join(f"{record.weights} ({record.name})" for record in records)
+        + ".",
+    )
+
+
+def _versions(records: list[PipelineRecord]) -> str:
+    """Which versions the runs were made with, and which runs where they differ."""
+    found: dict[str, list[str]] = {}
+    for record in records:
+        made = {f"study {study.name}": study.tags for study in record.studies}
+        if record.result:
+            made[f"final numbers of {record.name}"] = record.info.get("versions", {})
+        for what, tags in made.items():
+            said = ", ".join(f"{name} {tags[name]}" for name in VERSIONS if tags.get(name))
+            found.setdefault(said or "unknown", []).append(what)
+    if len(found) == 1:
+        return f"All runs were made with {next(iter(found))}."
+    told = (f"{versions}: {', '.join(runs)}" for versions, runs in found.items())
+    return f"The runs were made with different versions. {'. '.join(told)}."
+
+
+def _short(commit: object) -> str:
+    """Twelve digits, and the `+` of code that was changed since."""
+    text = str(commit or "")
+    return text[:12] + "+" * text.endswith("+")

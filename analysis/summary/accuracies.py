@@ -1,0 +1,133 @@
+"""A figure a data set: the test accuracies of champions, baselines and ablations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from analysis import style
+from analysis.document import Figure
+from analysis.records import Findings
+from analysis.rows import ABLATION, DEFAULTS, PCA, PIXELS, RANDOM, SHARED
+from search.finals.results import TEST
+from trainers.data import DATASETS
+
+CHAMPION = "champion"
+MARKERS = {CHAMPION: "o", ABLATION: "D", DEFAULTS: "s", RANDOM: "^", PCA: "v", PIXELS: "X"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bar:
+    """One line of the figure: what one row reached on the test set.
+
+    Attributes:
+        pipeline: whose row it is; empty for what all pipelines of a data set share.
+        name: of the row, `champion` for the champion.
+        accuracies: (n,) in [0, 1], one a seed.
+        interval: 95 % of the mean, None from one seed.
+    """
+
+    pipeline: str
+    name: str
+    accuracies: tuple[float, ...]
+    interval: tuple[float, float] | None
+
+    def __post_init__(self) -> None:
+        if not self.accuracies or not all(0 <= value <= 1 for value in self.accuracies):
+            raise ValueError(f"{self.pipeline} {self.name}: accuracies {self.accuracies}")
+        if self.interval and not self.interval[0] <= self.mean <= self.interval[1]:
+            raise ValueError(f"{self.pipeline} {self.name}: its mean is outside of {self.interval}")
+
+    @property
+    def mean(self) -> float:
+        """Over seeds."""
+        return sum(self.accuracies) / len(self.accuracies)
+
+    @property
+    def label(self) -> str:
+        """As on the figure's axis."""
+        method = self.pipeline.partition("_")[2].replace("_", " ")
+        return f"{method}: {self.name}" if method else self.name
+
+
+def compute_bars(findings: Findings, dataset: str) -> tuple[Bar, ...]:
+    """Every row of a data set that was tested, the pipelines' first, what they share last."""
+    bars: dict[str, Bar] = {}
+    shared: dict[str, Bar] = {}
+    for record in findings.of(dataset):
+        for number, row in enumerate(record.result["rows"] if record.result else []):
+            found = row["means"].get(TEST)
+            if found is None:
+                continue
+            common = row["name"] in SHARED
+            bar = Bar(
+                pipeline="" if common else record.name,
+                name=CHAMPION if number == 0 else row["name"],
+                accuracies=tuple(row["metrics"][TEST]),
+                interval=None if found["low"] is None else (found["low"], found["high"]),
+            )
+            (shared if common else bars).setdefault(f"{bar.pipeline} {bar.name}", bar)
+    return (*bars.values(), *shared.values())
+
+
+def draw_bars(axis: Axes, bars: tuple[Bar, ...]) -> None:
+    """A line a row: its seeds, their mean and its interval."""
+    for place, bar in enumerate(bars):
+        colour = style.colour_of(bar.pipeline) if bar.pipeline else style.COLOURS[-1]
+        best = bar.name == CHAMPION
+        values = [100 * value for value in bar.accuracies]
+        axis.plot(values, [place] * len(values), "|", color=colour, markersize=9, alpha=0.6)
+        if bar.interval:
+            low, high = (100 * end for end in bar.interval)
+            axis.plot([low, high], [place, place], color=colour, linewidth=2)
+        axis.plot(
+            100 * bar.mean,
+            place,
+            MARKERS.get(bar.name, "P"),
+            color=colour,
+            markersize=8 if best else 6,
+            markerfacecolor=colour if best else "white",
+        )
+        said = f"{100 * bar.mean:.2f}"
+        where = axis.get_yaxis_transform()
+        weight = "bold" if best else "normal"
+        axis.text(1.01, place, said, transform=where, va="center", fontsize=8.5, weight=weight)
+    axis.set_yticks(range(len(bars)), [bar.label for bar in bars])
+    for label, bar in zip(axis.get_yticklabels(), bars, strict=True):
+        label.set_fontweight("bold" if bar.name == CHAMPION else "normal")
+    axis.set_ylim(len(bars) - 0.4, -0.6)
+    left, right = axis.get_xlim()
+    axis.set_xlim(max(left, -1), min(right, 101))  # an interval from few seeds may reach further
+    axis.set_xlabel("test accuracy (%)")
+    axis.set_ylabel("what was trained")
+
+
+def figure(dataset: str, bars: tuple[Bar, ...]) -> Figure:
+    title = DATASETS[dataset].title
+    first = max(bars, key=lambda bar: bar.mean)
+    last = min(bars, key=lambda bar: bar.mean)
+
+    def draw() -> Canvas:
+        canvas, [axis] = style.axes(width=8.0, height=1.1 + 0.29 * len(bars))
+        draw_bars(axis, bars)
+        axis.set_title(f"{title}: test accuracy")
+        return canvas
+
+    counts = " or ".join(map(str, sorted({len(bar.accuracies) for bar in bars})))
+    caption = (
+        f"Champions (full circles) beside what they are measured against, all on the same test "
+        f"images with the same classifier; strokes are the {counts} seeds, the line is the 95 % "
+        f"interval of their mean, which stands on the right. Best is {first.label} with "
+        f"{100 * first.mean:.2f} %, last is {last.label} with {100 * last.mean:.2f} %. The axis "
+        "does not start at zero. Raw pixels are no latent: the classifier sees the image there."
+    )
+    alt = "; ".join(f"{bar.label} {100 * bar.mean:.2f} %" for bar in bars)
+    return Figure(
+        name=f"accuracies_{dataset}",
+        title=f"{title}: test accuracy of champions, baselines and ablations",
+        caption=caption,
+        draw=draw,
+        alt=f"Test accuracies on {title}: {alt}",
+    )

@@ -1,0 +1,233 @@
+"""The summary: champions, baselines and ablations, verdicts, what learning and tuning brought."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from analysis import rows
+from analysis.document import Block, Bullets, Cell, Heading, Paragraph, Section, Table
+from analysis.provenance import title_of
+from analysis.records import SIX, Findings, PipelineRecord
+from analysis.rows import DEFAULTS, PCA, PIXELS, RANDOM, SHARED
+from analysis.summary import accuracies, verdicts
+from search.finals.results import TEST
+from search.pipeline import LATENT_DIM, METRIC
+from trainers.data import DATASETS
+
+
+def section(findings: Findings) -> Section:
+    """The section `summary`."""
+    records = list(findings.records.values())
+    final = [record for record in records if record.final]
+    blocks: list[Block] = [*_opening(findings), _champions(records)]
+    for dataset in DATASETS:
+        bars = accuracies.compute_bars(findings, dataset)
+        if bars:
+            blocks.append(accuracies.figure(dataset, bars))
+    blocks.append(Heading("Did the contrastive method succeed?"))
+    blocks += [Paragraph(text) for text in verdicts.success(findings)]
+    told = [one.verdict for r in final for one in verdicts.compute_outcomes(r, findings)]
+    if told:
+        blocks += [
+            Paragraph(
+                "The tests behind it, on test accuracy: McNemar's over the images of the first "
+                "seed, a paired *t*-test over seeds; corrected by Holm for the comparisons that "
+                "were made together."
+            ),
+            Bullets(tuple(f"{sentence}." for sentence in told)),
+        ]
+    if final:
+        blocks += [Heading("What learning and tuning brought"), *_gains(final)]
+        blocks += [Heading("Baselines, ablations and runners-up"), _baselines(final)]
+    if any(rows.mean(rows.champion(record), "test/mae") is not None for record in final):
+        blocks.append(_errors(final))
+    return Section(id="summary", title="Summary", blocks=tuple(blocks))
+
+
+# Champions --------------------------------------------------------------------------------------
+
+
+def _opening(findings: Findings) -> Iterator[Paragraph]:
+    final = [findings.records[name] for name in SIX if name in findings.records]
+    final = [record for record in final if record.final]
+    yield Paragraph(
+        f"Each pipeline maps an image to a latent vector of {LATENT_DIM} numbers and classifies "
+        "from that vector alone, all with the same classifier. Configurations were searched and "
+        "chosen on validation images; the champion of each was then trained again with fresh "
+        "seeds, and only after that was the test set read."
+    )
+    if not final:
+        return
+    ranked = sorted(final, key=lambda r: rows.mean(rows.champion(r), TEST) or 0.0)
+    told = []
+    for dataset, spec in DATASETS.items():
+        found = [record for record in reversed(ranked) if record.dataset == dataset]
+        order = ", ".join(
+            f"{r.method} {rows.with_interval(rows.champion(r), TEST)} %" for r in found
+        )
+        told += [f"**{spec.title}**, test accuracy: {order}."] if found else []
+    worst = ranked[0]
+    told.append(
+        f"The lowest of the {len(final)} is {title_of(worst)} with "
+        f"{rows.with_interval(rows.champion(worst), TEST)} %."
+    )
+    yield Paragraph(" ".join(told))
+
+
+def _champions(records: list[PipelineRecord]) -> Table:
+    lines = [_champion(record) for record in records]
+    counts = sorted({len(row["seeds"]) for record in records if (row := rows.champion(record))})
+    seeds = f"over n = {' or '.join(map(str, counts))} seeds" if counts else "over seeds"
+    return Table(
+        name="champions",
+        title="The champions",
+        columns=(
+            *("pipeline", "labels", "train %", "validation %", "test %", "n"),
+            *("test MAE", "weights", "training s", "run"),
+        ),
+        rows=tuple(lines),
+        caption=f"Mean accuracy {seeds} with the half-width of its 95 % interval (Student's t). "
+        "Labels: whether the encoder's training looks at them. MAE: mean absolute reconstruction "
+        "error, pixels in [0, 1]. Weights are those that the loss trains: with the encoder a "
+        "decoder or a projection head, the classifier where it is trained jointly. Training time "
+        "is that of one seed, without evaluation. A pipeline that is not final has the validation "
+        "accuracy of its best trial, chosen among all of its trials and not measured again. Run: "
+        "the first digits of its id in MLflow.",
+    )
+
+
+def _champion(record: PipelineRecord) -> tuple[Cell, ...]:
+    labels = "yes" if record.pipeline.uses_labels else "no"
+    row = rows.champion(record)
+    if row is None:
+        best = max((t.value or 0.0 for s in record.studies for t in s.complete), default=None)
+        valid = None if best is None else f"{100 * best:.2f}"
+        name = f"{record.name} (not final)"
+        return (name, labels, None, valid, None, None, None, None, None, record.run_id[:8])
+    parameters = rows.mean(row, "model/parameters")
+    seconds = rows.mean(row, "time/train_seconds")
+    return (
+        record.name,
+        labels,
+        *(rows.with_interval(row, metric) for metric in ("train/accuracy", METRIC, TEST)),
+        len(row["seeds"]),
+        rows.with_interval(row, "test/mae", percent=False),
+        None if parameters is None else f"{parameters:,.0f}",
+        None if seconds is None else f"{seconds:,.0f}",
+        record.run_id[:8],
+    )
+
+
+# Tables below -----------------------------------------------------------------------------------
+
+
+def _gains(final: list[PipelineRecord]) -> list[Block]:
+    """What learning and tuning brought, over paired seeds."""
+    differences: dict[str, dict[str, float]] = {RANDOM: {}, DEFAULTS: {}}
+    lines = []
+    untuned = [record.name for record in final if _is_untuned(record)]
+    for record in final:
+        mine = rows.champion(record)
+        found = {
+            n: rows.paired(mine, rows.find(record, n)) for n in (RANDOM, PCA, PIXELS, DEFAULTS)
+        }
+        for name, kept in differences.items():
+            difference = found[name]
+            if difference is not None and not (name == DEFAULTS and record.name in untuned):
+                kept[record.name] = difference.mean
+        tuned = "the champion is the defaults" if record.name in untuned else None
+        lines.append(
+            (
+                record.name,
+                *(rows.points(found[name]) for name in (RANDOM, PCA, PIXELS)),
+                tuned or rows.points(found[DEFAULTS]),
+            )
+        )
+    told = [
+        *_range("Learning", "the same architecture, never trained", differences[RANDOM]),
+        *_range("Tuning", "the pipeline's untuned defaults", differences[DEFAULTS]),
+    ]
+    if untuned:
+        told.append(f"The search found nothing better than the defaults for {', '.join(untuned)}.")
+    table = Table(
+        name="gains",
+        title="The champions' test accuracy above other rows",
+        columns=("pipeline", f"over a {RANDOM}", f"over {PCA}", f"over {PIXELS}", "over defaults"),
+        rows=tuple(lines),
+        caption="Differences in percentage points, over paired seeds, with the half-width of "
+        "their 95 % interval.",
+    )
+    return [*([Paragraph(" ".join(told))] if told else []), table]
+
+
+def _is_untuned(record: PipelineRecord) -> bool:
+    mine, defaults = rows.champion(record), rows.find(record, DEFAULTS)
+    return bool(mine and defaults and mine["cells"] == defaults["cells"])
+
+
+def _range(what: str, against: str, found: Mapping[str, float]) -> list[str]:
+    if not found:
+        return []
+    most, least = max(found, key=found.__getitem__), min(found, key=found.__getitem__)
+    said = f"**{what}**, measured against {against}, brought {100 * found[most]:+.2f} points"
+    if most == least:
+        return [f"{said} for {most}."]
+    return [f"{said} at most ({most}) and {100 * found[least]:+.2f} at least ({least})."]
+
+
+def _baselines(final: list[PipelineRecord]) -> Table:
+    lines: list[tuple[Cell, ...]] = []
+    seen: set[tuple[str, ...]] = set()
+    for record in final:
+        for row in (record.result or {})["rows"][1:]:
+            cells = tuple(row["cells"])
+            if row["name"] in SHARED and cells in seen:
+                continue
+            seen.add(cells)
+            whose = DATASETS[record.dataset].title if row["name"] in SHARED else record.name
+            lines.append((whose, row["name"], "yes" if row["uses_labels"] else "no", *_line(row)))
+    return Table(
+        name="baselines",
+        title="Rows that the champions are measured against",
+        columns=(
+            *("pipeline", "row", "labels", "train %", "validation %", "test %", "n"),
+            *("test MAE", "what it is"),
+        ),
+        rows=tuple(lines),
+        caption="As in the table of the champions. `config` rows are the other configurations "
+        "that were trained again; the champion was chosen among them by validation, and the test "
+        "set was not read for them.",
+    )
+
+
+def _line(row: rows.Row) -> tuple[Cell, ...]:
+    return (
+        *(rows.with_interval(row, metric) for metric in ("train/accuracy", METRIC, TEST)),
+        len(row["seeds"]),
+        rows.with_interval(row, "test/mae", percent=False),
+        row["note"],
+    )
+
+
+def _errors(final: list[PipelineRecord]) -> Table:
+    """Reconstruction errors of champions with a decoder, ablations, PCA."""
+    lines: dict[str, tuple[Cell, ...]] = {}
+    for record in final:
+        for number, row in enumerate((record.result or {})["rows"]):
+            if rows.mean(row, "test/mae") is None:
+                continue
+            name = "champion" if number == 0 else row["name"]
+            whose = DATASETS[record.dataset].title if name in SHARED else record.name
+            errors = [
+                rows.with_interval(row, f"{split}/mae", percent=False)
+                for split in ("train", "valid", "test")
+            ]
+            lines.setdefault(f"{whose} {name}", (whose, name, *errors, len(row["seeds"])))
+    return Table(
+        name="reconstruction_errors",
+        title="Mean absolute reconstruction error",
+        columns=("pipeline", "row", "train MAE", "validation MAE", "test MAE", "n"),
+        rows=tuple(lines.values()),
+        caption="Of everything that has a decoder, pixels in [0, 1], with the half-width of the "
+        "95 % interval over seeds.",
+    )

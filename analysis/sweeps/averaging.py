@@ -1,0 +1,81 @@
+"""Loss curves of Adam's averages, a panel a learning rate."""
+
+from __future__ import annotations
+
+import functools
+
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import MaxNLocator
+
+from analysis import style
+from analysis.document import Block, Figure
+from analysis.records import Findings, SweepRecord
+from search.sweeping.outcome import Row
+from search.sweeps.averaging import AVERAGES, TASKS, best, curve, line_of
+
+COLUMNS = 2
+DASHES = ("-", "-", "--", "--")  # curves lie on each other where an average makes no difference
+WIDTH, HEIGHT = 9.0, 2.7  # inches; the latter of a row of panels
+
+
+def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
+    """A figure a task."""
+    made: list[Block] = []
+    for pipeline in TASKS:
+        lines = {
+            averages: record.outcome.lines[line_of(pipeline, averages)]
+            for averages in AVERAGES
+            if line_of(pipeline, averages) in record.outcome.lines
+        }
+        if not lines:
+            continue
+        caption = (
+            "Mean training loss of every epoch, mean over seeds; a panel a peak learning rate. A "
+            "thick line is at the rate where that average ends lowest."
+        )
+        made.append(
+            Figure(
+                name=f"sweep_averaging_curves_{pipeline}",
+                title=f"Loss curves, {pipeline}",
+                caption=caption,
+                draw=functools.partial(_curves, lines),
+                alt=caption,
+            )
+        )
+    return made
+
+
+def _curves(lines: dict[str, list[Row]]) -> Canvas:
+    rates = sorted({row.x for rows in lines.values() for row in rows})
+    columns = min(COLUMNS, len(rates))
+    height = -(-len(rates) // columns)
+    with style.styled():
+        figure, axes = style.axes(height, columns, width=WIDTH, height=HEIGHT * height + 0.5)
+        for axis in axes[len(rates) :]:
+            axis.set_visible(False)
+        for axis, rate in zip(axes, rates, strict=False):
+            for number, (averages, rows) in enumerate(lines.items()):
+                [row] = [row for row in rows if row.x == rate]
+                losses = curve(row)
+                axis.plot(
+                    range(1, len(losses) + 1),
+                    losses,
+                    color=style.COLOURS[number],
+                    marker=style.MARKERS[number],
+                    ms=3.5,
+                    linestyle=DASHES[number],
+                    lw=2.6 if row is best(rows) else 1.1,
+                    label=averages,
+                )
+            axis.set_yscale("log")
+            axis.set_title(f"peak learning rate {rate:g}")
+            axis.set_xlabel("epoch")
+            axis.set_ylabel("training loss (no unit)")
+            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        low = min(axis.get_ylim()[0] for axis in axes[: len(rates)])
+        high = max(axis.get_ylim()[1] for axis in axes[: len(rates)])
+        for axis in axes[: len(rates)]:
+            axis.set_ylim(low, high)
+        handles, labels = axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    return figure

@@ -1,0 +1,118 @@
+"""The section `sweeps`: each finished one, and how to make those that are missing."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+
+from analysis.document import Block, Bullets, Cell, Figure, Heading, Paragraph, Section, Table
+from analysis.records import Findings, SweepRecord
+from analysis.sweeps.lines import label_of, lines_figure, metrics_of
+from analysis.theory.reading import THEORY
+from search.finals.comparisons import Estimate
+from trainers.data import DATASETS
+
+
+def section(findings: Findings) -> Section:
+    """Every sweep: question, figure, answer, numbers."""
+    blocks: list[Block] = [
+        Paragraph(
+            "The champions above share one latent size and one budget. A sweep trains a fixed grid "
+            "instead, every point with several seeds, and asks one question of it. Nothing was "
+            "chosen on test images: they were read once, when a grid was finished."
+            + " What can be expected is derived in [the theory](theory.html) beside this report."
+            * THEORY.exists()
+        )
+    ]
+    for record in findings.sweeps:
+        blocks += _sweep(record, findings)
+    if findings.unswept:
+        option = " --data mini" * findings.mini
+        commands = ", ".join(
+            f"`python search/sweep.py --sweep {name}{option}`" for name in findings.unswept
+        )
+        blocks.append(Paragraph(f"Not run yet: {commands}."))
+    return Section(id="sweeps", title="Sweeps", blocks=tuple(blocks))
+
+
+def _sweep(record: SweepRecord, findings: Findings) -> list[Block]:
+    outcome = record.outcome
+    blocks: list[Block] = [
+        Heading(record.sweep.title),
+        Paragraph(f"{record.sweep.question} {budget_of(record)}"),
+        Bullets(tuple(record.sweep.answer(outcome))),
+    ]
+    metrics = metrics_of(record)
+    if metrics:
+        caption = f"{_seeds(record)} {budget_of(record)}"
+        blocks.append(
+            Figure(
+                name=f"sweep_{record.name}",
+                title=f"{record.sweep.title}: {record.sweep.question}",
+                caption=caption,
+                draw=lambda: lines_figure(record),
+                alt=" ".join(record.sweep.answer(outcome)),
+            )
+        )
+    name = f"analysis.sweeps.{record.name}"
+    if importlib.util.find_spec(name):
+        blocks += importlib.import_module(name).blocks(record, findings)
+    if metrics:
+        blocks.append(_table(record, metrics))
+    if outcome.failures:
+        told = "; ".join(f"{what}: {why}" for what, why in outcome.failures.items())
+        blocks.append(Paragraph(f"Could not be trained: {told}."))
+    return blocks
+
+
+def _seeds(record: SweepRecord) -> str:
+    seeds = record.outcome.seeds
+    if seeds == 1:
+        return "One training a point, so no intervals."
+    return (
+        f"Points are means over {seeds} seeds, bars their 95 % intervals (Student's t), cut where "
+        "they are much longer than the means are apart."
+    )
+
+
+def budget_of(record: SweepRecord) -> str:
+    """What was trained, in one or two sentences."""
+    outcome = record.outcome
+    sizes = ", ".join(
+        f"{size:,} {DATASETS[dataset].title} images" for dataset, size in outcome.train_size.items()
+    )
+    epochs = sorted(set(outcome.epochs.values()))
+    spans = f"{epochs[0]}" if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}"
+    grid = "The reduced grid" if outcome.quick else "The grid"
+    plural = "s" if epochs[-1] > 1 else ""
+    return (
+        f"{grid} of run `{record.run_id[:8]}`: {len(outcome.rows)} points, trained on {sizes} for "
+        f"{spans} epoch{plural}."
+    )
+
+
+def _table(record: SweepRecord, metrics: list[str]) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    for line, points in record.outcome.lines.items():
+        for row in points:
+            values = [_cell(name, row.estimate(name)) for name in metrics]
+            rows.append((line, f"{row.x:g}", len(row.seeds), *values))
+    titles = [label_of(name).replace("\n", " ") for name in metrics]
+    return Table(
+        name=f"sweep_{record.name}",
+        title=f"{record.sweep.title}: the numbers",
+        caption="Mean over seeds and half of the 95 % interval; accuracies in %.",
+        columns=("line", record.sweep.x, "seeds", *titles),
+        rows=tuple(rows),
+    )
+
+
+def _cell(metric: str, found: Estimate | None) -> Cell:
+    if found is None:
+        return None
+    share = metric.endswith("accuracy") or metric.startswith("few_labels/")
+    factor, digits = (100, 1) if share else (1, 4)
+    text = f"{factor * found.mean:.{digits}f}"
+    if found.high is not None:
+        text += f" ± {factor * (found.high - found.mean):.{digits}f}"
+    return text

@@ -1,0 +1,65 @@
+"""Correlation matrices of latents, by latent size."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from analysis import style
+from analysis.document import Block, Figure
+from analysis.records import Findings, SweepRecord
+from search.sweeping.outcome import Row
+from search.sweeps.decorrelation import CORRELATION, RANK
+
+COLUMNS = 4
+
+
+def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
+    """One figure: a matrix a size."""
+    [rows] = record.outcome.lines.values()
+    counts = sorted({found["latents"] for row in rows for found in row.measured})
+    caption = (
+        f"Pearson correlations between the coordinates of {counts[0]:,} latents of validation "
+        "images; a panel a latent size, first seed. Above each panel the mean absolute value off "
+        "the diagonal and the effective rank, both means over seeds."
+    )
+    return [
+        Figure(
+            name="sweep_decorrelation_matrices",
+            title="Correlation matrices by latent size",
+            caption=caption,
+            draw=lambda: _matrices(rows),
+            alt=caption,
+        )
+    ]
+
+
+def draw_matrix(axis: Axes, row: Row):  # type: ignore[no-untyped-def]
+    """(D, D) correlations in [-1, 1]."""
+    matrix = np.atleast_2d(np.array(row.measured[0]["matrix"]))
+    drawn = axis.imshow(matrix, cmap="PuOr", vmin=-1, vmax=1, interpolation="nearest")
+    axis.grid(False)
+    edge = len(matrix) - 1
+    axis.set_xticks([0, edge], ["1", f"{edge + 1}"])
+    axis.set_yticks([0, edge], ["1", f"{edge + 1}"])
+    axis.set_title(
+        f"d = {row.x:g}\n|r| {row.mean(CORRELATION):.3f}, rank {row.mean(RANK):.1f}",
+        fontsize=8.5,
+        fontweight="normal",
+    )
+    axis.set_xlabel("coordinate", fontsize=8)
+    return drawn
+
+
+def _matrices(rows: list[Row]) -> Canvas:
+    columns = min(COLUMNS, len(rows))
+    height = -(-len(rows) // columns)
+    with style.styled():
+        figure, axes = style.axes(height, columns, width=9.0, height=2.5 * height + 0.3)
+        for axis in axes[len(rows) :]:
+            axis.set_visible(False)
+        for axis, row in zip(axes, rows, strict=False):
+            drawn = draw_matrix(axis, row)
+        figure.colorbar(drawn, ax=axes, shrink=0.7, label="correlation")
+    return figure

@@ -1,0 +1,61 @@
+"""What the best architecture of the sweep `depth` makes of digits, beside the worst."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analysis.document import Block, Figure
+from analysis.mosaics import Mosaic, Row as Images, figure_of
+from analysis.records import Findings, SweepRecord
+from search.sweeping.outcome import Row
+from search.sweeps.depth import CHOSEN_BY, best
+
+SHOWN = 10  # images, one of each class
+WIDTH = 9.0  # inches
+
+
+def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
+    """Images, the best and the worst reconstruction of them."""
+    rows = {
+        "best": best(record.outcome),
+        "worst": max(record.outcome.rows, key=lambda row: row.mean(CHOSEN_BY)),
+    }
+    names = {which: f"{row.line}, d = {row.x:g}" for which, row in rows.items()}
+    caption = (
+        f"Above: one random validation image of each class. Below: as reconstructed by the best "
+        f"architecture on validation images ({names['best']}) and by the worst "
+        f"({names['worst']}); first seeds. The number above each is its mean absolute error."
+    )
+    title = "Reconstructions of the best and the worst architecture"
+    return [
+        Figure(
+            name="sweep_depth_reconstructions",
+            title=title,
+            caption=caption,
+            draw=lambda: figure_of(_compose(record, rows, findings.seed), title=title),
+            alt=caption,
+        )
+    ]
+
+
+def _compose(record: SweepRecord, rows: dict[str, Row], seed: int) -> Mosaic:
+    models = {which: record.load(row, 0) for which, row in rows.items()}
+    shown = next(iter(models.values()))
+    rng = np.random.default_rng([seed, 3])
+    labels = shown.images.labels
+    chosen = [rng.choice(np.flatnonzero(labels == label)) for label in np.unique(labels)][:SHOWN]
+    images = shown.images.images[chosen]
+    lines = [Images(images=images, label="images")]
+    for which, model in models.items():
+        decoded = model.decode(model.encode(images))
+        errors = np.abs(decoded - images.astype(np.float32) / 255).mean(axis=(1, 2, 3))
+        row = rows[which]
+        lines.append(
+            Images(
+                images=decoded,
+                label=f"{which}:\n{row.changes['depth']} layers,\nwidth {row.changes['width']},\n"
+                f"d = {row.x:g}",
+                words=[f"{error:.3f}" for error in errors],
+            )
+        )
+    return Mosaic(rows=lines, width=WIDTH)

@@ -1,0 +1,87 @@
+"""Accuracy against the number of labels: frozen, fine-tuned, from scratch."""
+
+from __future__ import annotations
+
+import functools
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
+
+from analysis import style
+from analysis.document import Block, Figure
+from analysis.records import Findings, SweepRecord
+from search.finals.comparisons import estimate
+from search.sweeping.outcome import Row
+from search.sweeps.few_labels import CHANCE, MEASURED, MODES, by_draw, counts_of
+
+COLUMNS = 4
+
+
+def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
+    """A figure a method: a panel a latent size."""
+    outcome = record.outcome
+    draws = len(by_draw(outcome.rows[0], MODES[0], counts_of(outcome)[0]))
+    made: list[Block] = []
+    for line, rows in outcome.lines.items():
+        caption = (
+            f"Accuracy on {MEASURED:,} validation images after training on few labels, equally "
+            f"many of each class; means over {draws} draws of labels and their 95 % intervals. "
+            "Frozen: a small head on the latents of the pretrained encoder. Fine-tuned: encoder "
+            "and head together, from the same start. From scratch: the same without pretraining. "
+            f"Dotted: chance, {100 * CHANCE:.0f} %."
+        )
+        made.append(
+            Figure(
+                name=f"sweep_few_labels_{line.replace(' ', '_').lower()}",
+                title=f"{line}: accuracy from few labels",
+                caption=caption,
+                draw=functools.partial(_panels, rows, counts_of(outcome)),
+                alt=caption,
+            )
+        )
+    return made
+
+
+def draw_labels(axis: Axes, row: Row, counts: list[int]) -> None:
+    """The three ways of a point against the number of labels."""
+    for number, mode in enumerate(MODES):
+        found = [estimate(by_draw(row, mode, count)) for count in counts]
+        halves = [0.0 if one.high is None else one.high - one.mean for one in found]
+        axis.errorbar(
+            counts,
+            [one.mean for one in found],
+            yerr=halves,
+            color=style.COLOURS[number],
+            marker=style.MARKERS[number],
+            linestyle=("-", "--", ":")[number],
+            lw=1.4,
+            ms=4,
+            capsize=2,
+            label=mode,
+        )
+    axis.axhline(CHANCE, color="0.4", lw=0.9, ls=(0, (1, 2)))
+    axis.set_xscale("log")
+    axis.xaxis.set_major_locator(FixedLocator(counts))
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.xaxis.set_major_formatter(ScalarFormatter())
+    axis.tick_params(axis="x", labelsize=7.5)
+    axis.set_ylim(0, 1.02)
+    axis.set_title(f"d = {row.x:g}")
+    axis.set_xlabel("labels")
+
+
+def _panels(rows: list[Row], counts: list[int]) -> Canvas:
+    columns = min(COLUMNS, len(rows))
+    height = -(-len(rows) // columns)
+    with style.styled():
+        figure, axes = style.axes(height, columns, width=9.5, height=2.5 * height + 0.5)
+        for axis in axes[len(rows) :]:
+            axis.set_visible(False)
+        for place, (axis, row) in enumerate(zip(axes, rows, strict=False)):
+            draw_labels(axis, row, counts)
+            if place % columns == 0:
+                axis.set_ylabel("accuracy (share)")
+        handles, labels = axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    return figure

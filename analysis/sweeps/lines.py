@@ -1,0 +1,163 @@
+"""Metrics against a sweep's axis: a panel a metric, a line a method, intervals over seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
+
+from analysis import style
+from analysis.records import SweepRecord
+from search.sweeping.outcome import Row
+from trainers.data import DATASETS
+
+LABELS = {
+    "test/accuracy": "test accuracy (share)",
+    "valid/accuracy": "validation accuracy (share)",
+    "test/mae": "test error\n(mean absolute, pixels in [0, 1])",
+    "valid/mae": "validation error\n(mean absolute, pixels in [0, 1])",
+    "train/loss": "training loss at the end (no unit)",
+    "latents/correlation": "mean absolute correlation\nof two coordinates",
+    "latents/effective_rank": "effective rank (directions)",
+    "walk/usual": "middles as near to a training\nimage as real digits (share)",
+    "walk/ghosting": "ghosting of the middle\n(1: a cross-fade)",
+    "walk/entropy": "entropy at the middle (nats)",
+    "reconstruction/explained": "variance explained (share)",
+    "samples/frechet": "Fréchet distance of samples\nto real digits",
+    "samples/confidence": "classifier's confidence\non samples (share)",
+    "samples/emptiness": "emptiness at samples\n(times that of real images)",
+    "walk/sparsity": "emptiness at the middle\n(times that of real images)",
+}
+DASHES = ("-", "--", ":", "-.")
+ROOM = 0.4  # above and below the means, as a share of their range
+CLOSE = 1.3  # times the one before: closer labels would touch
+
+
+def label_of(metric: str) -> str:
+    """The axis label of a metric, with its unit."""
+    if metric.startswith("few_labels/"):
+        _, mode, labels = metric.split("/")
+        return f"accuracy, {mode.replace('_', ' ')},\n{labels} labels (share)"
+    return LABELS.get(metric, metric.replace("_", " "))
+
+
+def metrics_of(record: SweepRecord) -> list[str]:
+    """The sweep's metrics that were measured."""
+    rows = record.outcome.rows
+    return [name for name in record.sweep.metrics if any(name in row.metrics for row in rows)]
+
+
+def draw_lines(axis: Axes, record: SweepRecord, metric: str, dataset: str | None = None) -> None:
+    """One metric along every line, or those of a data set; bars are 95 % intervals over seeds."""
+    for line, rows in record.outcome.lines.items():
+        if dataset in (None, rows[0].dataset):
+            drawn = [row for row in rows if metric in row.metrics]
+            _draw_line(axis, _name(line, dataset), drawn, metric, _number(record, line, dataset))
+    places = sorted({row.x for row in record.outcome.rows})
+    if record.sweep.log_x:
+        axis.set_xscale("log", base=2)
+        axis.xaxis.set_major_formatter(ScalarFormatter())
+        places = _apart(places)
+    axis.xaxis.set_major_locator(FixedLocator(places))
+    axis.xaxis.set_minor_locator(NullLocator())
+    axis.tick_params(axis="x", labelsize=8)
+    axis.set_xlabel(record.sweep.x)
+    axis.set_ylabel(label_of(metric))
+    _look_at_means(axis)
+
+
+def _look_at_means(axis: Axes) -> None:
+    """Cut bars that are much longer than all means are apart: of two seeds most are."""
+    means = np.concatenate([line.get_ydata() for line in _drawn(axis)] or [np.zeros(0)])
+    if len(means) < 2:
+        return
+    low, high = means.min(), means.max()
+    room = ROOM * (high - low)
+    bottom, top = axis.get_ylim()
+    if room > 0 and top - bottom > high - low + 2 * room:
+        axis.set_ylim(max(bottom, low - room), min(top, high + room))
+
+
+def _drawn(axis: Axes) -> list[Line2D]:
+    """The lines of means, without their bars."""
+    return [bars[0] for bars in axis.containers if isinstance(bars[0], Line2D)]
+
+
+def _name(line: str, dataset: str | None) -> str:
+    """In a panel of one data set its name need not be said again."""
+    return line if dataset is None else line.removeprefix(f"{DATASETS[dataset].title} ")
+
+
+def _number(record: SweepRecord, line: str, dataset: str | None) -> int:
+    """Which colour and marker: the same for the same name in every panel."""
+    found = record.outcome.lines.items()
+    names = [_name(line, rows[0].dataset if dataset else None) for line, rows in found]
+    return list(dict.fromkeys(names)).index(_name(line, dataset))
+
+
+def _apart(places: Sequence[float]) -> list[float]:
+    """Those of rising places whose labels do not run into each other on a logarithmic axis."""
+    kept: list[float] = []
+    for place in places:
+        if not kept or place >= CLOSE * kept[-1]:
+            kept.append(place)
+    return kept
+
+
+def _draw_line(axis: Axes, line: str, rows: Sequence[Row], metric: str, number: int) -> None:
+    if not rows:
+        return
+    found = [row.estimate(metric) for row in rows]
+    means = [one.mean for one in found if one]
+    halves = [0.0 if one is None or one.high is None else one.high - one.mean for one in found]
+    axis.errorbar(
+        [row.x for row in rows],
+        means,
+        yerr=halves if any(halves) else None,
+        color=style.COLOURS[number % len(style.COLOURS)],
+        marker=style.MARKERS[number % len(style.MARKERS)],
+        linestyle=DASHES[number // len(style.COLOURS) % len(DASHES)],
+        lw=1.3,
+        ms=4,
+        elinewidth=0.8,
+        capsize=2,
+        label=line,
+    )
+
+
+def lines_figure(record: SweepRecord) -> Canvas:
+    """A panel a metric; of several data sets each has a column of its own."""
+    metrics = metrics_of(record)
+    datasets = list(dict.fromkeys(row.dataset for row in record.outcome.rows))
+    several = len(datasets) > 1
+    panels: list[tuple[str, str | None]] = [
+        (metric, name) for metric in metrics for name in (datasets if several else [None])
+    ]
+    columns = len(datasets) if several else min(2, len(metrics))
+    height = -(-len(panels) // columns)
+    with style.styled():
+        figure, axes = style.axes(height, columns, width=9.0, height=2.9 * height + 0.7)
+        for axis in axes[len(panels) :]:
+            axis.set_visible(False)
+        labelled: dict[str, Artist] = {}
+        for axis, (metric, name) in zip(axes, panels, strict=False):
+            draw_lines(axis, record, metric, name)
+            if name:
+                axis.set_title(DATASETS[name].title)
+            handles, labels = axis.get_legend_handles_labels()
+            labelled.update(zip(labels, handles, strict=True))
+            if not labels:
+                axis.set_visible(False)
+        if len(labelled) > 1:
+            figure.legend(
+                list(labelled.values()),
+                list(labelled),
+                loc="outside lower center",
+                ncols=min(4, len(labelled)),
+            )
+    return figure

@@ -1,0 +1,50 @@
+"""Two latent coordinates: where images lie in the plane, and what it decodes to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from analysis import style
+from analysis.records import PipelineRecord
+
+POINTS = 2000  # images in a scatter
+
+
+def draw_scatter(axis: Axes, record: PipelineRecord, *, title: str) -> None:
+    """The (N, 2) latents of the record's first images, colour and marker by class."""
+    labels = record.images.labels[:POINTS]
+    z = record.encode(record.images.images[:POINTS])
+    for label, name in enumerate(record.classes):
+        mine = z[labels == label]
+        axis.scatter(
+            mine[:, 0],
+            mine[:, 1],
+            s=6,
+            color=style.COLOURS[label],
+            marker=style.MARKERS[label],
+            linewidths=0,
+            label=name,
+        )
+    axis.set_title(title)
+    axis.set_xlabel("coordinate 1 (no unit)")
+    axis.set_ylabel("coordinate 2 (no unit)")
+
+
+def square(places: Sequence[float] | np.ndarray) -> np.ndarray:
+    """(S,) places -> (S * S, 2) points of a grid, row by row from the top."""
+    return np.array([[x, y] for y in places[::-1] for x in places], dtype=np.float32)
+
+
+def draw_tiles(axis: Axes, decoded: np.ndarray, *, title: str) -> tuple[int, int]:
+    """(S * S, C, H, W) in [0, 1], of the points of `square`, side by side; returns (H, W)."""
+    count, channels, height, width = decoded.shape
+    side = round(count**0.5)
+    tiled = decoded.reshape(side, side, channels, height, width)
+    tiled = tiled.transpose(0, 3, 1, 4, 2).reshape(side * height, side * width, channels)
+    axis.imshow(tiled.squeeze(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axis.grid(False)
+    axis.set_title(title)
+    return height, width

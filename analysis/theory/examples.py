@@ -1,0 +1,343 @@
+"""Functions that the answers in docs/theory.md point to, in the order in which they are used.
+
+from analysis.theory import examples
+examples.classify_stationary_point(np.diag([2.0, -1.0]))  # "saddle"
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+# Universal approximation and depth (000, question 2)
+
+
+def interpolate(x: np.ndarray, y: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """A network of one hidden layer with N - 1 ReLUs that passes through N points.
+
+    Args:
+        x: (N,) inputs, two or more, strictly increasing.
+        y: (N,) outputs.
+
+    Returns:
+        Maps inputs of any shape to outputs of that shape; linear between neighbouring points.
+    """
+    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+    if len(x) < 2 or (np.diff(x) <= 0).any():
+        raise ValueError("x must hold two or more strictly increasing inputs")
+    # Unit i starts at x[i]; its weight is the change of slope there.
+    weights = np.diff(np.diff(y) / np.diff(x), prepend=0.0)
+
+    def network(at: np.ndarray) -> np.ndarray:
+        hidden = np.maximum(np.asarray(at, dtype=np.float64)[..., None] - x[:-1], 0)
+        return np.asarray(hidden @ weights + y[0])
+
+    return network
+
+
+def sawtooth(x: np.ndarray, layers: int) -> np.ndarray:
+    """A network of `layers` layers with two ReLUs each: 2^layers linear pieces on [0, 1].
+
+    Every layer is the tent 2 relu(x) - 4 relu(x - 1/2); Telgarsky (2016), "Benefits of depth in
+    neural networks". One hidden layer needs 2^layers - 1 ReLUs for the same function.
+
+    Args:
+        x: inputs in [0, 1], any shape.
+    """
+    x = np.asarray(x, dtype=np.float64)
+    for _ in range(layers):
+        x = 2 * np.maximum(x, 0) - 4 * np.maximum(x - 0.5, 0)
+    return x
+
+
+# Convolution as a matrix (000, question 3)
+
+
+def convolution_matrix(kernel: np.ndarray, size: int) -> np.ndarray:
+    """The dense layer that equals a convolution: kernel (k,), k odd -> matrix (size, size).
+
+    Cross-correlation as in torch, one channel, circular at the border. Each row holds the same k
+    weights, one place further on than the row above; all else is zero.
+    """
+    if len(kernel) % 2 == 0 or len(kernel) > size:
+        raise ValueError(f"a kernel of {len(kernel)} weights: must be odd and at most {size}")
+    matrix = np.zeros((size, size))
+    for row in range(size):
+        for place, weight in enumerate(kernel):
+            matrix[row, (row + place - len(kernel) // 2) % size] = weight
+    return matrix
+
+
+# Averages of gradients (000, question 4)
+
+
+def exponential_average(gradients: np.ndarray, decay: float) -> np.ndarray:
+    """(T, ...) gradients -> (T, ...) moving averages, corrected for the start at 0 as in Adam."""
+    gradients = np.asarray(gradients, dtype=np.float64)
+    averages, moment = np.empty_like(gradients), np.zeros_like(gradients[0])
+    for step, gradient in enumerate(gradients, start=1):
+        moment = decay * moment + (1 - decay) * gradient
+        averages[step - 1] = moment / (1 - decay**step)
+    return averages
+
+
+def uniform_average(gradients: np.ndarray) -> np.ndarray:
+    """(T, ...) gradients -> (T, ...) means of all gradients so far; as cheap as the other."""
+    gradients = np.asarray(gradients, dtype=np.float64)
+    averages, mean = np.empty_like(gradients), np.zeros_like(gradients[0])
+    for step, gradient in enumerate(gradients, start=1):
+        mean = mean + (gradient - mean) / step
+        averages[step - 1] = mean
+    return averages
+
+
+def descend_on_parabola(rate: float, steps: int, *, decay: float | None) -> np.ndarray:
+    """Descent on x^2 / 2 from 1 along averaged gradients, without noise: (steps + 1,) iterates.
+
+    Args:
+        rate: step size.
+        decay: of the exponential average (not corrected for its start); None for the mean of all
+            gradients so far.
+    """
+    iterates = np.empty(steps + 1)
+    iterates[0], average = 1.0, 0.0
+    for step in range(1, steps + 1):
+        weight = 1 / step if decay is None else 1 - decay
+        average += weight * (iterates[step - 1] - average)
+        iterates[step] = iterates[step - 1] - rate * average
+    return iterates
+
+
+# Reverse mode (000, question 5)
+
+
+def jacobian_by_rows(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+    """The Jacobian (M, N) of a function from (N,) to (M,), by M backward passes.
+
+    Pass m starts from the m-th unit vector: backward computes v J, never J.
+    """
+    x = x.detach().requires_grad_()
+    y = function(x)
+    units = torch.eye(len(y), dtype=y.dtype)
+    return torch.stack([torch.autograd.grad(y, x, unit, retain_graph=True)[0] for unit in units])
+
+
+# Attention weights (000, question 7)
+
+
+def attention_weights(q: Tensor, k: Tensor) -> Tensor:
+    """softmax(Q K^T / sqrt(d)): queries and keys (n, d) -> (n, n), rows that sum to 1."""
+    return torch.softmax(q @ k.T / math.sqrt(q.shape[1]), dim=1)
+
+
+def query_softmax_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    """softmax(Q / sqrt(d)) (K^T V), Bob's proposal: (n, d) each -> (n, d), without (n, n)."""
+    return torch.softmax(q / math.sqrt(q.shape[1]), dim=1) @ (k.T @ v)
+
+
+def query_softmax_weights(q: Tensor, k: Tensor) -> Tensor:
+    """The pairwise weights (n, n) implied by `query_softmax_attention`, of rank d at most."""
+    return torch.softmax(q / math.sqrt(q.shape[1]), dim=1) @ k.T
+
+
+def efficient_weights(q: Tensor, k: Tensor) -> Tensor:
+    """As above with a softmax of each key feature over the tokens: (n, n), rows that sum to 1.
+
+    Shen et al. (2021), "Efficient Attention: Attention with Linear Complexities".
+    """
+    return torch.softmax(q / math.sqrt(q.shape[1]), dim=1) @ torch.softmax(k, dim=0).T
+
+
+def multiplications(n: int, d: int) -> tuple[int, int]:
+    """Of (Q K^T) V and of Q (K^T V), for matrices (n, d)."""
+    return 2 * n * n * d, 2 * n * d * d
+
+
+# Evidence bounds (000, questions 9 and 10)
+
+
+def bound_and_gap(joint: np.ndarray, q: np.ndarray) -> tuple[float, float]:
+    """The evidence bound and KL(q || posterior), in nats; their sum is log p(x) for every q.
+
+    Args:
+        joint: (K,) p(x, z = k) of one observed x, positive; sums to p(x).
+        q: (K,) probabilities of z, positive; need not resemble the posterior.
+    """
+    posterior = joint / joint.sum()
+    bound = float((q * np.log(joint / q)).sum())
+    return bound, float((q * np.log(q / posterior)).sum())
+
+
+def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
+    """KL(N(mean, diag(variance)) || N(0, I)) in nats: (..., D) each -> (...)."""
+    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(-1)
+
+
+def kl_at_the_end(x0: Tensor, alpha_bar: float) -> Tensor:
+    """KL(q(x_T | x_0) || N(0, I)) of a diffusion, in nats: (..., D) -> (...).
+
+    Args:
+        x0: data.
+        alpha_bar: in (0, 1), the share of the data's variance that is left at step T.
+    """
+    log_variance = torch.full_like(x0, math.log1p(-alpha_bar))
+    return kl_to_standard_normal(math.sqrt(alpha_bar) * x0, log_variance)
+
+
+# Affine maps (002, question 1)
+
+
+def compose_affine(
+    a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """x -> A (C x + d) + b as one affine map: its matrix A C and its offset A d + b.
+
+    Args:
+        a, b: (P, M) and (P,), the map that is applied last.
+        c, d: (M, N) and (M,), the map that is applied first.
+    """
+    return a @ c, a @ d + b
+
+
+# Stationary points (002, question 2)
+
+
+def descend(
+    gradient: Callable[[np.ndarray], np.ndarray],
+    start: np.ndarray,
+    *,
+    rate: float,
+    tolerance: float = 1e-6,
+    max_steps: int = 10_000,
+) -> tuple[np.ndarray, int, bool]:
+    """Gradient descent until the gradient's length is `tolerance` or less, or `max_steps` are done.
+
+    Args:
+        gradient: (N,) -> (N,).
+        start: (N,).
+
+    Returns:
+        The last point, the steps taken, and whether the tolerance was met. Where the gradient is
+        no longer finite it stops too, with False.
+    """
+    point = np.asarray(start, dtype=np.float64)
+    for step in range(max_steps + 1):
+        slope = gradient(point)
+        length = np.linalg.norm(slope)
+        if length <= tolerance:
+            return point, step, True
+        if step == max_steps or not np.isfinite(length):
+            break
+        point = point - rate * slope
+    return point, step, False
+
+
+def classify_stationary_point(
+    hessian: np.ndarray, *, tolerance: float = 1e-9
+) -> Literal["minimum", "maximum", "saddle", "inconclusive"]:
+    """What the Hessian (N, N) says of a point where the gradient is 0.
+
+    Args:
+        hessian: symmetric.
+        tolerance: an eigenvalue counts as 0 within this share of the largest magnitude.
+    """
+    values = np.linalg.eigvalsh(hessian)
+    zero = tolerance * np.abs(values).max()
+    if (values > zero).any() and (values < -zero).any():
+        return "saddle"
+    if (values > zero).all():
+        return "minimum"
+    if (values < -zero).all():
+        return "maximum"
+    return "inconclusive"
+
+
+# Angles (002, question 3)
+
+
+def angular_difference(predicted: Tensor, target: Tensor) -> Tensor:
+    """The signed way from target to prediction, in [-180, 180) degrees; any shapes that match.
+
+    The slope by `predicted` is 1 everywhere but at the jump opposite the target.
+    """
+    return torch.remainder(predicted - target + 180, 360) - 180
+
+
+def circular_loss(predicted: Tensor, target: Tensor) -> Tensor:
+    """Mean length of the shorter way round, in [0, 180] degrees; angles in degrees, any reals.
+
+    Differentiable but where prediction and target agree or are opposite.
+    """
+    return angular_difference(predicted, target).abs().mean()
+
+
+def smooth_circular_loss(predicted: Tensor, target: Tensor) -> Tensor:
+    """Mean of 1 - cos of the difference, in [0, 2]; angles in degrees, any reals.
+
+    Differentiable everywhere; its slope also vanishes opposite the target.
+    """
+    return (1 - torch.cos(torch.deg2rad(predicted - target))).mean()
+
+
+# Chain rule (002, question 4)
+
+Function = Callable[..., Tensor]
+
+
+def derivative_of_three_arguments(
+    f_1: Function, f_2: Function, x: Tensor, y: Tensor, z: Tensor
+) -> Tensor:
+    """d/dx f(x + y, 2 x, z), a scalar; f_1, f_2: the derivatives by the first two arguments."""
+    at = (x + y, 2 * x, z)
+    return f_1(*at) + 2 * f_2(*at)
+
+
+def derivative_of_composition(
+    functions: Sequence[Function], derivatives: Sequence[Function], x: Tensor
+) -> Tensor:
+    """d/dx f1(f2(... fn(x))), a scalar.
+
+    Args:
+        functions: f1 to fn, the outermost first.
+        derivatives: theirs, in the same order.
+    """
+    total, value = torch.ones_like(x), x
+    for function, derivative in zip(reversed(functions), reversed(derivatives), strict=True):
+        total, value = derivative(value) * total, function(value)
+    return total
+
+
+def derivative_of_nesting(
+    functions: Sequence[Function],
+    by_first: Sequence[Function],
+    by_second: Sequence[Function],
+    x: Tensor,
+) -> Tensor:
+    """d/dx f1(x, f2(x, ... f(n-1)(x, fn(x)))), a scalar.
+
+    Args:
+        functions: f1 to fn, the outermost first; fn takes x alone, all others two arguments.
+        by_first: n derivatives by the first argument.
+        by_second: n - 1 derivatives by the second argument, of f1 to f(n-1).
+    """
+    *outer, innermost = functions
+    *first, last = by_first
+    total, value = last(x), innermost(x)
+    for function, one, other in zip(
+        reversed(outer), reversed(first), reversed(by_second), strict=True
+    ):
+        total, value = one(x, value) + other(x, value) * total, function(x, value)
+    return total
+
+
+def derivative_of_shifts(
+    f_prime: Function, g: Function, g_prime: Function, h: Function, h_prime: Function, x: Tensor
+) -> Tensor:
+    """d/dx f(x + g(x + h(x))), a scalar; the primes are derivatives."""
+    inner = x + h(x)
+    return f_prime(x + g(inner)) * (1 + g_prime(inner) * (1 + h_prime(x)))

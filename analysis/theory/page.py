@@ -1,0 +1,66 @@
+"""Writes the theory as one HTML page that needs nothing beside it, in the report's look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from markupsafe import Markup
+
+from analysis.theory.mathml import mathml
+from analysis.theory.reading import SUBTITLE, Theory
+from analysis.writers.files import write_whole
+from analysis.writers.page import environment
+
+FOLDER = Path(__file__).parent
+
+
+def write(theory: Theory, path: Path) -> Path:
+    """Write the page; returns its path."""
+    parts = [
+        {
+            "id": part.id,
+            "title": part.title,
+            "heading": _html([part.heading]),
+            "parts": part.parts,
+            "text": _html(part.tokens),
+        }
+        for part in theory.parts
+    ]
+    html = (
+        environment(FOLDER)
+        .get_template("theory.html.j2")
+        .render(
+            document={"title": theory.title, "subtitle": SUBTITLE},
+            opening=_html(theory.opening),
+            sections=parts,
+        )
+    )
+    return write_whole(path, html.encode())
+
+
+class _Renderer(RendererHTML):
+    """Markdown-it's own, and what it does not know: formulas, tables that scroll."""
+
+    def math_inline(self, tokens: Sequence[Token], at: int, *_: Any) -> str:
+        return mathml(tokens[at].content, display=False)
+
+    def math_block(self, tokens: Sequence[Token], at: int, *_: Any) -> str:
+        # With the keyboard, too, one can scroll what is wider than the window.
+        made = mathml(tokens[at].content, display=True)
+        return f'<div class="formula" tabindex="0">{made}</div>\n'
+
+    def table_open(self, *_: Any) -> str:
+        return '<div class="scroll table" tabindex="0">\n<table>\n'
+
+    def table_close(self, *_: Any) -> str:
+        return "</table>\n</div>\n"
+
+
+def _html(tokens: Sequence[Token]) -> Markup:
+    """What Markdown-it makes of tokens is safe: it escapes what could be HTML."""
+    return Markup(_Renderer().render(tokens, MarkdownIt("commonmark").options, {}))

@@ -1,0 +1,131 @@
+"""Points of many dimensions in the plane, by t-SNE, PCA or UMAP.
+
+from analysis import tsne
+plane = tsne.embed(latents, seed=0).plane  # (N, 2)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from search.errors import UserError
+
+PERPLEXITY = 30.0
+COMPONENTS = 50  # of the PCA before t-SNE, as van der Maaten and Hinton (2008, section 4) advise
+NAMES = {"tsne": "t-SNE", "pca": "PCA", "umap": "UMAP"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Embedding:
+    """Points in the plane.
+
+    Attributes:
+        plane: (N, 2) float32; the unit of the axes means nothing but for PCA.
+        method: `tsne`, `pca` or `umap`.
+        perplexity: of t-SNE, else None.
+        components: of the PCA before it, else None.
+    """
+
+    plane: np.ndarray
+    method: str
+    perplexity: float | None
+    components: int | None
+
+    def __post_init__(self) -> None:
+        if self.plane.ndim != 2 or self.plane.shape[1] != 2:
+            raise ValueError(f"a plane is (N, 2), not {self.plane.shape}")
+        if not np.isfinite(self.plane).all():
+            raise ValueError("a point of the plane is not finite")
+        if self.method not in NAMES:
+            raise ValueError(f"no method {self.method!r}; there are: {', '.join(NAMES)}")
+
+    def __len__(self) -> int:
+        return len(self.plane)
+
+    @property
+    def settings(self) -> str:
+        """In words."""
+        name = NAMES[self.method]
+        if self.method != "tsne":
+            return name
+        return f"{name}, perplexity {self.perplexity:g}, after PCA to {self.components}"
+
+
+def embed(
+    latents: np.ndarray,
+    *,
+    seed: int = 0,
+    points: np.ndarray | None = None,
+    method: str = "tsne",
+    perplexity: float = PERPLEXITY,
+) -> Embedding:
+    """Points in the plane; the same for the same numbers and seed.
+
+    Args:
+        latents: (N, ...) anything with N rows: latents (N, D), images (N, C, H, W).
+        seed: of t-SNE and UMAP, and of the randomised PCA before them.
+        points: (M,) rows to take, as `separation.choose` draws them; None for all.
+        method: `tsne`, `pca`, or `umap` where umap-learn is installed.
+        perplexity: of t-SNE, roughly how many neighbours each point minds; less where there are
+            fewer than about 90 points.
+
+    Raises:
+        UserError: umap-learn is asked for and not installed.
+        ValueError: fewer than five points, or no such method.
+    """
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+
+    taken = latents if points is None else latents[points]
+    flat = np.asarray(taken, dtype=np.float32).reshape(len(taken), -1)
+    if len(flat) < 5:
+        raise ValueError(f"{len(flat)} points are too few to draw; give five or more")
+    if method not in NAMES:
+        raise ValueError(f"no method {method!r}; there are: {', '.join(NAMES)}")
+    perplexity = min(perplexity, (len(flat) - 1) / 3)
+    kept = 2 if method == "pca" else min(COMPONENTS, *flat.shape)
+    reduced = PCA(kept, random_state=seed).fit_transform(flat)
+    if method == "tsne":
+        # Beginning from the two main axes makes it keep the large structure and need no luck
+        # (Kobak and Linderman, 2021).
+        found = TSNE(2, perplexity=perplexity, init="pca", random_state=seed)
+        plane = found.fit_transform(reduced)
+    elif method == "umap":
+        plane = _umap(reduced, seed)
+    else:
+        plane = reduced
+    return Embedding(
+        plane=np.asarray(plane, dtype=np.float32),
+        method=method,
+        perplexity=perplexity if method == "tsne" else None,
+        components=kept if method == "tsne" else None,
+    )
+
+
+def require(method: str) -> None:
+    """See that what `method` needs is installed.
+
+    Raises:
+        UserError: it is not.
+    """
+    if method == "umap":
+        _import_umap()
+
+
+def _import_umap():  # type: ignore[no-untyped-def]
+    try:
+        import umap
+    except ImportError:
+        raise UserError(
+            "--embedding umap needs umap-learn, which is not installed\n"
+            "pip install umap-learn, or leave the option out for t-SNE"
+        ) from None
+    return umap
+
+
+def _umap(points: np.ndarray, seed: int) -> np.ndarray:
+    neighbours = min(15, len(points) - 1)
+    reducer = _import_umap().UMAP(n_components=2, n_neighbors=neighbours, random_state=seed)
+    return np.asarray(reducer.fit_transform(points))

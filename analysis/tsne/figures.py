@@ -1,0 +1,102 @@
+"""Pictures of points in the plane, classes told apart by colour, marker and name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib import patheffects
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.lines import Line2D
+
+from analysis import style
+from analysis.tsne import separation
+from analysis.tsne.embedding import NAMES, Embedding
+
+if TYPE_CHECKING:
+    from analysis.tsne.chapter import Views
+
+
+def draw_embedding(
+    axis: Axes, embedding: Embedding, labels: np.ndarray, classes: tuple[str, ...]
+) -> None:
+    """A marker and a colour a class; a class's name where its own points are the majority.
+
+    Args:
+        axis: to draw on.
+        embedding: of N points.
+        labels: (N,) numbers of classes.
+        classes: their names.
+    """
+    plane = embedding.plane
+    order = np.random.default_rng(0).permutation(len(plane))  # no class lies on top of all others
+    for part in np.array_split(order, 3):
+        for label in range(len(classes)):
+            x, y = plane[part[labels[part] == label]].T
+            # Thousands of vector markers would make a heavy page.
+            axis.plot(x, y, ls="none", ms=3.2, alpha=0.8, mew=0, rasterized=True, **_look(label))
+    outline = [patheffects.withStroke(linewidth=2.2, foreground="white")]
+    for label, place in _named_places(plane, labels, len(classes)).items():
+        axis.annotate(
+            classes[label],
+            (float(place[0]), float(place[1])),
+            fontsize=9,
+            fontweight="bold",
+            ha="center",
+            va="center",
+            path_effects=outline,
+            zorder=5,
+        )
+    name = NAMES[embedding.method]
+    unit = "pixels' or latents' own unit" if embedding.method == "pca" else "no unit"
+    axis.set_xlabel(f"{name} 1 ({unit})")
+    axis.set_ylabel(f"{name} 2 ({unit})")
+    axis.tick_params(labelsize=7.5)
+
+
+def _look(label: int) -> dict[str, Any]:
+    colours, markers = style.COLOURS, style.MARKERS
+    return {"color": colours[label % len(colours)], "marker": markers[label % len(markers)]}
+
+
+def _named_places(
+    plane: np.ndarray, labels: np.ndarray, classes: int, *, near: int = 15
+) -> dict[int, np.ndarray]:
+    """Label -> where its name may stand: its point with most of its own kind around it.
+
+    Left out is a class that has no such place: most of the `near` nearest points would be others.
+    """
+    distances = separation.squared_distances(plane.astype(float))
+    near = min(near, len(plane))
+    around = labels[np.argpartition(distances, near - 1, axis=1)[:, :near]]
+    own = (around == labels[:, None]).mean(1)
+    places = {}
+    for label in range(classes):
+        rows = np.flatnonzero(labels == label)
+        if not len(rows):
+            continue
+        # Among its densest points the one nearest to the middle of the class.
+        best = rows[own[rows] >= own[rows].max() - 0.1]
+        middle = np.median(plane[best], axis=0)
+        row = best[((plane[best] - middle) ** 2).sum(1).argmin()]
+        if own[row] > 0.6:
+            places[label] = plane[row]
+    return places
+
+
+def views_figure(views: Views, classes: tuple[str, ...]) -> Canvas:
+    """Latents beside images, one legend for both."""
+    figure, (left, right) = style.axes(1, 2, height=4.5)
+    draw_embedding(left, views.latents, views.labels, classes)
+    draw_embedding(right, views.pixels, views.labels, classes)
+    latents, pixels = views.dimensions
+    left.set_title(f"Latents ({latents} numbers)")
+    right.set_title(f"Images ({pixels} pixel values)")
+    keys = [
+        Line2D([], [], ls="none", ms=5.5, label=name, **_look(label))
+        for label, name in enumerate(classes)
+    ]
+    columns = 10 if max(map(len, classes)) <= 2 else 5
+    figure.legend(handles=keys, loc="outside lower center", ncols=min(columns, len(classes)))
+    return figure

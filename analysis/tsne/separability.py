@@ -1,0 +1,172 @@
+"""Two spaces compared: in which are the classes further apart, by which measures, and by chance?
+
+Each comparison is of the same images where both spaces have them, and says which measures agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from analysis import style
+from analysis.provenance import title_of
+from analysis.records import PipelineRecord
+from analysis.tsne.separation import Separation
+from search.finals.comparisons import SIGNIFICANT, mcnemar
+
+COLUMNS = ("silhouette", "k-NN accuracy", "between over within")
+# Attribute of a Separation, its name in a sentence, how it is shown.
+MEASURES = (
+    ("silhouette", "silhouette", "{:.3f}"),
+    ("knn", "k-NN accuracy", "{:.1%}"),
+    ("scatter", "between over within", "{:.3f}"),
+)
+
+
+@dataclass(frozen=True)
+class Space:
+    """Where some images lie: a pipeline's latents, or the pixels.
+
+    Attributes:
+        record: of the pipeline.
+        what: `latents` or `pixels`.
+        images: names the images; spaces of the same images can be paired.
+        separation: measured there.
+    """
+
+    record: PipelineRecord
+    what: str
+    images: str
+    separation: Separation
+
+    @property
+    def title(self) -> str:
+        """Of the pipeline: `MNIST autoencoder`."""
+        return title_of(self.record)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contrast:
+    """Two spaces compared.
+
+    Attributes:
+        ahead, behind, level: measures in which the first is higher, lower, equal as shown.
+        p: McNemar's exact test on the k-NN hits of the same images; None if they differ.
+        numbers: first against second, in words.
+    """
+
+    ahead: tuple[str, ...]
+    behind: tuple[str, ...]
+    level: tuple[str, ...]
+    p: float | None
+    numbers: str
+
+    def __post_init__(self) -> None:
+        named = sorted([*self.ahead, *self.behind, *self.level])
+        if named != sorted(name for _, name, _ in MEASURES):
+            raise ValueError(f"each measure is ahead, behind or level, once: {named}")
+        if self.p is not None and not 0 <= self.p <= 1:
+            raise ValueError(f"p is {self.p}")
+
+    @property
+    def all_ahead(self) -> bool:
+        """Whether the first is higher by every measure."""
+        return not self.behind and not self.level
+
+    @property
+    def all_behind(self) -> bool:
+        """Whether the first is lower by every measure."""
+        return not self.ahead and not self.level
+
+
+def compute_contrast(first: Space, second: Space) -> Contrast:
+    """What the measures say about two spaces."""
+    sides: dict[str, list[str]] = {"ahead": [], "behind": [], "level": []}
+    told = []
+    p = None
+    if first.images == second.images:
+        one, other = first.separation.hits, second.separation.hits
+        p = mcnemar(int((one & ~other).sum()), int((other & ~one).sum()))
+    for attribute, name, form in MEASURES:
+        mine, theirs = (getattr(space.separation, attribute) for space in (first, second))
+        shown, against = _shown(form, mine), _shown(form, theirs)
+        side = "level" if shown == against else "ahead" if mine > theirs else "behind"
+        sides[side].append(name)
+        extra = f" (McNemar p {_p(p)})" if attribute == "knn" and p is not None else ""
+        told.append(f"{name} {shown} against {against}{extra}")
+    return Contrast(p=p, numbers=", ".join(told), **{k: tuple(v) for k, v in sides.items()})
+
+
+def _shown(form: str, value: float) -> str:
+    text = form.format(value).replace("%", " %")
+    zero = float(text.split(" ")[0]) == 0
+    return text.lstrip("-") if zero else text
+
+
+def _p(p: float) -> str:
+    return "< 0.0001" if p < 0.0001 else f"{p:.4f}"
+
+
+def verdict(first: str, second: str, contrast: Contrast) -> str:
+    """One sentence: which of the two is the more separable, by how many measures."""
+    if contrast.all_ahead:
+        said = f"{first} separates the classes more than {second} by all three measures"
+    elif contrast.all_behind:
+        said = f"{first} separates the classes less than {second} by all three measures"
+    elif not contrast.behind and contrast.ahead:
+        said = f"{first} is ahead of {second} in {_and(contrast.ahead)}, level in "
+        said += _and(contrast.level)
+    elif not contrast.ahead and contrast.behind:
+        said = f"{first} is behind {second} in {_and(contrast.behind)}, level in "
+        said += _and(contrast.level)
+    elif not contrast.ahead:
+        said = f"{first} and {second} are level by all three measures"
+    else:
+        said = f"The measures disagree: {first} is ahead of {second} in {_and(contrast.ahead)}, "
+        said += f"behind in {_and(contrast.behind)}"
+    if contrast.p is None:
+        weight = "; not the same images"
+    elif contrast.p >= SIGNIFICANT:
+        weight = "; the difference in k-NN accuracy is within chance"
+    else:
+        weight = ""
+    return f"{said}: {contrast.numbers}{weight}."
+
+
+def _and(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def draw_measure(axis: Axes, spaces: Mapping[str, tuple[Space, Space]], attribute: str) -> None:
+    """A filled marker for latents, a hollow one for the same images' pixels, a row a pipeline."""
+    names = list(spaces)[::-1]
+    for row, name in enumerate(names):
+        latents, pixels = (getattr(space.separation, attribute) for space in spaces[name])
+        colour = style.colour_of(name)
+        axis.plot([pixels, latents], [row, row], color=colour, lw=1.2, zorder=1)
+        axis.plot(latents, row, "o", color=colour, ms=7, zorder=3)
+        axis.plot(pixels, row, "s", color="0.25", mfc="white", ms=6, zorder=2)
+    axis.set_yticks(range(len(names)), names)
+    axis.set_ylim(-0.6, len(names) - 0.4)
+
+
+def measures_figure(spaces: Mapping[str, tuple[Space, Space]]) -> Canvas:
+    """The three measures side by side."""
+    figure, axes = style.axes(1, 3, height=0.3 * len(spaces) + 1.5)
+    labels = ("silhouette (-1 to 1)", "k-NN accuracy (share)", "between over within (ratio)")
+    for axis, (attribute, name, _), label in zip(axes, MEASURES, labels, strict=True):
+        draw_measure(axis, spaces, attribute)
+        axis.set_title(name, fontsize=9.5)
+        axis.set_xlabel(label)
+    for axis in axes[1:]:
+        axis.tick_params(labelleft=False)
+    axes[0].set_ylabel("pipeline")
+    keys = [
+        axes[0].plot([], [], "o", color="0.45", ms=7, label="latents")[0],
+        axes[0].plot([], [], "s", color="0.25", mfc="white", ms=6, label="pixels")[0],
+    ]
+    figure.legend(handles=keys, loc="outside lower center", ncols=2)
+    return figure

@@ -1,0 +1,138 @@
+"""How far classes lie apart among points, in numbers that no projection into the plane can fake."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from trainers.data.split import stratified_order
+
+NEIGHBOURS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Separation:
+    """How well N points are separated by their classes.
+
+    Attributes:
+        silhouette: mean over the points, in [-1, 1]; 0 where classes lie over one another.
+        knn: leave-one-out accuracy of the k nearest neighbours' vote, in [0, 1].
+        scatter: trace of the scatter between classes over that within, 0 or more.
+        hits: (N,) bool, which points their neighbours classify rightly.
+        k: neighbours that vote.
+        chance: share of the largest class, what voting without looking gives.
+    """
+
+    silhouette: float
+    knn: float
+    scatter: float
+    hits: np.ndarray
+    k: int
+    chance: float
+
+    def __post_init__(self) -> None:
+        if self.hits.ndim != 1 or self.hits.dtype != bool:
+            raise ValueError(f"hits are {self.hits.dtype} {self.hits.shape}, not bool (N,)")
+        if not np.isclose(self.hits.mean(), self.knn):
+            raise ValueError(f"k-NN accuracy {self.knn} is not the share of hits")
+        if not -1 <= self.silhouette <= 1:
+            raise ValueError(f"silhouette {self.silhouette} outside [-1, 1]")
+        if not self.scatter >= 0:
+            raise ValueError(f"scatter ratio {self.scatter} below 0")
+        if not 0 < self.chance <= 1:
+            raise ValueError(f"chance {self.chance} outside (0, 1]")
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+
+def choose(labels: np.ndarray, points: int, *, seed: int = 0) -> np.ndarray:
+    """(N,) labels -> (min(points, N),) rows, classes in proportion, the same for the same seed."""
+    order = stratified_order(np.asarray(labels, dtype=np.int64), seed)
+    return np.sort(order[:points])
+
+
+def digest(points: np.ndarray) -> str:
+    """16 hex digits that name an array: values, shape and type."""
+    named = hashlib.sha256(f"{points.dtype}{points.shape}".encode())
+    named.update(np.ascontiguousarray(points).data)
+    return named.hexdigest()[:16]
+
+
+def compute_separation(
+    points: np.ndarray, labels: np.ndarray, *, k: int = NEIGHBOURS
+) -> Separation:
+    """All three measures, with Euclidean distances.
+
+    Args:
+        points: (N, D), any numbers; images are flattened first.
+        labels: (N,) integers, two classes or more.
+        k: neighbours that vote, N - 1 at most.
+    """
+    flat = np.asarray(points, dtype=np.float64).reshape(len(points), -1)
+    distances = squared_distances(flat)
+    hits = knn_hits(distances, labels, k=k)
+    return Separation(
+        silhouette=silhouette(np.sqrt(distances), labels),
+        knn=float(hits.mean()),
+        scatter=scatter_ratio(flat, labels),
+        hits=hits,
+        k=min(k, len(flat) - 1),
+        chance=float(np.unique(labels, return_counts=True)[1].max() / len(flat)),
+    )
+
+
+def squared_distances(points: np.ndarray) -> np.ndarray:
+    """(N, D) -> (N, N) squared Euclidean distances, exact zeros on the diagonal."""
+    centred = points - points.mean(0)  # rounding grows with the points' distance from 0
+    squares = (centred**2).sum(1)
+    distances = squares[:, None] + squares[None, :] - 2 * centred @ centred.T
+    np.maximum(distances, 0, out=distances)
+    np.fill_diagonal(distances, 0)
+    return distances
+
+
+def silhouette(distances: np.ndarray, labels: np.ndarray) -> float:
+    """Mean silhouette (Rousseeuw, 1987) from (N, N) distances and (N,) labels; in [-1, 1]."""
+    from sklearn.metrics import silhouette_score
+
+    return float(silhouette_score(distances, labels, metric="precomputed"))
+
+
+def knn_hits(distances: np.ndarray, labels: np.ndarray, *, k: int = NEIGHBOURS) -> np.ndarray:
+    """(N, N) distances, (N,) labels -> (N,) bool: is the vote of the k nearest others right?
+
+    Each point is left out of its own vote. Of classes with equally many votes the one whose
+    nearest voter is nearest wins.
+    """
+    n = len(labels)
+    k = min(k, n - 1)
+    classes, numbered = np.unique(labels, return_inverse=True)
+    others = distances.copy()
+    np.fill_diagonal(others, np.inf)
+    nearest = np.argpartition(others, k - 1, axis=1)[:, :k]
+    order = np.take_along_axis(others, nearest, 1).argsort(1, kind="stable")
+    voters = numbered[np.take_along_axis(nearest, order, 1)]  # (N, k), nearest first
+    voted = voters[:, :, None] == np.arange(len(classes))  # (N, k, K)
+    # The rank of a class's nearest voter costs under one vote: it settles ties and nothing else.
+    scores = voted.sum(1) - voted.argmax(1) / (k + 1)
+    return np.asarray(scores.argmax(1) == numbered)
+
+
+def scatter_ratio(points: np.ndarray, labels: np.ndarray) -> float:
+    """Trace of the between-class scatter over that of the within-class scatter; 0 or more.
+
+    S_B = sum_c n_c (m_c - m)(m_c - m)', S_W = sum_c sum_i (x_i - m_c)(x_i - m_c)' (Fukunaga,
+    1990, "Introduction to Statistical Pattern Recognition", section 10.2), (N, D) points and (N,)
+    labels. It is the F statistic of an analysis of variance but for its degrees of freedom.
+    """
+    mean = points.mean(0)
+    between = within = 0.0
+    for label in np.unique(labels):
+        members = points[labels == label]
+        centre = members.mean(0)
+        between += len(members) * float(((centre - mean) ** 2).sum())
+        within += float(((members - centre) ** 2).sum())
+    return between / within if within > 0 else float("inf") if between > 0 else 0.0

@@ -1,0 +1,225 @@
+"""Draws a document's figures once, and writes figures and tables as single files."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import os
+import re
+import struct
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from analysis import style
+from analysis.cache import Cache
+from analysis.document import Cell, Document, Figure, Table, shown
+from analysis.writers.marks import Kind, convert, plain
+
+NAME = re.compile(r"[A-Za-z0-9_]+")
+MINUS, TIMES = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
+NUMBER = re.compile(
+    rf"[<≈]?\s*([+\-{MINUS}]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?)(?=$|\s*[%±({TIMES}k]|\s+\D)"
+)
+
+
+def _greek(name: str) -> str:
+    case = "CAPITAL" if name[0].isupper() else "SMALL"
+    return unicodedata.lookup(f"GREEK {case} LETTER {name.upper().replace('LAMBDA', 'LAMDA')}")
+
+
+GREEK = ("alpha", "beta", "gamma", "lambda", "mu", "rho", "sigma", "tau", "Delta")
+LATEX = {
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+    **{"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"},
+    **{"<": r"\textless{}", ">": r"\textgreater{}", "…": r"\ldots{}", "·": r"$\cdot$"},
+    **{"\N{EN DASH}": "--", "\N{EM DASH}": "---", MINUS: "$-$", TIMES: r"$\times$"},
+    **{"±": r"$\pm$", "→": r"$\rightarrow$", "²": r"$^2$", "≤": r"$\le$", "≥": r"$\ge$"},
+    **{"≈": r"$\approx$", "µ": r"$\mu$"},
+    **{_greek(name): rf"$\{name}$" for name in GREEK},
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as drawn.
+
+    Attributes:
+        png: at 160 dots an inch.
+        svg: text, every letter a path.
+    """
+
+    png: bytes
+    svg: str
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the PNG in dots."""
+        width, height = struct.unpack(">II", self.png[16:24])  # of its first chunk, IHDR
+        return int(width), int(height)
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """All pictures of a document by name."""
+
+    pictures: Mapping[str, Picture]
+
+    def __getitem__(self, name: str) -> Picture:
+        return self.pictures[name]
+
+
+def render(
+    document: Document, *, cache: Cache | None = None, key: Mapping[str, object] | None = None
+) -> Rendered:
+    """Draw every figure, once.
+
+    Args:
+        document: whose figures.
+        cache: where pictures are kept, with `key`; without it all are drawn.
+        key: all that the pictures follow from, of `freshness.key`.
+
+    Raises:
+        ValueError: two figures or two tables bear one name, or a name is no file's.
+    """
+    _check_names([figure.name for figure in document.figures])
+    _check_names([table.name for table in document.tables])
+
+    def drawn() -> dict[str, np.ndarray]:
+        pictures = {figure.name: _draw(figure) for figure in document.figures}
+        return {
+            f"{kind} {name}": np.frombuffer(content, dtype=np.uint8)
+            for name, picture in pictures.items()
+            for kind, content in (("png", picture.png), ("svg", picture.svg.encode()))
+        }
+
+    names = [figure.name for figure in document.figures]
+    if cache is None:
+        stored = drawn()
+    else:
+        stored = cache.get("pictures", {**(key or {}), "names": names}, drawn, only=True)
+    return Rendered(
+        {
+            name: Picture(stored[f"png {name}"].tobytes(), stored[f"svg {name}"].tobytes().decode())
+            for name in names
+        }
+    )
+
+
+def digest(document: Document, rendered: Rendered) -> str:
+    """Of all that is said and shown."""
+    found = hashlib.sha256()
+    for said in (document.title, document.subtitle, *document.notices):
+        found.update(f"{said}\n".encode())
+    for section in document.sections:
+        found.update(f"{section.id} {section.title}\n".encode())
+        for block in section.blocks:
+            if isinstance(block, Figure):
+                found.update(f"{block.title} {block.caption} {block.alt}\n".encode())
+                found.update(rendered[block.name].png)
+            else:
+                found.update(f"{block!r}\n".encode())
+    return found.hexdigest()
+
+
+def _draw(figure: Figure) -> Picture:
+    with style.styled():  # what a figure adds to its axes later has the same look
+        canvas = figure.draw()
+        try:
+            png, svg = io.BytesIO(), io.StringIO()
+            # Without the date and the version the same figure is the same file.
+            canvas.savefig(png, format="png", metadata={"Software": None})
+            canvas.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+        finally:
+            style.close(canvas)
+    return Picture(png.getvalue(), svg.getvalue())
+
+
+def write(document: Document, rendered: Rendered, out: Path, kind: str) -> list[Path]:
+    """Write the files of one kind: `figures/<name>.png|svg` or `tables/<name>.csv|tex`.
+
+    Returns their paths, in the document's order.
+    """
+    written = []
+    if kind in ("png", "svg"):
+        for figure in document.figures:
+            picture = rendered[figure.name]
+            content = picture.png if kind == "png" else picture.svg.encode()
+            written.append(write_whole(out / "figures" / f"{figure.name}.{kind}", content))
+        return written
+    text_of = {"csv": csv_text, "tex": tex_text}[kind]
+    for table in document.tables:
+        content = text_of(table).encode()
+        written.append(write_whole(out / "tables" / f"{table.name}.{kind}", content))
+    return written
+
+
+def write_whole(path: Path, content: bytes) -> Path:
+    """Write the file whole or not at all; returns its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def csv_text(table: Table) -> str:
+    """The table as CSV; floats as they are, not rounded."""
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow([plain(column) for column in table.columns])
+    for row in table.rows:
+        lines.writerow([plain(cell) if isinstance(cell, str) else cell for cell in row])
+    return text.getvalue()
+
+
+def tex_text(table: Table) -> str:
+    """The table as a LaTeX tabular that needs no package; title and caption as comments."""
+    columns = range(len(table.columns))
+    aligned = "".join("r" if is_numeric(table, column) else "l" for column in columns)
+    lines = [f"% {plain(text)}".replace("\n", " ") for text in (table.title, table.caption)]
+    lines += [rf"\begin{{tabular}}{{{aligned}}}", r"\hline"]
+    lines += [_tex_row(table.columns, bold=True), r"\hline"]
+    lines += [_tex_row(row, bold=index in table.bold) for index, row in enumerate(table.rows)]
+    return "\n".join([*lines, r"\hline", r"\end{tabular}", ""])
+
+
+def number(cell: Cell) -> float | None:
+    """What a cell sorts by if it is a number: `98.21 ± 0.30` by 98.21, `98k` by 98."""
+    if isinstance(cell, int | float):
+        return float(cell)
+    match = NUMBER.match(plain(cell)) if cell else None
+    return float(match[1].replace(",", "").replace(MINUS, "-")) if match else None
+
+
+def is_numeric(table: Table, column: int) -> bool:
+    """Whether a column holds numbers, and nothing beside them but gaps."""
+    cells = [row[column] for row in table.rows if row[column] not in (None, "")]
+    return bool(cells) and all(number(cell) is not None for cell in cells)
+
+
+def _check_names(names: list[str]) -> None:
+    for name in names:
+        if not NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no name of a file: letters, digits and _ are allowed")
+        if names.count(name) > 1:
+            raise ValueError(f"{names.count(name)} figures or tables are called {name!r}")
+
+
+def _tex_row(cells: tuple[Cell, ...] | tuple[str, ...], *, bold: bool) -> str:
+    said = [convert(shown(cell), _tex) for cell in cells]
+    return " & ".join(rf"\textbf{{{c}}}" if bold and c else c for c in said) + r" \\"
+
+
+def _tex(kind: Kind, words: str, address: str) -> str:
+    if kind in ("bold", "italic"):
+        return rf"\text{'bf' if kind == 'bold' else 'it'}{{{words}}}"
+    escaped = "".join(LATEX.get(sign, sign) for sign in words)
+    return rf"\texttt{{{escaped}}}" if kind == "code" else escaped

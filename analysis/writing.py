@@ -1,0 +1,171 @@
+"""From what MLflow holds to files: reads, puts the sections together, writes what is asked for."""
+
+from __future__ import annotations
+
+import time
+from argparse import Namespace
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from analysis import (
+    freshness,
+    history,
+    interpolation,
+    latents,
+    mistakes,
+    reasoning,
+    reconstructions,
+    reproduction,
+    summary,
+    sweeps,
+    tsne,
+)
+from analysis.document import Document, Section
+from analysis.reading import find
+from analysis.records import SIX, Findings
+from analysis.theory import page as theory_page, pdf as theory_pdf, reading as theory_reading
+from analysis.writers import files, page, pdf
+from search import tracking, tracking_address
+from search.errors import FAILED, UserError
+from search.home import HOME
+from search.pipeline import experiment_name, pipeline_names
+from search.sweeping.sweep import sweep_names
+
+SECTIONS = (
+    summary,
+    reasoning,
+    history,
+    reconstructions,
+    interpolation,
+    tsne,
+    latents,
+    mistakes,
+    sweeps,
+    reproduction,
+)
+
+
+def write(options: Namespace) -> int:
+    """Make the report as the options say; returns the exit status."""
+    began = time.monotonic()
+    home = HOME.absolute()
+    out = Path(options.out)
+    _check_out(out)
+    store = tracking.open_existing(tracking_address.resolve_uri(options.tracking_uri, home))
+    mini, notices = _which_data(options, store)
+    names = options.pipeline or [*SIX, *(n for n in pipeline_names() if n not in SIX)]
+    console = Console(highlight=False, quiet=options.quiet)
+    with _progress(console) as progress:
+        task = progress.add_task("reading MLflow", total=len(SECTIONS) + len(options.formats) + 2)
+        findings = find(
+            store,
+            names,
+            mini=mini,
+            data_dir=options.data_dir,
+            home=home,
+            seed=options.seed,
+            points=options.points,
+            embedding=options.embedding,
+            sweeps=() if options.pipeline else sweep_names(),
+        )
+        progress.advance(task)
+        sections: list[Section] = []
+        for module in SECTIONS:
+            progress.update(task, description=module.__name__.rpartition(".")[2])
+            sections.append(module.section(findings))
+            progress.advance(task)
+        document = Document(
+            title="Latent spaces of MNIST and CIFAR-10",
+            subtitle="Autoencoders, supervised and contrastive encoders, searched and compared",
+            notices=(*notices, *_missing(findings)),
+            sections=tuple(sections),
+        )
+        out.mkdir(parents=True, exist_ok=True)
+        written: list[Path] = []
+        progress.update(task, description="drawing")
+        cache = findings.cache
+        rendered = files.render(document, cache=cache, key=freshness.key(findings))
+        progress.advance(task)
+        theory = theory_reading.read()
+        for kind in options.formats:
+            progress.update(task, description=kind)
+            if kind == "html":
+                written.append(page.write(document, rendered, out / "index.html"))
+                if theory:
+                    written.append(theory_page.write(theory, out / "theory.html"))
+            elif kind == "pdf":
+                written.append(pdf.write(document, rendered, out / "report.pdf", cache=cache))
+                if theory:
+                    written.append(theory_pdf.write(theory, out / "theory.pdf", cache=cache))
+            else:
+                written += files.write(document, rendered, out, kind)
+            progress.advance(task)
+    for notice in document.notices:
+        console.print(notice, style="yellow", markup=False, soft_wrap=True)
+    if not theory and {"html", "pdf"} & set(options.formats):
+        console.print(f"no theory in {out}/: there is no {theory_reading.THEORY}", soft_wrap=True)
+    seconds = time.monotonic() - began
+    console.print(
+        f"{len(written)} files in {out}/ after {seconds:.0f} s: "
+        f"{len(document.figures)} figures, {len(document.tables)} tables",
+        markup=False,
+    )
+    if "html" in options.formats:
+        for name in ("index.html", "theory.html") if theory else ("index.html",):
+            console.print(f"open {(out / name).absolute().as_uri()}", soft_wrap=True)
+    return 0
+
+
+def _check_out(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        probe = out / ".probe"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(
+            f"--out {out}: {error.strerror or error}\ngive a folder that can be written",
+            status=FAILED,
+        ) from None
+
+
+def _which_data(options: Namespace, store: tracking.Store) -> tuple[bool, list[str]]:
+    """Real data, unless mini is asked for or is all there is."""
+    names = options.pipeline or pipeline_names()
+    if options.data == "mini":
+        return True, [STAND_IN]
+    real = any(_has_trials(store, name, mini=False) for name in names)
+    if real or not any(_has_trials(store, name, mini=True) for name in names):
+        return False, []
+    return True, [STAND_IN + " (there are no studies on real data)"]
+
+
+STAND_IN = "Stand-in data: these numbers and pictures show that the report works, nothing else"
+
+
+def _has_trials(store: tracking.Store, name: str, *, mini: bool) -> bool:
+    experiment = store.find_experiment(experiment_name(name, mini=mini))
+    return bool(experiment and store.runs(experiment, most=1, trial_state="COMPLETE"))
+
+
+def _missing(findings: Findings) -> list[str]:
+    told = []
+    for name, command in findings.missing.items():
+        if name in findings.records:
+            told.append(f"{name} is not final: drawn from its best trial. Run: {command}")
+        elif name in SIX:
+            told.append(f"{name} is missing. Run: {command}")
+    return told
+
+
+def _progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.description:<16}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        disable=console.quiet or not console.is_terminal,
+        transient=True,
+    )

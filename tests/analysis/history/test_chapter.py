@@ -1,0 +1,289 @@
+"""The searches: what is counted, drawn and said, for every state a trial can end in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from analysis import history, style
+from analysis.document import Bullets, Figure, Heading, Paragraph, Section, Table
+from analysis.history.budget import compute_budget
+from analysis.history.trials import (
+    STATES,
+    History,
+    compute_history,
+    draw_curves,
+    draw_history,
+    floor_of,
+)
+from analysis.history.tuning import compute_gain
+from analysis.records import Findings, PipelineRecord, StudyRecord, TrialRecord
+
+Only = Callable[..., Findings]
+Unfinished = Callable[[PipelineRecord], PipelineRecord]
+
+
+def words(section: Section) -> str:
+    parts = []
+    for block in section.blocks:
+        if isinstance(block, Paragraph | Heading):
+            parts.append(block.text)
+        elif isinstance(block, Bullets):
+            parts += block.items
+        else:
+            parts += [block.title, block.caption]
+    return "\n".join(parts)
+
+
+def trial(number: int, state: str, *values: float, params: dict[str, object] | None = None):  # type: ignore[no-untyped-def]
+    """A trial measured after each epoch."""
+    curve = dict(enumerate(values, start=1))
+    return TrialRecord(
+        number=number,
+        state=state,
+        run_id=f"run-{number}",
+        value=values[-1] if values else None,
+        params=params or {"width": 16, "lr": 0.001 * (number + 1)},
+        curve=curve,
+        loss=dict.fromkeys(curve, 1.0),
+        seconds=3600.0,
+    )
+
+
+TRIALS = (
+    trial(0, "COMPLETE", 0.5, 0.7),
+    trial(1, "PRUNED", 0.4),
+    trial(2, "COMPLETE", 0.5, 0.6),
+    trial(3, "FAIL"),
+    trial(4, "COMPLETE", 0.6, 0.8),
+    trial(5, "RUNNING", 0.65),
+)
+
+
+@pytest.fixture
+def study(findings: Findings) -> StudyRecord:
+    (found,) = findings.records["mnist_supervised"].studies
+    return replace(found, trials=TRIALS, epochs=2, rungs=(1,))
+
+
+def test_history(study: StudyRecord) -> None:
+    found = compute_history(study)
+    np.testing.assert_array_equal(found.best, [0.7, 0.7, 0.7, 0.7, 0.8, 0.8])
+    np.testing.assert_array_equal(found.values, [0.7, 0.4, 0.6, np.nan, 0.8, 0.65])
+    assert found.states[5] == "INTERRUPTED"  # a killed search left it open
+    assert {state: found.count(state) for state in STATES} == {
+        "COMPLETE": 3,
+        "PRUNED": 1,
+        "FAIL": 1,
+        "INTERRUPTED": 1,
+    }
+    epochs, values = found.curves[4]
+    assert (epochs.tolist(), values.tolist()) == ([1, 2], [0.6, 0.8])
+
+
+def test_the_best_of_a_search_without_complete_trials(study: StudyRecord) -> None:
+    found = compute_history(replace(study, trials=TRIALS[1:2] + TRIALS[3:4]))
+    assert np.isnan(found.best).all()
+    style.close(history.history_figure(found))
+    assert len(compute_history(replace(study, trials=())).numbers) == 0
+
+
+def test_what_is_no_history(study: StudyRecord) -> None:
+    good = compute_history(study)
+    wrong: list[dict[str, object]] = [
+        {"values": good.values[1:]},
+        {"best": good.best[::-1]},
+        {"values": good.values + 0.5},
+        {"states": ("DONE", *good.states[1:])},
+        {"curves": good.curves[1:]},
+    ]
+    for changed in wrong:
+        with pytest.raises(ValueError):
+            replace(good, **changed)  # type: ignore[arg-type]
+
+
+def test_a_few_trials_gone_wrong_do_not_flatten_the_rest() -> None:
+    values = np.array([0.98, 0.97, 0.985, 0.96, 0.975, 0.1, np.nan])
+    assert 0.8 < floor_of(values) < 0.96
+    assert floor_of(np.array([0.5, 0.6, 0.7])) == 0.5
+    assert floor_of(np.array([np.nan])) == 0
+
+
+def drawn(values: list[float], state: str = "COMPLETE") -> History:
+    n = len(values)
+    return History(
+        numbers=np.arange(n),
+        states=(state,) * n,
+        values=np.array(values),
+        best=np.maximum.accumulate(np.array(values)),
+        curves=tuple((np.array([2]), np.array([v])) for v in values),
+        rungs=(1,),
+        epochs=2,
+    )
+
+
+def test_states_differ_in_colour_and_in_marker(study: StudyRecord) -> None:
+    looks = STATES.values()
+    assert len({look.colour for look in looks}) == len({look.marker for look in looks}) == 4
+    with style.styled():
+        figure, (left, right) = style.axes(1, 2)
+        draw_history(left, compute_history(study))
+        draw_curves(right, compute_history(study))
+    markers = {line.get_marker() for line in left.lines}
+    assert {look.marker for look in looks} <= markers
+    assert "rung 1" in [text.get_text() for text in right.texts]
+    style.close(figure)
+
+
+def test_a_value_below_the_axis_is_written_down() -> None:
+    figure, (axis,) = style.axes()
+    draw_history(axis, drawn([0.98, 0.97, 0.985, 0.96, 0.975, 0.97, 0.1]))
+    assert [text.get_text() for text in axis.texts] == ["0.10"]
+    assert axis.get_ylim()[0] > 0.5
+    style.close(figure)
+
+
+# What it cost and brought ------------------------------------------------------------------------
+
+
+def test_budget(findings: Findings, study: StudyRecord) -> None:
+    record = findings.records["mnist_supervised"]
+    found = compute_budget(replace(record, studies=(study, study)))
+    assert found.studies == 2 and found.total == 12
+    assert found.trials == {"COMPLETE": 6, "PRUNED": 2, "FAIL": 2, "INTERRUPTED": 2}
+    assert found.epochs == 2 * (2 + 1 + 2 + 0 + 2 + 1)
+    assert found.trial_hours == pytest.approx(12)
+    assert found.wall_hours == pytest.approx(2 * study.seconds / 3600)
+    rows = [r for r in (record.result or {})["rows"] if "time/train_seconds" in r["metrics"]]
+    seconds = sum(sum(row["metrics"]["time/train_seconds"]) for row in rows)
+    assert found.final_hours == pytest.approx(seconds / 3600)
+    with pytest.raises(ValueError, match="states"):
+        replace(found, trials={"COMPLETE": 3})
+    with pytest.raises(ValueError, match="negative"):
+        replace(found, epochs=-1)
+
+
+def test_shared_trainings_cost_once(findings: Findings, unfinished: Unfinished) -> None:
+    """The defaults may be the champion; and without a rerun there is no such cost."""
+    record = findings.records["mnist_supervised"]
+    assert record.result is not None
+    champion = record.result["rows"][0]
+    twice = {**record.result, "rows": [champion, {**champion, "name": "defaults"}]}
+    seconds = sum(champion["metrics"]["time/train_seconds"])
+    found = compute_budget(replace(record, result=twice))
+    assert found.final_hours == pytest.approx(seconds / 3600)
+    assert compute_budget(unfinished(record)).final_hours is None
+
+
+def test_what_tuning_brought(findings: Findings) -> None:
+    record = findings.records["cifar_supervised"]
+    gain = compute_gain(record, record.studies[0])
+    assert gain.test is not None and record.result is not None
+    champion, defaults = (
+        next(row for row in record.result["rows"] if row["name"] == name)
+        for name in ("config 1", "defaults")
+    )
+    pairs = zip(
+        champion["metrics"]["test/accuracy"], defaults["metrics"]["test/accuracy"], strict=True
+    )
+    assert gain.test.difference.mean == pytest.approx(np.mean([a - b for a, b in pairs]))
+    assert gain.test.difference.n == 3 and not gain.test.same
+
+
+def test_the_defaults_trial(findings: Findings, study: StudyRecord) -> None:
+    """Found by its parameters, whatever the search held fixed, and however it ended."""
+    record = findings.records["mnist_supervised"]
+    defaults = dict(record.pipeline.defaults)
+    held = {**defaults, "width": 16}
+    trials = (
+        trial(0, "COMPLETE", 0.5, 0.7, params={**held, "lr": defaults["lr"] * 2}),
+        trial(1, "COMPLETE", 0.5, 0.6, params=held),
+    )
+    gain = compute_gain(record, replace(study, trials=trials))
+    assert (gain.default, gain.best) == (0.6, 0.7)
+    assert gain.on_validation == pytest.approx(0.1)
+    pruned = (trials[0], replace(trials[1], state="PRUNED"))
+    gain = compute_gain(record, replace(study, trials=pruned))
+    assert gain.default == 0.6 and gain.on_validation is None
+    assert compute_gain(record, replace(study, trials=trials[:1])).state is None
+    assert compute_gain(record, None).best is None
+
+
+# The section ------------------------------------------------------------------------------------
+
+
+def test_section(findings: Findings) -> None:
+    section = history.section(findings)
+    assert section.id == "search" and section.title == "The search"
+    figures = {block.name: block for block in section.blocks if isinstance(block, Figure)}
+    for name in findings.records:
+        assert {f"search_{name}", f"parameters_{name}", f"coordinates_{name}"} <= set(figures)
+        study_run = findings.records[name].studies[0].run_id
+        assert study_run in figures[f"search_{name}"].caption
+    tables = {block.name: block for block in section.blocks if isinstance(block, Table)}
+    assert set(tables) == {"budget", "tuning", "optimism"}
+    assert all(len(table.rows) == 6 for table in tables.values())
+    said = words(section)
+    assert "12 trials (5 complete, 4 pruned, 2 failed, 1 interrupted)" in said
+    assert "Each had 12 trials" in said
+    assert said.count("points on test images") == 6
+
+
+@pytest.mark.parametrize(
+    "name", ["effort", "best_of_many", "search_", "parameters_", "coordinates_"]
+)
+def test_figures(findings: Findings, only: Only, name: str) -> None:
+    few = only(findings, "mnist_contrastive")
+    (figure,) = [
+        block
+        for block in history.section(few).blocks
+        if isinstance(block, Figure) and block.name.startswith(name)
+    ]
+    with style.styled():
+        canvas = figure.draw()
+        canvas.canvas.draw()
+    assert np.asarray(canvas.canvas.buffer_rgba()).std() > 10  # type: ignore[attr-defined]
+    shown = [axis for axis in canvas.axes if axis.get_visible()]
+    assert any(axis.get_title(loc="left") for axis in shown)
+    assert all(axis.get_xlabel() or axis.get_label() == "<colorbar>" for axis in shown)
+    style.close(canvas)
+
+
+def test_section_without_champions(findings: Findings, only: Only, unfinished: Unfinished) -> None:
+    names = ("mnist_autoencoder", "cifar_supervised")
+    changed = {name: unfinished(findings.records[name]) for name in names}
+    few = only(findings, *names, **changed)
+    said = words(history.section(few))
+    assert "points on test images" not in said
+    assert "what fresh seeds keep of it is not measured" in said
+    assert "No search of mnist_supervised, mnist_contrastive" in said
+
+
+def test_section_of_a_pipeline_without_a_search(findings: Findings, only: Only) -> None:
+    """A champion from a file: `rerun.py --config`."""
+    record = replace(findings.records["mnist_supervised"], studies=())
+    section = history.section(only(findings, "mnist_supervised", mnist_supervised=record))
+    said = words(section)
+    assert "no search on the same data" in said and "No search on this data" in said
+    assert not any(isinstance(block, Figure) for block in section.blocks)
+
+
+def test_unequal_effort_is_said(findings: Findings, only: Only, study: StudyRecord) -> None:
+    records = {
+        "mnist_supervised": replace(findings.records["mnist_supervised"], studies=(study,)),
+        "mnist_autoencoder": findings.records["mnist_autoencoder"],
+    }
+    said = words(history.section(only(findings, *records, **records)))
+    assert "The number of trials is unequal, from 6 (mnist_supervised) to 12" in said
+    assert "mnist_supervised took the most, 6.0 hours" in said
+
+
+def test_several_searches(findings: Findings, only: Only, study: StudyRecord) -> None:
+    record = findings.records["mnist_supervised"]
+    both = replace(record, studies=(study, *record.studies))
+    said = words(history.section(only(findings, record.name, mnist_supervised=both)))
+    assert "1 more search on the same data" in said
+    assert "Held fixed" in said or "explains" in said

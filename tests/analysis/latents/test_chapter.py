@@ -1,0 +1,184 @@
+"""Structure of a latent space: closed forms, slow references, and sentences either way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from analysis import latents, style
+from analysis.cache import Cache
+from analysis.document import Bullets, Figure, Heading, Paragraph, Section, Table
+from analysis.latents import chapter
+from analysis.latents.chapter import Structure, two_views, untrained_encoder
+from analysis.latents.words import general, verdict
+from analysis.records import Findings
+from analysis.tsne.separation import choose
+from search.measures.structure import (
+    alignment,
+    effective_rank,
+    pair_distance,
+    uniformity,
+)
+
+RNG = np.random.default_rng(2)
+Z = RNG.normal(size=(40, 6)) @ RNG.normal(size=(6, 6))
+
+
+def words(section: Section) -> str:
+    parts = []
+    for block in section.blocks:
+        if isinstance(block, Paragraph | Heading):
+            parts.append(block.text)
+        elif isinstance(block, Bullets):
+            parts += block.items
+        else:
+            parts += [block.title, block.caption]
+    return "\n".join(parts)
+
+
+def test_two_views() -> None:
+    images = RNG.integers(0, 256, (6, 1, 28, 28)).astype(np.uint8)
+    first, second = two_views(images, digits=True, seed=4)
+    assert first.shape == images.shape and first.dtype == np.float32
+    assert min(first.min(), second.min()) >= 0 and max(first.max(), second.max()) <= 1
+    assert not np.allclose(first, second)
+    again = two_views(images, digits=True, seed=4)
+    np.testing.assert_array_equal(first, again[0])
+    assert not np.allclose(first, two_views(images, digits=True, seed=5)[0])
+    for same in two_views(images, digits=True, strength=0.0):
+        np.testing.assert_allclose(same, images / 255, atol=1e-6)
+
+
+def test_the_untrained_encoder(findings: Findings) -> None:
+    """The record's architecture with other weights, settled normalisation, always the same."""
+    record = findings.records["cifar_supervised"]
+    before = torch.get_rng_state()
+    one, other = (untrained_encoder(record, seed=0) for _ in range(2))
+    assert torch.equal(torch.get_rng_state(), before)
+    trained = record.model.encoder.state_dict()
+    assert {n: v.shape for n, v in one.state_dict().items()} == {
+        n: v.shape for n, v in trained.items()
+    }
+    for name, value in one.state_dict().items():
+        assert torch.equal(value, other.state_dict()[name])
+    different = untrained_encoder(record, seed=1).state_dict()
+    assert not torch.equal(one.state_dict()["to_latent.2.weight"], different["to_latent.2.weight"])
+    with torch.no_grad():
+        z = one(torch.from_numpy(record.data.train.images) / 255)
+    assert not one.training
+    assert z.mean().abs() < 0.05 and abs(z.std() - 1) < 0.1
+
+
+def test_structures(findings: Findings, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    cold = replace(findings, cache=Cache(tmp_path))
+    found = latents.compute_structures(cold)
+    assert list(found) == list(findings.records)
+    record = findings.records["mnist_contrastive"]
+    before, after = found["mnist_contrastive"]
+    rows = choose(record.images.labels, findings.points, seed=findings.seed)
+    assert before.count == after.count == len(rows) == findings.points
+    z = record.encode(record.images.images[rows])
+    assert after.rank == pytest.approx(effective_rank(z), rel=1e-4)
+    assert after.uniformity == pytest.approx(uniformity(z), rel=1e-4)
+    views = two_views(record.images.images[rows], digits=True, seed=findings.seed)
+    assert after.alignment == pytest.approx(alignment(*map(record.encode, views)), rel=1e-4)
+    assert after.closeness == pytest.approx(after.alignment / pair_distance(z), rel=1e-4)
+
+    monkeypatch.setattr(chapter, "measure", None)  # nothing is measured again
+    again = latents.compute_structures(cold)
+    assert again["mnist_contrastive"][1].rank == after.rank
+
+
+def structure(**changed: float) -> Structure:
+    values = {"alignment": 1.0, "apart": 2.0, "uniformity": -2.0, "rank": 3.0, "correlation": 0.2}
+    return Structure(spectrum=np.array([3.0, 1.0, 1.0]), count=9, **{**values, **changed})  # type: ignore[arg-type]
+
+
+def test_what_is_no_structure() -> None:
+    for wrong in (
+        {"alignment": 4.1},
+        {"apart": -0.1},
+        {"uniformity": 0.1},
+        {"rank": 3.5},
+        {"correlation": 1.1},
+    ):
+        with pytest.raises(ValueError, match="outside"):
+            structure(**wrong)
+    with pytest.raises(ValueError, match="largest first"):
+        replace(structure(), spectrum=np.array([1.0, 3.0, 1.0]))
+    with pytest.raises(ValueError, match="below 0"):
+        replace(structure(), spectrum=np.array([1.0, 0.0, -1.0]))
+
+
+@pytest.mark.parametrize(
+    ("after", "said"),
+    [
+        ({"alignment": 0.5, "uniformity": -3.0}, "did what its loss asks for"),
+        ({"alignment": 0.5, "rank": 2.0}, "in fewer directions (effective rank 3.0 to 2.0)"),
+        ({"alignment": 0.5}, "more evenly than fresh weights do."),
+        ({"uniformity": -3.0}, "did not move views of an image together"),
+        ({"alignment": 1.5, "uniformity": -1.0}, "did not move the latents as its loss asks"),
+        ({}, "did not move the latents as its loss asks"),
+    ],
+)
+def test_verdict(after: dict[str, float], said: str) -> None:
+    told = verdict(structure(), structure(**after))
+    assert said in told
+    assert f"{after.get('alignment', 1.0) / 2:.2f} of the distance" in told
+
+
+def test_general(findings: Findings) -> None:
+    records = {name: findings.records[name] for name in ("mnist_supervised", "mnist_autoencoder")}
+    wide = structure()
+    found = {"mnist_supervised": (wide, structure(rank=1.5)), "mnist_autoencoder": (wide, wide)}
+    (ranks, classes) = general(found, records)
+    assert isinstance(ranks, Bullets) and isinstance(classes, Paragraph)
+    assert (
+        "the autoencoder space uses 2.0 times as many directions as the supervised"
+        in ranks.items[0]
+    )
+    assert "1.5 against 9, fewer than that" in classes.text
+    level = dict.fromkeys(records, (wide, wide))
+    assert "about as many directions" in general(level, records)[0].items[0]  # type: ignore[union-attr]
+
+
+def test_section(findings: Findings) -> None:
+    section = latents.section(findings)
+    assert section.id == "structure"
+    (table,) = [b for b in section.blocks if isinstance(b, Table)]
+    assert len(table.rows) == 12
+    figures = [b for b in section.blocks if isinstance(b, Figure)]
+    assert [figure.name for figure in figures] == ["spectra", "alignment_uniformity"]
+    for figure in figures:
+        with style.styled():
+            canvas = figure.draw()
+            canvas.canvas.draw()
+        assert np.asarray(canvas.canvas.buffer_rgba()).std() > 10  # type: ignore[attr-defined]
+        assert len(canvas.axes) == 2
+        for axis in canvas.axes:
+            assert axis.get_xlabel() and axis.get_ylabel() and axis.get_title(loc="left")
+        style.close(canvas)
+    said = words(section)
+    assert "Wang and Isola, 2020" in said and "Roy and Vetterli, 2007" in said
+    assert said.count("From the autoencoder's space to the contrastive one") == 2
+
+
+def test_section_without_some(findings: Findings, only, unfinished) -> None:  # type: ignore[no-untyped-def]
+    record = findings.records["cifar_supervised"]
+    few = only(findings, "cifar_supervised", cifar_supervised=unfinished(record))
+    section = latents.section(few)
+    said = words(section)
+    assert "There is no contrastive space" in said and "not final" in said
+    assert few.missing["mnist_contrastive"] in said
+    for figure in (b for b in section.blocks if isinstance(b, Figure)):
+        style.close(figure.draw())
+    lonely = latents.section(only(findings, "mnist_contrastive"))
+    assert "There is no mnist_autoencoder to compare with." in words(lonely)
+
+
+def test_a_notebook_finds_all() -> None:
+    for name in ("effective_rank", "uniformity", "alignment", "spectrum", "correlation"):
+        assert getattr(latents, name).__doc__

@@ -1,0 +1,218 @@
+"""Mistakes: confusion matrices, probabilities, what is said and drawn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from analysis import style
+from analysis.document import Figure, Paragraph, Section, Table
+from analysis.mistakes.chapter import (
+    Confusion,
+    Surest,
+    compute_confusion,
+    compute_surest,
+    confusion_matrix,
+    section,
+    softmax,
+)
+from analysis.mistakes.figures import compose_surest
+from analysis.records import SIX, Findings, PipelineRecord
+
+NAME = "mnist_autoencoder"
+CLASSES = ("a", "b", "c")
+COUNTS = np.array([[[90, 10, 0], [2, 98, 0], [0, 5, 45]], [[92, 8, 0], [4, 96, 0], [0, 5, 45]]])
+
+
+def words(found: Section) -> str:
+    return " ".join(block.text for block in found.blocks if isinstance(block, Paragraph))
+
+
+def figures(found: Section) -> dict[str, Figure]:
+    return {block.name: block for block in found.blocks if isinstance(block, Figure)}
+
+
+def surest(labels: list[int], predicted: list[int], probability: list[float]) -> Surest:
+    said, true = np.array(predicted), np.array(labels)
+    chances = np.array(probability)
+    wrong = np.flatnonzero(said != true)
+    return Surest(
+        labels=true,
+        predicted=said,
+        probability=chances,
+        true_probability=np.where(said == true, chances, 1 - chances),
+        rows=wrong[np.argsort(-chances[wrong])],
+    )
+
+
+# Confusion ---------------------------------------------------------------------------------------
+
+
+def test_the_matrix_is_that_of_scikit_learn() -> None:
+    labels, predicted = np.random.default_rng(0).integers(0, 7, (2, 200))
+    expected = metrics.confusion_matrix(labels, predicted, labels=range(8))
+    np.testing.assert_array_equal(confusion_matrix(labels, predicted, 8), expected)
+
+
+def test_labels_and_predictions_are_of_the_same_images() -> None:
+    with pytest.raises(ValueError, match=r"labels are \(3,\), predictions \(2,\)"):
+        confusion_matrix(np.zeros(3), np.zeros(2), 4)
+
+
+def test_means_shares_and_accuracies_are_over_seeds() -> None:
+    found = Confusion(counts=COUNTS, classes=CLASSES)
+    assert found.seeds == 2
+    assert found.mean[0].tolist() == [91, 9, 0]
+    np.testing.assert_allclose(found.shares.sum(axis=1), 1)
+    assert found.shares[2].tolist() == [0, 0.1, 0.9]
+    first, _, last = found.accuracies
+    assert first is not None and last is not None
+    # Two seeds: t has one degree of freedom, and the interval is 12.706 standard errors wide.
+    assert (first.mean, first.n) == (pytest.approx(0.91), 2)
+    assert first.high == pytest.approx(0.91 + 12.7062 * 0.01, abs=1e-4)
+    assert (last.low, last.high) == (pytest.approx(0.9), pytest.approx(0.9))
+    assert found.pairs == [(0, 1), (2, 1), (1, 0)]
+
+
+def test_one_seed_has_no_interval_and_an_absent_class_no_accuracy() -> None:
+    counts = COUNTS[:1].copy()
+    counts[0, 2] = 0
+    first, _, last = Confusion(counts=counts, classes=CLASSES).accuracies
+    assert first is not None and first.low is None
+    assert last is None
+    assert Confusion(counts=counts, classes=CLASSES).shares[2].tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        (COUNTS[0], r"counts must be \(S, 3, 3\), not \(3, 3\)"),
+        (COUNTS[:0], "one seed at least"),
+        (-COUNTS, "not negative"),
+        (np.stack([COUNTS[0], COUNTS[0] + 1]), "the seeds saw different images"),
+    ],
+)
+def test_counts_that_cannot_be_are_refused(counts: np.ndarray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Confusion(counts=counts, classes=CLASSES)
+
+
+def test_the_champions_own_matrices_are_taken(findings: Findings) -> None:
+    record = findings.records[NAME]
+    found = compute_confusion(record)
+    expected = confusion_matrix(record.images.labels, record.predictions, 10)
+    np.testing.assert_array_equal(found.counts, np.stack([expected] * 3))
+    assert record.result is not None
+    rows = [dict(row) for row in record.result["rows"]]
+    other = (np.eye(10) * 7).astype(int).tolist()
+    rows[0]["test"] = [{**one, "confusion": other} for one in rows[0]["test"]]
+    changed = replace(record, result={**record.result, "rows": rows})
+    assert compute_confusion(changed).mean.sum() == 70
+
+
+def test_without_a_champion_predictions_are_counted(findings: Findings, unfinished: Any) -> None:
+    record = unfinished(findings.records[NAME])
+    found = compute_confusion(record)
+    assert found.seeds == 1
+    assert found.counts.sum() == len(record.images) == 80
+    assert np.trace(found.mean) == (record.predictions == record.images.labels).sum()
+
+
+# Probabilities -----------------------------------------------------------------------------------
+
+
+def test_softmax_has_its_closed_forms_and_does_not_overflow() -> None:
+    np.testing.assert_allclose(softmax(np.zeros((2, 4))), 0.25)
+    np.testing.assert_allclose(softmax(np.log([[1.0, 2.0, 5.0]])), [[0.125, 0.25, 0.625]])
+    np.testing.assert_allclose(softmax(np.array([[1e4, 0.0]])), [[1, 0]])
+
+
+def test_mistakes_come_by_falling_probability(findings: Findings) -> None:
+    record = findings.records["cifar_autoencoder"]
+    found = compute_surest(record)
+    wrong = np.flatnonzero(record.predictions != record.images.labels)
+    assert sorted(found.rows) == wrong.tolist()
+    chances = np.exp(record.logits.astype(float))
+    chances /= chances.sum(axis=1, keepdims=True)
+    expected = sorted(chances.max(axis=1)[wrong], reverse=True)
+    np.testing.assert_allclose(found.probability[found.rows], expected, rtol=1e-6)
+    np.testing.assert_allclose(
+        found.true_probability, chances[np.arange(len(chances)), record.images.labels], rtol=1e-6
+    )
+    assert (found.true_probability[found.rows] <= found.probability[found.rows]).all()
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"probability": np.full(4, 1.2)}, r"probabilities must lie in \[0, 1\]"),
+        ({"rows": np.array([0])}, "rows must be mistakes"),
+        ({"rows": np.array([2, 3])}, "falling probability"),
+        ({"predicted": np.zeros(3, int)}, r"predicted must be \(4,\)"),
+    ],
+)
+def test_mistakes_that_cannot_be_are_refused(changed: dict[str, Any], message: str) -> None:
+    made = surest([0, 0, 1, 1], [0, 0, 0, 0], [0.9, 0.9, 0.5, 0.8])
+    assert made.rows.tolist() == [3, 2]
+    with pytest.raises(ValueError, match=message):
+        replace(made, **changed)
+
+
+# The section -------------------------------------------------------------------------------------
+
+
+def test_the_section_has_its_parts(findings: Findings) -> None:
+    made = section(findings)
+    assert (made.id, made.title) == ("mistakes", "Errors")
+    expected = {f"confusion_{name}" for name in SIX}
+    assert set(figures(made)) == expected | {"surest_mistakes_mnist", "surest_mistakes_cifar"}
+    [table, _] = [block for block in made.blocks if isinstance(block, Table)]
+    assert table.columns == ("class", *SIX[:3])
+    found = compute_confusion(findings.records[NAME]).accuracies[0]
+    assert found is not None
+    assert table.rows[0][:2] == ("0", f"{found.mean:.4f} ± 0.0000")
+    assert "The temperature that supervised training divides logits by is ignored" in (
+        figures(made)["surest_mistakes_mnist"].caption
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [*(f"confusion_{n}" for n in SIX[1:5]), "surest_mistakes_mnist", "surest_mistakes_cifar"],
+)
+def test_pictures_are_not_empty(findings: Findings, name: str) -> None:
+    figure = figures(section(findings))[name].draw()
+    figure.canvas.draw()  # type: ignore[no-untyped-call]
+    pixels = np.asarray(figure.canvas.buffer_rgba())  # type: ignore[attr-defined]
+    assert pixels[..., :3].std() > 10
+    for axis in figure.axes:
+        assert axis.get_title(loc="left") and axis.get_xlabel() and axis.get_ylabel()
+    style.close(figure)
+
+
+def test_pipelines_without_mistakes_have_no_pictures(findings: Findings) -> None:
+    record = findings.records[NAME]
+    perfect = surest([0, 1], [0, 1], [0.9, 0.8])
+    assert compose_surest([record], [perfect]) is None
+    some = compute_surest(record)
+    made = compose_surest([record, record], [perfect, some])
+    assert made is not None and len(made.rows) == 1
+
+
+def test_missing_pipelines_are_named(findings: Findings, only: Any) -> None:
+    made = section(only(findings, "cifar_supervised"))
+    assert set(figures(made)) == {"confusion_cifar_supervised", "surest_mistakes_cifar"}
+    for name in SIX:
+        assert (f"tune.py --pipeline {name}" in words(made)) == (name != "cifar_supervised")
+
+
+def test_what_is_not_final_says_so(findings: Findings, only: Any, unfinished: Any) -> None:
+    record: PipelineRecord = unfinished(findings.records[NAME])
+    made = section(only(findings, NAME, **{NAME: record}))
+    caption = figures(made)[f"confusion_{NAME}"].caption
+    assert "one seed (80 validation images; not final: the best trial so far" in caption
+    assert "no interval from one seed" in caption

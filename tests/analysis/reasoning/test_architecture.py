@@ -1,0 +1,108 @@
+"""Networks traced and drawn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from analysis import style
+from analysis.reasoning.architecture import (
+    Architecture,
+    Layer,
+    Part,
+    architecture_figure,
+    compute_architecture,
+)
+from analysis.records import SIX, Findings
+from models import parameter_count
+from search.rebuild import rebuild, untrained
+
+
+@pytest.mark.parametrize("name", SIX)
+def test_parts_their_shapes_and_weights(findings: Findings, name: str) -> None:
+    record = findings.records[name]
+    data = compute_architecture(record)
+    by_name = {part.name: part for part in data.parts}
+    channels, side = record.images.images.shape[1:3]
+    encoder = by_name["encoder"]
+    assert encoder.enters == (channels, side, side)
+    half = [-(-side // 2**i) for i in (1, 2, 3)]  # width 4 in these findings
+    assert [layer.shape for layer in encoder.layers] == [
+        *((4 * 2**i, s, s) for i, s in enumerate(half)),
+        (128,),
+    ]
+    assert encoder.parameters == parameter_count(record.model.encoder)
+    assert by_name["classifier"].parameters == parameter_count(record.model.classifier)
+    assert by_name["classifier"].layers[-1].shape == (10,)
+    assert ("decoder" in by_name) == name.endswith("autoencoder")
+    assert ("projection head" in by_name) == name.endswith("contrastive")
+    jointly = by_name["classifier"].note.startswith("trained with the encoder")
+    assert jointly == name.endswith("supervised")
+
+
+def test_a_decoder_ends_in_the_image_and_its_sigmoid(findings: Findings) -> None:
+    record = findings.records["mnist_autoencoder"]
+    decoder = compute_architecture(record).parts[1]
+    assert decoder.layers[-1].shape == (1, 28, 28)
+    assert decoder.layers[-1].operations[-1] == "sigmoid"
+    assert decoder.layers[0].shape == (16, 4, 4), "the shape behind the unfolding"
+    assert decoder.parameters == parameter_count(record.model.decoder or torch.nn.Identity())
+
+
+def test_words_follow_the_modules(findings: Findings) -> None:
+    """The deepest of pooled encoders: six convolutions, a pooling in each stage, dropout."""
+    record = findings.records["cifar_supervised"]
+    params = {**record.info["params"], "depth": 6, "block": "pooled", "dropout": 0.2}
+    info = {**record.info, "params": params}
+    method = untrained(info)
+    weights = {f"method.{name}": value for name, value in method.state_dict().items()}
+    weights |= {n.removeprefix("method."): v for n, v in weights.items() if ".classifier." in n}
+    other = replace(record, info=info, model=rebuild(info, weights))
+    encoder = compute_architecture(other).parts[0]
+    said = [layer.operations for layer in encoder.layers]
+    conv = "conv 3 \N{MULTIPLICATION SIGN} 3"
+    assert said[0] == (conv, "max pool 2", "batch norm", "ReLU")
+    assert said[1] == (conv, "batch norm", "ReLU")
+    assert len(said) == 7
+    assert said[-1] == ("dropout 0.2", "linear", "standardise")
+
+
+def test_tracing_changes_nothing(findings: Findings) -> None:
+    record = findings.records["mnist_contrastive"]
+    before = {n: v.clone() for n, v in record.model.state_dict().items()}
+    state = torch.get_rng_state()
+    compute_architecture(record)
+    assert torch.equal(state, torch.get_rng_state())
+    after = record.model.state_dict()
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+    assert not any(module._forward_hooks for module in record.model.modules())
+
+
+@pytest.mark.parametrize("name", ["mnist_autoencoder", "cifar_contrastive"])
+def test_the_drawing_says_every_shape(findings: Findings, name: str) -> None:
+    data = compute_architecture(findings.records[name])
+    with style.styled():
+        canvas = architecture_figure(data)
+    try:
+        canvas.canvas.draw()
+        [axis] = canvas.axes
+        texts = [text.get_text() for text in axis.texts]
+        for part in data.parts:
+            assert any(text.startswith(f"{part.name}, {part.parameters:,}") for text in texts)
+            for layer in part.layers:
+                assert " \N{MULTIPLICATION SIGN} ".join(map(str, layer.shape)) in texts
+        assert axis.get_title(loc="left") == f"{name}: the networks"
+    finally:
+        style.close(canvas)
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    layer = Layer(operations=("linear",), shape=(8,), parameters=3)
+    encoder = Part(name="encoder", note="", enters=(1, 4, 4), layers=(layer,))
+    head = replace(encoder, name="head", enters=(9,))
+    with pytest.raises(ValueError, match="head takes"):
+        Architecture(title="", parts=(encoder, head))
+    with pytest.raises(ValueError, match="shape"):
+        replace(layer, shape=(1, 2))

@@ -1,0 +1,301 @@
+"""Reconstructions: errors, the five, what is said and drawn."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from analysis import style
+from analysis.cache import Cache
+from analysis.document import Figure, Paragraph, Section, Table
+from analysis.reconstructions import chapter
+from analysis.reconstructions.chapter import (
+    Reconstructions,
+    absolute_errors,
+    compute_reconstructions,
+    five,
+    section,
+)
+from analysis.reconstructions.words import describe
+from analysis.records import Findings, PipelineRecord
+
+MNIST, CIFAR = "mnist_autoencoder", "cifar_autoencoder"
+
+
+def words(found: Section) -> str:
+    return " ".join(block.text for block in found.blocks if isinstance(block, Paragraph))
+
+
+def figures(found: Section) -> dict[str, Figure]:
+    return {block.name: block for block in found.blocks if isinstance(block, Figure)}
+
+
+def made_up(**changed: Any) -> Reconstructions:
+    """Forty images of four classes, class 3 the hardest, errors about 0.01 to 0.05."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(40) % 4
+    image = np.zeros((1, 4, 4), np.float32)
+    fields: dict[str, Any] = {
+        "errors": 0.01 + 0.01 * labels + rng.uniform(0, 0.005, 40),
+        "labels": labels,
+        "classes": ("a", "b", "c", "d"),
+        "contrast": rng.uniform(0.1, 0.3, 40),
+        "five": np.array([0, 1, 2, 3, 4]),
+        "best": np.array([0]),
+        "worst": np.array([3]),
+        "pictures": dict.fromkeys(range(5), (image, image)),
+        "constant": 0.1,
+        "recorded": None,
+        "linear": None,
+    }
+    return Reconstructions(**{**fields, **changed})
+
+
+# Errors ------------------------------------------------------------------------------------------
+
+
+def test_errors_are_those_of_a_slow_loop() -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (3, 2, 4, 5)).astype(np.uint8)
+    other = rng.uniform(0, 1, (3, 2, 4, 5)).astype(np.float32)
+    slow = [
+        sum(abs(float(a) / 255 - float(b)) for a, b in zip(x.ravel(), y.ravel(), strict=True)) / 40
+        for x, y in zip(images, other, strict=True)
+    ]
+    np.testing.assert_allclose(absolute_errors(images, other), slow, rtol=1e-5)
+
+
+def test_errors_have_closed_forms() -> None:
+    white = np.ones((2, 1, 3, 3), np.float32)
+    assert absolute_errors(white, white).tolist() == [0, 0]
+    assert absolute_errors(white, 0 * white).tolist() == [1, 1]
+    assert absolute_errors((255 * white).astype(np.uint8), 0.25 * white).tolist() == [0.75, 0.75]
+
+
+def test_errors_are_of_pairs() -> None:
+    with pytest.raises(ValueError, match=r"\(2, 1, 3, 3\), reconstructions \(1, 1, 3, 3\)"):
+        absolute_errors(np.zeros((2, 1, 3, 3)), np.zeros((1, 1, 3, 3)))
+
+
+# The five ----------------------------------------------------------------------------------------
+
+
+def test_the_five_are_of_different_classes_and_follow_the_seed(findings: Findings) -> None:
+    record = findings.records[MNIST]
+    chosen = [five(record, seed) for seed in range(20)]
+    for rows in chosen:
+        assert len(set(record.images.labels[rows])) == 5
+    np.testing.assert_array_equal(chosen[3], five(record, 3))
+    assert len({tuple(rows) for rows in chosen}) > 15  # of 20; all ten classes may come first
+
+
+def test_five_classes_are_needed(findings: Findings) -> None:
+    record = findings.records[MNIST]
+    few = record.images.take(np.flatnonzero(record.images.labels < 4))
+    with pytest.raises(ValueError, match="4 classes, five are needed"):
+        five(replace(record, images=few), 0)
+
+
+# What is computed --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [MNIST, CIFAR])
+def test_the_whole_split_is_measured(findings: Findings, name: str) -> None:
+    record = findings.records[name]
+    found = compute_reconstructions(record, 0)
+    images = record.images.images / 255
+    decoded = record.decode(record.encode(record.images.images))
+    every = np.abs(images - decoded).reshape(len(images), -1).mean(1)
+    np.testing.assert_allclose(found.errors, every, atol=1e-5)
+    np.testing.assert_allclose(found.contrast, images.reshape(len(images), -1).std(1), atol=1e-5)
+    assert every[found.best[0]] == pytest.approx(every.min(), abs=1e-5)
+    assert every[found.worst[0]] == pytest.approx(every.max(), abs=1e-5)
+    np.testing.assert_array_equal(found.five, five(record, 0))
+    row = int(found.five[0])
+    np.testing.assert_allclose(found.pictures[row][0], images[row], atol=1e-6)
+    np.testing.assert_allclose(found.pictures[row][1], decoded[row], atol=1e-5)
+    median = np.median(record.data.train.images, axis=0) / 255
+    assert found.constant == pytest.approx(np.abs(images - median).mean(), abs=1e-5)
+
+
+def test_what_the_rerun_recorded_is_of_the_same_weights(findings: Findings) -> None:
+    record = findings.records[MNIST]
+    assert record.result is not None
+    assert compute_reconstructions(record, 0).recorded == 0.0415
+    assert compute_reconstructions(record, 0).linear == pytest.approx(0.0415, abs=1e-4)
+    cells = record.result["rows"][0]["cells"]
+    other = replace(record, result={**record.result, "model": {"cell": cells[2]}})
+    assert compute_reconstructions(other, 0).recorded == 0.0425
+
+
+def test_nothing_is_reconstructed_twice(
+    findings: Findings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = findings.records[MNIST]
+    compute_reconstructions(record, 0)
+    monkeypatch.setattr(chapter, "_measure", lambda record: pytest.fail("not cached"))
+    compute_reconstructions(record, 1)  # another five, the same errors
+
+
+def test_other_weights_are_measured_afresh(
+    findings: Findings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = findings.records[MNIST]
+    compute_reconstructions(record, 0)
+    monkeypatch.setattr(chapter, "_measure", lambda record: pytest.fail("computed"))
+    with pytest.raises(pytest.fail.Exception, match="computed"):
+        compute_reconstructions(replace(record, weights="others"), 0)
+
+
+def test_shares_of_variance_have_closed_forms() -> None:
+    labels = np.arange(40) % 4
+    only_class = made_up(errors=0.01 * (1 + labels))
+    assert only_class.explained_by_class == pytest.approx(1)
+    assert only_class.hardest_first == [3, 2, 1, 0]
+    no_class = made_up(errors=0.01 * (1 + (np.arange(40) // 4) % 2))
+    assert no_class.explained_by_class == pytest.approx(0)
+    assert made_up(errors=np.full(40, 0.1)).explained_by_class == 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"labels": np.zeros(39, int)}, r"labels must be \(40,\)"),
+        ({"errors": np.full(40, 1.5)}, r"errors must lie in \[0, 1\]"),
+        ({"five": np.arange(4)}, r"five must be \(5,\), not \(4,\)"),
+        ({"best": np.array([17])}, r"no pictures of rows \[17\]"),
+    ],
+)
+def test_what_does_not_fit_is_refused(changed: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        made_up(**changed)
+
+
+# What is said ------------------------------------------------------------------------------------
+
+
+def said(findings: Findings, **changed: Any) -> str:
+    return describe(findings.records[MNIST], made_up(**changed))
+
+
+def test_numbers_are_said(findings: Findings) -> None:
+    found = made_up()
+    text = describe(findings.records[MNIST], found)
+    assert f"**{found.mean:.4f}**" in text
+    assert f"The hardest classes are d ({found.of_class(3).mean():.4f}) and c" in text
+    assert f"the easiest is a ({found.of_class(0).mean():.4f})" in text
+
+
+@pytest.mark.parametrize(
+    ("recorded", "sentence"),
+    [
+        (0.02745, "they differ by"),
+        (None, "The rerun recorded no test error"),
+    ],
+)
+def test_disagreement_is_said(findings: Findings, recorded: float | None, sentence: str) -> None:
+    off = None if recorded is None else made_up().mean + 0.002
+    assert sentence in said(findings, recorded=off)
+
+
+def test_agreement_is_said(findings: Findings) -> None:
+    assert "they agree" in said(findings, recorded=made_up().mean + 2e-5)
+
+
+def test_no_final_run_is_said(findings: Findings) -> None:
+    record = replace(findings.records[MNIST], final=False, split="validation")
+    text = describe(record, made_up())
+    assert "There is no final run yet" in text
+    assert "40 validation images" in text
+
+
+def test_references_are_compared_both_ways(findings: Findings) -> None:
+    mean = made_up().mean
+    assert "leaves 50 % of that" in said(findings, constant=2 * mean)
+    assert "is no better than that" in said(findings, constant=0.9 * mean)
+    assert "the trained one errs 50 % less" in said(findings, linear=2 * mean)
+    assert "the trained one errs 25 % more" in said(findings, linear=0.8 * mean)
+    assert "the trained one errs 4.0 times as much" in said(findings, linear=mean / 4)
+    assert "PCA" not in said(findings, linear=None)
+
+
+def test_the_class_matters_or_not(findings: Findings) -> None:
+    assert "the class explains" in said(findings)
+    errors = 0.01 + np.random.default_rng(1).uniform(0, 0.02, 40)
+    assert "explains only" in said(findings, errors=errors)
+
+
+def test_contrast_matters_or_not(findings: Findings) -> None:
+    errors = made_up().errors
+    assert "Images with more contrast are harder (rank correlation +1.00)" in said(
+        findings, contrast=2 * errors
+    )
+    assert "Images with less contrast are harder" in said(findings, contrast=1 - errors)
+    assert "says little" in said(findings)
+    assert "contrast" not in said(findings, contrast=np.full(40, 0.2))
+
+
+def test_the_shape_of_the_distribution_is_said(findings: Findings) -> None:
+    few_bad = np.full(40, 0.02)
+    few_bad[:4] = 0.3
+    few_good = np.full(40, 0.3)
+    few_good[:8] = 0.01
+    assert "a few images are much worse" in said(findings, errors=few_bad)
+    assert "a few images are much better" in said(findings, errors=few_good)
+    assert "close to it" in said(findings, errors=np.linspace(0.01, 0.03, 40))
+
+
+# The section -------------------------------------------------------------------------------------
+
+
+def test_the_section_has_its_parts(findings: Findings) -> None:
+    made = section(findings)
+    assert (made.id, made.title) == ("reconstructions", "Reconstructions")
+    kinds = ("reconstructions", "reconstruction_errors", "reconstruction_extremes")
+    assert set(figures(made)) == {f"{kind}_{name}" for name in (MNIST, CIFAR) for kind in kinds}
+    [table] = [block for block in made.blocks if isinstance(block, Table)]
+    assert [row[0] for row in table.rows] == ["MNIST autoencoder", "CIFAR-10 autoencoder"]
+    assert table.rows[0][3] == compute_reconstructions(findings.records[MNIST], 0).mean
+    assert "run `run-of-m`" in figures(made)["reconstructions_mnist_autoencoder"].caption
+    assert "Missing" not in words(made)
+
+
+@pytest.mark.parametrize(
+    "kind", ["reconstructions", "reconstruction_errors", "reconstruction_extremes"]
+)
+@pytest.mark.parametrize("name", [MNIST, CIFAR])
+def test_pictures_are_not_empty(findings: Findings, kind: str, name: str) -> None:
+    figure = figures(section(findings))[f"{kind}_{name}"].draw()
+    figure.canvas.draw()  # type: ignore[no-untyped-call]
+    pixels = np.asarray(figure.canvas.buffer_rgba())  # type: ignore[attr-defined]
+    assert pixels[..., :3].std() > 10
+    for axis in figure.axes:
+        assert axis.get_title(loc="left") and axis.get_xlabel() and axis.get_ylabel()
+    style.close(figure)
+
+
+def test_a_missing_autoencoder_is_named(findings: Findings, only: Any) -> None:
+    made = section(only(findings, MNIST, "cifar_supervised"))
+    assert all(MNIST in name for name in figures(made))
+    command = "python search/tune.py --pipeline cifar_autoencoder --data mini"
+    assert f"Missing here: cifar_autoencoder (run `{command}`)." in words(made)
+
+
+def test_without_autoencoders_there_is_only_that(findings: Findings, only: Any) -> None:
+    made = section(only(findings, "mnist_supervised"))
+    assert not figures(made)
+    assert "mnist_autoencoder" in words(made) and "cifar_autoencoder" in words(made)
+
+
+def test_what_is_not_final_is_drawn_from_validation(
+    findings: Findings, only: Any, unfinished: Any, tmp_path: Any
+) -> None:
+    record: PipelineRecord = replace(unfinished(findings.records[CIFAR]), cache=Cache(tmp_path))
+    made = section(only(findings, CIFAR, **{CIFAR: record}))
+    caption = figures(made)["reconstructions_cifar_autoencoder"].caption
+    assert "80 validation images; not final: the best trial so far" in caption
+    assert "There is no final run yet" in words(made)
+    assert "test images" not in words(made)

@@ -1,0 +1,240 @@
+"""The summary: tables, the figure, and sentences that follow the numbers wherever they go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from analysis import style, summary
+from analysis.document import Bullets, Figure, Paragraph, Section, Table
+from analysis.records import SIX, Findings, PipelineRecord
+from analysis.summary import accuracies, verdicts
+
+MakeUnfinished = Callable[[PipelineRecord], PipelineRecord]
+Only = Callable[..., Findings]
+
+
+def texts(section: Section) -> str:
+    said = [block.text for block in section.blocks if isinstance(block, Paragraph)]
+    said += [item for b in section.blocks if isinstance(b, Bullets) for item in b.items]
+    return "\n".join(said)
+
+
+def table(section: Section, name: str) -> Table:
+    [found] = [b for b in section.blocks if isinstance(b, Table) and b.name == name]
+    return found
+
+
+def with_comparison(
+    findings: Findings, *, mean: float, seeds: float | None, images: float
+) -> Findings:
+    """MNIST's contrastive pipeline with other numbers in its comparison with the ablation."""
+    record = findings.records["mnist_contrastive"]
+    result = record.result or {}
+    first, *others = result["comparisons"]
+    changed = {
+        **first,
+        "difference": {"mean": mean, "low": None, "high": None, "n": 3},
+        "p_seeds_holm": seeds,
+        "p_images_holm": images,
+        "only_first": 10 if mean > 0 else 5,
+        "only_second": 5 if mean > 0 else 10,
+    }
+    made = replace(record, result={**result, "comparisons": [changed, *others]})
+    return replace(findings, records={**findings.records, record.name: made})
+
+
+# Tables and the figure --------------------------------------------------------------------------
+
+
+def test_the_six_champions_in_one_table(findings: Findings) -> None:
+    champions = table(summary.section(findings), "champions")
+    assert [row[0] for row in champions.rows] == list(SIX)
+    by_name = {row[0]: dict(zip(champions.columns, row, strict=True)) for row in champions.rows}
+    mine = by_name["mnist_autoencoder"]
+    means = (findings.records["mnist_autoencoder"].result or {})["rows"][0]["means"]
+    found = means["test/accuracy"]
+    half = 100 * (found["high"] - found["mean"])
+    assert mine["test %"] == f"{100 * found['mean']:.2f} ± {half:.2f}"
+    assert mine["n"] == 3
+    assert mine["test MAE"] == "0.0415 ± 0.0025"
+    assert mine["weights"] == "98,000"
+    assert by_name["cifar_supervised"]["test MAE"] is None
+    assert by_name["cifar_supervised"]["labels"] == "yes"
+
+
+def test_what_is_shared_stands_once_a_data_set(findings: Findings) -> None:
+    rows = table(summary.section(findings), "baselines").rows
+    shared = [row[:2] for row in rows if row[1] in ("PCA", "raw pixels")]
+    names = (
+        ("MNIST", "PCA"),
+        ("MNIST", "raw pixels"),
+        ("CIFAR-10", "PCA"),
+        ("CIFAR-10", "raw pixels"),
+    )
+    assert shared == list(names)
+    assert [row[0] for row in rows if row[1] == "ablation"] == [
+        *("mnist_contrastive", "cifar_contrastive")
+    ]
+    untested = [row for row in rows if row[1] == "config 2"]
+    assert len(untested) == 6
+    assert all(row[5] is None for row in untested)
+
+
+def test_every_tested_row_is_in_the_figure(findings: Findings) -> None:
+    bars = accuracies.compute_bars(findings, "cifar")
+    assert [bar.label for bar in bars] == [
+        *("autoencoder: champion", "autoencoder: defaults", "autoencoder: random encoder"),
+        *("supervised: champion", "supervised: defaults", "supervised: random encoder"),
+        *("contrastive: champion", "contrastive: ablation", "contrastive: defaults"),
+        *("contrastive: random encoder", "PCA", "raw pixels"),
+    ]
+    canvas, [axis] = style.axes(width=8, height=4)
+    accuracies.draw_bars(axis, bars)
+    canvas.canvas.draw()
+    assert [label.get_text() for label in axis.get_yticklabels()] == [bar.label for bar in bars]
+    assert axis.get_xlabel() == "test accuracy (%)"
+    shown = [text.get_text() for text in axis.texts]
+    assert shown == [f"{100 * bar.mean:.2f}" for bar in bars]
+    style.close(canvas)
+
+
+def test_a_bar_that_cannot_be_is_refused() -> None:
+    bar = accuracies.Bar(pipeline="p", name="n", accuracies=(0.5, 0.6), interval=(0.4, 0.7))
+    assert bar.mean == pytest.approx(0.55)
+    for wrong in ({"accuracies": (1.5,)}, {"accuracies": ()}, {"interval": (0.6, 0.7)}):
+        with pytest.raises(ValueError, match="p n"):
+            replace(bar, **wrong)  # type: ignore[arg-type]
+
+
+def test_what_learning_and_tuning_brought(findings: Findings) -> None:
+    section = summary.section(findings)
+    gains = {row[0]: row for row in table(section, "gains").rows}
+    assert str(gains["mnist_contrastive"][1]).startswith("+10.00 ± ")
+    assert str(gains["mnist_contrastive"][4]).startswith("+1.30 ± ")
+    assert "**Tuning**, measured against the pipeline's untuned defaults, brought" in texts(section)
+
+
+def test_a_champion_that_is_the_defaults(findings: Findings) -> None:
+    record = findings.records["cifar_autoencoder"]
+    rows = [dict(row) for row in (record.result or {})["rows"]]
+    defaults = next(row for row in rows if row["name"] == "defaults")
+    defaults |= {key: rows[0][key] for key in ("cells", "metrics", "means")}
+    same = replace(record, result={**(record.result or {}), "rows": rows})
+    section = summary.section(replace(findings, records={**findings.records, record.name: same}))
+    gains = {row[0]: row for row in table(section, "gains").rows}
+    assert gains["cifar_autoencoder"][4] == "the champion is the defaults"
+    assert "nothing better than the defaults for cifar_autoencoder" in texts(section)
+
+
+# Whether the contrastive method succeeded -------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        ({"mean": 0.05, "seeds": 0.001, "images": 0.001}, "on MNIST it helped, by 5.00 points"),
+        ({"mean": -0.05, "seeds": 0.001, "images": 0.001}, "on MNIST it did harm, by 5.00 points"),
+        ({"mean": 0.01, "seeds": 0.5, "images": 0.001}, "it is ahead by 1.00 points on these test"),
+        ({"mean": -0.01, "seeds": None, "images": 0.01}, "it is behind by 1.00 points on these"),
+        ({"mean": 0.01, "seeds": 0.01, "images": 0.5}, "ahead by 1.00 points over seeds, which"),
+        ({"mean": 0.001, "seeds": 0.5, "images": 0.5}, "no difference is shown (+0.10 points)"),
+    ],
+)
+def test_success_is_said_as_the_tests_say_it(
+    findings: Findings, numbers: Mapping[str, Any], said: str
+) -> None:
+    assert said in verdicts.success(with_comparison(findings, **numbers))[0]
+
+
+def test_the_words_agree_with_the_verdicts_sentences(findings: Findings) -> None:
+    """`shown` follows the same rules as the sentences that were stored."""
+    words = {"both": "is better than", "none": "no difference shown", "seeds": "over seeds, but"}
+    for name in ("mnist_contrastive", "cifar_contrastive"):
+        outcomes = verdicts.compute_outcomes(findings.records[name], findings)
+        assert len(outcomes) == 3
+        for one in outcomes:
+            assert words.get(one.shown, "on these images") in one.verdict
+            assert not one.stale
+
+
+def test_each_data_set_has_its_numbers(findings: Findings) -> None:
+    opening, mnist, cifar = verdicts.success(findings)
+    assert "on MNIST it helped" in opening
+    assert "on CIFAR-10 it helped" in opening
+    assert "without labels" in mnist
+    assert "Of the 25.90 points between autoencoder and supervised it makes up for 33 %." in cifar
+    assert "A linear probe reads" in cifar
+    assert "flat cuts separate the classes better than after reconstruction" in cifar
+
+
+def test_an_opponent_trained_anew_is_noticed(findings: Findings) -> None:
+    record = findings.records["mnist_supervised"]
+    rows = [dict(row) for row in (record.result or {})["rows"]]
+    worse = [value - 0.01 for value in rows[0]["metrics"]["test/accuracy"]]
+    rows[0]["metrics"] = {**rows[0]["metrics"], "test/accuracy": worse}
+    changed = replace(record, result={**(record.result or {}), "rows": rows})
+    newer = replace(findings, records={**findings.records, record.name: changed})
+    stale = [
+        one.stale for one in verdicts.compute_outcomes(findings.records["mnist_contrastive"], newer)
+    ]
+    assert stale == [False, False, True]
+    assert (
+        "to test again: `python search/rerun.py --pipeline mnist_contrastive`"
+        in (verdicts.success(newer)[1])
+    )
+
+
+# What is missing --------------------------------------------------------------------------------
+
+
+def test_without_the_contrastive_pipelines(findings: Findings, only: Only) -> None:
+    section = summary.section(only(findings, "mnist_autoencoder", "mnist_supervised"))
+    assert "cannot be said yet" in texts(section)
+    assert [b.name for b in section.blocks if isinstance(b, Figure)] == ["accuracies_mnist"]
+
+
+def test_with_one_data_set(findings: Findings, only: Only) -> None:
+    told = verdicts.success(only(findings, "cifar_contrastive"))
+    assert "On MNIST it cannot be judged yet" in told[0]
+    assert len(told) == 2
+    assert "makes up for" not in told[1]
+
+
+def test_not_final(findings: Findings, only: Only, unfinished: MakeUnfinished) -> None:
+    records = {name: unfinished(findings.records[name]) for name in SIX}
+    section = summary.section(only(findings, *SIX, **records))
+    champions = table(section, "champions")
+    assert [row[0] for row in champions.rows] == [f"{name} (not final)" for name in SIX]
+    assert all(row[4] is None for row in champions.rows), "no test figures"
+    assert {b.name for b in section.blocks if isinstance(b, Table)} == {"champions"}
+    assert not [b for b in section.blocks if isinstance(b, Figure)]
+    assert "cannot be said yet" in texts(section)
+
+
+def test_without_comparisons_nothing_is_claimed(findings: Findings) -> None:
+    record = findings.records["mnist_contrastive"]
+    bare = replace(record, result={**(record.result or {}), "comparisons": []})
+    made = replace(findings, records={**findings.records, record.name: bare})
+    assert "on MNIST this was not measured" in verdicts.success(made)[0]
+
+
+def test_one_seed_has_no_interval(findings: Findings, only: Only) -> None:
+    record = findings.records["mnist_autoencoder"]
+    rows = []
+    for row in (record.result or {})["rows"]:
+        metrics = {name: values[:1] for name, values in row["metrics"].items()}
+        means = {n: {"mean": v[0], "low": None, "high": None, "n": 1} for n, v in metrics.items()}
+        rows.append({**row, "seeds": row["seeds"][:1], "metrics": metrics, "means": means})
+    alone = replace(record, result={**(record.result or {}), "rows": rows})
+    section = summary.section(only(findings, record.name, **{record.name: alone}))
+    assert "±" not in str(table(section, "champions").rows)
+    assert all(
+        bar.interval is None
+        for bar in accuracies.compute_bars(
+            only(findings, record.name, **{record.name: alone}), "mnist"
+        )
+    )

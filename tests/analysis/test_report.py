@@ -1,0 +1,206 @@
+"""The command: from a real store with one champion and one search to all files of the report."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from analysis import report as report_command
+from analysis.sweeps import chapter
+from analysis.theory import reading
+
+ROOT = Path(__file__).resolve().parents[2]
+IDS = (
+    *("summary", "reasoning", "search", "reconstructions", "interpolation", "tsne"),
+    *("structure", "mistakes", "sweeps", "reproduction"),
+)
+SMALL = {
+    **{"width": 2, "depth": 3, "upsample": "transposed", "pixel_loss": "l2", "lr": 2e-3},
+    **{"weight_decay": 1e-2, "batch_size": 128, "warmup": 0.1, "dropout": 0.0},
+    "augment_strength": 0.1,
+}
+PATIENCE = 900  # seconds for a minute's work: a busy machine is no failure
+
+
+def command(folder: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(ROOT / script), *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One pipeline with final numbers, one with a search only, one sweep."""
+    made = tmp_path_factory.mktemp("report")
+    best = {"pipeline": "mnist_autoencoder", "params": SMALL, "epochs": 1}
+    (made / "best.json").write_text(json.dumps(best))
+    few = ("--data", "mini", "--quiet", "--concurrency", "1")
+    for script, *given in (
+        ("search/tune.py", "--pipeline", "mnist_supervised", "--trials", "2", "--epochs", "1"),
+        ("search/rerun.py", "--pipeline", "mnist_autoencoder", "--config", "best.json"),
+        ("search/sweep.py", "--sweep", "interpolation", "--quick", "--epochs", "1"),
+    ):
+        seeds = ("--seeds", "2") if "tune" not in script else ("--set", "width=16")
+        done = command(made, script, *given, *seeds, *few)
+        assert (done.returncode, done.stderr) == (0, "")
+    return made
+
+
+@pytest.fixture(scope="module")
+def report(folder: Path) -> subprocess.CompletedProcess[str]:
+    return command(folder, "analysis/report.py", "--data", "mini", "--points", "120")
+
+
+@pytest.fixture(scope="module")
+def page(folder: Path, report: subprocess.CompletedProcess[str]) -> str:
+    assert (report.returncode, report.stderr) == (0, "")
+    return (folder / "report" / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_it_says_what_it_made_and_what_is_missing(
+    report: subprocess.CompletedProcess[str],
+) -> None:
+    assert (report.returncode, report.stderr) == (0, "")
+    assert re.search(r"\d+ files in report/ after \d+ s: \d+ figures, \d+ tables", report.stdout)
+    assert "Stand-in data" in report.stdout
+    searched = "python search/tune.py --pipeline cifar_contrastive --data mini"
+    assert f"cifar_contrastive is missing. Run: {searched}" in report.stdout
+    final = "python search/rerun.py --pipeline mnist_supervised --data mini"
+    assert (
+        "mnist_supervised is not final: drawn from its best trial. Run: " + final in report.stdout
+    )
+
+
+@pytest.mark.slow
+def test_every_section_is_there_and_every_picture_shows_something(page: str) -> None:
+    sections = re.findall(r'<section[^>]* id="(\w+)"', page)
+    assert [name for name in sections if name in IDS] == list(IDS)
+    pictures = re.findall(r'src="data:image/(png|svg\+xml);base64,([^"]+)"', page)
+    assert len(pictures) == page.count('src="data:image/') > 10
+    for kind, picture in pictures:
+        content = base64.b64decode(picture)
+        if kind == "png":
+            drawn = np.asarray(Image.open(io.BytesIO(content)).convert("L"))
+            assert drawn.std() > 1, "one colour only"
+        else:
+            assert content.count(b"<path") + content.count(b"<image") > 5, "an empty canvas"
+
+
+@pytest.mark.slow
+def test_all_files_are_there(folder: Path, page: str) -> None:
+    out = folder / "report"
+    for name in ("report.pdf", "theory.pdf"):
+        assert (out / name).read_bytes().startswith(b"%PDF-")
+    assert "<math" in (out / "theory.html").read_text(encoding="utf-8")
+    assert '<a href="theory.html">' in page
+    pngs, svgs = (sorted(f.stem for f in (out / "figures").glob(f"*.{k}")) for k in ("png", "svg"))
+    csvs, texs = (sorted(f.stem for f in (out / "tables").glob(f"*.{k}")) for k in ("csv", "tex"))
+    assert pngs == svgs and len(pngs) > 10
+    assert csvs == texs and len(csvs) > 5
+    assert {"sweep_interpolation", "sweep_interpolation_4_7"} <= set(pngs)
+    assert "sweep_interpolation" in csvs
+    assert all(file.stat().st_size > 20 for file in out.rglob("*") if file.is_file())
+
+
+@pytest.mark.slow
+def test_what_is_not_final_has_no_test_figures(folder: Path, page: str) -> None:
+    text = (folder / "report" / "tables" / "champions.csv").read_text()
+    [line] = [line for line in text.splitlines() if "supervised" in line]
+    assert "not final" in line
+    ledger = (folder / "mlruns" / "test_readings.jsonl").read_text().splitlines()
+    purposes = {json.loads(line)["purpose"] for line in ledger}
+    assert purposes and not any("supervised" in purpose for purpose in purposes)
+
+
+@pytest.mark.slow
+def test_the_same_again_draws_nothing_and_writes_the_same(folder: Path, page: str) -> None:
+    out, kept = folder / "report", folder / "mlruns" / "analysis_cache"
+    before = {file: file.stat().st_mtime_ns for file in kept.iterdir()}
+    figures = {file: file.read_bytes() for file in (out / "figures").iterdir()}
+    given = ("--data", "mini", "--points", "120", "--quiet")
+    theory = {name: (out / name).read_bytes() for name in ("theory.html", "theory.pdf")}
+    done = command(folder, "analysis/report.py", *given)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert {name: (out / name).read_bytes() for name in theory} == theory
+    assert {file: file.stat().st_mtime_ns for file in kept.iterdir()} == before
+    assert {file: file.read_bytes() for file in (out / "figures").iterdir()} == figures
+    assert (out / "index.html").read_text(encoding="utf-8") == page
+
+
+COUNTED = """
+<script>
+addEventListener("load", async () => {
+  await Promise.all([...document.images].filter(i => i.src).map(i => i.decode().catch(() => 0)));
+  const all = [...document.querySelectorAll("figure img")];
+  const told = [all.length, all.filter(i => !i.naturalWidth).length];
+  document.documentElement.setAttribute("data-told", told.join(" "));
+});
+</script>
+"""
+
+
+@pytest.mark.slow
+def test_alone_in_a_folder_a_browser_finds_nothing_missing(
+    page: str, tmp_path: Path, browser: Callable[..., str]
+) -> None:
+    file = tmp_path / "alone" / "page.html"
+    file.parent.mkdir()
+    file.write_text(page.replace("</body>", f"{COUNTED}</body>"), encoding="utf-8")
+    shown = browser(file, width=1400, patience=PATIENCE)
+    told = re.search(r'data-told="(\d+) (\d+)"', shown)
+    assert told
+    pictures, broken = map(int, told.groups())
+    assert (pictures, broken) == (page.count('src="data:image/'), 0)
+
+
+@pytest.mark.slow
+def test_a_package_without_the_theory_makes_the_report_all_the_same(
+    folder: Path,
+    page: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(folder)
+    for module in (reading, chapter):
+        monkeypatch.setattr(module, "THEORY", folder / "none.md")
+    given = ("--data", "mini", "--points", "120", "--out", "bare", "--formats", "html,pdf")
+    assert report_command.main([*given]) == 0
+    told = capsys.readouterr().out
+    assert "no theory in bare/: there is no" in told
+    assert "2 files in bare/" in told
+    assert sorted(file.name for file in (folder / "bare").iterdir()) == ["index.html", "report.pdf"]
+    assert "theory.html" not in (folder / "bare" / "index.html").read_text(encoding="utf-8")
+
+
+# What cannot be -----------------------------------------------------------------------------------
+
+
+def test_without_any_store(tmp_path: Path) -> None:
+    done = command(tmp_path, "analysis/report.py")
+    assert done.returncode == 2
+    assert "python search/tune.py --pipeline" in done.stderr
+    assert len(done.stderr.splitlines()) <= 3
+    assert not list(tmp_path.rglob("*.html"))
+
+
+@pytest.mark.slow
+def test_a_pipeline_without_a_study_names_the_command(folder: Path) -> None:
+    done = command(folder, "analysis/report.py", "--pipeline", "cifar_supervised", "--out", "no")
+    assert done.returncode == 1
+    assert "python search/tune.py --pipeline" in done.stderr
+    assert len(done.stderr.splitlines()) <= 3

@@ -1,0 +1,96 @@
+"""Commands that really run, and all that the runs say of how they were made."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from analysis import report, reproduction
+from analysis.document import Bullets, Paragraph, Table
+from analysis.records import Findings, PipelineRecord
+from search import rerun, tune
+from search.finals.seeds import final_seeds
+
+PARSERS = {
+    "search/tune.py": tune.parser,
+    "search/rerun.py": rerun.parser,
+    "analysis/report.py": report.parser,
+}
+
+
+def parsed(command: str) -> Any:
+    python, script, *words = shlex.split(command)
+    assert python == "python"
+    return PARSERS[script]().parse_args(words)
+
+
+def test_every_command_is_one_that_the_programs_take(findings: Findings) -> None:
+    section = reproduction.section(findings)
+    [commands] = [block for block in section.blocks if isinstance(block, Bullets)]
+    assert len(commands.items) == 13, "a search and a rerun for each of the six, and the report"
+    for item in commands.items:
+        assert parsed(item.strip("`")).data == "mini"
+
+
+def test_a_searchs_command_says_what_its_run_says(findings: Findings) -> None:
+    record = findings.records["cifar_contrastive"]
+    search, final = map(parsed, reproduction.commands_of(record, findings))
+    assert search.pipeline == final.pipeline == "cifar_contrastive"
+    assert (search.study, search.trials, search.epochs) == (record.studies[0].name, 12, 9)
+    assert (search.sampler, search.scheduler, search.seed) == ("tpe", "asha", 0)
+    assert search.train_size is None, "all images were used"
+    assert (final.top, final.seeds, final.epochs) == (2, 3, None)
+
+
+def test_smaller_searches_and_longer_reruns_are_told(findings: Findings) -> None:
+    record = findings.records["mnist_supervised"]
+    [study] = record.studies
+    smaller = replace(study, params={**study.params, "train_size": "100"})
+    seeds = list(final_seeds(7, 3))
+    rows = [{**row, "seeds": seeds} for row in (record.result or {})["rows"]]
+    result = {**(record.result or {}), "epochs": 30, "rows": rows}
+    changed = replace(record, studies=(smaller,), result=result)
+    search, final = map(parsed, reproduction.commands_of(changed, findings))
+    assert search.train_size == 100
+    assert (final.epochs, final.seed) == (30, 7)
+
+
+def test_seeds_of_unknown_descent() -> None:
+    assert reproduction.base_seed(list(final_seeds(0, 5))) == 0
+    assert reproduction.base_seed([1, 2, 3]) is None
+
+
+def test_ids_versions_and_fingerprints_are_all_there(findings: Findings) -> None:
+    section = reproduction.section(findings)
+    tables = {block.name: block for block in section.blocks if isinstance(block, Table)}
+    cells = {n: [str(c) for row in t.rows for c in row] for n, t in tables.items()}
+    for record in findings.records.values():
+        assert record.run_id in cells["runs"]
+        assert record.studies[0].run_id in cells["runs"]
+        assert record.data.fingerprint in cells["final_trainings"]
+        assert record.weights in tables["runs"].caption
+    assert "bfloat16" in cells["searches"]
+    assert "float32" in cells["final_trainings"]
+    assert "1409 7919 4243" in cells["final_trainings"]
+    text = " ".join(block.text for block in section.blocks if isinstance(block, Paragraph))
+    assert "read for 18 sets of weights" in text, "three seeds of six champions say so"
+    assert "All runs were made with python 3.11.7, torch 2.13.0, ray 2.60.0" in text
+    assert "In 6 of 6 studies several trials ran at a time" in text
+
+
+def test_without_final_numbers(
+    findings: Findings,
+    unfinished: Callable[[PipelineRecord], PipelineRecord],
+    only: Callable[..., Findings],
+) -> None:
+    name = "cifar_autoencoder"
+    alone = only(findings, name, **{name: unfinished(findings.records[name])})
+    section = reproduction.section(alone)
+    tables = {block.name for block in section.blocks if isinstance(block, Table)}
+    assert tables == {"searches", "runs"}
+    bullets = [item for b in section.blocks if isinstance(b, Bullets) for item in b.items]
+    rerun_it = f"{name}: `python search/rerun.py --pipeline {name} --data mini`"
+    assert rerun_it in bullets
+    assert sum("tune.py" in item for item in bullets) == 1 + 5, "its own, and the missing ones"

@@ -1,0 +1,217 @@
+"""Points in the plane: the same twice, pixels computed once, a section whatever there is."""
+
+from __future__ import annotations
+
+import sys
+import types
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from analysis import style, tsne
+from analysis.cache import Cache
+from analysis.document import Bullets, Figure, Heading, Paragraph, Section, Table
+from analysis.records import Findings
+from analysis.tsne import chapter
+from analysis.tsne.embedding import Embedding, embed, require
+from analysis.tsne.figures import draw_embedding
+from analysis.tsne.separability import COLUMNS
+from analysis.tsne.separation import compute_separation
+from search.errors import UserError
+
+RNG = np.random.default_rng(1)
+CLUSTERS = np.concatenate([RNG.normal(8 * i, 1, (40, 60)) for i in range(3)]).astype(np.float32)
+LABELS = np.repeat([0, 1, 2], 40)
+
+
+def words(section: Section) -> str:
+    parts = []
+    for block in section.blocks:
+        if isinstance(block, Paragraph | Heading):
+            parts.append(block.text)
+        elif isinstance(block, Bullets):
+            parts += block.items
+        else:
+            parts += [block.title, block.caption]
+    return "\n".join(parts)
+
+
+@pytest.mark.parametrize("method", ["tsne", "pca"])
+def test_the_same_twice(method: str) -> None:
+    one, other = (embed(CLUSTERS, seed=3, method=method) for _ in range(2))
+    assert one.plane.shape == (120, 2) and one.plane.dtype == np.float32
+    np.testing.assert_array_equal(one.plane, other.plane)
+
+
+def test_clusters_stay_clusters() -> None:
+    found = compute_separation(embed(CLUSTERS).plane, LABELS)
+    assert found.knn == 1
+
+
+def test_settings_fit_the_points() -> None:
+    found = embed(CLUSTERS)
+    assert (found.perplexity, found.components) == (30.0, 50)
+    assert found.settings == "t-SNE, perplexity 30, after PCA to 50"
+    few = embed(CLUSTERS[:31])
+    assert (few.perplexity, few.components) == (10.0, 31)
+    assert embed(CLUSTERS, method="pca").settings == "PCA"
+
+
+def test_rows_and_images() -> None:
+    rows = np.arange(0, 120, 2)
+    images = RNG.integers(0, 256, (120, 1, 5, 5)).astype(np.uint8)
+    found = embed(images, points=rows, method="pca")
+    np.testing.assert_array_equal(found.plane, embed(images[rows], method="pca").plane)
+
+
+def test_pca_is_the_projection_on_the_main_axes() -> None:
+    centred = CLUSTERS - CLUSTERS.mean(0)
+    _, _, axes = np.linalg.svd(centred, full_matrices=False)
+    np.testing.assert_allclose(
+        np.abs(embed(CLUSTERS, method="pca").plane), np.abs(centred @ axes[:2].T), atol=1e-2
+    )
+
+
+def test_what_cannot_be_embedded() -> None:
+    with pytest.raises(ValueError, match="4 points are too few"):
+        embed(CLUSTERS[:4])
+    with pytest.raises(ValueError, match="there are: tsne, pca, umap"):
+        embed(CLUSTERS, method="isomap")
+    with pytest.raises(ValueError, match="finite"):
+        Embedding(plane=np.full((3, 2), np.nan), method="pca", perplexity=None, components=None)
+
+
+def test_umap_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "umap", None)
+    for ask in (lambda: require("umap"), lambda: embed(CLUSTERS, method="umap")):
+        with pytest.raises(UserError, match="pip install umap-learn"):
+            ask()
+    require("tsne")
+
+
+def test_umap_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    class UMAP:
+        def __init__(self, **settings: int) -> None:
+            assert settings == {"n_components": 2, "n_neighbors": 15, "random_state": 7}
+
+        def fit_transform(self, points: np.ndarray) -> np.ndarray:
+            assert points.shape == (120, 50)
+            return points[:, :2]
+
+    monkeypatch.setitem(sys.modules, "umap", types.SimpleNamespace(UMAP=UMAP))
+    assert embed(CLUSTERS, seed=7, method="umap").settings == "UMAP"
+
+
+def test_views(findings: Findings) -> None:
+    every = tsne.compute_views(findings)
+    assert list(every) == list(findings.records)
+    views = every["cifar_contrastive"]
+    record = findings.records["cifar_contrastive"]
+    assert len(views.rows) == findings.points
+    np.testing.assert_array_equal(views.labels, record.images.labels[views.rows])
+    assert views.dimensions == (128, 3 * 32 * 32)
+    direct = compute_separation(record.latents[views.rows], views.labels)
+    assert views.in_latents.silhouette == pytest.approx(direct.silhouette)
+    assert views.in_latents.hits.tolist() == direct.hits.tolist()
+    others = every["cifar_autoencoder"]
+    assert views.images == others.images != every["mnist_autoencoder"].images
+    np.testing.assert_array_equal(views.pixels.plane, others.pixels.plane)
+
+
+def test_everything_is_computed_once(
+    findings: Findings,
+    tmp_path,  # type: ignore[no-untyped-def]
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Six latent spaces and two kinds of pixels; nothing the second time; all for another seed."""
+    asked: list[int] = []
+
+    def count(points: np.ndarray, **settings: object) -> Embedding:
+        asked.append(points.shape[1])
+        plane = np.asarray(points[:, :2], dtype=np.float32)
+        return Embedding(plane=plane, method="tsne", perplexity=30.0, components=50)
+
+    monkeypatch.setattr(chapter, "embed", count)
+    cold = replace(findings, cache=Cache(tmp_path), points=60)
+    tsne.compute_views(cold)
+    assert sorted(asked) == [128] * 6 + [784, 3072]
+    tsne.compute_views(cold)
+    assert len(asked) == 8
+    tsne.compute_views(replace(cold, seed=1))
+    assert len(asked) == 16
+
+
+def test_no_view_of_unequal_parts(findings: Findings) -> None:
+    views = tsne.compute_views(findings)["mnist_supervised"]
+    with pytest.raises(ValueError, match="points"):
+        replace(views, labels=views.labels[1:])
+
+
+def test_a_drawing_has_every_class_and_names_what_stands_apart() -> None:
+    figure, (axis,) = style.axes()
+    draw_embedding(axis, embed(CLUSTERS, method="pca"), LABELS, ("a", "b", "c"))
+    assert sorted(text.get_text() for text in axis.texts) == ["a", "b", "c"]
+    markers = {line.get_marker() for line in axis.lines}
+    colours = {line.get_color() for line in axis.lines}
+    assert len(markers) == len(colours) == 3
+    assert "PCA 1" in axis.get_xlabel() and "PCA 2" in axis.get_ylabel()
+    style.close(figure)
+
+    figure, (axis,) = style.axes()
+    mixed = RNG.integers(0, 3, 120)
+    draw_embedding(axis, embed(CLUSTERS[:, :2], method="pca"), mixed, ("a", "b", "c"))
+    assert not axis.texts  # no place where one class is the majority
+    style.close(figure)
+
+
+def test_section(findings: Findings) -> None:
+    section = tsne.section(findings)
+    assert section.id == "tsne"
+    figures = [b for b in section.blocks if isinstance(b, Figure)]
+    tables = [b for b in section.blocks if isinstance(b, Table)]
+    assert [f.name for f in figures] == [*(f"tsne_{n}" for n in findings.records), "separation"]
+    assert len(tables) == 7
+    assert all(set(COLUMNS) <= set(t.columns) for t in tables)
+    for figure in figures:
+        with style.styled():
+            canvas = figure.draw()
+            canvas.canvas.draw()
+        assert np.asarray(canvas.canvas.buffer_rgba()).std() > 10  # type: ignore[attr-defined]
+        assert all(a.get_xlabel() and a.get_title(loc="left") for a in canvas.axes)
+        style.close(canvas)
+    said = words(section)
+    assert "perplexity 30" in said and "100 images" in said
+    # One sentence a pair: two self-supervised spaces a data set, six spaces against pixels.
+    for first, second in (("MNIST supervised", "MNIST autoencoder"), ("CIFAR-10 contrastive", "")):
+        assert first in said and second in said
+    assert said.count("McNemar p") >= 2 * 2 + 6 + 2
+
+
+def test_section_without_some(findings: Findings, only, unfinished) -> None:  # type: ignore[no-untyped-def]
+    record = findings.records["mnist_autoencoder"]
+    few = only(findings, "mnist_autoencoder", mnist_autoencoder=unfinished(record))
+    section = tsne.section(few)
+    said = words(section)
+    assert "not final" in said and "validation images" in said
+    assert "python search/tune.py --pipeline cifar_contrastive" in said
+    assert "is missing" in said
+    assert [b.name for b in section.blocks if isinstance(b, Figure)] == [
+        "tsne_mnist_autoencoder",
+        "separation",
+    ]
+
+
+def test_section_of_champion_and_best_trial(findings: Findings, only, unfinished) -> None:  # type: ignore[no-untyped-def]
+    """Test and validation images are other images: compared, not paired."""
+    record = findings.records["mnist_autoencoder"]
+    names = ("mnist_autoencoder", "mnist_contrastive")
+    few = only(findings, *names, mnist_autoencoder=unfinished(record))
+    assert "not the same images" in words(tsne.section(few))
+
+
+def test_section_by_pca(findings: Findings, only) -> None:  # type: ignore[no-untyped-def]
+    few = replace(only(findings, "cifar_supervised"), embedding="pca")
+    section = tsne.section(few)
+    assert section.title.startswith("PCA")
+    assert "t-SNE keeps" not in words(section)
