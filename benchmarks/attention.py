@@ -1,0 +1,121 @@
+"""Seconds of (Q K^T) V against Q (K^T V), the same product in two orders, by sequence length.
+
+    python benchmarks/attention.py [--d 64] [--threads 2] [--quick]
+
+This is attention without a softmax; with one between Q K^T and V only the first order is possible
+(docs/theory.md, question 7). The first takes 2 n^2 d multiplications, the second 2 n d^2: they are
+equal at n = d. The two take turns, so that other work on the machine slows both; the medians over
+the rounds are printed, and the length from which the second is the faster one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import math
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+
+LENGTHS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
+QUICK = (16, 64, 256, 1024)
+LEAST = 2e-3  # seconds that one timing lasts at least; a single short product is lost in the clock
+SIDES = ("(Q K^T) V", "Q (K^T V)")
+
+
+def seconds(function: Callable[[], object], repeats: int) -> float:
+    """Seconds for one call, the mean of `repeats`."""
+    start = time.perf_counter()
+    for _ in range(repeats):
+        function()
+    return (time.perf_counter() - start) / repeats
+
+
+def measure(n: int, d: int, rounds: int) -> tuple[float, float]:
+    """Median seconds of each order, for float32 matrices (n, d)."""
+    generator = torch.Generator().manual_seed(0)
+    q, k, v = (torch.randn(n, d, generator=generator) for _ in range(3))
+    orders: tuple[Callable[[], torch.Tensor], ...] = (
+        lambda: (q @ k.T) @ v,
+        lambda: q @ (k.T @ v),
+    )
+    first, second = (order() for order in orders)
+    scale = float(first.abs().max())
+    if float((first - second).abs().max()) > 1e-4 * scale:
+        raise RuntimeError(f"the two orders differ at n = {n}, d = {d}")
+    repeats = [max(1, math.ceil(LEAST / seconds(order, 3))) for order in orders]
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(rounds):
+        for order, count, kept in zip(orders, repeats, times, strict=True):
+            kept.append(seconds(order, count))
+    return statistics.median(times[0]), statistics.median(times[1])
+
+
+def crossover(lengths: Sequence[int], ratios: Sequence[float]) -> float | None:
+    """The length from which the ratio stays above 1, between neighbours on a log scale.
+
+    None where it is never crossed: below 1 at the largest length, or above 1 at all.
+    """
+    found = None
+    pairs = itertools.pairwise(zip(lengths, ratios, strict=True))
+    for (n, ratio), (next_n, next_ratio) in pairs:
+        if ratio < 1 <= next_ratio:
+            share = math.log(1 / ratio) / math.log(next_ratio / ratio)
+            found = n * (next_n / n) ** share
+    return found if ratios[-1] >= 1 else None
+
+
+def processor() -> str:
+    """The processor's name, as Linux tells it where it does."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def main() -> None:
+    """Time both orders at every length, then print the ratios and the crossover."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--d", type=int, default=64, help="features of a token (default 64)")
+    parser.add_argument("--threads", type=int, default=2, help="threads for both (default 2)")
+    parser.add_argument("--quick", action="store_true", help="4 lengths, 3 rounds instead of 15")
+    arguments = parser.parse_args()
+    if arguments.d < 1 or arguments.threads < 1:
+        parser.error(f"--d {arguments.d} --threads {arguments.threads}: both must be 1 or more")
+
+    torch.set_num_threads(arguments.threads)
+    rounds, lengths = (3, QUICK) if arguments.quick else (15, LENGTHS)
+    print(
+        f"{processor()}, {os.cpu_count()} cores, {arguments.threads} threads; "
+        f"torch {torch.__version__}, Python {platform.python_version()}"
+    )
+    print(f"d = {arguments.d}, float32, medians of n = {rounds} alternating rounds")
+    print(f"{'length':>8} {SIDES[0]:>12} {SIDES[1]:>12} {'ratio':>8} {'by count':>9}")
+    ratios = []
+    for n in lengths:
+        first, second = measure(n, arguments.d, rounds)
+        ratios.append(first / second)
+        print(
+            f"{n:>8,} {1e6 * first:>9,.1f} us {1e6 * second:>9,.1f} us {ratios[-1]:>8.2f} "
+            f"{n / arguments.d:>9.2f}",
+            flush=True,
+        )
+    crossed = crossover(lengths, ratios)
+    if crossed is not None:
+        print(f"{SIDES[1]} is the faster one from a length of about {crossed:,.0f} on")
+    elif min(ratios) >= 1:
+        print(f"no crossover: {SIDES[1]} is the faster one at every length")
+    else:
+        print(f"no crossover: {SIDES[0]} is the faster one at the largest length")
+
+
+if __name__ == "__main__":
+    with torch.no_grad():
+        main()
