@@ -6,6 +6,7 @@ import shutil
 import time
 from argparse import Namespace
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,7 @@ def run(options: Namespace) -> int:
         experiment_id = store.experiment(plan.experiment, tags)
         if exists:
             study = studies.reopen(storage, name, identity=plan.identity)
+            plan = _in_the_precision_of(study, plan)
         else:
             study = studies.create(storage, name, identity=plan.identity, defaults=plan.defaults)
         so_far = len(study.get_trials(deepcopy=False))
@@ -115,6 +117,11 @@ def _choose_study(plan: Plan, storage: RDBStorage | None) -> tuple[str, bool]:
             "leave --resume out to start one"
         )
     return found[-1], True
+
+
+def _in_the_precision_of(study: optuna.Study, plan: Plan) -> Plan:
+    known = studies.precision_on(study, plan.resources.device)
+    return replace(plan, resources=replace(plan.resources, precision=known)) if known else plan
 
 
 def _proposals(plan: Plan, study: optuna.Study, listeners: list[Listener]) -> Proposals:

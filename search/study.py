@@ -22,6 +22,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.errors import UserError
 from search.pipeline import Scalar
+from trainers.precision import Precision
 
 CONFIG = "config"  # user attribute of a trial: its TrialConfig
 DUPLICATE = "duplicate_of"  # user attribute of a proposal that was not trained
@@ -107,6 +108,20 @@ def reopen(storage: RDBStorage, name: str, *, identity: Mapping[str, Any]) -> op
         )
     requeue_running(study)
     return study
+
+
+def precision_on(study: optuna.Study, device: str) -> Precision | None:
+    """The number format of the study's trials on `device`; None where there were none yet.
+
+    It is measured when a study begins, and a measurement may turn out otherwise the next time:
+    the trials of a study are to be comparable, and one that was interrupted is to go on as it was.
+    """
+    for trial in study.get_trials(deepcopy=False):
+        config = trial.user_attrs.get(CONFIG)
+        if config and config["device"] == device:
+            precision: Precision = config["precision"]
+            return precision
+    return None
 
 
 def requeue(study: optuna.Study, trial_id: int) -> None:

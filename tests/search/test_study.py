@@ -103,6 +103,16 @@ def test_reopening_puts_back_what_a_killed_driver_left_running(storage: RDBStora
     assert [again.ask(SPACE).params for _ in range(2)] == [t.params for t in asked[1:]]
 
 
+def test_the_precision_of_a_study_is_that_of_its_trials_on_the_device(storage: RDBStorage) -> None:
+    study = new(storage)
+    assert studies.precision_on(study, "cpu") is None
+    for device, precision in (("cuda", "bfloat16"), ("cpu", "float32")):
+        trial = study.ask(SPACE)
+        trial.set_user_attr(studies.CONFIG, {"device": device, "precision": precision})
+    assert studies.precision_on(study, "cpu") == "float32"
+    assert studies.precision_on(study, "cuda") == "bfloat16"
+
+
 def test_duplicates_are_neither_trained_nor_counted(storage: RDBStorage) -> None:
     study = new(storage)
     first, second, third = (study.ask(SPACE) for _ in range(3))

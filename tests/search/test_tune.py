@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import signal
+import sqlite3
 import subprocess
 import time
 from collections import Counter
@@ -22,6 +23,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search import study as studies
 from search.pipeline import load_pipeline, pipeline_names
+from trainers.precision import DTYPES
 
 pytestmark = pytest.mark.slow
 
@@ -330,9 +332,20 @@ def test_a_search_is_resumed_to_a_higher_number_without_training_again(
     assert refused.status == 2
     assert "'rich'" in refused.err and "--resume" in refused.err
     assert len(refused.err.splitlines()) <= 3
+    # As if the study had been begun in the other precision, whatever is measured now.
+    [measured] = {run.data.params["precision"] for run in before.values()}
+    [other] = DTYPES.keys() - {measured}
+    with sqlite3.connect(folder / "mlruns" / "optuna.db") as database:
+        database.execute(
+            "UPDATE trial_user_attributes SET value_json = replace(value_json, ?, ?)",
+            (f'"{measured}"', f'"{other}"'),
+        )
     done = tune(folder, *arguments, "--resume")
     assert (done.status, done.err) == (0, "")
     found = records(folder, "rich")
+    for run in found.children:
+        expected = measured if run.info.run_id in before else other
+        assert run.data.params["precision"] == expected, "a study has one precision"
     agree(found)
     assert len(found.children) == 8
     assert found.parent.info.status == "FINISHED"
@@ -461,7 +474,7 @@ def test_a_resumed_trial_has_the_curve_of_an_uninterrupted_one(
     folder, future = background[send.name]
     trial_id = future.result().under_way[0]
     again = tune(folder, "--replay", trial_id)
-    assert (again.status, again.err) == (0, "")
+    assert (again.status, again.err) == (0, ""), again.out
     assert "the same curve" in again.out
 
 
