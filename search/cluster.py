@@ -13,6 +13,7 @@ from typing import IO, Any
 from search.errors import FAILED, UserError
 
 PROBE_SECONDS = 3.0
+LOOPBACK = "127.0.0.1"
 ROOT = Path(__file__).resolve().parents[1]
 
 # Read by Ray when it is imported or started.
@@ -59,17 +60,42 @@ def probe_address(address: str) -> None:
 
 
 def start(*, cpus: int, gpus: int, shared_bytes: int) -> None:
-    """Start a Ray of our own here, with `shared_bytes` (the images) in shared memory."""
+    """Start a Ray of our own here, with `shared_bytes` (the images) in shared memory.
+
+    None of its processes can be reached from another machine.
+    """
     import ray
 
-    ray.init(
-        address="local",  # never join a cluster that happens to run here
-        num_cpus=cpus,
-        num_gpus=gpus,
-        include_dashboard=False,
-        object_store_memory=max(2 * shared_bytes, 256 * 2**20),
-        **_quietly(),
-    )
+    with _loopback_taken_at_its_word():
+        ray.init(
+            address="local",  # never join a cluster that happens to run here
+            num_cpus=cpus,
+            num_gpus=gpus,
+            include_dashboard=False,
+            object_store_memory=max(2 * shared_bytes, 256 * 2**20),
+            _node_ip_address=LOOPBACK,
+            **_quietly(),
+        )
+
+
+@contextmanager
+def _loopback_taken_at_its_word() -> Iterator[None]:
+    """Ray replaces a loopback address by one that other machines can reach, and then listens there.
+
+    There is no setting against it; every process that is told the loopback address itself keeps
+    to it. Where a later Ray has no such function, it starts as it likes.
+    """
+    from ray._private import services
+
+    replace = getattr(services, "resolve_ip_for_localhost", None)
+    if replace is None:
+        yield
+        return
+    services.resolve_ip_for_localhost = lambda host: host
+    try:
+        yield
+    finally:
+        services.resolve_ip_for_localhost = replace
 
 
 def join(address: str) -> tuple[int, int]:
