@@ -42,7 +42,7 @@ def find(
     """Everything about the pipelines `names` that have a study or a champion, and about `sweeps`.
 
     Raises:
-        UserError: no pipeline has.
+        UserError: there is nothing of either.
     """
     cache = Cache(home / "analysis_cache")
     records: dict[str, PipelineRecord] = {}
@@ -57,13 +57,13 @@ def find(
         records[name] = found
         if not found.final:
             missing[name] = f"python search/rerun.py --pipeline {name}{option}"
-    if not records:
+    swept = [one for name in sweeps if (one := _sweep(store, name, images, cache))]
+    if not records and not swept:
         raise UserError(
             f"no pipeline has a study in {store.shown}\n"
             f"search first: python search/tune.py --pipeline cifar_contrastive{option}",
             status=FAILED,
         )
-    swept = [one for name in sweeps if (one := _sweep(store, name, images, cache))]
     return Findings(
         records=records,
         missing=missing,

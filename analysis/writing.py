@@ -74,7 +74,8 @@ def write(options: Namespace) -> int:
         sections: list[Section] = []
         for module in SECTIONS:
             progress.update(task, description=module.__name__.rpartition(".")[2])
-            sections.append(module.section(findings))
+            if findings.records or module is sweeps:  # a sweep can be read without a search
+                sections.append(module.section(findings))
             progress.advance(task)
         document = Document(
             title="Latent spaces of MNIST and CIFAR-10",

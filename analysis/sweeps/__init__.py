@@ -6,9 +6,9 @@
     interpolation.py   strips by latent size
     decorrelation.py   correlation matrices
     few_labels.py      accuracy against labels
-pca.py             latents in the plane, generated images, PCA twice
-plane.py           what these two share: scatters, decoded planes
-vae.py             samples, latents, the decoded plane
+    pca.py             latents in the plane, generated images, PCA twice
+    plane.py           what these two share: scatters, decoded planes
+    vae.py             samples, latents, the decoded plane
 
 A sweep that needs no more than lines has no file here; one that has is found by its name.
 """

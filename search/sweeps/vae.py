@@ -134,18 +134,16 @@ def _told(one: Row, others: Mapping[str, Row]) -> list[str]:
             if "real/frechet" in one.metrics
             else ". "
         )
-        + " ".join(_nearer(one, other, name) for name, other in others.items())
+        + _nearer(one, others)
     ]
     told.append(
         f"the classifier's confidence on them is {_each(rows, CONFIDENCE, '.2f')}; on real digits "
         f"{one.mean('real/confidence'):.2f}."
     )
-    emptiest = max(rows, key=lambda name: rows[name].mean(EMPTY))
     told.append(
         "a draw's distance to its neighbours among training latents, over that of a real image's "
-        f"latent: {_each(rows, EMPTY, '.2f')}. The larger it is ({emptiest}), the more draws fall "
-        "where the decoder was never trained. Standardised coordinates have the mean and the "
-        "variance of N(0, I) one by one; only the KL term asks for all of it."
+        f"latent: {_each(rows, EMPTY, '.2f')}; the larger it is, the more draws fall where the "
+        f"decoder was never trained. {_emptier(one, others)}"
     )
     told.append(
         f"mean absolute reconstruction error: {_each(rows, MAE, '.4f')}; the variational one's "
@@ -160,12 +158,38 @@ def _each(rows: Mapping[str, Row], metric: str, form: str) -> str:
     return f"{', '.join(values[:-1])} and {values[-1]}"
 
 
-def _nearer(one: Row, other: Row, name: str) -> str:
-    gap = between(other.metrics[FRECHET], one.metrics[FRECHET])
-    if not shown(gap):
-        return f"No difference between variational and {name} is shown over the seeds."
-    where = "nearer to digits than" if gap.mean > 0 else "farther from digits than"
-    return f"The variational one's samples are {where} those of: {name}."
+def _nearer(one: Row, others: Mapping[str, Row]) -> str:
+    found = {
+        name: between(row.metrics[FRECHET], one.metrics[FRECHET]) for name, row in others.items()
+    }
+    told = []
+    for words, names in (
+        ("nearer to digits than", [n for n, gap in found.items() if shown(gap) and gap.mean > 0]),
+        (
+            "farther from digits than",
+            [n for n, gap in found.items() if shown(gap) and gap.mean < 0],
+        ),
+        ("not shown to differ from", [n for n, gap in found.items() if not shown(gap)]),
+    ):
+        if names:
+            told.append(f"The variational one's samples are {words} those of: {', '.join(names)}.")
+    return " ".join(told)
+
+
+def _emptier(one: Row, others: Mapping[str, Row]) -> str:
+    """What the KL term brings beyond coordinates of mean 0 and variance 1, if it shows."""
+    if PLAIN not in others:
+        return ""
+    gap = between(others[PLAIN].metrics[EMPTY], one.metrics[EMPTY])
+    if shown(gap) and gap.mean > 0:
+        return (
+            f"The {PLAIN} one's coordinates have the mean and the variance of N(0, I) one by one "
+            "and leave holes all the same; only the KL term asks for the whole distribution."
+        )
+    return (
+        f"That the KL term leaves fewer holes than coordinates of mean 0 and variance 1 ({PLAIN}) "
+        "is not shown at this size."
+    )
 
 
 SWEEP = Sweep(
