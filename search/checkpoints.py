@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 
+from search import faults
 from search.trial import Trial
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ def save(folder: Path, trial: Trial, history: Sequence[Mapping[str, Any]]) -> No
         torch.save(content, handle)
         handle.flush()
         os.fsync(handle.fileno())
+    faults.reach("checkpoint")
     partial.replace(folder / FILE)
 
 

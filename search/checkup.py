@@ -19,7 +19,7 @@ import optuna
 from optuna.storages import RDBStorage
 
 from search import checkpoints, recovery, study as studies, tracking
-from search.errors import UserError
+from search.errors import FAILED, UserError
 from search.finals.cells import Shelf
 from search.pipeline import METRIC, experiment_name, load_pipeline, pipeline_names
 from search.recorder import Recorder
@@ -186,6 +186,12 @@ class Checkup:
         )
         recovery.recover(study, runs, recorder, metric=metric, folder=folder)
         recorder.close()
+        if recorder.failures or recorder.undelivered:
+            raise UserError(
+                f"MLflow did not take {recorder.failures + recorder.undelivered} records of "
+                f"{study.study_name!r}\ncall again once {self._store.shown} answers",
+                status=FAILED,
+            )
 
     def _runs_without_a_study(self, known: set[str]) -> Iterator[Finding]:
         for name, experiment in self._store.experiments().items():

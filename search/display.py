@@ -87,6 +87,13 @@ class Progress:
         """A line above the table."""
         self._console.print(text, markup=False, soft_wrap=True)
 
+    def store_away(self, away: bool) -> None:
+        """MLflow no longer answers, or does again."""
+        if away:
+            self.say("MLflow does not answer; the search goes on and its records wait")
+        else:
+            self.say("MLflow answers again")
+
     def trial_started(self, config: TrialConfig) -> None:
         """A row more."""
         self._running[config.trial_id] = _Running(config)

@@ -56,11 +56,7 @@ def run(options: Namespace) -> int:
         missing = max(0, plan.trials - sum(ended.values()))
         console = Console(file=screen, highlight=False, quiet=plan.quiet)
         announce(console, plan, name, log_file, missing)
-        study_run = StudyRun(plan, store, experiment_id, name)
-        runs = study_run.trial_runs() if exists else {}
-        recorder = study_run.recorder(folder / checkpoints.TRIALS, runs)
         metric = plan.pipeline.metric
-        recover(study, runs, recorder, metric=metric, folder=folder / checkpoints.TRIALS)
         progress = Progress(
             screen,
             title=name,
@@ -69,6 +65,11 @@ def run(options: Namespace) -> int:
             quiet=plan.quiet,
             metric=metric,
         )
+        study_run = StudyRun(plan, store, experiment_id, name)
+        runs = study_run.trial_runs() if exists else {}
+        trials = folder / checkpoints.TRIALS
+        recorder = study_run.recorder(trials, runs, progress.store_away)
+        recover(study, runs, recorder, metric=metric, folder=trials)
         proposals = _proposals(plan, study, [recorder, progress])
         status = FAILED
         try:
@@ -81,12 +82,27 @@ def run(options: Namespace) -> int:
         finally:
             proposals.interrupt()
             recorder.close()
-            study_run.close(study, status, seconds=time.monotonic() - began)
+            left = recorder.undelivered
+            try:
+                study_run.close(study, status, seconds=time.monotonic() - began)
+            except Exception as error:
+                if not tracking.is_away(error):
+                    raise
+                left += 1
         if recorder.failures:
             console.print(
                 f"{recorder.failures} records did not reach MLflow; the reasons are in {log_file}",
                 style="red",
             )
+        if left:
+            console.print(
+                f"MLflow does not answer at {store.shown}: {left} records wait for it\n"
+                f"once it is back: python search/doctor.py --fix, or go on with --resume",
+                style="red",
+                soft_wrap=True,
+                markup=False,
+            )
+            status = status or FAILED
         conclude(
             console,
             plan,

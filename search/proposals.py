@@ -19,7 +19,7 @@ import optuna
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
-from search import spaces, study as studies
+from search import faults, spaces, study as studies
 from search.outcomes import Listener, Outcome, outcome_of, reported_metrics
 from search.pipeline import Scalar
 from search.trial import TrialConfig
@@ -98,6 +98,7 @@ class Proposals(Searcher):
         self._live[trial_id] = _Live(
             config=config, trial=trial, measured=frozenset(stored.intermediate_values)
         )
+        faults.reach("proposed")
         for listener in self._listeners:
             listener.trial_started(config)
         return config.to_json()
@@ -124,6 +125,7 @@ class Proposals(Searcher):
             died=error,
         )
         self._tell(live, outcome)
+        faults.reach("ended")
         for listener in self._listeners:
             listener.trial_ended(live.config, outcome)
 
@@ -207,6 +209,7 @@ class Proposals(Searcher):
             live.value = float(value)
             if epoch not in live.measured:
                 live.trial.report(live.value, epoch)
+        faults.reach("reported")
         metrics = reported_metrics(result)
         for listener in self._listeners:
             listener.epoch_ended(live.config, {"epoch": epoch, **metrics})

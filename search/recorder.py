@@ -1,4 +1,10 @@
-"""Writes what happens to the trials into MLflow, from a thread of its own."""
+"""Writes what happens to the trials into MLflow, from a thread of its own.
+
+While the store is away the search goes on. What is to be recorded waits in order, and every record
+bears the time at which it happened, so that writing it a second time changes nothing. All of it is
+on the disk as well, in Optuna's study and in the trials' folders: if the driver ends first, the
+next one that opens the study tells it again (`recovery.py`).
+"""
 
 from __future__ import annotations
 
@@ -7,23 +13,29 @@ import logging
 import queue
 import shutil
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from search import faults
 from search.outcomes import Outcome
-from search.tracking import STATUS, RunView, Store
+from search.tracking import STATUS, RunView, Store, is_away, now
 from search.trial import TrialConfig
 
 log = logging.getLogger(__name__)
 
 EVERY_EPOCH = "train/loss"  # is in the batch of every epoch, whole or not at all
+PAUSE, LONGEST_PAUSE = 0.5, 5.0  # seconds before a record is tried again; doubled each time
+TRIES = 5  # of a record that fails though the store answers
+PATIENCE = 60.0  # seconds that the end of a search waits for a store that is away
 
 
 class Recorder:
     """A listener: one MLflow run a trial, below the study's.
 
     Calls return at once; a thread works through them in order, so that a slow store never holds
-    up a search. What the store refuses is counted, written to the log and told at the end.
+    up a search, and one that is away is waited for. What the store refuses is counted, written to
+    the log and told at the end.
 
     Args:
         store: an open store.
@@ -34,6 +46,12 @@ class Recorder:
         folder: has a folder for each trial under way; that of a trial is removed once all that it
             holds is in the store.
         runs: trial id -> run, of those that have one already.
+        patience: seconds that `close` waits for a store that is away.
+        away: told when the store no longer answers (True), and when it does again (False).
+
+    Attributes:
+        failures: records that the store refused.
+        undelivered: records that `close` left, the store being away.
     """
 
     def __init__(
@@ -46,6 +64,8 @@ class Recorder:
         params: Mapping[str, object],
         folder: Path,
         runs: Mapping[str, RunView],
+        patience: float = PATIENCE,
+        away: Callable[[bool], None] | None = None,
     ) -> None:
         self._store = store
         self._experiment_id = experiment_id
@@ -55,45 +75,93 @@ class Recorder:
         self._folder = folder
         self._known = dict(runs)
         self._runs: dict[str, str] = {}
+        self._tried: set[str] = set()  # trials whose run was asked for
         self._written: dict[str, set[int]] = {}  # steps that a reopened run has
         self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._patience = patience
+        self._away = away
+        self._deadline = float("inf")
+        self._closing = threading.Event()
         self.failures = 0
+        self.undelivered = 0
         self._thread = threading.Thread(target=self._work, name="mlflow", daemon=True)
         self._thread.start()
 
     def trial_started(self, config: TrialConfig) -> None:
         """Open the trial's run."""
-        self._queue.put(lambda: self._start(config))
+        when = now()
+        self._queue.put(lambda: self._start(config, when))
 
     def epoch_ended(self, config: TrialConfig, metrics: Mapping[str, float]) -> None:
         """One batch with the epoch's metrics."""
-        self._queue.put(lambda: self._log_epoch(config.trial_id, metrics))
+        when = now()
+        self._queue.put(lambda: self._log_epoch(config.trial_id, metrics, when))
 
     def trial_ended(self, config: TrialConfig, outcome: Outcome) -> None:
         """The state, the reason, the weights; then the run is closed."""
-        self._queue.put(lambda: self._end(config, outcome))
+        when = now()
+        self._queue.put(lambda: self._end(config, outcome, when))
 
     def close(self) -> None:
-        """Wait until everything is written."""
+        """Wait until everything is written, or the store was away for too long."""
         self._queue.put(None)
+        self._deadline = time.monotonic() + self._patience
+        self._closing.set()
         self._thread.join()
 
     def _work(self) -> None:
         while (job := self._queue.get()) is not None:
+            if self.undelivered:  # in order or not at all
+                self.undelivered += 1
+                continue
             try:
-                job()
+                self._deliver(job)
+            except TimeoutError:
+                self.undelivered = 1
             except Exception:  # whatever the store raises must not stop the search
                 self.failures += 1
                 log.exception("MLflow refused a record")
 
-    def _start(self, config: TrialConfig) -> None:
+    def _deliver(self, job: Callable[[], None]) -> None:
+        """Do it, again and again while the store is away.
+
+        Raises:
+            TimeoutError: it is away and the search is over.
+            Exception: the store refuses it.
+        """
+        tries, pause, told = 0, PAUSE, False
+        while True:
+            try:
+                job()
+                break
+            except Exception as error:
+                tries += 1
+                if not is_away(error) or (tries >= TRIES and self._store.answers()):
+                    raise
+                log.warning("MLflow does not answer: %s", error)
+            if self._away and not told:
+                told = True
+                self._away(True)
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            # Once the search is over, `close` has set the event and a plain sleep is what is left.
+            if self._closing.is_set():
+                time.sleep(min(pause, left))
+            else:
+                self._closing.wait(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+        if self._away and told:
+            self._away(False)
+
+    def _start(self, config: TrialConfig, when: int) -> None:
         known = self._known.get(config.trial_id)
         if known:
             run_id = known.run_id
             self._store.reopen_run(run_id)
             self._written[config.trial_id] = set(self._store.history(run_id, EVERY_EPOCH))
         else:
-            run_id = self._store.start_run(
+            run_id = self._begun(config) or self._store.start_run(
                 self._experiment_id,
                 name=f"trial {config.number:03d}",
                 parent=self._parent,
@@ -103,6 +171,7 @@ class Recorder:
                     "trial_number": str(config.number),
                     "trial_id": config.trial_id,
                 },
+                began=when,
             )
         self._runs[config.trial_id] = run_id
         settings = {
@@ -120,14 +189,21 @@ class Recorder:
             tags={"trial_state": "RUNNING"},
         )
 
-    def _log_epoch(self, trial_id: str, metrics: Mapping[str, float]) -> None:
+    def _begun(self, config: TrialConfig) -> str | None:
+        """The run that an earlier try made, whose answer was lost with the store."""
+        if config.trial_id not in self._tried:
+            self._tried.add(config.trial_id)
+            return None
+        return self._store.find_run(self._experiment_id, trial_id=config.trial_id)
+
+    def _log_epoch(self, trial_id: str, metrics: Mapping[str, float], when: int) -> None:
         step = int(metrics["epoch"])
         if step in self._written.get(trial_id, ()):
             return  # a trial that was interrupted tells its first epochs again
         kept = {name: value for name, value in metrics.items() if name != "epoch"}
-        self._store.log(self._runs[trial_id], metrics=kept, step=step)
+        self._store.log(self._runs[trial_id], metrics=kept, step=step, timestamp=when)
 
-    def _end(self, config: TrialConfig, outcome: Outcome) -> None:
+    def _end(self, config: TrialConfig, outcome: Outcome, when: int) -> None:
         run_id = self._runs[config.trial_id]
         tags: dict[str, str] = {"trial_state": outcome.state}
         if outcome.error:
@@ -140,6 +216,7 @@ class Recorder:
         if outcome.state == "COMPLETE":
             text = json.dumps(config.to_json(), indent=2)
             self._store.log_text(run_id, text, "config.json")
-        self._store.end_run(run_id, STATUS[outcome.state])
+        faults.reach("closing")
+        self._store.end_run(run_id, STATUS[outcome.state], ended=when)
         if outcome.state != "INTERRUPTED":
             shutil.rmtree(self._folder / config.trial_id, ignore_errors=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import optuna
@@ -80,7 +80,12 @@ class StudyRun:
         runs = self._store.runs(self._experiment_id, parent=self._run_id, kind="trial")
         return {run.tags["trial_id"]: run for run in reversed(runs)}
 
-    def recorder(self, folder: Path, runs: Mapping[str, tracking.RunView]) -> Recorder:
+    def recorder(
+        self,
+        folder: Path,
+        runs: Mapping[str, tracking.RunView],
+        away: Callable[[bool], None],
+    ) -> Recorder:
         """The listener that writes the trials' runs; arguments as `Recorder` has them."""
         return Recorder(
             self._store,
@@ -90,6 +95,7 @@ class StudyRun:
             params={"train_size": len(self._plan.data.train)},
             folder=folder,
             runs=runs,
+            away=away,
         )
 
     def close(self, study: optuna.Study, status: int, *, seconds: float) -> None:

@@ -26,8 +26,13 @@ if TYPE_CHECKING:
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+# The recorder repeats what fails, for as long as it takes, and asks first whether it was done; the
+# client's own attempts know nothing of that and go on for minutes before they say a word.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
 PAGE = 1000  # runs a request
+AWAY = ("TEMPORARILY_UNAVAILABLE", "INTERNAL_ERROR", "REQUEST_LIMIT_EXCEEDED")
 PARENT = "mlflow.parentRunId"
 RUN_NAME = "mlflow.runName"
 STATUS = {"COMPLETE": "FINISHED", "PRUNED": "FINISHED", "FAIL": "FAILED", "INTERRUPTED": "KILLED"}
@@ -167,7 +172,7 @@ class Store:
         if parent:
             every[PARENT] = parent
         run = self._client.create_run(
-            experiment_id, start_time=began or _now(), tags=every, run_name=name
+            experiment_id, start_time=began or now(), tags=every, run_name=name
         )
         return str(run.info.run_id)
 
@@ -177,7 +182,7 @@ class Store:
 
     def end_run(self, run_id: str, status: str, *, ended: int | None = None) -> None:
         """Close a run as FINISHED, FAILED or KILLED; `ended` as `began` in `start_run`."""
-        self._client.set_terminated(run_id, status=status, end_time=ended or _now())
+        self._client.set_terminated(run_id, status=status, end_time=ended or now())
 
     def log(
         self,
@@ -195,10 +200,10 @@ class Store:
         """
         from mlflow.entities import Metric, Param, RunTag
 
-        now = timestamp or _now()
+        when = timestamp or now()
         self._client.log_batch(
             run_id,
-            metrics=[Metric(key, value, now, step) for key, value in (metrics or {}).items()],
+            metrics=[Metric(key, value, when, step) for key, value in (metrics or {}).items()],
             params=[Param(key, _text(value)) for key, value in (params or {}).items()],
             tags=[RunTag(key, str(value)) for key, value in (tags or {}).items()],
         )
@@ -225,6 +230,14 @@ class Store:
             return Path(self._client.download_artifacts(run_id, name, str(folder)))
         except (OSError, MlflowException):
             return None
+
+    def answers(self) -> bool:
+        """Whether the store can be read at this moment."""
+        try:
+            self._client.search_experiments(max_results=1)
+        except Exception:
+            return False
+        return True
 
     def tags(self, run_id: str) -> dict[str, str]:
         """The tags of a run."""
@@ -327,6 +340,18 @@ class Store:
         return [str(run.info.run_id) for run in runs]
 
 
+def is_away(error: Exception) -> bool:
+    """Whether `error` means that the store does not answer now, not that it refuses what is asked.
+
+    A locked or full database and a full disk count as away: somebody can mend them.
+    """
+    from mlflow.exceptions import MlflowException
+
+    if isinstance(error, MlflowException):
+        return error.error_code in AWAY
+    return isinstance(error, OSError) and not isinstance(error, FileNotFoundError)
+
+
 def open_existing(uri: str) -> Store:
     """The store at `uri`, which must be there already.
 
@@ -421,7 +446,8 @@ def _text(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _now() -> int:
+def now() -> int:
+    """Milliseconds, as MLflow counts them."""
     return int(time.time() * 1000)
 
 

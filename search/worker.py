@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from ray import tune
 
-from search import checkpoints
+from search import checkpoints, faults
 from search.trial import Trial, TrialConfig, TrialImages
 from trainers.data import TrainingData
 
@@ -105,6 +105,7 @@ class TrialWorker(tune.Trainable):
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(f".{os.getpid()}.part")
         save_file(self._trial.weights, unfinished)
+        faults.reach("weights")
         unfinished.rename(path)
         return str(path)
 

@@ -14,10 +14,7 @@ from mlflow.tracking import MlflowClient
 
 from search import tracking
 from search.errors import UserError
-from search.outcomes import Outcome
-from search.recorder import Recorder
 from search.tracking import Store
-from search.trial import TrialConfig
 
 ROOT = Path(__file__).resolve().parents[2]
 MAKE = "import sys; from search.tracking import Store; Store(sys.argv[1]).experiment(sys.argv[2])"
@@ -151,119 +148,6 @@ def test_children_that_are_open(store: Store) -> None:
     ended = run_of(store, children[0]).info
     assert ended.status == "KILLED"
     assert ended.end_time >= ended.start_time
-
-
-# The recorder -----------------------------------------------------------------------------------
-
-
-def recorder(store: Store, folder: Path) -> Recorder:
-    """As the study's run makes it, on the runs that are there already."""
-    experiment = store.experiment("e")
-    parent = store.find_run(experiment, kind="study") or store.start_run(
-        experiment, name="p", tags={"kind": "study"}
-    )
-    runs = {run.tags["trial_id"]: run for run in store.runs(experiment, kind="trial")}
-    return Recorder(
-        store,
-        experiment_id=experiment,
-        parent=parent,
-        tags={"data": "mini"},
-        params={"train_size": 10},
-        folder=folder,
-        runs=runs,
-    )
-
-
-@pytest.mark.parametrize(
-    ("outcome", "status"),
-    [
-        (Outcome(state="COMPLETE", value=0.5), "FINISHED"),
-        (Outcome(state="PRUNED", value=0.5), "FINISHED"),
-        (Outcome(state="FAIL", error="loss is nan at step 7", traceback="Trace"), "FAILED"),
-        (Outcome(state="INTERRUPTED"), "KILLED"),
-    ],
-    ids=lambda given: given.state if isinstance(given, Outcome) else given,
-)
-def test_how_a_trial_ended_is_told(
-    store: Store,
-    make_config: Callable[..., TrialConfig],
-    outcome: Outcome,
-    status: str,
-    tmp_path: Path,
-) -> None:
-    config = make_config()
-    own = tmp_path / "trials" / config.trial_id
-    own.mkdir(parents=True)
-    recording = recorder(store, tmp_path / "trials")
-    recording.trial_started(config)
-    recording.epoch_ended(config, {"epoch": 1, "train/loss": 2.0})
-    recording.trial_ended(config, outcome)
-    recording.close()
-    assert recording.failures == 0
-    run_id = store.find_trial(config.trial_id)
-    assert run_id is not None
-    run = run_of(store, run_id)
-    assert run.info.status == status
-    assert run.data.tags["trial_state"] == outcome.state
-    assert run.data.tags.get("error") == outcome.error
-    assert run.data.tags["data"] == "mini"
-    assert run.data.metrics == {"train/loss": 2.0}
-    assert run.data.params["train_size"] == "10"
-    artifacts = MlflowClient(tracking_uri=store.uri).list_artifacts(run_id)
-    kept = {"COMPLETE": ["config.json"], "FAIL": ["error.txt"]}
-    assert [a.path for a in artifacts] == kept.get(outcome.state, [])
-    assert own.exists() == (outcome.state == "INTERRUPTED"), "the checkpoint that it goes on from"
-
-
-def test_weights_become_an_artifact_and_leave_the_disk(
-    store: Store, make_config: Callable[..., TrialConfig], tmp_path: Path
-) -> None:
-    config = make_config()
-    file = tmp_path / config.trial_id / "weights.safetensors"
-    file.parent.mkdir()
-    file.write_bytes(b"weights")
-    recording = recorder(store, tmp_path)
-    recording.trial_started(config)
-    recording.trial_ended(config, Outcome(state="COMPLETE", value=0.5, weights=str(file)))
-    recording.close()
-    run_id = store.find_trial(config.trial_id)
-    assert run_id is not None
-    artifacts = MlflowClient(tracking_uri=store.uri).list_artifacts(run_id)
-    assert [a.path for a in artifacts] == ["config.json", "weights.safetensors"]
-    assert not file.parent.exists()
-
-
-def test_a_resumed_trial_goes_on_in_its_run(
-    store: Store, make_config: Callable[..., TrialConfig], tmp_path: Path
-) -> None:
-    """It tells its first epochs again, one of which is not known, and runs on other threads."""
-    for threads, epochs in ((1, (1, 2)), (4, (1, 2, 3, 4))):
-        config = make_config(threads=threads)
-        recording = recorder(store, tmp_path)
-        recording.trial_started(config)
-        for epoch in epochs:
-            recording.epoch_ended(config, {"epoch": epoch, "train/loss": 1.0 / epoch})
-        recording.trial_ended(config, Outcome(state="INTERRUPTED"))
-        recording.close()
-        assert recording.failures == 0
-    client = MlflowClient(tracking_uri=store.uri)
-    [run] = client.search_runs([store.experiment("e")], "tags.kind = 'trial'")
-    history = client.get_metric_history(run.info.run_id, "train/loss")
-    assert [(m.step, m.value) for m in history] == [(e, 1.0 / e) for e in (1, 2, 3, 4)]
-    assert run.data.params["threads"] == "1"  # where it began
-
-
-def test_a_store_that_refuses_does_not_stop_the_search(
-    store: Store, make_config: Callable[..., TrialConfig], tmp_path: Path
-) -> None:
-    config = make_config()
-    recording = recorder(store, tmp_path)
-    recording.trial_started(config)
-    store.log = None  # type: ignore[assignment, method-assign]
-    recording.epoch_ended(config, {"epoch": 1, "train/loss": 2.0})
-    recording.trial_ended(config, Outcome(state="COMPLETE", value=0.5))
-    recording.close()
-    assert recording.failures >= 2
 
 
 def test_the_database_is_whole(store: Store) -> None:

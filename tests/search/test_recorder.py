@@ -1,0 +1,311 @@
+"""The recorder, on real SQLite stores: everything once and in order, whatever the store does."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
+from mlflow.tracking import MlflowClient
+
+from search import recorder as recording_module, tracking
+from search.outcomes import Outcome
+from search.recorder import Recorder
+from search.tracking import Store
+from search.trial import TrialConfig
+
+
+@pytest.fixture
+def store(tmp_path: Path, prepare: Callable[[Path], Path]) -> Store:
+    return Store(f"sqlite:///{prepare(tmp_path) / 'mlruns' / 'mlflow.db'}")
+
+
+def run_of(store: Store, run_id: str) -> Run:
+    return MlflowClient(tracking_uri=store.uri).get_run(run_id)
+
+
+def recorder(store: Store, folder: Path, **options: Any) -> Recorder:
+    """As the study's run makes it, on the runs that are there already."""
+    experiment = store.experiment("e")
+    parent = store.find_run(experiment, kind="study") or store.start_run(
+        experiment, name="p", tags={"kind": "study"}
+    )
+    runs = {run.tags["trial_id"]: run for run in store.runs(experiment, kind="trial")}
+    return Recorder(
+        store,
+        experiment_id=experiment,
+        parent=parent,
+        tags={"data": "mini"},
+        params={"train_size": 10},
+        folder=folder,
+        runs=runs,
+        **options,
+    )
+
+
+@pytest.mark.parametrize(
+    ("outcome", "status"),
+    [
+        (Outcome(state="COMPLETE", value=0.5), "FINISHED"),
+        (Outcome(state="PRUNED", value=0.5), "FINISHED"),
+        (Outcome(state="FAIL", error="loss is nan at step 7", traceback="Trace"), "FAILED"),
+        (Outcome(state="INTERRUPTED"), "KILLED"),
+    ],
+    ids=lambda given: given.state if isinstance(given, Outcome) else given,
+)
+def test_how_a_trial_ended_is_told(
+    store: Store,
+    make_config: Callable[..., TrialConfig],
+    outcome: Outcome,
+    status: str,
+    tmp_path: Path,
+) -> None:
+    config = make_config()
+    own = tmp_path / "trials" / config.trial_id
+    own.mkdir(parents=True)
+    recording = recorder(store, tmp_path / "trials")
+    recording.trial_started(config)
+    recording.epoch_ended(config, {"epoch": 1, "train/loss": 2.0})
+    recording.trial_ended(config, outcome)
+    recording.close()
+    assert recording.failures == 0
+    run_id = store.find_trial(config.trial_id)
+    assert run_id is not None
+    run = run_of(store, run_id)
+    assert run.info.status == status
+    assert run.data.tags["trial_state"] == outcome.state
+    assert run.data.tags.get("error") == outcome.error
+    assert run.data.tags["data"] == "mini"
+    assert run.data.metrics == {"train/loss": 2.0}
+    assert run.data.params["train_size"] == "10"
+    artifacts = MlflowClient(tracking_uri=store.uri).list_artifacts(run_id)
+    kept = {"COMPLETE": ["config.json"], "FAIL": ["error.txt"]}
+    assert [a.path for a in artifacts] == kept.get(outcome.state, [])
+    assert own.exists() == (outcome.state == "INTERRUPTED"), "the checkpoint that it goes on from"
+
+
+def test_weights_become_an_artifact_and_leave_the_disk(
+    store: Store, make_config: Callable[..., TrialConfig], tmp_path: Path
+) -> None:
+    config = make_config()
+    file = tmp_path / config.trial_id / "weights.safetensors"
+    file.parent.mkdir()
+    file.write_bytes(b"weights")
+    recording = recorder(store, tmp_path)
+    recording.trial_started(config)
+    recording.trial_ended(config, Outcome(state="COMPLETE", value=0.5, weights=str(file)))
+    recording.close()
+    run_id = store.find_trial(config.trial_id)
+    assert run_id is not None
+    artifacts = MlflowClient(tracking_uri=store.uri).list_artifacts(run_id)
+    assert [a.path for a in artifacts] == ["config.json", "weights.safetensors"]
+    assert not file.parent.exists()
+
+
+def test_a_resumed_trial_goes_on_in_its_run(
+    store: Store, make_config: Callable[..., TrialConfig], tmp_path: Path
+) -> None:
+    """It tells its first epochs again, one of which is not known, and runs on other threads."""
+    for threads, epochs in ((1, (1, 2)), (4, (1, 2, 3, 4))):
+        config = make_config(threads=threads)
+        recording = recorder(store, tmp_path)
+        recording.trial_started(config)
+        for epoch in epochs:
+            recording.epoch_ended(config, {"epoch": epoch, "train/loss": 1.0 / epoch})
+        recording.trial_ended(config, Outcome(state="INTERRUPTED"))
+        recording.close()
+        assert recording.failures == 0
+    client = MlflowClient(tracking_uri=store.uri)
+    [run] = client.search_runs([store.experiment("e")], "tags.kind = 'trial'")
+    history = client.get_metric_history(run.info.run_id, "train/loss")
+    assert [(m.step, m.value) for m in history] == [(e, 1.0 / e) for e in (1, 2, 3, 4)]
+    assert run.data.params["threads"] == "1"  # where it began
+
+
+def test_a_store_that_refuses_does_not_stop_the_search(
+    store: Store, make_config: Callable[..., TrialConfig], tmp_path: Path
+) -> None:
+    config = make_config()
+    recording = recorder(store, tmp_path)
+    recording.trial_started(config)
+    store.log = None  # type: ignore[assignment, method-assign]
+    recording.epoch_ended(config, {"epoch": 1, "train/loss": 2.0})
+    recording.trial_ended(config, Outcome(state="COMPLETE", value=0.5))
+    recording.close()
+    assert recording.failures >= 2
+
+
+# A store that is away ---------------------------------------------------------------------------
+
+WRITES = ("start_run", "reopen_run", "log", "log_text", "log_file", "end_run", "history")
+
+
+class Unreliable(Store):
+    """Now and then it does not answer: before it has done what it was asked, or after."""
+
+    def __init__(self, uri: str, seed: int, share: float) -> None:
+        super().__init__(uri)
+        self.random = random.Random(seed)
+        self.share = share
+        self.breaks = 0
+        for name in WRITES:
+            setattr(self, name, self._break(getattr(self, name)))
+
+    def _break(self, work: Callable[..., Any]) -> Callable[..., Any]:
+        def broken(*given: Any, **named: Any) -> Any:
+            before, after = (self.random.random() < self.share for _ in range(2))
+            self.breaks += before or after
+            if before:
+                raise ConnectionError("refused")
+            result = work(*given, **named)
+            if after:
+                raise MlflowException("the connection was closed")
+            return result
+
+        return broken
+
+
+@pytest.fixture
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recording_module, "PAUSE", 0.001)
+    monkeypatch.setattr(recording_module, "LONGEST_PAUSE", 0.002)
+    monkeypatch.setattr(recording_module, "TRIES", 1000)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_everything_is_recorded_once_by_a_store_that_breaks(
+    store: Store, fast: None, make_config: Callable[..., TrialConfig], tmp_path: Path, seed: int
+) -> None:
+    broken = Unreliable(store.uri, seed, share=0.3)
+    experiment = store.experiment("e")
+    store.start_run(experiment, name="p", tags={"kind": "study"})
+    configs = [make_config(trial_id=f"{n:012x}", number=n) for n in range(3)]
+    recording = recorder(broken, tmp_path / "trials")
+    for config in configs:
+        recording.trial_started(config)
+    for epoch in (1, 2, 3):
+        for config in configs:
+            recording.epoch_ended(config, {"epoch": epoch, "train/loss": 1 / epoch})
+    for config in configs:
+        recording.trial_ended(config, Outcome(state="COMPLETE", value=0.5))
+    recording.close()
+    assert broken.breaks > 10
+    assert (recording.failures, recording.undelivered) == (0, 0)
+    client = MlflowClient(tracking_uri=store.uri)
+    runs = client.search_runs([experiment], "tags.kind = 'trial'")
+    assert sorted(run.data.tags["trial_id"] for run in runs) == [c.trial_id for c in configs]
+    for run in runs:
+        assert run.info.status == "FINISHED"
+        history = client.get_metric_history(run.info.run_id, "train/loss")
+        assert [(m.step, m.value) for m in history] == [(1, 1.0), (2, 0.5), (3, 1 / 3)]
+
+
+def test_a_record_bears_the_time_at_which_it_happened(
+    store: Store, fast: None, make_config: Callable[..., TrialConfig], tmp_path: Path
+) -> None:
+    config, gate, said = make_config(), threading.Event(), []
+    log = store.log
+
+    def closed(*given: Any, **named: Any) -> None:
+        if not gate.is_set():
+            raise ConnectionError
+        log(*given, **named)
+
+    store.log = closed  # type: ignore[method-assign]
+    recording = recorder(store, tmp_path, away=said.append)
+    recording.trial_started(config)
+    recording.epoch_ended(config, {"epoch": 1, "train/loss": 2.0})
+    recording.trial_ended(config, Outcome(state="PRUNED", value=0.5))
+    happened = tracking.now()
+    time.sleep(0.3)
+    assert said == [True], "said once, not at every try"
+    gate.set()
+    recording.close()
+    assert said == [True, False]
+    run_id = store.find_trial(config.trial_id)
+    assert run_id is not None
+    info = run_of(store, run_id).info
+    [metric] = MlflowClient(tracking_uri=store.uri).get_metric_history(run_id, "train/loss")
+    assert info.start_time <= metric.timestamp <= info.end_time <= happened
+
+
+def test_the_end_of_a_search_does_not_wait_for_ever(
+    store: Store, fast: None, make_config: Callable[..., TrialConfig], tmp_path: Path
+) -> None:
+    """What is left is counted, in order or not at all, and the trial's folder stays."""
+    config = make_config()
+    (tmp_path / config.trial_id).mkdir()
+    recording = recorder(store, tmp_path, patience=0.2)
+    recording.trial_started(config)
+    recording.epoch_ended(config, {"epoch": 1, "train/loss": 2.0})
+    while store.find_trial(config.trial_id) is None or not recording._queue.empty():
+        time.sleep(0.01)
+
+    def away(*given: Any, **named: Any) -> None:
+        raise ConnectionError
+
+    store.log = away  # type: ignore[method-assign]
+    recording.epoch_ended(config, {"epoch": 2, "train/loss": 1.0})
+    recording.trial_ended(config, Outcome(state="COMPLETE", value=0.5))
+    began = time.monotonic()
+    recording.close()
+    assert 0.2 <= time.monotonic() - began < 5
+    assert (recording.failures, recording.undelivered) == (0, 2)
+    assert (tmp_path / config.trial_id).exists()
+    run_id = store.find_trial(config.trial_id)
+    assert run_id is not None and run_of(store, run_id).info.status == "RUNNING"
+
+
+def test_one_bad_record_does_not_hold_up_the_others(
+    store: Store,
+    fast: None,
+    make_config: Callable[..., TrialConfig],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The store answers, and fails at this one again and again."""
+    monkeypatch.setattr(recording_module, "TRIES", 3)
+    config, log, tries = make_config(), store.log, []
+
+    def fails_at_two(*given: Any, **named: Any) -> None:
+        if named.get("step") == 2:
+            tries.append(2)
+            raise MlflowException("Internal Server Error")
+        log(*given, **named)
+
+    store.log = fails_at_two  # type: ignore[method-assign]
+    recording = recorder(store, tmp_path)
+    recording.trial_started(config)
+    for epoch in (1, 2, 3):
+        recording.epoch_ended(config, {"epoch": epoch, "train/loss": 1 / epoch})
+    recording.close()
+    assert len(tries) == 3
+    assert (recording.failures, recording.undelivered) == (1, 0)
+    run_id = store.find_trial(config.trial_id)
+    assert run_id is not None
+    assert sorted(store.history(run_id, "train/loss")) == [1, 3]
+
+
+def test_a_locked_or_full_store_is_away_and_one_that_refuses_is_not() -> None:
+    for away in (
+        MlflowException(
+            "locked", error_code=TEMPORARILY_UNAVAILABLE
+        ),  # what a database's OperationalError becomes
+        MlflowException("API request failed"),  # nothing answers
+        ConnectionError(),
+        OSError(28, "No space left on device"),
+    ):
+        assert tracking.is_away(away), away
+    for refused in (
+        MlflowException.invalid_parameter_value("a param cannot change"),
+        FileNotFoundError("weights.safetensors"),
+        KeyError("x"),
+    ):
+        assert not tracking.is_away(refused), refused
