@@ -6,7 +6,7 @@ import os
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -153,8 +153,9 @@ def output_to(path: Path) -> Iterator[IO[str]]:
     try:
         yield screen
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError):  # the disk of the log is full: what was to say is said by now
+                stream.flush()
         screen.close()
         os.dup2(kept[0], 1)
         os.dup2(kept[1], 2)

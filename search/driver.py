@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import time
 from argparse import Namespace
@@ -17,17 +18,20 @@ from rich.console import Console
 from search import checkpoints, cluster, study as studies, tracking
 from search.display import Progress
 from search.errors import FAILED, INTERRUPTED, UserError
-from search.home import check_disk
+from search.home import check_disk, is_full
 from search.outcomes import Listener
 from search.pipeline import Scalar
 from search.plan import Plan, settle
 from search.proposals import Proposals
 from search.ray_run import StopOnSignal, train
+from search.recorder import Recorder
 from search.recovery import recover
 from search.stopping import build_asha
 from search.study_run import StudyRun, experiment_tags
 from search.summary import announce, conclude
 from search.trial import TrialConfig
+
+log = logging.getLogger(__name__)
 
 
 def run(options: Namespace) -> int:
@@ -71,38 +75,43 @@ def run(options: Namespace) -> int:
         recorder = study_run.recorder(trials, runs, progress.store_away)
         recover(study, runs, recorder, metric=metric, folder=trials)
         proposals = _proposals(plan, study, [recorder, progress])
-        status = FAILED
+        status, broken = FAILED, None
         try:
             with StopOnSignal() as stop, progress:
                 if missing:
                     _tune(plan, proposals, folder, missing, stop, began)
-            status = INTERRUPTED if stop.event.is_set() else 0
+            broken = proposals.broken
+            status = INTERRUPTED if stop.event.is_set() else FAILED if broken else 0
         except KeyboardInterrupt:
             status = INTERRUPTED
+        except Exception as error:
+            if not is_full(error):
+                raise
+            log.exception("the disk is full")
+            broken = f"the disk of {plan.home} is full"
         finally:
-            proposals.interrupt()
-            recorder.close()
-            left = recorder.undelivered
-            try:
-                study_run.close(study, status, seconds=time.monotonic() - began)
-            except Exception as error:
-                if not tracking.is_away(error):
-                    raise
-                left += 1
+            waiting = _close(study, proposals, recorder, study_run, status, began)
         if recorder.failures:
             console.print(
                 f"{recorder.failures} records did not reach MLflow; the reasons are in {log_file}",
                 style="red",
             )
-        if left:
+        if waiting:
             console.print(
-                f"MLflow does not answer at {store.shown}: {left} records wait for it\n"
-                f"once it is back: python search/doctor.py --fix, or go on with --resume",
+                f"{waiting} record{'s' * (waiting > 1)} could not be written to {store.shown}\n"
+                "once it answers again: python search/doctor.py --fix, or go on with --resume",
                 style="red",
                 soft_wrap=True,
                 markup=False,
             )
             status = status or FAILED
+        if broken:
+            console.print(
+                f"{broken}\nmake room, and go on with --resume",
+                style="red",
+                soft_wrap=True,
+                markup=False,
+            )
         conclude(
             console,
             plan,
@@ -133,6 +142,36 @@ def _choose_study(plan: Plan, storage: RDBStorage | None) -> tuple[str, bool]:
             "leave --resume out to start one"
         )
     return found[-1], True
+
+
+def _close(
+    study: optuna.Study,
+    proposals: Proposals,
+    recorder: Recorder,
+    study_run: StudyRun,
+    status: int,
+    began: float,
+) -> int:
+    """End what is under way and close the records; returns how many could not be written.
+
+    What a store that is away or a full disk keeps from being written is written when the study is
+    opened the next time.
+    """
+    try:
+        proposals.interrupt()
+    except Exception as error:
+        if not is_full(error):
+            raise
+        log.exception("the disk is full")
+    recorder.close()
+    try:
+        study_run.close(study, status, seconds=time.monotonic() - began)
+    except Exception as error:
+        if not (tracking.is_away(error) or is_full(error)):
+            raise
+        log.warning("the study's run is left open: %s", error)
+        return recorder.undelivered + 1
+    return recorder.undelivered
 
 
 def _in_the_precision_of(study: optuna.Study, plan: Plan) -> Plan:

@@ -1,8 +1,9 @@
 """Named moments at which a test can break this process; without its word they do nothing.
 
-`LATENT_SEARCH_FAULT=MOMENT:N:DEED` breaks the N-th time that a process reaches the moment. Deeds:
-`kill` (this process, at once), `group` (with every process of its group), `full` (the disk is).
-The moments are those at which one store knows more than another.
+`LATENT_SEARCH_FAULT=MOMENT:N:DEED:FILE` breaks a process when it reaches the moment for the N-th
+time. Deeds: `kill` (this process, at once), `group` (with every process of its group), `full` (the
+disk is). FILE is made by the first that breaks; whoever finds it there goes on. The moments are
+those at which one store knows more than another.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import errno
 import os
 import signal
 from collections import Counter
+from pathlib import Path
 
 VARIABLE = "LATENT_SEARCH_FAULT"
 MOMENTS = {
@@ -35,9 +37,13 @@ def reach(moment: str) -> None:
     asked = os.environ.get(VARIABLE)
     if not asked:
         return
-    wanted, number, deed = asked.split(":")
+    wanted, number, deed, file = asked.split(":", 3)
     _reached[moment] += 1
     if moment != wanted or _reached[moment] != int(number):
+        return
+    try:
+        Path(file).touch(exist_ok=False)
+    except FileExistsError:
         return
     if deed == "full":
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

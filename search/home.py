@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import tempfile
 from pathlib import Path
@@ -10,6 +11,17 @@ from search.errors import FAILED, UserError
 
 HOME = Path("mlruns")
 FREE_MIB = 200  # with less than this on the disk a search would break in the middle
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether `error`, or what led to it, is a full disk: the system's word or SQLite's."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if "disk is full" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def check_disk(home: Path) -> None:

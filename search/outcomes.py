@@ -19,7 +19,7 @@ class Outcome:
     Attributes:
         state: Optuna's word, or INTERRUPTED, which leaves the trial to be resumed.
         value: the last measured metric, None if there was none.
-        error: what broke, for FAIL.
+        error: what broke, for FAIL; for INTERRUPTED, why nothing can go on for now.
         weights: file of the weights that were kept, for COMPLETE.
     """
 
@@ -75,6 +75,8 @@ def outcome_of(
             error=str(result.get("error") or "the worker process died"),
             traceback=result.get("traceback"),
         )
+    if result.get("unsaved"):
+        return Outcome(state="INTERRUPTED", value=value, error=str(result["unsaved"]))
     if trained:
         last = result.get(metric)
         if last is None or not math.isfinite(last):

@@ -52,6 +52,7 @@ class Proposals(Searcher):
     Attributes:
         stopped: ids of Ray's trials that the scheduler stopped; the scheduler fills it.
         exhausted: whether every configuration of the space has been tried.
+        broken: why no further trial can be kept, None while they can.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Proposals(Searcher):
             if trial.state is not TrialState.WAITING
         }
         self.exhausted = False
+        self.broken: str | None = None
         self.closed = False
 
     # What Ray calls ------------------------------------------------------------------------
@@ -124,6 +126,8 @@ class Proposals(Searcher):
             pruned=trial_id in self.stopped,
             died=error,
         )
+        if outcome.state == "INTERRUPTED" and outcome.error:
+            self.broken, self.closed = outcome.error, True
         self._tell(live, outcome)
         faults.reach("ended")
         for listener in self._listeners:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import queue
 import shutil
 import threading
@@ -27,7 +28,8 @@ log = logging.getLogger(__name__)
 EVERY_EPOCH = "train/loss"  # is in the batch of every epoch, whole or not at all
 PAUSE, LONGEST_PAUSE = 0.5, 5.0  # seconds before a record is tried again; doubled each time
 TRIES = 5  # of a record that fails though the store answers
-PATIENCE = 60.0  # seconds that the end of a search waits for a store that is away
+# Seconds that the end of a search waits for a store that is away.
+PATIENCE = float(os.environ.get("LATENT_SEARCH_PATIENCE", "60"))
 
 
 class Recorder:

@@ -20,6 +20,7 @@ from optuna.samplers import BaseSampler
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from search import faults
 from search.errors import UserError
 from search.pipeline import Scalar
 from trainers.precision import Precision
@@ -68,10 +69,15 @@ def build_sampler(name: str, *, seed: int, trials_so_far: int) -> BaseSampler:
 def study_names(
     storage: RDBStorage, pipeline: str | None = None, data: str | None = None
 ) -> list[str]:
-    """Names of the studies, of one pipeline and kind of data or of all, oldest first."""
+    """Names of the studies, of one pipeline and kind of data or of all, oldest first.
+
+    One that a killed driver was about to create is none yet.
+    """
     found = []
     for summary in optuna.study.get_all_study_summaries(storage, include_best_trial=False):
-        identity = summary.user_attrs.get(IDENTITY, {})
+        identity = summary.user_attrs.get(IDENTITY)
+        if identity is None:
+            continue
         if pipeline in (None, identity.get("pipeline")) and data in (None, identity.get("data")):
             found.append(summary.study_name)
     return found
@@ -80,10 +86,18 @@ def study_names(
 def create(
     storage: RDBStorage, name: str, *, identity: Mapping[str, Any], defaults: Mapping[str, Scalar]
 ) -> optuna.Study:
-    """A new study with the defaults as its first proposal."""
+    """A new study with the defaults as its first proposal; the caller holds its lock.
+
+    What it is of is told last: without that it does not exist, and is made anew.
+    """
+    for summary in optuna.study.get_all_study_summaries(storage, include_best_trial=False):
+        half_made = IDENTITY not in summary.user_attrs and summary.n_trials <= 1
+        if summary.study_name == name and half_made:
+            optuna.delete_study(study_name=name, storage=storage)
     study = optuna.create_study(storage=storage, study_name=name, direction="maximize")
-    study.set_user_attr(IDENTITY, dict(identity))
     study.enqueue_trial(dict(defaults))
+    faults.reach("creating study")
+    study.set_user_attr(IDENTITY, dict(identity))
     return study
 
 

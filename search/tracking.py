@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from search import faults
 from search.errors import FAILED, UserError
 from search.tracking_address import probe, sqlite_file, without_secrets
 
@@ -421,6 +422,7 @@ def _create_database(path: Path) -> None:
 
             made = SqlAlchemyStore(f"sqlite:///{new}", (path.parent / "artifacts").as_uri())
             made.engine.dispose()
+        faults.reach("creating")
         new.rename(path)
 
 

@@ -71,7 +71,10 @@ class TrialWorker(tune.Trainable):
             }
         if result["epoch"] >= self._config.epochs:
             result["done"] = True
-            result["weights"] = self._save()
+            try:
+                result["weights"] = self._save()
+            except OSError as error:  # a full disk: the checkpoint has what was trained
+                result["unsaved"] = f"cannot write weights to {self._folder}: {error.strerror}"
         return result
 
     def _start(self) -> tuple[Trial, checkpoints.History]:

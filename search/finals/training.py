@@ -82,6 +82,8 @@ class Keeper:
         cell = self._cells[config.trial_id]
         curves = self._curves.pop(config.trial_id)
         if outcome.state == "INTERRUPTED":
+            if outcome.error:
+                self.failures[cell] = outcome.error
             return  # its checkpoint stays, and it goes on from there
         if outcome.state == "COMPLETE" and outcome.weights:
             self._shelf.keep(

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mlflow.tracking import MlflowClient
 from PIL import Image
 
 from analysis import report as report_command
@@ -188,6 +190,19 @@ def test_a_package_without_the_theory_makes_the_report_all_the_same(
 
 
 # What cannot be -----------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_sweep_is_reported_without_any_search(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder / "mlruns", tmp_path / "mlruns")
+    client = MlflowClient(tracking_uri=f"sqlite:///{tmp_path / 'mlruns' / 'mlflow.db'}")
+    for experiment in client.search_experiments():
+        if not experiment.name.startswith(("sweep_", "Default")):
+            client.delete_experiment(experiment.experiment_id)
+    done = command(tmp_path, "analysis/report.py", "--data", "mini", "--formats", "csv")
+    assert (done.returncode, done.stderr) == (0, "")
+    tables = [file.stem for file in (tmp_path / "report" / "tables").iterdir()]
+    assert tables and all(name.startswith("sweep_") for name in tables)
 
 
 def test_without_any_store(tmp_path: Path) -> None:

@@ -55,6 +55,26 @@ def test_a_study_reopens_with_its_trials_and_no_second_default(storage: RDBStora
     assert again.ask(SPACE).params != DEFAULTS
 
 
+def test_a_study_that_was_only_half_made_is_made_anew(storage: RDBStorage) -> None:
+    for trials in (0, 1):
+        half = optuna.create_study(storage=storage, study_name="s", direction="maximize")
+        if trials:
+            half.enqueue_trial(DEFAULTS)
+        assert studies.study_names(storage) == []
+        assert new(storage).ask(SPACE).params == DEFAULTS
+        assert studies.study_names(storage) == ["s"]
+        optuna.delete_study(study_name="s", storage=storage)
+
+
+def test_somebody_elses_study_is_left_alone(storage: RDBStorage) -> None:
+    other = optuna.create_study(storage=storage, study_name="s")
+    for _ in range(2):
+        other.tell(other.ask(SPACE), 0.5)
+    with pytest.raises(optuna.exceptions.DuplicatedStudyError):
+        new(storage)
+    assert len(other.trials) == 2
+
+
 def test_a_study_for_something_else_is_refused_with_the_difference(storage: RDBStorage) -> None:
     study = new(storage)
     trial = study.ask(SPACE)

@@ -1,0 +1,271 @@
+"""Searches that are broken on purpose, and the comparison of all that they leave."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+import torch
+from mlflow.tracking import MlflowClient
+from optuna.trial import FrozenTrial, TrialState
+
+from search import faults, study as studies
+from search.tracking import STATUS, Store
+from search.trial import Trial, TrialConfig, TrialImages
+from trainers.data import TrainingData, load_training
+
+ROOT = Path(__file__).resolve().parents[2]
+CURVES = ("train/loss", "valid/accuracy")
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+STUDY = "broken"
+Ended = dict[int, tuple[Any, ...]]
+
+
+@dataclass
+class Search:
+    """A small real search in a folder of its own, which can be broken and gone on with.
+
+    Attributes:
+        folder: where it runs.
+        trials, epochs: its size.
+        environment: more of it.
+        arguments: more of them.
+        ended: what the study said of each trial that ended, when it was first seen to have.
+    """
+
+    folder: Path
+    trials: int
+    epochs: int
+    environment: dict[str, str] = field(default_factory=dict)
+    arguments: Sequence[str] = ()
+    ended: Ended = field(default_factory=dict)
+
+    def command(self, *more: str) -> list[str]:
+        return [
+            *(sys.executable, str(ROOT / "search" / "tune.py")),
+            *("--pipeline", "mnist_supervised", "--data", "mini", "--train-size", "256"),
+            *("--set", "width=16", "--set", "depth=3", "--set", "batch_size=128"),
+            *("--study", STUDY, "--trials", str(self.trials), "--epochs", str(self.epochs)),
+            *("--concurrency", "2", *self.arguments, *more),
+        ]
+
+    def start(self, *more: str, fault: str = "") -> subprocess.Popen[str]:
+        """The command in a process group of its own; `fault` is MOMENT:N:DEED (search/faults.py)."""
+        environment = {k: v for k, v in os.environ.items() if k != "DATA_DIR"}
+        environment |= {"NO_COLOR": "1", **self.environment}
+        if fault:
+            environment[faults.VARIABLE] = f"{fault}:{self.folder / 'broken'}"
+        return subprocess.Popen(
+            self.command(*more),
+            cwd=self.folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def finish(self) -> None:
+        """Go on, with nothing in the way, and hold that the command is content."""
+        process = self.start("--resume", "--quiet")
+        out, err = process.communicate(timeout=300)
+        assert (process.returncode, out, err) == (0, "", "")
+
+    def note_ended(self) -> None:
+        """Whatever ended may never be trained again: it stays as it is seen the first time."""
+        for trial in self.stored():
+            if trial.state in ENDED:
+                seen = (trial.state, trial.datetime_complete, trial.value, dict(trial.params))
+                assert self.ended.setdefault(trial.number, seen) == seen
+
+    def stored(self) -> list[FrozenTrial]:
+        """The study's trials, as Optuna has them; none while there is no study."""
+        home = self.folder / "mlruns"
+        if not studies.exist(home):
+            return []
+        with closing(_Storage(home)) as opened:
+            names = studies.study_names(opened.storage)
+            if STUDY not in names:
+                return []
+            return optuna.load_study(study_name=STUDY, storage=opened.storage).get_trials()
+
+    def whole(self, data: TrainingData, uri: str | None = None) -> list[FrozenTrial]:
+        """Hold that three stores agree, and that every curve is that of an undisturbed training."""
+        self.note_ended()
+        trials = [trial for trial in self.stored() if not studies.is_duplicate(trial)]
+        assert len(trials) == self.trials
+        assert {trial.state for trial in trials} <= {TrialState.COMPLETE, TrialState.PRUNED}
+        client = MlflowClient(tracking_uri=uri or f"sqlite:///{self.folder}/mlruns/mlflow.db")
+        experiment = client.get_experiment_by_name("mnist_supervised-mini")
+        runs = client.search_runs([experiment.experiment_id], max_results=1000)
+        [parent] = [run for run in runs if run.data.tags["kind"] == "study"]
+        assert parent.info.status == "FINISHED"
+        runs = [run for run in runs if run.data.tags["kind"] == "trial"]
+        by_id = {run.data.tags["trial_id"]: run for run in runs}
+        assert len(by_id) == len(runs) == self.trials, "one run a trial"
+        for trial in trials:
+            config = TrialConfig.from_json(trial.user_attrs[studies.CONFIG])
+            run = by_id[config.trial_id]
+            assert run.info.status == STATUS[trial.state.name]
+            assert run.data.tags["trial_state"] == trial.state.name
+            assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
+            stored: dict[str, dict[int, float]] = {}
+            for name in CURVES:
+                history = client.get_metric_history(run.info.run_id, name)
+                assert len({metric.step for metric in history}) == len(history), "each epoch once"
+                stored[name] = {metric.step: metric.value for metric in history}
+            last = max(stored["train/loss"])
+            assert stored["train/loss"].keys() == set(range(1, last + 1)), "no epoch is missing"
+            assert stored == undisturbed(config, data, last)
+            known = trial.intermediate_values
+            assert known.items() <= stored["valid/accuracy"].items()
+            if trial.state is TrialState.COMPLETE:
+                assert last == self.epochs
+                kept = {file.path for file in client.list_artifacts(run.info.run_id)}
+                assert kept == {"config.json", "weights.safetensors"}
+        for left in (f"studies/{STUDY}/trials", "ray"):
+            path = self.folder / "mlruns" / left
+            assert not path.exists() or not list(path.iterdir()), f"{left} is not empty"
+        return trials
+
+
+class _Storage:
+    def __init__(self, home: Path) -> None:
+        self.storage = studies.open_storage(home)
+
+    def close(self) -> None:
+        self.storage.remove_session()
+        self.storage.engine.dispose()
+
+
+def undisturbed(config: TrialConfig, data: TrainingData, last: int) -> dict[str, dict[int, float]]:
+    """The curves of the trial trained in one piece, here, until epoch `last`."""
+    torch.set_num_threads(config.threads)
+    torch.set_flush_denormal(True)
+    curves: dict[str, dict[int, float]] = {name: {} for name in CURVES}
+    for metrics in Trial(config, TrialImages.load(data, "cpu")).epochs():
+        epoch = int(metrics["epoch"])
+        for name in CURVES:
+            if name in metrics:
+                curves[name][epoch] = metrics[name]
+        if epoch == last:
+            break
+    return curves
+
+
+# What is killed ---------------------------------------------------------------------------------
+
+
+def kill_one(process: subprocess.Popen[str], whom: str, choose: random.Random) -> str:
+    """SIGKILL for the driver, its whole group with all below it, or one worker of it.
+
+    Returns whom it met: where there is no worker at the moment, it is the driver.
+    """
+    below = descendants(process.pid)
+    workers = [pid for pid in below if "TrialWorker" in title(pid) or "ResourceTr" in title(pid)]
+    if whom == "worker" and workers:
+        with suppress(ProcessLookupError):
+            os.kill(choose.choice(sorted(workers)), signal.SIGKILL)
+        return "worker"
+    if whom == "group":
+        for pid in below:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    process.communicate(timeout=60)
+    return whom if whom == "group" else "driver"
+
+
+def descendants(pid: int) -> list[int]:
+    """All processes below this one, from /proc."""
+    above: dict[int, int] = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # ended meanwhile
+            above[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+    found = {pid}
+    while more := {child for child, parent in above.items() if parent in found} - found:
+        found |= more
+    return sorted(found - {pid})
+
+
+def title(pid: int) -> str:
+    """What the process calls itself."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    return ""
+
+
+# Fixtures ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def data() -> TrainingData:
+    """What the searches train on."""
+    return load_training("mnist", mini=True, train_size=256)
+
+
+@pytest.fixture(scope="session")
+def store_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow database without runs: making a fresh one takes seconds."""
+    file = tmp_path_factory.mktemp("store") / "mlflow.db"
+    Store(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def make_search(
+    tmp_path_factory: pytest.TempPathFactory, store_file: Path
+) -> Callable[..., Search]:
+    """(trials, epochs, ...) -> a `Search` in a new folder."""
+
+    def make(*, trials: int = 4, epochs: int = 6, store: bool = True, **more: Any) -> Search:
+        folder = tmp_path_factory.mktemp("search")
+        if store:
+            (folder / "mlruns").mkdir()
+            shutil.copy(store_file, folder / "mlruns" / "mlflow.db")
+        return Search(folder=folder, trials=trials, epochs=epochs, **more)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def kill() -> Callable[[subprocess.Popen[str], str, random.Random], str]:
+    """(driver, `driver`, `group` or `worker`, chance) -> whom it met."""
+    return kill_one
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """What a comparison sets does not leak into the next test."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+    torch.set_flush_denormal(False)
+
+
+@pytest.fixture
+def wait_until() -> Callable[[Callable[[], bool], float], None]:
+    """(condition, seconds): fails when it does not come about in time."""
+
+    def wait(condition: Callable[[], bool], seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+    return wait

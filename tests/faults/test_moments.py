@@ -1,0 +1,71 @@
+"""A search is broken at each moment at which one store knows more than another, then gone on with.
+
+Two at a time: much of a short search is waiting for processes to start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from search import faults
+from search.errors import FAILED
+from trainers.data import TrainingData
+
+pytestmark = pytest.mark.slow
+
+KILLED = -9
+# moment:which time:deed -> how the command ends. A worker that dies is replaced: nobody notices.
+BROKEN = {
+    "creating:1:kill": KILLED,
+    "creating study:1:kill": KILLED,
+    "proposed:3:kill": KILLED,
+    "reported:5:group": KILLED,
+    "checkpoint:3:kill": 0,
+    "weights:1:kill": 0,
+    "weights:1:full": FAILED,
+    "ended:2:kill": KILLED,
+    "closing:2:group": KILLED,
+}
+
+
+@pytest.fixture(scope="module")
+def background(make_search: Callable[..., Any]) -> Iterator[dict[str, tuple[Any, Future[Any]]]]:
+    """Fault -> the search, and how its first command ended; then it is gone on with."""
+    pool = ThreadPoolExecutor(2)
+    started = {}
+
+    def work(search: Any, fault: str) -> tuple[int, str, str]:
+        process = search.start(fault=fault)
+        out, err = process.communicate(timeout=240)
+        search.note_ended()
+        if process.returncode:
+            search.finish()
+        return process.returncode, out, err
+
+    for fault in BROKEN:
+        search = make_search(store=not fault.startswith("creating:"))
+        started[fault] = search, pool.submit(work, search, fault)
+    yield started
+    pool.shutdown(cancel_futures=True)
+
+
+def test_every_moment_is_met() -> None:
+    assert {fault.split(":")[0] for fault in BROKEN} == faults.MOMENTS.keys()
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_nothing_is_lost_and_all_agree(
+    fault: str, background: dict[str, tuple[Any, Future[Any]]], data: TrainingData
+) -> None:
+    search, future = background[fault]
+    status, out, err = future.result()
+    assert status == BROKEN[fault], err
+    assert err == ""
+    assert (search.folder / "broken").exists(), "the moment was met"
+    if status == FAILED:
+        assert "No space left" in out and "--resume" in out
+    search.whole(data)
