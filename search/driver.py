@@ -44,6 +44,8 @@ def run(options: Namespace) -> int:
     check_disk(plan.home)
     store = tracking.Store(plan.tracking_uri)
     storage = known or studies.open_storage(plan.home)
+    if not (plan.study or exists):
+        name = studies.claim(plan.home / "studies", name)
     folder = plan.home / "studies" / name
     log_file = folder / "search.log"
     with studies.lock(folder, name), cluster.output_to(log_file) as screen:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 VARIABLE = "LATENT_SEARCH_FAULT"
 MOMENTS = {
-    "creating": "the MLflow store is made, but not yet in its place",
+    "creating": "a database is made, but not yet in its place",
     "creating study": "Optuna has the study, but not yet what it is of",
     "proposed": "Optuna has proposed a trial, Ray has not heard of it",
     "reported": "Optuna knows an epoch, MLflow does not",

@@ -12,6 +12,8 @@ import json
 import os
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
+from itertools import chain, count
 from pathlib import Path
 from typing import IO, Any
 
@@ -21,6 +23,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from search import faults
+from search.database import create_once
 from search.errors import UserError
 from search.pipeline import Scalar
 from trainers.precision import Precision
@@ -34,17 +37,18 @@ ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 def database_url(home: Path) -> str:
     """Where the studies are kept; optuna-dashboard opens it."""
-    return f"sqlite:///{(home / 'optuna.db').absolute()}"
+    return f"sqlite:///{_database(home).absolute()}"
 
 
 def exist(home: Path) -> bool:
     """Whether there is a database of studies."""
-    return (home / "optuna.db").exists()
+    return _database(home).exists()
 
 
 def open_storage(home: Path) -> RDBStorage:
     """Open the studies' database, creating it when there is none."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    create_once(_database(home), _create_database)
     # Several drivers may share the file: wait for a lock instead of failing on it.
     return RDBStorage(database_url(home), engine_kwargs={"connect_args": {"timeout": 60}})
 
@@ -186,6 +190,19 @@ def find_trial(storage: RDBStorage, trial_id: str) -> tuple[optuna.Study, dict[s
     return None
 
 
+def claim(folder: Path, name: str) -> str:
+    """`name`, or with a number behind it, as the name of a study that no other driver takes.
+
+    Its folder below `folder` is made: drivers that start within one second get different names.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for candidate in chain([name], (f"{name}-{number}" for number in count(2))):
+        with suppress(FileExistsError):
+            (folder / candidate).mkdir()
+            return candidate
+    raise AssertionError("there is always a next number")
+
+
 def lock(folder: Path, name: str) -> IO[str]:
     """Hold the study for this process until the returned file is closed.
 
@@ -210,6 +227,16 @@ def lock(folder: Path, name: str) -> IO[str]:
     handle.write(str(os.getpid()))
     handle.flush()
     return handle
+
+
+def _database(home: Path) -> Path:
+    return home / "optuna.db"
+
+
+def _create_database(path: Path) -> None:
+    made = RDBStorage(f"sqlite:///{path.absolute()}")
+    made.remove_session()
+    made.engine.dispose()
 
 
 def _short(value: object) -> str:

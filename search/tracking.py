@@ -6,7 +6,6 @@ batches. What is written when is the recorder's business.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -17,7 +16,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from search import faults
+from search.database import create_once
 from search.errors import FAILED, UserError
 from search.tracking_address import probe, sqlite_file, without_secrets
 
@@ -63,7 +62,7 @@ class Store:
         local = sqlite_file(uri)
         if local is not None:
             try:
-                _create_database(local)
+                create_once(local, _create_database)
             except OSError as error:
                 raise UserError(
                     f"cannot make an MLflow store at {uri}: {error.strerror or error}\n"
@@ -402,28 +401,12 @@ def save_model(model: nn.Module, folder: Path, *, example: Tensor, code: Path) -
 
 
 def _create_database(path: Path) -> None:
-    """Make the SQLite store when there is none: whole under a temporary name, then renamed.
+    """Make an SQLite store at `path`; MLflow's own first touch takes seconds."""
+    with _quiet_mlflow():
+        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-    MLflow's own first touch takes seconds, breaks when several processes do it together and
-    leaves a half-made file behind when it is killed.
-    """
-    if path.exists():
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with (path.parent / ".mlflow.lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        if path.exists():  # made by another driver while this one waited
-            return
-        for stale in path.parent.glob(f".{path.name}.*.new"):
-            stale.unlink()  # of a process that was killed: nobody else holds the lock
-        new = path.parent / f".{path.name}.{os.getpid()}.new"
-        with _quiet_mlflow():
-            from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
-            made = SqlAlchemyStore(f"sqlite:///{new}", (path.parent / "artifacts").as_uri())
-            made.engine.dispose()
-        faults.reach("creating")
-        new.rename(path)
+        made = SqlAlchemyStore(f"sqlite:///{path}", (path.parent / "artifacts").as_uri())
+        made.engine.dispose()
 
 
 @contextmanager

@@ -21,6 +21,7 @@ KILLED = -9
 # moment:which time:deed -> how the command ends. A worker that dies is replaced: nobody notices.
 BROKEN = {
     "creating:1:kill": KILLED,
+    "creating:2:group": KILLED,
     "creating study:1:kill": KILLED,
     "proposed:3:kill": KILLED,
     "reported:5:group": KILLED,

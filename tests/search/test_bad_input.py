@@ -323,7 +323,7 @@ def refused_but_for_the_log(refused: Attempt, *arguments: str) -> str:
     storage = studies.open_storage(Path("mlruns"))
     assert not optuna.load_study(study_name="mine", storage=storage).trials[0].params
     left = {path.name for path in Path("mlruns").rglob("*") if path.is_file()}
-    assert left <= {"optuna.db", "mlflow.db", "driver.lock", "search.log"}
+    assert left <= {"optuna.db", ".optuna.lock", "mlflow.db", "driver.lock", "search.log"}
     return refused(2, *arguments)
 
 

@@ -46,6 +46,13 @@ def test_a_new_study_maximises_and_proposes_the_defaults_first(
     assert study.ask(SPACE).params != DEFAULTS
 
 
+def test_drivers_that_start_in_one_second_get_names_of_their_own(tmp_path: Path) -> None:
+    folder = tmp_path / "studies"
+    names = [studies.claim(folder, name) for name in ("a", "a", "b", "a")]
+    assert names == ["a", "a-2", "b", "a-3"]
+    assert sorted(path.name for path in folder.iterdir()) == sorted(names)
+
+
 def test_a_study_reopens_with_its_trials_and_no_second_default(storage: RDBStorage) -> None:
     study = new(storage)
     study.tell(study.ask(SPACE), 0.5)

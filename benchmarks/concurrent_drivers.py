@@ -1,0 +1,134 @@
+"""Eight searches at once that create and write the same fresh stores: is anything lost?
+
+    python benchmarks/concurrent_drivers.py [--drivers 8] [--trials 5] [--home DIR]
+
+Each is a process that runs the whole command (`search/tune.py`) in one empty folder, all starting
+together: whoever comes first makes Optuna's and MLflow's databases. Ray is left out: the driver is
+told of trials that trained nothing. Prints the seconds of each driver and what the stores hold;
+ends with status 1 if a driver failed, a record is missing or anything still counts as running.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import platform
+import sqlite3
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import closing
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+if TYPE_CHECKING:
+    from ray.tune.search import Searcher
+
+EPOCHS = 2
+PIPELINE = "mnist_supervised"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Start them together, wait, count."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--drivers", type=int, default=8)
+    parser.add_argument("--trials", type=int, default=5)
+    parser.add_argument(
+        "--home", type=Path, help="an empty folder, kept (default: a temporary one)"
+    )
+    options = parser.parse_args(argv)
+    names = ("optuna", "mlflow")
+    versions = ", ".join(f"{name} {version(name)}" for name in names)
+    print(f"{os.cpu_count()} CPUs ({platform.processor() or platform.machine()}), {versions}")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.home or Path(temporary)
+        seconds, statuses = run(folder, options.drivers, options.trials)
+        optuna, mlflow = stored(folder / "mlruns")
+    told = ", ".join(f"{each:.1f}" for each in sorted(seconds))
+    print(f"{options.drivers} drivers with {options.trials} trials each: {told} s; {statuses}")
+    print(f"optuna.db: {dict(optuna)}; mlflow.db: {dict(mlflow)}")
+    trials = options.drivers * options.trials
+    whole = (
+        statuses == Counter({0: options.drivers})
+        and optuna == Counter({"study": options.drivers, "COMPLETE": trials})
+        and mlflow == Counter({"study FINISHED": options.drivers, "trial FINISHED": trials})
+    )
+    print("nothing lost" if whole else "SOMETHING IS LOST")
+    return 0 if whole else 1
+
+
+def run(folder: Path, drivers: int, trials: int) -> tuple[list[float], Counter[int | None]]:
+    """(seconds of each driver, how many ended with which status)."""
+    import search.driver  # once, before the processes part
+    import search.tune  # noqa: F401
+
+    context = multiprocessing.get_context("fork")
+    together = context.Barrier(drivers)
+    times = context.SimpleQueue()
+    started = [
+        context.Process(target=_drive, args=(folder, trials, together, times))
+        for _ in range(drivers)
+    ]
+    for process in started:
+        process.start()
+    for process in started:
+        process.join()
+    seconds = []
+    while not times.empty():
+        seconds.append(times.get())
+    return seconds, Counter(process.exitcode for process in started)
+
+
+def _drive(folder: Path, trials: int, together: Any, times: Any) -> None:
+    """One driver: the command, with trials that are made up here in place of Ray's."""
+    from search import driver, tune
+
+    os.chdir(folder)
+    driver.train = _report  # type: ignore[assignment]
+    words = ["--pipeline", PIPELINE, "--data", "mini", "--train-size", "512", "--device", "cpu"]
+    words += ["--trials", str(trials), "--epochs", str(EPOCHS), "--quiet", "--concurrency", "1"]
+    together.wait()
+    began = time.perf_counter()
+    status = tune.main(words)
+    times.put(time.perf_counter() - began)
+    sys.exit(status)
+
+
+def _report(source: Searcher, *, trials: int, **unused: object) -> None:
+    """In place of `search.ray_run.train`: every trial reports its epochs at once."""
+    from search.pipeline import METRIC
+
+    for number in range(trials):
+        trial_id = f"ray {number}"
+        if not isinstance(source.suggest(trial_id), dict):
+            return
+        for epoch in range(1, EPOCHS + 1):
+            result = {"epoch": epoch, "train/loss": 1 / epoch, METRIC: 0.1 * epoch + 0.01 * number}
+            if epoch < EPOCHS:
+                source.on_trial_result(trial_id, result)
+            else:
+                source.on_trial_complete(trial_id, result)
+
+
+def stored(home: Path) -> tuple[Counter[str], Counter[str]]:
+    """What the two stores hold: studies and trials by state, runs by kind and status."""
+    with closing(sqlite3.connect(home / "optuna.db")) as database:
+        optuna = Counter(state for (state,) in database.execute("select state from trials"))
+        [(studies,)] = database.execute("select count(*) from studies")
+    query = "select value, status from runs join tags on runs.run_uuid = tags.run_uuid"
+    with closing(sqlite3.connect(home / "mlflow.db")) as database:
+        kinds = database.execute(f"{query} where key = 'kind'")
+        mlflow = Counter(f"{kind} {status}" for kind, status in kinds)
+    return Counter({**optuna, "study": studies}), mlflow
+
+
+if __name__ == "__main__":
+    sys.exit(main())

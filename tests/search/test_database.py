@@ -1,0 +1,80 @@
+"""Databases that several drivers want to make at the same moment."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import sqlalchemy
+from sqlalchemy import event
+
+from search import study as studies
+from search.database import create_once
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_a_database_is_made_once_and_seen_only_whole(tmp_path: Path) -> None:
+    file = tmp_path / "deep" / "some.db"
+    calls: list[Path] = []
+
+    def make(path: Path) -> None:
+        calls.append(path)
+        path.write_text("half")
+        time.sleep(0.2)
+        path.write_text("whole")
+
+    def read(_: int) -> str:
+        create_once(file, make)
+        return file.read_text()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(read, range(4))) == ["whole"] * 4
+    assert len(calls) == 1
+    assert sorted(path.name for path in file.parent.iterdir()) == [".some.lock", "some.db"]
+
+
+def test_what_a_killed_process_left_is_removed_and_what_is_there_is_kept(tmp_path: Path) -> None:
+    file = tmp_path / "some.db"
+    stale = [tmp_path / f".some.db.999.new{suffix}" for suffix in ("", "-journal")]
+    for path in stale:
+        path.write_text("half made")
+    for text in ("made", "made again"):
+        create_once(file, lambda path, text=text: path.write_text(text))
+    assert file.read_text() == "made"
+    assert not any(path.exists() for path in stale)
+
+
+def test_a_driver_may_open_the_studies_while_another_makes_their_tables(tmp_path: Path) -> None:
+    """Optuna looks which tables there are and then makes the others: here both look first."""
+    second = threading.Thread(target=studies.open_storage, args=(tmp_path,))
+
+    def meanwhile(*unused: object, **also: object) -> None:
+        if second.ident is None:
+            second.start()
+            second.join(timeout=2)  # it gets as far as it can
+
+    event.listen(sqlalchemy.MetaData, "before_create", meanwhile)
+    try:
+        storage = studies.open_storage(tmp_path)
+    finally:
+        event.remove(sqlalchemy.MetaData, "before_create", meanwhile)
+    second.join()
+    studies.create(storage, "s", identity={}, defaults={})
+    assert studies.study_names(studies.open_storage(tmp_path)) == ["s"]
+
+
+@pytest.mark.slow
+def test_drivers_that_start_together_in_a_fresh_folder_lose_nothing(tmp_path: Path) -> None:
+    command = [sys.executable, str(ROOT / "benchmarks" / "concurrent_drivers.py")]
+    command += ["--drivers", "4", "--trials", "3", "--home", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == "nothing lost"
+    names = studies.study_names(studies.open_storage(tmp_path / "mlruns"))
+    assert len(set(names)) == 4
