@@ -23,6 +23,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from search import faults
+from search.bounded_tpe import BoundedTPE
 from search.database import create_once
 from search.errors import UserError
 from search.pipeline import Scalar
@@ -67,7 +68,7 @@ def build_sampler(name: str, *, seed: int, trials_so_far: int) -> BaseSampler:
         return optuna.samplers.RandomSampler(seed=mixed)
     if name == "gp":
         return optuna.samplers.GPSampler(seed=mixed)
-    return optuna.samplers.TPESampler(multivariate=True, group=True, constant_liar=True, seed=mixed)
+    return BoundedTPE(multivariate=True, group=True, constant_liar=True, seed=mixed)
 
 
 def study_names(
