@@ -72,6 +72,7 @@ def train(
                 storage_path=str(ray_folder.parent),
                 stop=StopWhen(stop.event),
                 verbose=0,
+                callbacks=[ForgetStatistics()],
                 failure_config=tune.FailureConfig(max_failures=3),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             ),
@@ -79,6 +80,24 @@ def train(
     finally:
         cluster.stop()
         stop.listen()  # Ray takes its own handlers away when it ends, and ours with them
+
+
+class ForgetStatistics(tune.Callback):
+    """Frees what Ray keeps of a trial that ended.
+
+    For every number in a result Ray keeps running statistics, 60 KiB a trial, as long as the search
+    lasts, and writes them all into each of its snapshots. Nothing here reads them.
+    """
+
+    def on_trial_complete(
+        self, iteration: int, trials: list[Any], trial: Any, **info: object
+    ) -> None:
+        """Also called for a trial that the scheduler stopped."""
+        trial.metric_analysis.clear()
+        trial.metric_n_steps.clear()
+        trial.run_metadata.invalidate_cache()
+
+    on_trial_error = on_trial_complete
 
 
 class StopOnSignal:
