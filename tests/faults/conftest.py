@@ -62,7 +62,7 @@ class Search:
         ]
 
     def start(self, *more: str, fault: str = "") -> subprocess.Popen[str]:
-        """The command in a process group of its own; `fault` is MOMENT:N:DEED (search/faults.py)."""
+        """The command in its own process group; `fault` is MOMENT:N:DEED (search/faults.py)."""
         environment = {k: v for k, v in os.environ.items() if k != "DATA_DIR"}
         environment |= {"NO_COLOR": "1", **self.environment}
         if fault:
