@@ -96,7 +96,7 @@ def _table(record: SweepRecord, metrics: list[str]) -> Table:
     for line, points in record.outcome.lines.items():
         for row in points:
             values = [_cell(name, row.estimate(name)) for name in metrics]
-            rows.append((line, f"{row.x:g}", len(row.seeds), *values))
+            rows.append((line, f"{row.x:.10g}", len(row.seeds), *values))
     titles = [label_of(name).replace("\n", " ") for name in metrics]
     return Table(
         name=f"sweep_{record.name}",

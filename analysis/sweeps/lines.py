@@ -9,7 +9,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
+from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
 from analysis import style
 from analysis.records import SweepRecord
@@ -61,7 +61,7 @@ def draw_lines(axis: Axes, record: SweepRecord, metric: str, dataset: str | None
     places = sorted({row.x for row in record.outcome.rows})
     if record.sweep.log_x:
         axis.set_xscale("log", base=2)
-        axis.xaxis.set_major_formatter(ScalarFormatter())
+        axis.xaxis.set_major_formatter(StrMethodFormatter("{x:,.10g}"))
         places = _apart(places)
     axis.xaxis.set_major_locator(FixedLocator(places))
     axis.xaxis.set_minor_locator(NullLocator())

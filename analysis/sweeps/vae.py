@@ -116,7 +116,7 @@ def draw_plane(axis: Axes, record: PipelineRecord, *, title: str) -> None:
 
 def _manifolds(record: SweepRecord, rows: list[Row]) -> Canvas:
     with style.styled():
-        figure, axes = style.axes(1, len(rows), width=WIDTH, height=3.7)
+        figure, axes = style.axes(1, len(rows), width=WIDTH, height=3.1)
         for axis, row in zip(axes, rows, strict=True):
             draw_plane(axis, record.load(row, 0), title=row.line)
     return figure
