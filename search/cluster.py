@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import sys
@@ -15,6 +16,7 @@ from search.errors import FAILED, UserError
 PROBE_SECONDS = 3.0
 LOOPBACK = "127.0.0.1"
 ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("models", "trainers", "search")  # all that a worker imports of this project
 
 # Read by Ray when it is imported or started.
 SETTINGS = {
@@ -29,6 +31,12 @@ SETTINGS = {
     "TUNE_WARN_THRESHOLD_S": "5",
     "TUNE_GLOBAL_CHECKPOINT_S": "60",  # Ray's snapshot is not what a resumed search reads
     "PYTHONWARNINGS": "ignore",  # of the workers
+}
+
+QUIETLY: dict[str, Any] = {
+    "log_to_driver": False,
+    "logging_level": logging.ERROR,
+    "configure_logging": False,
 }
 
 
@@ -66,6 +74,9 @@ def start(*, cpus: int, gpus: int, shared_bytes: int) -> None:
     """
     import ray
 
+    # Lets the workers find this project where it is not installed.
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
     with _loopback_taken_at_its_word():
         ray.init(
             address="local",  # never join a cluster that happens to run here
@@ -74,7 +85,7 @@ def start(*, cpus: int, gpus: int, shared_bytes: int) -> None:
             include_dashboard=False,
             object_store_memory=max(2 * shared_bytes, 256 * 2**20),
             _node_ip_address=LOOPBACK,
-            **_quietly(),
+            **QUIETLY,
         )
 
 
@@ -101,6 +112,9 @@ def _loopback_taken_at_its_word() -> Iterator[None]:
 def join(address: str) -> tuple[int, int]:
     """Join the cluster at `address`, once; returns its (CPUs, GPUs).
 
+    The project's packages go with the driver: nodes need its dependencies only, and train with
+    the code that is here, whatever lies there.
+
     Raises:
         UserError: it cannot be joined.
     """
@@ -108,7 +122,14 @@ def join(address: str) -> tuple[int, int]:
 
     try:
         if not ray.is_initialized():
-            ray.init(address=address, **_quietly())
+            ray.init(
+                address=address,
+                runtime_env={
+                    "py_modules": [str(ROOT / package) for package in PACKAGES],
+                    "excludes": ["__pycache__"],
+                },
+                **QUIETLY,
+            )
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(
@@ -118,15 +139,6 @@ def join(address: str) -> tuple[int, int]:
         ) from None
     total = ray.cluster_resources()
     return int(total.get("CPU", 0)), int(total.get("GPU", 0))
-
-
-def _quietly() -> dict[str, Any]:
-    """Settings of both; also lets the workers find this project where it is not installed."""
-    import logging
-
-    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
-    return {"log_to_driver": False, "logging_level": logging.ERROR, "configure_logging": False}
 
 
 def stop() -> None:

@@ -15,7 +15,7 @@ import optuna
 from optuna.storages import RDBStorage
 from rich.console import Console
 
-from search import checkpoints, cluster, study as studies, tracking
+from search import checkpoints, cluster, nodes, study as studies, tracking
 from search.display import Progress
 from search.errors import FAILED, INTERRUPTED, UserError
 from search.home import check_disk, is_full
@@ -42,6 +42,8 @@ def run(options: Namespace) -> int:
     known = studies.open_storage(plan.home) if studies.exist(plan.home) else None
     name, exists = _choose_study(plan, known)
     check_disk(plan.home)
+    if plan.address:
+        nodes.check(plan.address, plan.home, plan.data, plan.resources)
     store = tracking.Store(plan.tracking_uri)
     storage = known or studies.open_storage(plan.home)
     if not (plan.study or exists):

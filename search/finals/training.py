@@ -12,7 +12,7 @@ from typing import IO, Any
 
 from ray.tune.search import Searcher
 
-from search import provenance
+from search import nodes, provenance
 from search.cluster import ROOT
 from search.display import Progress
 from search.finals.cells import Cell, Curves, Shelf
@@ -209,6 +209,8 @@ def train_cells(
         quiet=quiet,
         noun="training",
     )
+    if address:
+        nodes.check(address, home, data, resources)
     ray_folder = home / "ray" / "finals"
     source = FixedTrials(configs, [keeper, progress])
     try:
