@@ -1,0 +1,307 @@
+"""A real cluster of two nodes on this machine: looked at before a search, one killed during it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+import optuna
+import pytest
+import torch
+from mlflow.tracking import MlflowClient
+
+from search import checkpoints, nodes, study as studies
+from search.errors import UserError
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).resolve().parents[2]
+RAY_START = [
+    *(sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--num-cpus=1"),
+    *("--object-store-memory=100000000", "--min-worker-port=0", "--max-worker-port=0"),
+    *("--dashboard-agent-listen-port=0", "--disable-usage-stats"),
+]
+# A dead node is noticed in two seconds, and not in fifteen.
+NOTICE = {
+    "health_check_period_ms": 500,
+    "health_check_failure_threshold": 4,
+    "health_check_initial_delay_ms": 2000,
+}
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Two nodes of one CPU each; `environment` lets a driver in."""
+
+    address: str
+    environment: Mapping[str, str]
+    second: subprocess.Popen[bytes]
+
+    def processes_of_second(self) -> list[int]:
+        """The second node's own process and all below it."""
+        children: dict[int, list[int]] = {}
+        for file in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                parent = int(file.read_text().rpartition(")")[2].split()[1])
+            except OSError:  # it ended
+                continue
+            children.setdefault(parent, []).append(int(file.parent.name))
+        found = [self.second.pid]
+        for pid in found:
+            found += children.get(pid, [])
+        return found
+
+
+@pytest.fixture(scope="module")
+def two_nodes() -> Iterator[Cluster]:
+    """Nodes that know nothing of this project, with a token of their own."""
+    folder = Path(tempfile.mkdtemp(prefix="two"))  # short: sockets lie below it
+    (folder / "token").write_text("0123456789abcdef" * 2)
+    outside = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    environment = {
+        **outside,
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN_PATH": str(folder / "token"),
+    }
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    log = (folder / "log").open("wb")
+
+    def begin(*arguments: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [*RAY_START, *arguments], env=environment, cwd=folder, stdout=log, stderr=log
+        )
+
+    def started() -> int:
+        return (folder / "log").read_text().count("Ray runtime started")
+
+    def wait_for(count: int) -> None:
+        deadline = time.monotonic() + 120
+        while started() < count:
+            assert all(node.poll() is None for node in running), (folder / "log").read_text()
+            assert time.monotonic() < deadline, (folder / "log").read_text()
+            time.sleep(0.2)
+
+    running = [
+        begin(
+            *("--head", f"--port={port}", f"--temp-dir={folder / 'r'}"),
+            *("--include-dashboard=false", f"--system-config={json.dumps(NOTICE)}"),
+        )
+    ]
+    try:
+        wait_for(1)
+        running.append(begin(f"--address=127.0.0.1:{port}"))
+        wait_for(2)
+        yield Cluster(f"127.0.0.1:{port}", environment, running[1])
+    finally:
+        for node in reversed(running):
+            node.terminate()
+        for node in running:
+            node.wait(timeout=60)
+        log.close()
+        rmtree(folder, ignore_errors=True)
+
+
+# Looking at the nodes -----------------------------------------------------------------------------
+
+# Every case in one driver: (name, what is said). It runs in a folder that the nodes do not run in.
+LOOK = """
+import json, sys
+from dataclasses import replace
+from pathlib import Path
+from search import cluster
+cluster.prepare_environment()
+import torch
+from search import nodes
+from search.errors import UserError
+from search.resources import Resources
+from trainers.data import load_training
+
+address = sys.argv[1]
+data = load_training("mnist", mini=True, train_size=120)
+one = Resources(
+    device="cpu", concurrency=2, cpus_per_trial=1, gpus_per_trial=0.0, precision="float32"
+)
+
+class Broken:
+    def digest(self):
+        raise ModuleNotFoundError("No module named 'safetensors'")
+
+def said(home=Path("mlruns"), data=data, resources=one):
+    try:
+        return [vars(seen) for seen in nodes.check(address, home, data, resources)]
+    except UserError as error:
+        return str(error)
+
+found = {"fine": said(), "digest": data.digest()}
+found["broken"] = said(data=Broken())
+found["large"] = said(resources=replace(one, cpus_per_trial=2))
+found["elsewhere"] = said(home=Path("/proc/self/cwd/mlruns"))
+torch.__version__ = "1.2.3"
+found["torch"] = said()
+torch.__version__ = found["fine"][0]["torch"]
+type(data).digest, kept = lambda self: "0123456789abcdef", type(data).digest
+found["data"] = said()
+type(data).digest = kept
+nodes.ANSWER_SECONDS = 0
+found["silent"] = said()
+cluster.stop()
+json.dump(found, sys.stdout)
+"""
+
+
+@pytest.fixture(scope="module")
+def looked(two_nodes: Cluster, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("driver")
+    done = subprocess.run(
+        [sys.executable, "-c", LOOK, two_nodes.address],
+        cwd=folder,
+        env={**two_nodes.environment, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    assert [entry.name for entry in folder.iterdir()] == ["mlruns"]
+    assert list((folder / "mlruns").iterdir()) == [], "nothing is left behind"
+    return json.loads(done.stdout)
+
+
+def test_every_node_sees_what_the_driver_sees(looked: dict[str, Any]) -> None:
+    assert len(looked["fine"]) == 2
+    for seen in looked["fine"]:
+        assert seen["shared"]
+        assert seen["torch"] == torch.__version__
+        assert seen["digest"] == looked["digest"]
+
+
+def test_the_code_comes_from_the_driver(looked: dict[str, Any]) -> None:
+    for seen in looked["fine"]:
+        assert "py_modules_files" in seen["code"]
+
+
+@pytest.mark.parametrize(
+    ("case", "words"),
+    [
+        ("elsewhere", ["does not see /proc/self/cwd/mlruns", "shared disk on all nodes"]),
+        ("torch", [f"has torch {torch.__version__}, and 1.2.3 is here", "constraints.txt"]),
+        ("broken", ["cannot train", "No module named 'safetensors'", "constraints.txt"]),
+        ("silent", ["does not answer within 0 s"]),
+        ("data", ["has other data: fingerprint", "0123456789abcdef here"]),
+    ],
+)
+def test_a_node_on_which_trials_would_fail_is_named(
+    case: str, words: list[str], looked: dict[str, Any]
+) -> None:
+    said = looked[case]
+    assert said.startswith("node ") and socket.gethostname() in said
+    for each in words:
+        assert each in said
+    assert len(said.splitlines()) == 2
+
+
+def test_both_fingerprints_are_shown(looked: dict[str, Any]) -> None:
+    assert looked["digest"] in looked["data"]
+
+
+def test_a_trial_must_fit_on_one_node(looked: dict[str, Any]) -> None:
+    """Two nodes of one CPU have two, and a trial of two would wait for ever."""
+    assert "none of the cluster's 2 nodes" in looked["large"]
+    assert "--cpus-per-trial" in looked["large"]
+
+
+def test_a_folder_that_can_only_be_read() -> None:
+    seen = nodes.Seen(shared=True, torch=torch.__version__, digest="d", code="")
+    with pytest.raises(UserError, match="cannot write into"):
+        nodes._judge("n", seen, home=Path("mlruns"), written=False, digest="d")
+
+
+# A node that dies: the last test, for the cluster has one node after it --------------------------
+
+SEARCH = [
+    *("--pipeline", "mnist_supervised", "--data", "mini", "--train-size", "256"),
+    *("--study", "killed", "--trials", "4", "--epochs", "25", "--scheduler", "none"),
+    *("--set", "width=16", "--set", "depth=3", "--set", "batch_size=128"),
+]
+
+
+def test_a_search_outlives_a_node(
+    two_nodes: Cluster, tmp_path: Path, prepare: Callable[[Path], Path]
+) -> None:
+    home = prepare(tmp_path) / "mlruns"
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "search" / "tune.py"), *SEARCH, "--address", two_nodes.address],
+        cwd=tmp_path,
+        env=dict(two_nodes.environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        before = _both_under_way(home, process)
+        lost = two_nodes.processes_of_second()
+        names = {Path(f"/proc/{pid}/cmdline").read_text().split("\0")[0] for pid in lost}
+        assert any("TrialWorker" in name for name in names), names
+        for pid in lost:
+            os.kill(pid, signal.SIGKILL)
+        kept = {trial: checkpoints.history(_trials(home) / trial) for trial in before}
+        longest = dict.fromkeys(kept, 0)
+        while process.poll() is None:
+            for trial, known in kept.items():
+                now = checkpoints.history(_trials(home) / trial)
+                longest[trial] = max(longest[trial], len(now))
+                if now:  # seconds are in it: the same ones only where nothing was trained again
+                    assert now[: len(known)] == known
+            time.sleep(0.1)
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
+    assert (process.returncode, err) == (0, "")
+    assert "4 of 4 trials (4 complete" in out
+    for trial, known in kept.items():
+        assert longest[trial] > len(known) > 0, "it went on from its checkpoint"
+    storage = studies.open_storage(home)
+    trials = optuna.load_study(study_name="killed", storage=storage).get_trials()
+    trained = [trial for trial in trials if not studies.is_duplicate(trial)]
+    storage.engine.dispose()
+    assert [trial.state.name for trial in trained] == ["COMPLETE"] * 4
+    client = MlflowClient(tracking_uri=f"sqlite:///{home / 'mlflow.db'}")
+    ids = [experiment.experiment_id for experiment in client.search_experiments()]
+    runs = client.search_runs(ids, "tags.kind = 'trial'")
+    assert sorted(run.data.tags["trial_number"] for run in runs) == ["0", "1", "2", "3"]
+    for run in runs:
+        assert (run.info.status, run.data.tags["trial_state"]) == ("FINISHED", "COMPLETE")
+        history = client.get_metric_history(run.info.run_id, "train/loss")
+        assert [metric.step for metric in history] == list(range(1, 26)), "each once"
+        assert {"weights.safetensors"} <= {
+            entry.path for entry in client.list_artifacts(run.info.run_id)
+        }
+    assert list(_trials(home).iterdir()) == []
+
+
+def _trials(home: Path) -> Path:
+    return home / "studies" / "killed" / checkpoints.TRIALS
+
+
+def _both_under_way(home: Path, process: subprocess.Popen[str]) -> set[str]:
+    """Ids of the two first trials, once each has a checkpoint: one trains on each node."""
+    deadline = time.monotonic() + 120
+    while True:
+        found = {path.parent.name for path in _trials(home).glob(f"*/{checkpoints.FILE}")}
+        if len(found) == 2:
+            return found
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
