@@ -8,6 +8,7 @@
     trial.py       one configuration trained once; worker.py runs it inside Ray
     ray_run.py     Ray Tune at work; outcomes.py how a trial ended, and who is told
     resources.py   what this machine offers; cluster.py starts Ray on it
+    nodes.py       looks at the nodes of a cluster that is joined
     tracking.py    MLflow (the only module that imports it); tracking_address.py where it is
     recorder.py    writes trials into MLflow
     display.py     what the terminal shows; plots.py the interactive pictures
