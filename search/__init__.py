@@ -11,6 +11,9 @@
     nodes.py       looks at the nodes of a cluster that is joined
     tracking.py    MLflow (the only module that imports it); tracking_address.py where it is
     recorder.py    writes trials into MLflow
+    database.py    SQLite files that several drivers may want to make; bounded_tpe.py the sampler
+    checkpoints.py what a broken trial goes on from; recovery.py what a broken driver left undone
+    checkup.py     compares all records, for doctor.py; faults.py breaks searches, for tests
     display.py     what the terminal shows; plots.py the interactive pictures
     study_run.py   the study's own run; run_table.py what MLflow's table shows first
     summary.py     the words before and after; listing.py `--list`
