@@ -28,7 +28,7 @@ from search.recorder import Recorder
 from search.recovery import recover
 from search.stopping import build_asha
 from search.study_run import StudyRun, experiment_tags
-from search.summary import announce, conclude
+from search.summary import announce, conclude, tell_troubles
 from search.trial import TrialConfig
 
 log = logging.getLogger(__name__)
@@ -53,6 +53,9 @@ def run(options: Namespace) -> int:
     with studies.lock(folder, name), cluster.output_to(log_file) as screen:
         tags = experiment_tags(plan.pipeline, plan.data.source)
         experiment_id = store.experiment(plan.experiment, tags)
+        if not exists and name in studies.study_names(storage):
+            _choose_study(plan, storage)  # another driver made it and is done with it by now
+            exists = True
         if exists:
             study = studies.reopen(storage, name, identity=plan.identity)
             plan = _in_the_precision_of(study, plan)
@@ -95,27 +98,8 @@ def run(options: Namespace) -> int:
             broken = f"the disk of {plan.home} is full"
         finally:
             waiting = _close(study, proposals, recorder, study_run, status, began)
-        if recorder.failures:
-            console.print(
-                f"{recorder.failures} records did not reach MLflow; the reasons are in {log_file}",
-                style="red",
-            )
-        if waiting:
-            console.print(
-                f"{waiting} record{'s' * (waiting > 1)} could not be written to {store.shown}\n"
-                "once it answers again: python search/doctor.py --fix, or go on with --resume",
-                style="red",
-                soft_wrap=True,
-                markup=False,
-            )
-            status = status or FAILED
-        if broken:
-            console.print(
-                f"{broken}\nmake room, and go on with --resume",
-                style="red",
-                soft_wrap=True,
-                markup=False,
-            )
+        status = status or (FAILED if waiting else 0)
+        tell_troubles(console, plan, log_file, recorder.failures, waiting, broken)
         conclude(
             console,
             plan,

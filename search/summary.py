@@ -32,6 +32,31 @@ def announce(console: Console, plan: Plan, study: str, log_file: Path, missing: 
     )
 
 
+def tell_troubles(
+    console: Console, plan: Plan, log_file: Path, refused: int, waiting: int, broken: str | None
+) -> None:
+    """What went wrong though the search went on, and how to mend it.
+
+    Args:
+        refused: records that MLflow did not take.
+        waiting: records that it could not be asked to take.
+        broken: why the search ended early.
+    """
+    told = []
+    if refused:
+        told.append(f"{refused} records did not reach MLflow; the reasons are in {log_file}")
+    if waiting:
+        store = tracking_address.without_secrets(plan.tracking_uri)
+        told.append(
+            f"{waiting} record{'s' * (waiting > 1)} could not be written to {store}\n"
+            "once it answers again: python search/doctor.py --fix, or go on with --resume"
+        )
+    if broken:
+        told.append(f"{broken}\nmake room, and go on with --resume")
+    for text in told:
+        console.print(text, style="red", soft_wrap=True, markup=False)
+
+
 def conclude(
     console: Console,
     plan: Plan,
@@ -65,7 +90,7 @@ def conclude(
     lines += _where_to_compare(plan, experiment_id)
     if best:
         trial_id = best[0].user_attrs[studies.CONFIG]["trial_id"]
-        lines.append(f"train it again:      python search/tune.py --replay {trial_id}")
+        lines.append(f"train it again:      {_replay_command(plan, trial_id)}")
     console.print("\n".join(lines), soft_wrap=True, markup=False)
 
 
@@ -77,6 +102,14 @@ def _where_to_compare(plan: Plan, experiment_id: str) -> list[str]:
         f"compare the trials:  mlflow ui --backend-store-uri {uri}",
         f"                     and open {run_table.address(experiment_id)}",
     ]
+
+
+def _replay_command(plan: Plan, trial_id: str) -> str:
+    """With the store that it is compared with, where that had to be given."""
+    usual = tracking_address.resolve_uri(None, plan.home)
+    store = tracking_address.without_secrets(plan.tracking_uri)
+    words = [] if plan.tracking_uri == usual else ["--tracking-uri", store]
+    return shlex.join(["python", "search/tune.py", "--replay", trial_id, *words])
 
 
 def _resume_command(plan: Plan, study: str) -> str:

@@ -35,3 +35,23 @@ def test_the_command_to_go_on_means_the_same_search(
     assert again.identity == plan.identity
     assert (again.study, again.resume, again.trials) == ("mine", True, 9)
     assert (again.sampler, again.scheduler) == (plan.sampler, plan.scheduler)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ([], []),
+        (["--tracking-uri", "sqlite:///other.db"], ["--tracking-uri", "sqlite:///{here}/other.db"]),
+        (["--tracking-uri=sqlite:///mlruns/mlflow.db"], []),  # where it is looked for anyway
+    ],
+)
+def test_the_command_that_trains_again_finds_the_store(
+    given: list[str], expected: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    argv = ["--pipeline", "mnist_supervised", "--data", "mini", *given]
+    options = parser().parse_args(argv)
+    options.arguments = argv
+    command = shlex.split(summary._replay_command(settle(options), "abc123"))
+    usual = ["python", "search/tune.py", "--replay", "abc123"]
+    assert command == usual + [word.format(here=tmp_path) for word in expected]
