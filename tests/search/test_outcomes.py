@@ -59,6 +59,12 @@ def test_a_trial_that_was_stopped_early_is_pruned_or_interrupted() -> None:
     assert ended({}, trained=False, value=None) == Outcome(state="INTERRUPTED")
 
 
+def test_weights_that_could_not_be_written_leave_the_trial_to_be_resumed() -> None:
+    result = {"epoch": 3, METRIC: 0.5, "unsaved": "cannot write weights to /full"}
+    found = ended(result)
+    assert found == Outcome(state="INTERRUPTED", value=0.5, error="cannot write weights to /full")
+
+
 def test_the_metrics_are_what_has_a_slash_and_is_a_number() -> None:
     """The others are Ray's own entries, and what the worker says beside its metrics."""
     given = {

@@ -1,0 +1,46 @@
+"""A full disk is known by whatever it makes others raise."""
+
+from __future__ import annotations
+
+import errno
+import sqlite3
+
+import pytest
+
+from search.home import is_full
+
+
+def raised_by(error: Exception, after: Exception) -> Exception:
+    """`error`, as it is raised while `after` is handled."""
+    try:
+        try:
+            raise after
+        except Exception:
+            raise error  # noqa: B904
+    except Exception as caught:
+        return caught
+
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        FULL,
+        OSError(errno.EDQUOT, "Disk quota exceeded"),
+        sqlite3.OperationalError("database or disk is full"),
+        raised_by(RuntimeError("the search broke"), FULL),
+        raised_by(RuntimeError("b"), raised_by(ValueError("a"), FULL)),
+    ],
+    ids=repr,
+)
+def test_a_full_disk_is_known(error: Exception) -> None:
+    assert is_full(error)
+
+
+@pytest.mark.parametrize(
+    "error", [PermissionError(errno.EACCES, "denied"), ValueError("full of mistakes")], ids=repr
+)
+def test_nothing_else_is_taken_for_one(error: Exception) -> None:
+    assert not is_full(error)
