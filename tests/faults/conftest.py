@@ -138,6 +138,17 @@ class Search:
         for left in (f"studies/{STUDY}/trials", "ray"):
             path = self.folder / "mlruns" / left
             assert not path.exists() or not list(path.iterdir()), f"{left} is not empty"
+        doctor = subprocess.run(
+            [
+                *(sys.executable, str(ROOT / "search" / "doctor.py")),
+                *(("--tracking-uri", uri) if uri else ()),
+            ],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert (doctor.returncode, doctor.stdout) == (0, "all is well\n"), doctor.stdout
         return trials
 
 
