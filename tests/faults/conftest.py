@@ -184,14 +184,12 @@ def kill_one(process: subprocess.Popen[str], whom: str, choose: random.Random) -
 
     Returns whom it met: where there is no worker at the moment, it is the driver.
     """
-    below = descendants(process.pid)
-    workers = [pid for pid in below if "TrialWorker" in title(pid) or "ResourceTr" in title(pid)]
-    if whom == "worker" and workers:
+    if whom == "worker" and (found := workers_of(process)):
         with suppress(ProcessLookupError):
-            os.kill(choose.choice(sorted(workers)), signal.SIGKILL)
+            os.kill(choose.choice(found), signal.SIGKILL)
         return "worker"
     if whom == "group":
-        for pid in below:
+        for pid in descendants(process.pid):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         with suppress(ProcessLookupError):
@@ -200,6 +198,12 @@ def kill_one(process: subprocess.Popen[str], whom: str, choose: random.Random) -
         process.kill()
     process.communicate(timeout=60)
     return whom if whom == "group" else "driver"
+
+
+def workers_of(process: subprocess.Popen[str]) -> list[int]:
+    """The processes that train trials, whatever Ray calls them at the moment."""
+    names = ("TrialWorker", "ResourceTr")
+    return [p for p in descendants(process.pid) if any(name in title(p) for name in names)]
 
 
 def descendants(pid: int) -> list[int]:
@@ -258,6 +262,12 @@ def make_search(
 def kill() -> Callable[[subprocess.Popen[str], str, random.Random], str]:
     """(driver, `driver`, `group` or `worker`, chance) -> whom it met."""
     return kill_one
+
+
+@pytest.fixture(scope="session")
+def workers() -> Callable[[subprocess.Popen[str]], list[int]]:
+    """(driver) -> its processes that train trials."""
+    return workers_of
 
 
 @pytest.fixture(autouse=True)

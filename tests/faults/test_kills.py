@@ -18,19 +18,30 @@ from trainers.data import TrainingData
 EACH = 10  # kills in a search
 VICTIMS = ("driver", "group", "worker")
 LONGEST = 16.0  # seconds into a command: it starts, trains and, if it is let, ends
+TRAINING = 4.0  # seconds into the life of its first worker
 
 
-def torment(search: Any, kill: Callable[..., str], kills: int, seed: int) -> Counter[str]:
+def torment(
+    search: Any,
+    kill: Callable[..., str],
+    workers: Callable[..., list[int]],
+    kills: int,
+    seed: int,
+) -> Counter[str]:
     """Kill the search so often, each time some seconds into it; returns whom it met.
 
-    A search that is done before its time has the trials asked for raised: it goes on.
+    A worker's time begins when there is one. A search that is done before its time has the trials
+    asked for raised: it goes on.
     """
     choose = random.Random(seed)
     met: Counter[str] = Counter()
     while met.total() < kills:
         process = search.start("--resume")
-        moment = time.monotonic() + choose.uniform(0.0, LONGEST)
         whom = choose.choice(VICTIMS)
+        while whom == "worker" and not workers(process) and process.poll() is None:
+            time.sleep(0.1)
+        longest = TRAINING if whom == "worker" else LONGEST
+        moment = time.monotonic() + choose.uniform(0.0, longest)
         while time.monotonic() < moment and process.poll() is None:
             time.sleep(0.02)
         if process.poll() is not None:
@@ -51,10 +62,13 @@ def torment(search: Any, kill: Callable[..., str], kills: int, seed: int) -> Cou
 
 @pytest.mark.slow
 def test_a_few_kills(
-    make_search: Callable[..., Any], kill: Callable[..., str], data: TrainingData
+    make_search: Callable[..., Any],
+    kill: Callable[..., str],
+    workers: Callable[..., list[int]],
+    data: TrainingData,
 ) -> None:
     search = make_search(trials=6, epochs=8)
-    assert torment(search, kill, 4, seed=1).total() == 4
+    assert torment(search, kill, workers, 4, seed=1).total() == 4
     search.whole(data)
 
 
@@ -62,6 +76,7 @@ def test_a_few_kills(
 def test_hundreds_of_kills(
     make_search: Callable[..., Any],
     kill: Callable[..., str],
+    workers: Callable[..., list[int]],
     data: TrainingData,
     pytestconfig: pytest.Config,
     capsys: pytest.CaptureFixture[str],
@@ -72,7 +87,7 @@ def test_hundreds_of_kills(
     while met.total() < wanted:
         search = make_search(trials=6, epochs=8)
         kills = min(EACH, wanted - met.total())
-        met += torment(search, kill, kills, seed=1000 * seed + searches)
+        met += torment(search, kill, workers, kills, seed=1000 * seed + searches)
         trials += len(search.whole(data))
         searches += 1
         with capsys.disabled():
