@@ -50,7 +50,9 @@ def run(options: Namespace) -> int:
         name = studies.claim(plan.home / "studies", name)
     folder = plan.home / "studies" / name
     log_file = folder / "search.log"
+    ray_folder = plan.home / "ray" / name
     with studies.lock(folder, name), cluster.output_to(log_file) as screen:
+        shutil.rmtree(ray_folder, ignore_errors=True)  # of a killed driver; nobody reads it
         tags = experiment_tags(plan.pipeline, plan.data.source)
         experiment_id = store.experiment(plan.experiment, tags)
         if not exists and name in studies.study_names(storage):
@@ -86,7 +88,7 @@ def run(options: Namespace) -> int:
         try:
             with StopOnSignal() as stop, progress:
                 if missing:
-                    _tune(plan, proposals, folder, missing, stop, began)
+                    _tune(plan, proposals, trials, ray_folder, missing, stop, began)
             broken = proposals.broken
             status = INTERRUPTED if stop.event.is_set() else FAILED if broken else 0
         except KeyboardInterrupt:
@@ -199,6 +201,7 @@ def _tune(
     plan: Plan,
     proposals: Proposals,
     folder: Path,
+    ray_folder: Path,
     missing: int,
     stop: StopOnSignal,
     began: float,
@@ -215,7 +218,6 @@ def _tune(
     budget = None
     if plan.time_budget:
         budget = max(1.0, plan.time_budget - (time.monotonic() - began))
-    ray_folder = plan.home / "ray" / folder.name
     try:
         train(
             proposals,
@@ -224,10 +226,10 @@ def _tune(
             data=plan.data,
             resources=plan.resources,
             address=plan.address,
-            folder=folder / checkpoints.TRIALS,
+            folder=folder,
             ray_folder=ray_folder,
             stop=stop,
             time_budget=budget,
         )
     finally:
-        shutil.rmtree(ray_folder, ignore_errors=True)  # a resumed search does not read it
+        shutil.rmtree(ray_folder, ignore_errors=True)

@@ -30,6 +30,7 @@ BROKEN = {
     "weights:1:full": FAILED,
     "ended:2:kill": KILLED,
     "closing:2:group": KILLED,
+    "closing:4:kill": KILLED,  # of the last trial: nothing is left to train
 }
 
 
