@@ -15,6 +15,7 @@ from ray.tune.search import Searcher
 from search import nodes, provenance
 from search.cluster import ROOT
 from search.display import Progress
+from search.errors import FAILED, UserError
 from search.finals.cells import Cell, Curves, Shelf
 from search.outcomes import Listener, Outcome, outcome_of, reported_metrics
 from search.pipeline import METRIC
@@ -59,6 +60,7 @@ class Keeper:
 
     Attributes:
         failures: cell -> why it could not be trained.
+        broken: why no further training can be kept, None while they can.
     """
 
     def __init__(self, shelf: Shelf, cells: Sequence[Cell], resources: Resources) -> None:
@@ -67,6 +69,7 @@ class Keeper:
         self._facts = facts(resources)
         self._curves: dict[str, Curves] = {}
         self.failures: dict[Cell, str] = {}
+        self.broken: str | None = None
 
     def trial_started(self, config: TrialConfig) -> None:
         """Nothing yet."""
@@ -82,8 +85,7 @@ class Keeper:
         cell = self._cells[config.trial_id]
         curves = self._curves.pop(config.trial_id)
         if outcome.state == "INTERRUPTED":
-            if outcome.error:
-                self.failures[cell] = outcome.error
+            self.broken = outcome.error or self.broken
             return  # its checkpoint stays, and it goes on from there
         if outcome.state == "COMPLETE" and outcome.weights:
             self._shelf.keep(
@@ -192,6 +194,9 @@ def train_cells(
         home: the folder of all stores.
         screen: where the live table goes.
         stop: ends everything once its event is set.
+
+    Raises:
+        UserError: weights can no longer be written.
     """
     missing = shelf.missing(cells)
     if not missing or stop.event.is_set():
@@ -229,4 +234,8 @@ def train_cells(
     finally:
         source.interrupt()
         shutil.rmtree(ray_folder, ignore_errors=True)
+    if keeper.broken:
+        raise UserError(
+            f"{keeper.broken}\nmake room and call again: what is trained is kept", status=FAILED
+        )
     return keeper.failures
