@@ -17,7 +17,7 @@
     display.py     what the terminal shows; plots.py the interactive pictures
     study_run.py   the study's own run; run_table.py what MLflow's table shows first
     summary.py     the words before and after; listing.py `--list`
-    plan.py        every option checked before anything is made; gpu_memory.py a trial's share
+    plan.py        every option checked before anything is made; survey.py what a trial takes
     driver.py      puts the parts together; forecast.py and replay.py are its sisters
     finals/        final numbers: champions, baselines, the test set, comparisons
     champions.py   loads a champion; rebuild.py makes a network from its description

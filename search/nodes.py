@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -21,6 +21,7 @@ import torch
 from search import cluster
 from search.errors import FAILED, UserError
 from search.resources import Resources
+from search.survey import Question, Survey, measure
 from trainers.data import TrainingData
 
 ANSWER_SECONDS = 120.0  # a node unpacks the code, starts a process and imports torch in it
@@ -44,23 +45,52 @@ class Seen:
     code: str
 
 
-def look(node: str, folder: str, patience: float, data: TrainingData) -> Seen:
-    """Runs on the node: see what is there, and leave a file named `node` in the folder.
+def look(folder: str, patience: float, data: TrainingData) -> Seen:
+    """Runs on the node: see what is there, and leave a file named by its id in the folder.
 
     Args:
         folder: the driver's, with a file `driver` in it.
         patience: seconds until that file must have come in sight.
     """
+    import ray
+
     shared = _appears(Path(folder) / "driver", patience)
     if shared:  # else nothing is made on a disk that nobody looks at
         with suppress(OSError):  # the driver misses the file, and says so
-            (Path(folder) / node).touch()
+            (Path(folder) / ray.get_runtime_context().get_node_id()).touch()
     return Seen(
         shared=shared,
         torch=torch.__version__,
         digest=data.digest(),
         code=str(Path(__file__).parent),
     )
+
+
+def survey(question: Question) -> Survey:
+    """Measure on every node of the joined cluster that can train: the driver need not be one.
+
+    Returns:
+        What suits all of them: bfloat16 if it is faster on each, the largest share of a GPU.
+
+    Raises:
+        UserError: a node that cannot measure, or whose GPU torch does not find.
+    """
+    import ray
+
+    wanted = {"GPU": 1} if question.device == "cuda" else {"CPU": question.threads}
+    nodes = _with_room(ray.nodes(), wanted)
+    found = _ask(nodes, measure, question)
+    for node, seen in zip(nodes, found, strict=True):
+        if question.device == "cuda" and not seen.gpus:
+            raise UserError(
+                f"Ray counts {_plural(node['Resources']['GPU'], 'GPU')} on node {_name(node)}, "
+                "and torch finds none there\n"
+                "install a CUDA build of torch on it, or train on CPUs with --device cpu",
+                status=FAILED,
+            )
+    fullest = max(found, key=lambda seen: seen.peak_gib / (seen.total_gib or 1.0))
+    agreed = all(seen.precision == "bfloat16" for seen in found)
+    return replace(fullest, precision="bfloat16" if agreed else "float32")
 
 
 def check(address: str, home: Path, data: TrainingData, resources: Resources) -> list[Seen]:
@@ -79,13 +109,14 @@ def check(address: str, home: Path, data: TrainingData, resources: Resources) ->
     import ray
 
     cluster.join(address)
-    nodes = _with_room(ray.nodes(), resources)
+    needs = {"CPU": resources.cpus_per_trial, "GPU": resources.gpus_per_trial}
+    nodes = _with_room(ray.nodes(), needs)
     # Of its own: several drivers may look at the same time.
     folder = home.absolute() / f".nodes-{uuid.uuid4().hex[:12]}"
     folder.mkdir(parents=True)
     try:
         (folder / "driver").touch()
-        found = _ask(nodes, folder, data)
+        found = _ask(nodes, look, str(folder), SHARED_SECONDS, ray.put(data))
         digest = data.digest()
         for node, seen in zip(nodes, found, strict=True):
             written = seen.shared and _appears(folder / node["NodeID"], SHARED_SECONDS)
@@ -95,17 +126,16 @@ def check(address: str, home: Path, data: TrainingData, resources: Resources) ->
     return found
 
 
-def _with_room(nodes: Sequence[dict[str, Any]], resources: Resources) -> list[dict[str, Any]]:
+def _with_room(nodes: Sequence[dict[str, Any]], needs: Mapping[str, float]) -> list[dict[str, Any]]:
     """The nodes that are alive and on which one trial fits."""
     alive = [node for node in nodes if node["Alive"]]
     found = [
         node
         for node in alive
-        if node["Resources"].get("CPU", 0) >= resources.cpus_per_trial
-        and node["Resources"].get("GPU", 0) >= resources.gpus_per_trial
+        if all(node["Resources"].get(kind, 0) >= count for kind, count in needs.items())
     ]
     if not found:
-        wanted = f"{resources.cpus_per_trial} CPUs and {resources.gpus_per_trial:g} GPUs"
+        wanted = " and ".join(_plural(count, kind) for kind, count in needs.items() if count)
         raise UserError(
             f"a trial takes {wanted}, and none of the cluster's {len(alive)} nodes has as many\n"
             "give less with --cpus-per-trial or --gpus-per-trial"
@@ -113,18 +143,28 @@ def _with_room(nodes: Sequence[dict[str, Any]], resources: Resources) -> list[di
     return found
 
 
-def _ask(nodes: Sequence[dict[str, Any]], folder: Path, data: TrainingData) -> list[Seen]:
-    """What each of the nodes sees, in their order."""
+def _ask(
+    nodes: Sequence[dict[str, Any]],
+    function: Callable[..., Any],
+    *arguments: object,
+) -> list[Any]:
+    """What `function` returns on each of the nodes, in their order."""
     import ray
     from ray.exceptions import RayError
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    task = ray.remote(num_cpus=0, max_retries=0)(look)
-    images = ray.put(data)
+    # It takes no share of the node, which may be busy with another search, and so would be shown
+    # no GPU. Its process ends with it: CUDA keeps memory in a process that used it.
+    task = ray.remote(
+        num_cpus=0,
+        max_retries=0,
+        max_calls=1,
+        runtime_env={"env_vars": {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}},
+    )(function)
     asked = [
         task.options(
             scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        ).remote(node["NodeID"], str(folder), SHARED_SECONDS, images)
+        ).remote(*arguments)
         for node in nodes
     ]
     _, silent = ray.wait(asked, num_returns=len(asked), timeout=ANSWER_SECONDS)
@@ -175,6 +215,10 @@ def _name(node: dict[str, Any]) -> str:
     """Address and host name, as far as they differ."""
     names = dict.fromkeys([node["NodeManagerAddress"], node["NodeManagerHostname"]])
     return " ".join(names)
+
+
+def _plural(count: float, kind: str) -> str:
+    return f"{count:g} {kind}{'s' * (count != 1)}"
 
 
 def _appears(path: Path, patience: float) -> bool:

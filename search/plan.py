@@ -14,9 +14,8 @@ from typing import Any
 
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
-from search import cluster, spaces, tracking_address
+from search import cluster, nodes, spaces, survey, tracking_address
 from search.errors import UserError
-from search.gpu_memory import measured_share
 from search.home import HOME
 from search.pipeline import Params, Pipeline, Scalar, experiment_name, load_pipeline
 from search.resources import (
@@ -29,7 +28,6 @@ from search.resources import (
 )
 from search.stopping import rungs
 from trainers.data import TrainingData, load_training
-from trainers.precision import fastest_precision
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,35 +141,43 @@ def settle(options: Namespace) -> Plan:
 
 def plan_resources(options: Namespace, space: spaces.Space, defaults: Params) -> Resources:
     """Device, precision, and how many trials share the machine, or the cluster that is joined."""
-    import torch
-
-    device = choose_device(options.device, options.gpus_per_trial)
+    asked = options.device, options.gpus_per_trial
     if options.address:
+        where, ask = "the cluster", nodes.survey
         cpus, gpus = cluster.join(options.address)
+        device = choose_device(*asked, gpus=gpus, none=f"Ray counts no GPU on {options.address}")
     else:
-        cpus, gpus = cpu_count(), gpu_count() if device == "cuda" else 0
+        where, ask = "this machine", survey.here
+        cpus, gpus = cpu_count(), gpu_count()
+        device = choose_device(*asked, gpus=gpus)
     # Before anything is measured: torch would really start as many threads as it is told.
     check_fits(
         cpus=cpus,
         gpus=gpus,
         cpus_per_trial=options.cpus_per_trial,
         gpus_per_trial=options.gpus_per_trial,
+        where=where,
     )
-    precision = fastest_precision(torch.device(device), threads=options.cpus_per_trial or 1)
-    part = options.gpus_per_trial
-    if device == "cuda" and not part:
-        most = options.concurrency or cpus
-        part = measured_share(
-            options.pipeline, space, defaults, precision=precision, most=max(1, most)
+    part = options.gpus_per_trial or 0.0
+    measure_part = device == "cuda" and not part
+    found = ask(
+        survey.Question(
+            device=device,
+            threads=options.cpus_per_trial or 1,
+            pipeline=options.pipeline,
+            params=dict(spaces.largest(space, defaults)) if measure_part else None,
         )
+    )
+    if measure_part:
+        part = found.share(most=max(1, options.concurrency or cpus))
     return share(
         device=device,
-        precision=precision,
+        precision=found.precision,
         cpus=cpus,
         gpus=gpus,
         concurrency=options.concurrency,
         cpus_per_trial=options.cpus_per_trial,
-        gpus_per_trial=part or 0.0,
+        gpus_per_trial=part,
     )
 
 

@@ -14,7 +14,7 @@ from search import study as studies, tracking, tracking_address
 from search.errors import FAILED, UserError
 from search.home import HOME
 from search.pipeline import load_pipeline
-from search.resources import choose_device
+from search.resources import choose_device, gpu_count
 from search.trial import Trial, TrialConfig, TrialImages
 from trainers.data import TrainingData, load_training
 
@@ -37,7 +37,7 @@ def replay(options: Namespace) -> int:
     config = TrialConfig.from_json(stored)
     identity = study.user_attrs[studies.IDENTITY]
     data = _same_data(options, identity)
-    device = choose_device(options.device, None)
+    device = choose_device(options.device, None, gpus=gpu_count())
     console = Console(highlight=False, quiet=options.quiet)
     if device != config.device:
         console.print(

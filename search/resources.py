@@ -71,8 +71,17 @@ def gpu_count() -> int:
     return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
-def choose_device(asked: str, gpus_per_trial: float | None) -> str:
+def choose_device(
+    asked: str,
+    gpus_per_trial: float | None,
+    *,
+    gpus: int,
+    none: str = "torch finds no GPU on this machine",
+) -> str:
     """`cuda` where there is a GPU and it is wanted, else `cpu`.
+
+    Args:
+        gpus, none: how many there are; what to say if there are none.
 
     Raises:
         UserError: a GPU is asked for and there is none.
@@ -84,32 +93,35 @@ def choose_device(asked: str, gpus_per_trial: float | None) -> str:
     wants_gpu = asked == "cuda" or bool(gpus_per_trial)
     if asked == "cpu" or (gpus_per_trial == 0 and asked != "cuda"):
         return "cpu"
-    if gpu_count():
+    if gpus:
         return "cuda"
     if wants_gpu:
         option = f"--gpus-per-trial {gpus_per_trial:g}" if gpus_per_trial else "--device cuda"
-        raise UserError(
-            f"{option}: torch finds no GPU on this machine\nleave the option out to run on the CPUs"
-        )
+        raise UserError(f"{option}: {none}\nleave the option out to run on the CPUs")
     return "cpu"
 
 
 def check_fits(
-    *, cpus: int, gpus: int, cpus_per_trial: int | None, gpus_per_trial: float | None
+    *,
+    cpus: int,
+    gpus: int,
+    cpus_per_trial: int | None,
+    gpus_per_trial: float | None,
+    where: str = "this machine",
 ) -> None:
-    """Make sure that one trial alone fits on the machine.
+    """Make sure that one trial alone fits on the machine or cluster.
 
     Raises:
         UserError: it asks for more CPUs or GPUs than there are.
     """
     if cpus_per_trial and cpus_per_trial > cpus:
         raise UserError(
-            f"--cpus-per-trial {cpus_per_trial}: this machine has {cpus}\n"
+            f"--cpus-per-trial {cpus_per_trial}: {where} has {cpus}\n"
             f"give at most {cpus}, or leave the option out"
         )
     if gpus_per_trial and gpus_per_trial > gpus:
         raise UserError(
-            f"--gpus-per-trial {gpus_per_trial:g}: this machine has {gpus}\n"
+            f"--gpus-per-trial {gpus_per_trial:g}: {where} has {gpus}\n"
             f"give at most {gpus}, or leave the option out"
         )
 

@@ -23,6 +23,7 @@ from mlflow.tracking import MlflowClient
 
 from search import checkpoints, nodes, study as studies
 from search.errors import UserError
+from trainers.precision import DTYPES
 
 pytestmark = pytest.mark.slow
 
@@ -31,6 +32,12 @@ RAY_START = [
     *(sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--num-cpus=1"),
     *("--object-store-memory=100000000", "--min-worker-port=0", "--max-worker-port=0"),
     *("--dashboard-agent-listen-port=0", "--disable-usage-stats"),
+]
+COMMAND = [
+    *(sys.executable, str(ROOT / "search" / "tune.py")),
+    *("--pipeline", "mnist_supervised", "--data", "mini", "--train-size", "256"),
+    *("--study", "killed", "--trials", "4", "--epochs", "25", "--scheduler", "none"),
+    *("--set", "width=16", "--set", "depth=3", "--set", "batch_size=128"),
 ]
 # A dead node is noticed in two seconds, and not in fifteen.
 NOTICE = {
@@ -42,7 +49,7 @@ NOTICE = {
 
 @dataclass(frozen=True)
 class Cluster:
-    """Two nodes of one CPU each; `environment` lets a driver in."""
+    """Two nodes of one CPU each, the second said to have a GPU; `environment` lets a driver in."""
 
     address: str
     environment: Mapping[str, str]
@@ -101,7 +108,7 @@ def two_nodes() -> Iterator[Cluster]:
     ]
     try:
         wait_for(1)
-        running.append(begin(f"--address=127.0.0.1:{port}"))
+        running.append(begin(f"--address=127.0.0.1:{port}", "--num-gpus=1"))
         wait_for(2)
         yield Cluster(f"127.0.0.1:{port}", environment, running[1])
     finally:
@@ -125,7 +132,9 @@ cluster.prepare_environment()
 import torch
 from search import nodes
 from search.errors import UserError
+from trainers.precision import DTYPES
 from search.resources import Resources
+from search.survey import Question, Survey
 from trainers.data import load_training
 
 address = sys.argv[1]
@@ -154,6 +163,30 @@ torch.__version__ = version
 type(data).digest, kept = lambda self: "0123456789abcdef", type(data).digest
 found["data"] = said()
 type(data).digest = kept
+
+def surveyed(device, threads=1):
+    try:
+        asked = Question(device=device, threads=threads, pipeline="", params=None)
+        return vars(nodes.survey(asked))
+    except UserError as error:
+        return str(error)
+
+found["survey"] = surveyed("cpu")
+found["no gpu"] = surveyed("cuda")
+found["narrow"] = surveyed("cpu", threads=2)
+def measure(question):
+    import os
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES") == ""
+    return Survey(gpus=0 if hidden else 1, precision="bfloat16", peak_gib=3, total_gib=80)
+nodes.measure = measure
+found["gpu"] = surveyed("cuda")
+def measure(question):
+    import ray
+    first = ray.get_runtime_context().get_node_id() == min(n["NodeID"] for n in ray.nodes())
+    return Survey(gpus=0, precision="bfloat16" if first else "float32")
+nodes.measure = measure
+found["differ"] = surveyed("cpu")
+
 nodes.ANSWER_SECONDS = 0
 found["silent"] = said()
 cluster.stop()
@@ -221,6 +254,46 @@ def test_a_trial_must_fit_on_one_node(looked: dict[str, Any]) -> None:
     assert "--cpus-per-trial" in looked["large"]
 
 
+def test_precision_is_measured_on_the_nodes(looked: dict[str, Any]) -> None:
+    assert looked["survey"]["precision"] in DTYPES
+    assert looked["differ"]["precision"] == "float32", "bfloat16 must be faster on all of them"
+
+
+def test_a_gpu_is_shared_by_what_its_own_node_measures(looked: dict[str, Any]) -> None:
+    """The driver has none, and a node's GPU is in sight though none of it was asked for."""
+    found = looked["gpu"]
+    assert (found["gpus"], found["precision"], found["peak_gib"]) == (1, "bfloat16", 3)
+
+
+def test_a_gpu_that_torch_does_not_find_is_an_error(looked: dict[str, Any]) -> None:
+    """Else its trials would train on CPUs, unasked."""
+    said = looked["no gpu"]
+    assert said.startswith("Ray counts 1 GPU on node ") and socket.gethostname() in said
+    assert "--device cpu" in said
+    assert len(said.splitlines()) == 2
+
+
+def test_threads_of_one_trial_are_on_one_node(looked: dict[str, Any]) -> None:
+    assert "a trial takes 2 CPUs, and none of the cluster's 2 nodes" in looked["narrow"]
+
+
+def test_the_command_takes_the_clusters_gpus_for_its_own(
+    two_nodes: Cluster, tmp_path: Path
+) -> None:
+    """`--device auto` means cuda where only a node has a GPU; here that one turns out not to be."""
+    done = subprocess.run(
+        [*COMMAND, "--address", two_nodes.address],
+        cwd=tmp_path,
+        env=dict(two_nodes.environment),
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "Ray counts 1 GPU on node" in done.stderr
+    assert not list((tmp_path / "mlruns").glob("*")), "nothing is half-made"
+
+
 def test_a_folder_that_can_only_be_read() -> None:
     seen = nodes.Seen(shared=True, torch=torch.__version__, digest="d", code="")
     with pytest.raises(UserError, match="cannot write into"):
@@ -229,19 +302,13 @@ def test_a_folder_that_can_only_be_read() -> None:
 
 # A node that dies: the last test, for the cluster has one node after it --------------------------
 
-SEARCH = [
-    *("--pipeline", "mnist_supervised", "--data", "mini", "--train-size", "256"),
-    *("--study", "killed", "--trials", "4", "--epochs", "25", "--scheduler", "none"),
-    *("--set", "width=16", "--set", "depth=3", "--set", "batch_size=128"),
-]
-
 
 def test_a_search_outlives_a_node(
     two_nodes: Cluster, tmp_path: Path, prepare: Callable[[Path], Path]
 ) -> None:
     home = prepare(tmp_path) / "mlruns"
     process = subprocess.Popen(
-        [sys.executable, str(ROOT / "search" / "tune.py"), *SEARCH, "--address", two_nodes.address],
+        [*COMMAND, "--address", two_nodes.address, "--device", "cpu"],
         cwd=tmp_path,
         env=dict(two_nodes.environment),
         stdout=subprocess.PIPE,

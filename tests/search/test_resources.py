@@ -137,11 +137,8 @@ def test_the_share_of_a_gpu_fits_into_its_memory(peak: float, most: int) -> None
         ("cuda", None, 1, "cuda"),
     ],
 )
-def test_the_device(
-    asked: str, part: float | None, gpus: int, device: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(resources, "gpu_count", lambda: gpus)
-    assert choose_device(asked, part) == device
+def test_the_device(asked: str, part: float | None, gpus: int, device: str) -> None:
+    assert choose_device(asked, part, gpus=gpus) == device
 
 
 @pytest.mark.parametrize(
@@ -152,12 +149,9 @@ def test_the_device(
         ("cpu", 1.0, "choose one of them"),
     ],
 )
-def test_a_gpu_that_is_not_there(
-    asked: str, part: float | None, said: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(resources, "gpu_count", lambda: 0)
+def test_a_gpu_that_is_not_there(asked: str, part: float | None, said: str) -> None:
     with pytest.raises(UserError, match=said) as caught:
-        choose_device(asked, part)
+        choose_device(asked, part, gpus=0)
     assert caught.value.status == 2
 
 
