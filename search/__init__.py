@@ -12,6 +12,7 @@
     tracking.py    MLflow (the only module that imports it); tracking_address.py where it is
     recorder.py    writes trials into MLflow
     database.py    SQLite files that several drivers may want to make; bounded_tpe.py the sampler
+    ledger.py      a study in memory and in its database
     checkpoints.py what a broken trial goes on from; recovery.py what a broken driver left undone
     checkup.py     compares all records, for doctor.py; faults.py breaks searches, for tests
     display.py     what the terminal shows; plots.py the interactive pictures

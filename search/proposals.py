@@ -20,6 +20,7 @@ from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
 from search import faults, spaces, study as studies
+from search.ledger import Ledger
 from search.outcomes import Listener, Outcome, outcome_of, reported_metrics
 from search.pipeline import Scalar
 from search.trial import TrialConfig
@@ -67,6 +68,7 @@ class Proposals(Searcher):
     ) -> None:
         super().__init__(metric=metric, mode="max")
         self._study = study
+        self._ledger = Ledger(study)
         self._space = dict(space)
         self._make_config = make_config
         self._objective = metric
@@ -76,7 +78,7 @@ class Proposals(Searcher):
         self._live: dict[str, _Live] = {}
         self._tried = {
             spaces.key(trial.params)
-            for trial in study.get_trials(deepcopy=False)
+            for trial in self._ledger.trials
             if trial.state is not TrialState.WAITING
         }
         self.exhausted = False
@@ -96,10 +98,9 @@ class Proposals(Searcher):
             self.exhausted = True
             return Searcher.FINISHED
         config = self._configure(trial)
-        stored = self._study._storage.get_trial(trial._trial_id)
-        self._live[trial_id] = _Live(
-            config=config, trial=trial, measured=frozenset(stored.intermediate_values)
-        )
+        self._ledger.keep(trial)
+        before = self._ledger.trials[trial.number].intermediate_values
+        self._live[trial_id] = _Live(config=config, trial=trial, measured=frozenset(before))
         faults.reach("proposed")
         for listener in self._listeners:
             listener.trial_started(config)
@@ -162,12 +163,12 @@ class Proposals(Searcher):
         self.closed = True
         for trial_id in list(self._live):
             self.on_trial_complete(trial_id)
-        studies.requeue_running(self._study)
+        self._ledger.requeue_running()
 
     # ---------------------------------------------------------------------------------------
 
     def _ask(self) -> optuna.trial.Trial | None:
-        trial = self._study.ask(self._space)
+        trial = self._ledger.ask(self._space)
         key = spaces.key(trial.params)
         resumed = studies.CONFIG in trial.user_attrs
         if key not in self._tried or resumed:
@@ -175,19 +176,20 @@ class Proposals(Searcher):
             return trial
         # A repeated proposal would teach nothing. It is told as failed, which samplers leave
         # out of their models, and an untried configuration is drawn at random instead.
-        trial.set_user_attr(studies.DUPLICATE, self._number_of(key))
-        self._study.tell(trial, state=TrialState.FAIL)
+        self._ledger.tell(
+            trial, TrialState.FAIL, attributes={studies.DUPLICATE: self._number_of(key)}
+        )
         for _ in range(FRESH_DRAWS):
             params = spaces.draw(self._space, self._rng)
             if spaces.key(params) not in self._tried:
-                self._study.enqueue_trial(params)
+                self._ledger.enqueue(params)
                 return self._ask()
         return None
 
     def _number_of(self, key: str) -> int:
         return next(
             trial.number
-            for trial in self._study.get_trials(deepcopy=False)
+            for trial in self._ledger.trials
             if trial.state is not TrialState.WAITING and spaces.key(trial.params) == key
         )
 
@@ -212,7 +214,7 @@ class Proposals(Searcher):
         if value is not None and math.isfinite(value):
             live.value = float(value)
             if epoch not in live.measured:
-                live.trial.report(live.value, epoch)
+                self._ledger.report(live.trial, live.value, epoch)
         faults.reach("reported")
         metrics = reported_metrics(result)
         for listener in self._listeners:
@@ -220,11 +222,12 @@ class Proposals(Searcher):
 
     def _tell(self, live: _Live, outcome: Outcome) -> None:
         if outcome.state == "INTERRUPTED":
-            studies.requeue(self._study, live.trial._trial_id)
+            self._ledger.requeue(live.trial)
         elif outcome.state == "COMPLETE":
-            self._study.tell(live.trial, outcome.value)
+            self._ledger.tell(live.trial, TrialState.COMPLETE, outcome.value)
         elif outcome.state == "PRUNED":
-            self._study.tell(live.trial, state=TrialState.PRUNED)
+            self._ledger.tell(live.trial, TrialState.PRUNED)
         else:
-            live.trial.set_user_attr(studies.ERROR, outcome.error)
-            self._study.tell(live.trial, state=TrialState.FAIL)
+            self._ledger.tell(
+                live.trial, TrialState.FAIL, attributes={studies.ERROR: outcome.error}
+            )

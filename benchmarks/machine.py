@@ -1,0 +1,55 @@
+"""What a figure was measured on, and where it is kept: shared by all benchmarks."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).resolve().parent / "results"
+
+
+def describe(*packages: str) -> str:
+    """The processor, how many of it this process may use, and the packages' versions."""
+    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    versions = ", ".join(f"{name} {version(name)}" for name in packages)
+    return f"{cpus} x {processor()}, {accelerator()}Python {platform.python_version()}, {versions}"
+
+
+def processor() -> str:
+    """The processor's name, as Linux tells it where it does."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def accelerator() -> str:
+    """The first GPU's name and a comma, where torch is loaded and finds one."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_available():
+        return ""
+    return f"{torch.cuda.get_device_name(0)}, "
+
+
+def add_options(parser: argparse.ArgumentParser, quick: str) -> None:
+    """`--quick` and `--json`, which every benchmark has."""
+    parser.add_argument("--quick", action="store_true", help=quick)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+
+
+def keep(file: Path | None, *, machine: str, figures: Mapping[str, Any]) -> None:
+    """Write the figures for `table.py`, if a file is given."""
+    if file:
+        words = [Path(sys.argv[0]).name, *(w for w in sys.argv[1:] if not w.startswith("--json"))]
+        content = {"command": " ".join(words), "machine": machine, "figures": figures}
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(content, indent=1) + "\n")

@@ -1,0 +1,158 @@
+"""Learning curves of random configurations, recorded once, to replay searches against.
+
+    python benchmarks/record_curves.py --data-dir DIR [--pipeline all] [--configurations 50]
+
+Each configuration is drawn at random from its pipeline's space (the first is the defaults),
+trained for all of its epochs with nobody stopping it, and measured after every epoch. A line of
+`benchmarks/curves/<pipeline>.jsonl` holds its parameters, `valid/accuracy` by epoch, the seconds of
+one thread that an epoch and a measurement took. It goes on where it was broken off.
+`replay_searches.py` reads the files.
+
+Sizes are reduced: 6,000 training and 2,000 validation images. So these curves say how
+configurations compare and when that shows, not how good a pipeline is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+CURVES = ROOT / "benchmarks" / "curves"
+PIPELINES = tuple(
+    f"{data}_{method}"
+    for data in ("mnist", "cifar")
+    for method in ("autoencoder", "supervised", "contrastive")
+)
+TRAIN, VALID = 6000, 2000
+METRIC = "valid/accuracy"
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Record what is missing, in turn over the pipelines."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data-dir", required=True)
+    parser.add_argument("--pipeline", default="all", choices=["all", *PIPELINES])
+    parser.add_argument("--configurations", type=int, default=50)
+    parser.add_argument("--processes", type=int, default=2, help="one thread each")
+    parser.add_argument("--out", type=Path, default=CURVES)
+    parser.add_argument("--train-size", type=int, default=TRAIN)
+    options = parser.parse_args(argv)
+    chosen = PIPELINES if options.pipeline == "all" else (options.pipeline,)
+    options.out.mkdir(parents=True, exist_ok=True)
+    jobs = list(missing(chosen, options.configurations, options.out))
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(options.processes, mp_context=context) as pool:
+        running = [
+            pool.submit(record, pipeline, number, params, options.data_dir, options.train_size)
+            for pipeline, number, params in jobs
+        ]
+        for (pipeline, number, _), future in zip(jobs, running, strict=True):
+            line = future.result()
+            with (options.out / f"{pipeline}.jsonl").open("a") as file:
+                file.write(json.dumps(line) + "\n")
+            best = max(line["values"], default=float("nan"))
+            print(f"{pipeline} {number}: {best:.4f}", flush=True)
+
+
+def missing(
+    pipelines: Sequence[str], configurations: int, folder: Path
+) -> Iterator[tuple[str, int, dict[str, Any]]]:
+    """(pipeline, number, parameters) of what is not recorded yet, one of each pipeline in turn."""
+    drawn = {name: draw(name, configurations) for name in pipelines}
+    done = {name: {line["number"] for line in read(folder / f"{name}.jsonl")} for name in pipelines}
+    for number in range(configurations):
+        for name in pipelines:
+            if number not in done[name]:
+                yield name, number, drawn[name][number]
+
+
+def draw(pipeline: str, configurations: int) -> list[dict[str, Any]]:
+    """The defaults, then random points of the space; the first are the same however many."""
+    import optuna
+
+    from search.pipeline import load_pipeline
+
+    definition = load_pipeline(pipeline)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    found = [dict(definition.defaults)]
+    while len(found) < configurations:
+        found.append(study.ask(dict(definition.space)).params)
+    return found
+
+
+def read(file: Path) -> list[dict[str, Any]]:
+    """The lines of a recording; a last one that was cut off is left out."""
+    if not file.exists():
+        return []
+    found = []
+    for line in file.read_text().splitlines():
+        try:
+            found.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return found
+
+
+def record(
+    pipeline: str, number: int, params: dict[str, Any], data_dir: str, train_size: int
+) -> dict[str, Any]:
+    """Train one configuration on one thread; a diverged one has fewer values than epochs."""
+    import torch
+
+    from search.pipeline import load_pipeline
+    from search.trial import Trial, TrialConfig, TrialImages
+    from trainers.data import load_training
+    from trainers.precision import fastest_precision
+
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    definition = load_pipeline(pipeline)
+    data = load_training(definition.dataset, data_dir=data_dir, train_size=train_size)
+    images = TrialImages.load(data, "cpu")
+    config = TrialConfig(
+        trial_id=f"{number}",
+        number=number,
+        study="curves",
+        pipeline=pipeline,
+        params=params,
+        seed=number,
+        epochs=definition.epochs,
+        rungs=tuple(range(1, definition.epochs + 1)),
+        precision=fastest_precision(torch.device("cpu"), threads=1),
+    )
+    values, training, measuring = [], 0.0, 0.0
+    began = time.process_time()  # other work on the machine is not in it
+    try:
+        for metrics in Trial(config, replace(images, valid=images.valid.first(VALID))).epochs():
+            values.append(round(metrics[METRIC], 4))
+            training += metrics["time/epoch_seconds"]
+            measuring += metrics["time/evaluation_seconds"]
+    except ArithmeticError:
+        pass
+    each = (time.process_time() - began) / max(1, len(values))
+    share = training / max(training + measuring, 1e-9)
+    return {
+        "number": number,
+        "params": params,
+        "epochs": definition.epochs,
+        "values": values,
+        "epoch_seconds": round(each * share, 4),
+        "measuring_seconds": round(each * (1 - share), 4),
+    }
+
+
+if __name__ == "__main__":
+    main()

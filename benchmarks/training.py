@@ -1,0 +1,327 @@
+"""Training against its limit, the bare step, and against the plain way, pipeline by pipeline.
+
+    python benchmarks/training.py --data-dir DIR [--plain PATH/plain_torch.py] [--threads 2]
+        [--rounds 3] [--device cpu] [--quick] [--json FILE]
+
+All at width 32, three convolutions and batches of 256, in the precision that the search would
+choose here. The sides take turns; medians over the rounds are printed, in images a second, an image
+counted once however many views it has.
+
+- `bare`: forward and backward pass of the same method on one resident batch whose views are drawn
+  already: no data, no augmentation, no optimizer.
+- `epoch`: `trainers.loop.fit`, an epoch with everything but evaluation.
+- `all`: a whole trial, from the epoch's and the measurements' seconds: as many epochs as the
+  pipeline has, and the measurements at its rungs and at the end, on all training and validation
+  images.
+- `plain`: `plain_torch.py`, the way of the tutorials; its encoder and batch are the same, its
+  precision is float32, its images come through PIL and a DataLoader.
+- `MFLOP`: multiplications and additions of forward and backward pass, by torch's own counter;
+  `share`: what the bare step reaches of the rate of a product of two matrices of 2,048 in the same
+  precision.
+- `fit`: the classifier on frozen latents, encoding included, against the same in `plain_torch.py`
+  (an encoder run five times); both on as many images.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks import machine
+from search import recipes, stopping
+from search.pipeline import Params, Pipeline, load_pipeline
+from trainers.classifier import fit_classifier
+from trainers.data import DATASETS, TrainingData, load_training
+from trainers.evaluation import encode, evaluate
+from trainers.loop import DeviceImages, fit
+from trainers.precision import DTYPES, Precision, autocast, fastest_precision
+
+PIPELINES = tuple(
+    f"{data}_{method}"
+    for data in ("mnist", "cifar")
+    for method in ("autoencoder", "supervised", "contrastive")
+)
+WIDTH, DEPTH, BATCH = 32, 3, 256
+PLAIN_IMAGES = 5000  # of an epoch of the plain way
+STEPS = 12  # of a round of the bare step; the fastest half counts
+MATRIX = 2048
+
+
+@dataclass
+class Account:
+    """Seconds by round."""
+
+    bare: list[float] = field(default_factory=list)  # of one step
+    epoch: list[float] = field(default_factory=list)  # of one image
+    measuring: list[float] = field(default_factory=list)  # all measurements of a trial
+    fit: list[float] = field(default_factory=list)
+    plain: list[float] = field(default_factory=list)  # of one image
+    plain_fit: list[float] = field(default_factory=list)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """A line for each pipeline."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data-dir", help="of the real images; the stand-in ones without it")
+    parser.add_argument("--plain", type=Path, help="plain_torch.py")
+    parser.add_argument("--pipeline", default="all", choices=["all", *PIPELINES])
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    machine.add_options(parser, "one round on 2,560 images")
+    options = parser.parse_args(argv)
+    if options.quick:
+        options.rounds = 1
+    torch.set_num_threads(options.threads)
+    torch.set_flush_denormal(True)
+    device = torch.device(options.device)
+    precision = fastest_precision(device, threads=options.threads)
+    where = machine.describe("torch")
+    peak = matrix_rate(device, precision)
+    print(where)
+    print(
+        f"{options.threads} threads, {precision}, {options.rounds} rounds; "
+        f"a matrix product reaches {peak / 1e9:.0f} GFLOP/s"
+    )
+    print(
+        f"{'':18}{'bare':>9}{'epoch':>9}{'':>6}{'all':>9}{'':>6}{'plain':>8}{'':>7}"
+        f"{'MFLOP':>8}{'share':>7}{'fit s':>8}{'plain':>8}{'':>7}"
+    )
+    names = PIPELINES if options.pipeline == "all" else (options.pipeline,)
+    figures: dict[str, Any] = {"threads": options.threads, "precision": precision}
+    figures |= {"rounds": options.rounds, "matrix_gflops": peak / 1e9, "pipelines": {}}
+    for name in names:
+        found = compare(name, options, device, precision)
+        found["share"] = found["bare"] * found["mflop"] * 1e6 / peak
+        figures["pipelines"][name] = found
+        print(line(name, found), flush=True)
+    machine.keep(options.json, machine=where, figures=figures)
+
+
+def compare(
+    name: str, options: argparse.Namespace, device: torch.device, precision: Precision
+) -> dict[str, float]:
+    """Rates of one pipeline, images a second; seconds of a classifier's fit."""
+    pipeline = load_pipeline(name)
+    params = {**pipeline.defaults, "width": WIDTH, "depth": DEPTH, "batch_size": BATCH}
+    if "block" in params:
+        params["block"] = "strided"
+    data = load_training(
+        pipeline.dataset,
+        data_dir=options.data_dir,
+        mini=options.data_dir is None,
+        train_size=2560 if options.quick else None,
+    )
+    account = Account()
+    for _ in range(options.rounds):
+        account.bare.append(bare_step(pipeline, params, data, device, precision))
+        whole_epoch(account, pipeline, params, data, device, precision)
+        if options.plain:
+            plain(account, name, options, pipeline, params, data, device, precision)
+    middle = {key: statistics.median(values) for key, values in vars(account).items() if values}
+    images = len(data.train) // BATCH * BATCH
+    trial = pipeline.epochs * images * middle["epoch"] + middle["measuring"]
+    found = {
+        "bare": BATCH / middle["bare"],
+        "epoch": 1 / middle["epoch"],
+        "all": pipeline.epochs * images / trial,
+        "mflop": operations(pipeline, params, data, device) / 1e6,
+    }
+    if options.plain:
+        found |= {"plain": 1 / middle["plain"]}
+        found |= {"fit": middle["fit"], "plain_fit": middle["plain_fit"]}
+    return found
+
+
+def line(name: str, found: dict[str, float]) -> str:
+    """One line of the table; ratios stand behind what they are of."""
+    bare = found["bare"]
+    text = f"{name:18}{bare:9.0f}"
+    for part in ("epoch", "all"):
+        text += f"{found[part]:9.0f}{found[part] / bare:6.2f}"
+    has_plain = "plain" in found
+    text += (
+        f"{found['plain']:8.0f}{found['epoch'] / found['plain']:6.1f}x" if has_plain else " " * 15
+    )
+    text += f"{found['mflop']:8.1f}{found['share']:7.2f}"
+    if has_plain and found["fit"]:
+        text += f"{found['fit']:8.2f}{found['plain_fit']:8.2f}"
+        text += f"{found['plain_fit'] / found['fit']:6.1f}x"
+    return text
+
+
+def build(pipeline: Pipeline, params: Params, device: torch.device) -> Any:
+    """The method with fresh weights, on the device."""
+    torch.manual_seed(0)
+    method = pipeline.build(params, DATASETS[pipeline.dataset])
+    assert isinstance(method, nn.Module)
+    return method.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+class Drawn:
+    """An augmentation whose views are drawn already."""
+
+    def __init__(self, views: Tensor) -> None:
+        self.views = views
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """The same views for whatever images."""
+        return self.views
+
+
+def resident(
+    pipeline: Pipeline, params: Params, data: TrainingData, device: torch.device, precision: str
+) -> tuple[Any, Tensor, Tensor, torch.Generator]:
+    """A method whose views are drawn, one batch, its labels, and a generator."""
+    method = build(pipeline, params, device)
+    generator = torch.Generator(device).manual_seed(0)
+    few = DeviceImages.load(data.train, device).first(BATCH)
+    images = few.images.to(DTYPES[precision]).div_(255)  # type: ignore[index]
+    two = hasattr(method, "projection")
+    given = torch.cat([images, images]) if two else images
+    method.augmentation = Drawn(method.augmentation(given, generator))
+    method.train()
+    return method, images, few.labels, generator
+
+
+def bare_step(
+    pipeline: Pipeline,
+    params: Params,
+    data: TrainingData,
+    device: torch.device,
+    precision: Precision,
+) -> float:
+    """Seconds of forward and backward pass on one resident batch."""
+    method, images, labels, generator = resident(pipeline, params, data, device, precision)
+    taken = []
+    for _ in range(STEPS):
+        began = time.perf_counter()
+        with autocast(precision, device):
+            loss = method.loss(images, labels, generator)
+        loss.backward()
+        synchronise(device)
+        taken.append(time.perf_counter() - began)
+        method.zero_grad(set_to_none=True)
+    return statistics.mean(sorted(taken)[: STEPS // 2])
+
+
+def whole_epoch(
+    account: Account,
+    pipeline: Pipeline,
+    params: Params,
+    data: TrainingData,
+    device: torch.device,
+    precision: Precision,
+) -> None:
+    """An epoch after one that warms up, and a trial's measurements."""
+    train, valid = (DeviceImages.load(part, device) for part in (data.train, data.valid))
+    method = build(pipeline, params, device)
+    settings = recipes.optimisation(params)
+    few = train.first(4 * BATCH)
+    for _ in fit(method, few, settings, epochs=1, seed=0, precision=precision):
+        pass
+    began = time.perf_counter()
+    for result in fit(method, train, settings, epochs=1, seed=0, precision=precision):
+        account.epoch.append(1 / result.images_per_second)
+    synchronise(device)
+    spec = DATASETS[pipeline.dataset]
+
+    def measure(probe: bool) -> float:
+        began = time.perf_counter()
+        evaluate(
+            method,
+            train,
+            valid,
+            classes=len(spec.classes),
+            mirror=not spec.digits,
+            seed=0,
+            precision=precision,
+            probe=probe,
+        )
+        return time.perf_counter() - began
+
+    rungs = len(stopping.rungs(pipeline.epochs, pipeline.grace)) + 1
+    seconds = rungs * measure(probe=True)
+    if method.classifier is not None:  # it is measured after the other epochs too
+        seconds += (pipeline.epochs - rungs) * measure(probe=False)
+    account.measuring.append(seconds)
+
+
+def plain(
+    account: Account,
+    name: str,
+    options: argparse.Namespace,
+    pipeline: Pipeline,
+    params: Params,
+    data: TrainingData,
+    device: torch.device,
+    precision: Precision,
+) -> None:
+    """The plain way in a process of its own; then our classifier on as many images."""
+    images = 512 if options.quick else PLAIN_IMAGES
+    command = [sys.executable, str(options.plain), "--pipeline", name, "--epochs", "1"]
+    command += ["--data-dir", str(options.data_dir), "--threads", str(options.threads)]
+    command += ["--width", str(WIDTH), "--train-size", str(images)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout.splitlines()[-1])
+    account.plain.append(1 / found["images_per_second"])
+    account.plain_fit.append(found["probe_seconds"])
+    method = build(pipeline, params, device)
+    train = DeviceImages.load(data.train, device).first(images)
+    valid = DeviceImages.load(data.valid, device)
+    began = time.perf_counter()
+    if method.classifier is None:
+        latents = encode(method.encoder, train, precision=precision)
+        fit_classifier(latents, train.labels, classes=10, seed=0, precision=precision)
+    encode(method.encoder, valid, precision=precision)
+    synchronise(device)
+    account.fit.append(time.perf_counter() - began)
+
+
+def operations(
+    pipeline: Pipeline, params: Params, data: TrainingData, device: torch.device
+) -> float:
+    """Multiplications and additions of forward and backward pass, for one image."""
+    method, images, labels, generator = resident(pipeline, params, data, device, "float32")
+    with FlopCounterMode(display=False) as counter:
+        method.loss(images, labels, generator).backward()
+    return counter.get_total_flops() / BATCH
+
+
+def matrix_rate(device: torch.device, precision: Precision) -> float:
+    """Operations a second of a large matrix product, the best of a few."""
+    left = torch.randn(MATRIX, MATRIX, device=device, dtype=DTYPES[precision])
+    taken = []
+    for _ in range(6):
+        synchronise(device)
+        began = time.perf_counter()
+        left @ left
+        synchronise(device)
+        taken.append(time.perf_counter() - began)
+    return 2 * MATRIX**3 / min(taken)
+
+
+def synchronise(device: torch.device) -> None:
+    """Wait for a GPU."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""A study in memory and in its database: both hold the same, whenever one looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+from optuna.trial import FrozenTrial, TrialState
+
+from search import study as studies
+from search.ledger import Ledger
+
+SPACE: dict[str, BaseDistribution] = {
+    "lr": FloatDistribution(1e-4, 1e-1, log=True),
+    "block": CategoricalDistribution(["strided", "pooled"]),
+}
+DEFAULTS = {"lr": 1e-3, "block": "pooled"}
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Iterator[optuna.Study]:
+    storage = studies.open_storage(tmp_path)
+    made = studies.create(storage, "s", identity={}, defaults=DEFAULTS)
+    made.sampler = studies.build_sampler("tpe", seed=0, trials_so_far=0)
+    yield made
+    storage.remove_session()
+    storage.engine.dispose()
+
+
+def told(trials: list[FrozenTrial]) -> list[tuple[object, ...]]:
+    return [
+        (
+            t.number,
+            t.state,
+            t.params,
+            t.distributions,
+            t.values,
+            t.intermediate_values,
+            t.user_attrs,
+        )
+        for t in trials
+    ]
+
+
+def check(ledger: Ledger, study: optuna.Study) -> None:
+    """Memory and what another process would read from the database."""
+    again = optuna.load_study(storage=study._storage, study_name="s")
+    assert told(ledger.trials) == told(again.get_trials())
+
+
+def test_a_trial_is_the_same_in_both_at_every_step(study: optuna.Study) -> None:
+    ledger = Ledger(study)
+    check(ledger, study)  # the defaults, waiting
+    for number in range(14):  # past TPE's random start
+        trial = ledger.ask(SPACE)
+        trial.set_user_attr("config", {"seed": number})
+        ledger.keep(trial)
+        check(ledger, study)
+        assert study.get_trials()[number].state is TrialState.RUNNING
+        ledger.report(trial, 0.5, 1)
+        check(ledger, study)
+        if number % 3 == 0:
+            ledger.tell(trial, TrialState.COMPLETE, 0.6)
+        elif number % 3 == 1:
+            ledger.tell(trial, TrialState.PRUNED)
+        else:
+            ledger.tell(trial, TrialState.FAIL, attributes={"error": "diverged"})
+        check(ledger, study)
+    first = study.get_trials()[0]
+    assert first.params == DEFAULTS and first.value == 0.6
+    assert study.get_trials()[1].value == 0.5, "a pruned trial's value is its last one"
+
+
+def test_several_under_way_at_once(study: optuna.Study) -> None:
+    ledger = Ledger(study)
+    trials = []
+    for _ in range(4):
+        trials.append(ledger.ask(SPACE))
+        ledger.keep(trials[-1])
+    for trial in reversed(trials):
+        ledger.tell(trial, TrialState.COMPLETE, 0.1 * trial.number)
+        check(ledger, study)
+
+
+def test_a_proposal_that_was_not_kept_leaves_nothing(study: optuna.Study) -> None:
+    """A driver that dies in between: the defaults still wait, and a new proposal never was."""
+    ledger = Ledger(study)
+    ledger.ask(SPACE)
+    assert [t.state for t in study.get_trials()] == [TrialState.WAITING]
+    again = Ledger(study)
+    trial = again.ask(SPACE)
+    assert trial.params == DEFAULTS
+    again.keep(trial)
+    again.ask(SPACE)
+    assert len(study.get_trials()) == 1
+
+
+def test_a_proposal_may_end_before_it_is_kept(study: optuna.Study) -> None:
+    """A repeated one is told as failed at once, and another takes its place."""
+    ledger = Ledger(study)
+    first = ledger.ask(SPACE)
+    ledger.keep(first)
+    second = ledger.ask(SPACE)
+    ledger.tell(second, TrialState.FAIL, attributes={"duplicate_of": 0})
+    ledger.enqueue({"lr": 0.05, "block": "strided"})
+    third = ledger.ask(SPACE)
+    assert third.params == {"lr": 0.05, "block": "strided"}
+    ledger.keep(third)
+    stored = study.get_trials()
+    assert [t.state.name for t in stored] == ["RUNNING", "FAIL", "RUNNING"]
+    assert stored[1].user_attrs == {"duplicate_of": 0}
+    assert stored[2].params == third.params
+
+
+def test_an_interrupted_trial_is_the_next_proposal(study: optuna.Study) -> None:
+    ledger = Ledger(study)
+    trial = ledger.ask(SPACE)
+    trial.set_user_attr("config", {"trial_id": "abc"})
+    ledger.keep(trial)
+    ledger.report(trial, 0.4, 1)
+    ledger.requeue(trial)
+    assert study.get_trials()[0].state is TrialState.WAITING
+    again = Ledger(study)
+    same = again.ask(SPACE)
+    assert (same.number, same.params, same.user_attrs) == (0, DEFAULTS, trial.user_attrs)
+    again.keep(same)
+    again.report(same, 0.5, 2)
+    again.tell(same, TrialState.COMPLETE, 0.5)
+    check(again, study)
+    assert study.get_trials()[0].intermediate_values == {1: 0.4, 2: 0.5}
