@@ -90,7 +90,7 @@ class Account:
             (Proposals, "on_trial_result", "tell"),
             (Proposals, "on_trial_complete", "tell"),
             (Recorder, "_start", "MLflow"),
-            (Recorder, "_log_epoch", "MLflow"),
+            (Recorder, "_log_epochs", "MLflow"),
             (Recorder, "_end", "MLflow"),
         ]
         ended = Recorder.trial_ended

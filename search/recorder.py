@@ -1,5 +1,8 @@
 """Writes what happens to the trials into MLflow, from a thread of its own.
 
+A batch costs MLflow 5 ms however little is in it, and the thread shares an interpreter with the
+search: so an epoch waits a little for its trial's next ones.
+
 While the store is away the search goes on. What is to be recorded waits in order, and every record
 bears the time at which it happened, so that writing it a second time changes nothing. All of it is
 on the disk as well, in Optuna's study and in the trials' folders: if the driver ends first, the
@@ -15,21 +18,31 @@ import queue
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from search import faults
 from search.outcomes import Outcome
-from search.tracking import STATUS, RunView, Store, is_away, now
+from search.tracking import STATUS, RunView, Step, Store, is_away, now
 from search.trial import TrialConfig
 
 log = logging.getLogger(__name__)
 
+BATCH_SECONDS = 5.0  # that an epoch waits at most
 EVERY_EPOCH = "train/loss"  # is in the batch of every epoch, whole or not at all
 PAUSE, LONGEST_PAUSE = 0.5, 5.0  # seconds before a record is tried again; doubled each time
 TRIES = 5  # of a record that fails though the store answers
 # Seconds that the end of a search waits for a store that is away.
 PATIENCE = float(os.environ.get("LATENT_SEARCH_PATIENCE", "60"))
+
+
+class _Epoch(NamedTuple):
+    """What a trial reported."""
+
+    trial_id: str
+    step: Step
 
 
 class Recorder:
@@ -79,30 +92,34 @@ class Recorder:
         self._runs: dict[str, str] = {}
         self._tried: set[str] = set()  # trials whose run was asked for
         self._written: dict[str, set[int]] = {}  # steps that a reopened run has
-        self._queue: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[_Epoch | Callable[[], None] | None] = queue.SimpleQueue()
+        self._epochs: dict[str, list[Step]] = {}  # by trial; wait for `_due`
+        self._due = float("inf")
         self._patience = patience
         self._away = away
         self._deadline = float("inf")
         self._closing = threading.Event()
         self.failures = 0
         self.undelivered = 0
+        self._given_up = False  # the search is over and the store is away
         self._thread = threading.Thread(target=self._work, name="mlflow", daemon=True)
         self._thread.start()
 
     def trial_started(self, config: TrialConfig) -> None:
         """Open the trial's run."""
         when = now()
-        self._queue.put(lambda: self._start(config, when))
+        self._queue.put(lambda: self._attempt(lambda: self._start(config, when)))
 
     def epoch_ended(self, config: TrialConfig, metrics: Mapping[str, float]) -> None:
-        """One batch with the epoch's metrics."""
-        when = now()
-        self._queue.put(lambda: self._log_epoch(config.trial_id, metrics, when))
+        """The epoch's metrics."""
+        kept = {name: value for name, value in metrics.items() if name != "epoch"}
+        self._queue.put(_Epoch(config.trial_id, Step(int(metrics["epoch"]), now(), kept)))
 
     def trial_ended(self, config: TrialConfig, outcome: Outcome) -> None:
         """The state, the reason, the weights; then the run is closed."""
         when = now()
-        self._queue.put(lambda: self._end(config, outcome, when))
+        self._queue.put(lambda: self._log_epochs(config.trial_id))
+        self._queue.put(lambda: self._attempt(lambda: self._end(config, outcome, when)))
 
     def close(self) -> None:
         """Wait until everything is written, or the store was away for too long."""
@@ -112,17 +129,68 @@ class Recorder:
         self._thread.join()
 
     def _work(self) -> None:
-        while (job := self._queue.get()) is not None:
-            if self.undelivered:  # in order or not at all
-                self.undelivered += 1
+        while True:
+            try:
+                job = self._queue.get(timeout=self._pause())
+            except queue.Empty:
+                self._log_all_epochs()
                 continue
+            if isinstance(job, _Epoch):
+                self._collect(job)
+            elif job is not None:
+                job()
+            else:
+                self._log_all_epochs()
+                return
+
+    def _pause(self) -> float | None:
+        """Seconds until what waits is due, None where nothing does."""
+        return max(0.0, self._due - time.monotonic()) if self._epochs else None
+
+    def _collect(self, epoch: _Epoch) -> None:
+        if epoch.step.step in self._written.get(epoch.trial_id, ()):
+            return  # a trial that was interrupted tells its first epochs again
+        if not self._epochs:
+            self._due = time.monotonic() + BATCH_SECONDS
+        self._epochs.setdefault(epoch.trial_id, []).append(epoch.step)
+        if time.monotonic() >= self._due:
+            self._log_all_epochs()
+
+    def _log_all_epochs(self) -> None:
+        for trial_id in list(self._epochs):
+            self._log_epochs(trial_id)
+
+    def _log_epochs(self, trial_id: str) -> None:
+        """Write what waits of a trial; if the store refuses it, each epoch by itself."""
+        steps = self._epochs.pop(trial_id, [])
+
+        def write(some: Sequence[Step]) -> None:
+            self._store.log_steps(self._runs[trial_id], some)
+
+        if len(steps) > 1 and not self._given_up:
+            try:
+                self._deliver(partial(write, steps))
+                return
+            except TimeoutError:
+                self._given_up = True
+            except Exception:
+                log.warning("MLflow refused %d epochs at once", len(steps))
+        for step in steps:
+            self._attempt(partial(write, [step]))
+
+    def _attempt(self, job: Callable[[], None]) -> None:
+        """Do it, or count it among what is not to be written."""
+        if not self._given_up:  # else not this one either: in order or not at all
             try:
                 self._deliver(job)
+                return
             except TimeoutError:
-                self.undelivered = 1
+                self._given_up = True
             except Exception:  # whatever the store raises must not stop the search
                 self.failures += 1
                 log.exception("MLflow refused a record")
+                return
+        self.undelivered += 1
 
     def _deliver(self, job: Callable[[], None]) -> None:
         """Do it, again and again while the store is away.
@@ -197,13 +265,6 @@ class Recorder:
             self._tried.add(config.trial_id)
             return None
         return self._store.find_run(self._experiment_id, trial_id=config.trial_id)
-
-    def _log_epoch(self, trial_id: str, metrics: Mapping[str, float], when: int) -> None:
-        step = int(metrics["epoch"])
-        if step in self._written.get(trial_id, ()):
-            return  # a trial that was interrupted tells its first epochs again
-        kept = {name: value for name, value in metrics.items() if name != "epoch"}
-        self._store.log(self._runs[trial_id], metrics=kept, step=step, timestamp=when)
 
     def _end(self, config: TrialConfig, outcome: Outcome, when: int) -> None:
         run_id = self._runs[config.trial_id]

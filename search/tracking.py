@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from search.database import create_once
@@ -32,6 +32,7 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
 
 PAGE = 1000  # runs a request
+BATCH = 1000  # metrics that MLflow takes at a time
 AWAY = ("TEMPORARILY_UNAVAILABLE", "INTERNAL_ERROR", "REQUEST_LIMIT_EXCEEDED")
 PARENT = "mlflow.parentRunId"
 RUN_NAME = "mlflow.runName"
@@ -46,6 +47,15 @@ class RunView:
     status: str
     tags: Mapping[str, str]
     params: Mapping[str, str]
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Step:
+    """Metrics of one step of a run, and when it was, in milliseconds."""
+
+    step: int
+    at: int
     metrics: Mapping[str, float]
 
 
@@ -207,6 +217,24 @@ class Store:
             params=[Param(key, _text(value)) for key, value in (params or {}).items()],
             tags=[RunTag(key, str(value)) for key, value in (tags or {}).items()],
         )
+
+    def log_steps(self, run_id: str, steps: Iterable[Step]) -> None:
+        """The metrics of several steps in as few batches as MLflow takes; a step is in one.
+
+        Repeated it changes nothing.
+        """
+        from mlflow.entities import Metric
+
+        batches: list[list[Any]] = [[]]
+        for step in steps:
+            metrics = [
+                Metric(key, value, step.at, step.step) for key, value in step.metrics.items()
+            ]
+            if len(batches[-1]) + len(metrics) > BATCH:
+                batches.append([])
+            batches[-1] += metrics
+        for batch in batches:
+            self._client.log_batch(run_id, metrics=batch)
 
     def log_file(self, run_id: str, path: Path, folder: str | None = None) -> None:
         """Copy a file into the run's artifacts."""

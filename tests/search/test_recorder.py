@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from mlflow.tracking import MlflowClient
 from search import recorder as recording_module, tracking
 from search.outcomes import Outcome
 from search.recorder import Recorder
-from search.tracking import Store
+from search.tracking import Step, Store
 from search.trial import TrialConfig
 
 
@@ -135,16 +135,72 @@ def test_a_store_that_refuses_does_not_stop_the_search(
     config = make_config()
     recording = recorder(store, tmp_path)
     recording.trial_started(config)
-    store.log = None  # type: ignore[assignment, method-assign]
+    store.log = store.log_steps = None  # type: ignore[assignment, method-assign]
     recording.epoch_ended(config, {"epoch": 1, "train/loss": 2.0})
     recording.trial_ended(config, Outcome(state="COMPLETE", value=0.5))
     recording.close()
     assert recording.failures >= 2
 
 
+def test_epochs_are_written_together_and_soon(
+    store: Store,
+    make_config: Callable[..., TrialConfig],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A batch costs as much as an epoch; one that trains slowly is seen while it trains."""
+    monkeypatch.setattr(recording_module, "BATCH_SECONDS", 0.5)
+    batches: list[list[int]] = []
+    log = store.log_steps
+
+    def counted(run_id: str, steps: Sequence[Step]) -> None:
+        batches.append([step.step for step in steps])
+        log(run_id, steps)
+
+    store.log_steps = counted  # type: ignore[assignment, method-assign]
+    config, other = make_config(), make_config(trial_id="0" * 12, number=1)
+    recording = recorder(store, tmp_path)
+    for each in (config, other):
+        recording.trial_started(each)
+    for epoch in (1, 2, 3):
+        for each in (config, other):
+            recording.epoch_ended(each, {"epoch": epoch, "train/loss": 1 / epoch})
+    recording.trial_ended(other, Outcome(state="PRUNED", value=0.5))
+    deadline = time.monotonic() + 20
+    while len(batches) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert batches == [[1, 2, 3], [1, 2, 3]], "one's at its end, the other's while it trains"
+    recording.epoch_ended(config, {"epoch": 4, "train/loss": 0.25})
+    recording.trial_ended(config, Outcome(state="PRUNED", value=0.5))
+    recording.close()
+    assert batches[2:] == [[4]]
+    run_id = store.find_trial(config.trial_id)
+    assert run_id is not None
+    assert sorted(store.history(run_id, "train/loss")) == [1, 2, 3, 4]
+
+
+def test_more_metrics_than_a_batch_holds(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are split between steps, never within one."""
+    monkeypatch.setattr(tracking, "BATCH", 5)
+    run_id = store.start_run(store.experiment("e"), name="r", tags={})
+    store.log_steps(run_id, [Step(n, 1000 + n, {"a": n, "b": -n}) for n in range(1, 8)])
+    assert store.history(run_id, "a") == {n: n for n in range(1, 8)}
+    assert store.history(run_id, "b") == {n: -n for n in range(1, 8)}
+
+
 # A store that is away ---------------------------------------------------------------------------
 
-WRITES = ("start_run", "reopen_run", "log", "log_text", "log_file", "end_run", "history")
+WRITES = (
+    "start_run",
+    "reopen_run",
+    "log",
+    "log_steps",
+    "log_text",
+    "log_file",
+    "end_run",
+    "history",
+)
 
 
 class Unreliable(Store):
@@ -196,7 +252,7 @@ def test_everything_is_recorded_once_by_a_store_that_breaks(
     for config in configs:
         recording.trial_ended(config, Outcome(state="COMPLETE", value=0.5))
     recording.close()
-    assert broken.breaks > 10
+    assert broken.breaks > 5
     assert (recording.failures, recording.undelivered) == (0, 0)
     client = MlflowClient(tracking_uri=store.uri)
     runs = client.search_runs([experiment], "tags.kind = 'trial'")
@@ -244,20 +300,20 @@ def test_the_end_of_a_search_does_not_wait_for_ever(
     (tmp_path / config.trial_id).mkdir()
     recording = recorder(store, tmp_path, patience=0.2)
     recording.trial_started(config)
-    recording.epoch_ended(config, {"epoch": 1, "train/loss": 2.0})
-    while store.find_trial(config.trial_id) is None or not recording._queue.empty():
+    while not recording._runs or not recording._queue.empty():
         time.sleep(0.01)
 
     def away(*given: Any, **named: Any) -> None:
         raise ConnectionError
 
-    store.log = away  # type: ignore[method-assign]
+    store.log = store.log_steps = away  # type: ignore[method-assign]
+    recording.epoch_ended(config, {"epoch": 1, "train/loss": 2.0})
     recording.epoch_ended(config, {"epoch": 2, "train/loss": 1.0})
     recording.trial_ended(config, Outcome(state="COMPLETE", value=0.5))
     began = time.monotonic()
     recording.close()
     assert 0.2 <= time.monotonic() - began < 5
-    assert (recording.failures, recording.undelivered) == (0, 2)
+    assert (recording.failures, recording.undelivered) == (0, 3)
     assert (tmp_path / config.trial_id).exists()
     run_id = store.find_trial(config.trial_id)
     assert run_id is not None and run_of(store, run_id).info.status == "RUNNING"
@@ -272,21 +328,21 @@ def test_one_bad_record_does_not_hold_up_the_others(
 ) -> None:
     """The store answers, and fails at this one again and again."""
     monkeypatch.setattr(recording_module, "TRIES", 3)
-    config, log, tries = make_config(), store.log, []
+    config, log, tries = make_config(), store.log_steps, []
 
-    def fails_at_two(*given: Any, **named: Any) -> None:
-        if named.get("step") == 2:
-            tries.append(2)
+    def fails_at_two(run_id: str, steps: Sequence[Step]) -> None:
+        if 2 in (step.step for step in steps):
+            tries.append(len(steps))
             raise MlflowException("Internal Server Error")
-        log(*given, **named)
+        log(run_id, steps)
 
-    store.log = fails_at_two  # type: ignore[method-assign]
+    store.log_steps = fails_at_two  # type: ignore[assignment, method-assign]
     recording = recorder(store, tmp_path)
     recording.trial_started(config)
     for epoch in (1, 2, 3):
         recording.epoch_ended(config, {"epoch": epoch, "train/loss": 1 / epoch})
     recording.close()
-    assert len(tries) == 3
+    assert tries == [3, 3, 3, 1, 1, 1], "together, then the bad one alone"
     assert (recording.failures, recording.undelivered) == (1, 0)
     run_id = store.find_trial(config.trial_id)
     assert run_id is not None
