@@ -13,14 +13,19 @@ from __future__ import annotations
 import argparse
 import itertools
 import math
-import os
-import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
 import torch
+
+from benchmarks import machine
 
 LENGTHS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 QUICK = (16, 64, 256, 1024)
@@ -70,32 +75,20 @@ def crossover(lengths: Sequence[int], ratios: Sequence[float]) -> float | None:
     return found if ratios[-1] >= 1 else None
 
 
-def processor() -> str:
-    """The processor's name, as Linux tells it where it does."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
 def main() -> None:
     """Time both orders at every length, then print the ratios and the crossover."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--d", type=int, default=64, help="features of a token (default 64)")
     parser.add_argument("--threads", type=int, default=2, help="threads for both (default 2)")
-    parser.add_argument("--quick", action="store_true", help="4 lengths, 3 rounds instead of 15")
+    machine.add_options(parser, "4 lengths, 3 rounds instead of 15")
     arguments = parser.parse_args()
     if arguments.d < 1 or arguments.threads < 1:
         parser.error(f"--d {arguments.d} --threads {arguments.threads}: both must be 1 or more")
 
     torch.set_num_threads(arguments.threads)
     rounds, lengths = (3, QUICK) if arguments.quick else (15, LENGTHS)
-    print(
-        f"{processor()}, {os.cpu_count()} cores, {arguments.threads} threads; "
-        f"torch {torch.__version__}, Python {platform.python_version()}"
-    )
+    where = machine.describe("torch")
+    print(f"{where}; {arguments.threads} threads")
     print(f"d = {arguments.d}, float32, medians of n = {rounds} alternating rounds")
     print(f"{'length':>8} {SIDES[0]:>12} {SIDES[1]:>12} {'ratio':>8} {'by count':>9}")
     ratios = []
@@ -108,6 +101,11 @@ def main() -> None:
             flush=True,
         )
     crossed = crossover(lengths, ratios)
+    figures = {"d": arguments.d, "threads": arguments.threads, "rounds": rounds}
+    ratio = dict(zip(map(str, lengths), ratios, strict=True))
+    machine.keep(
+        arguments.json, machine=where, figures={**figures, "ratio": ratio, "crossover": crossed}
+    )
     if crossed is not None:
         print(f"{SIDES[1]} is the faster one from a length of about {crossed:,.0f} on")
     elif min(ratios) >= 1:

@@ -17,8 +17,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import os
-import platform
 import statistics
 import sys
 import time
@@ -26,11 +24,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
 
 import torch
 from torch import Tensor
 
+from benchmarks import machine
 from trainers.augmentation import augmentation_for
 from trainers.torchvision_import import import_torchvision
 
@@ -100,16 +101,6 @@ def measure(transforms: Any, *, digits: bool, batch: int, rounds: int) -> dict[s
     return {name: batch / statistics.median(values) for name, values in times.items()}
 
 
-def processor() -> str:
-    """The processor's name, as Linux tells it where it does."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
-
-
 def settle_allocator() -> None:
     """Allocate and free 28 MB once, as any training step does with its activations.
 
@@ -124,33 +115,34 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--threads", type=int, default=2, help="threads for both sides (default 2)")
     parser.add_argument("--batch", type=int, default=512, help="images per batch (default 512)")
-    parser.add_argument("--quick", action="store_true", help="3 rounds instead of 15")
+    machine.add_options(parser, "3 rounds instead of 15")
     arguments = parser.parse_args()
     if arguments.threads < 1 or arguments.batch < 1:
         parser.error(
             f"--threads {arguments.threads} --batch {arguments.batch}: both must be 1 or more"
         )
 
-    torchvision = import_torchvision()
+    import_torchvision()
     transforms = importlib.import_module("torchvision.transforms.v2")
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
     settle_allocator()
     rounds = 3 if arguments.quick else 15
-    print(
-        f"{processor()}, {os.cpu_count()} cores, {arguments.threads} threads; "
-        f"torch {torch.__version__}, torchvision {torchvision.__version__}, "
-        f"Python {platform.python_version()}"
-    )
+    where = machine.describe("torch", "torchvision")
+    print(f"{where}; {arguments.threads} threads")
     print(
         f"batch {arguments.batch}, strength {STRENGTH}, medians of n = {rounds} alternating rounds"
     )
+    figures: dict[str, dict[str, float]] = {}
     for digits in (False, True):
         rates = measure(transforms, digits=digits, batch=arguments.batch, rounds=rounds)
         best = max(rate for name, rate in rates.items() if name.startswith("torchvision"))
+        figures["digits" if digits else "natural"] = rates
         print("digits, 1 x 28 x 28" if digits else "natural images, 3 x 32 x 32")
         for name, rate in rates.items():
             print(f"  {name:<22} {rate:>10,.0f} views/s {rate / best:>7.1f} x")
+    threads = {"threads": arguments.threads, "rounds": rounds}
+    machine.keep(arguments.json, machine=where, figures={**threads, **figures})
 
 
 if __name__ == "__main__":

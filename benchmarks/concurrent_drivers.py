@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
-import platform
 import sqlite3
 import sys
 import tempfile
@@ -21,13 +20,14 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
+
+from benchmarks import machine
 
 if TYPE_CHECKING:
     from ray.tune.search import Searcher
@@ -44,10 +44,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--home", type=Path, help="an empty folder, kept (default: a temporary one)"
     )
+    machine.add_options(parser, "3 drivers with 2 trials each")
     options = parser.parse_args(argv)
-    names = ("optuna", "mlflow")
-    versions = ", ".join(f"{name} {version(name)}" for name in names)
-    print(f"{os.cpu_count()} CPUs ({platform.processor() or platform.machine()}), {versions}")
+    if options.quick:
+        options.drivers, options.trials = 3, 2
+    where = machine.describe("optuna", "mlflow")
+    print(where)
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.home or Path(temporary)
         seconds, statuses = run(folder, options.drivers, options.trials)
@@ -61,6 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         and optuna == Counter({"study": options.drivers, "COMPLETE": trials})
         and mlflow == Counter({"study FINISHED": options.drivers, "trial FINISHED": trials})
     )
+    figures = {"drivers": options.drivers, "trials": options.trials, "whole": whole}
+    machine.keep(options.json, machine=where, figures={**figures, "seconds": seconds})
     print("nothing lost" if whole else "SOMETHING IS LOST")
     return 0 if whole else 1
 

@@ -16,8 +16,6 @@ from __future__ import annotations
 
 import argparse
 import functools
-import os
-import platform
 import sqlite3
 import sys
 import tempfile
@@ -27,7 +25,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, chdir, contextmanager
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -36,8 +33,8 @@ ROOT = Path(__file__).resolve().parents[1]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
 
-EPOCHS = 3
-PIPELINE = "mnist_supervised"
+from benchmarks import machine
+from benchmarks.fake_trials import EPOCHS, search
 
 
 @dataclass(frozen=True)
@@ -113,71 +110,28 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--trials", type=int, default=2000)
     parser.add_argument("--sampler", default="tpe")
     parser.add_argument("--concurrency", type=int, default=2)
-    parser.add_argument("--quick", action="store_true", help="60 trials, by ten")
+    machine.add_options(parser, "60 trials, by ten")
     options = parser.parse_args(argv)
     trials, span = (60, 10) if options.quick else (options.trials, min(100, options.trials // 2))
-    names = ("ray", "optuna", "mlflow")
-    versions = ", ".join(f"{name} {version(name)}" for name in names)
-    print(f"{os.cpu_count()} CPUs ({platform.processor() or platform.machine()}), {versions}")
+    where = machine.describe("ray", "optuna", "mlflow")
+    print(where)
     print(f"n = {trials} trials of up to {EPOCHS} epochs, one search, {options.sampler}")
     account = Account()
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
-        whole = search(account, trials, options.sampler, options.concurrency)
+        whole = search(
+            trials,
+            concurrency=options.concurrency,
+            sampler=options.sampler,
+            watching=account.watching(),
+        )
         for line in table(account.points, span):
             print(line)
         trained = account.points[-1].at - account.points[0].at
         print(f"from the first trial's end to the last's {trained:.1f} s, {whole:.1f} s in all")
         print(stored(Path("mlruns")))
-    print(verdict(account.points, span))
-
-
-def search(account: Account, trials: int, sampler: str, concurrency: int) -> float:
-    """Search in the current folder, watched; returns the seconds that it took."""
-    from search import cluster, tune
-
-    cluster.prepare_environment()  # before Ray is imported
-    from search import ray_run
-
-    words = ["--pipeline", PIPELINE, "--data", "mini", "--study", "load", "--quiet"]
-    words += ["--trials", str(trials), "--epochs", str(EPOCHS), "--sampler", sampler]
-    words += ["--concurrency", str(concurrency), "--device", "cpu"]
-    began = time.perf_counter()
-    # The one thing that is not real: what Ray runs as a trial.
-    with mock.patch.object(ray_run, "TrialWorker", reporting_worker()), account.watching():
-        status = tune.main(words)
-    if status:
-        sys.exit(f"the search ended with status {status}")
-    return time.perf_counter() - began
-
-
-def reporting_worker() -> type:
-    """A trial that reports and trains nothing; made here, after Ray's settings are."""
-    from ray import tune
-
-    from search.pipeline import METRIC
-
-    class Reporting(tune.Trainable):
-        def setup(  # type: ignore[override]
-            self, config: dict[str, Any], data: object, folder: str
-        ) -> None:
-            self.reset_config(config)
-
-        def reset_config(self, new_config: dict[str, Any]) -> bool:
-            self._params, self._epochs = new_config["params"], new_config["epochs"]
-            self._epoch = 0
-            return True
-
-        def step(self) -> dict[str, Any]:
-            self._epoch += 1
-            value = 0.9 - abs(self._params["dropout"] - 0.1) - abs(self._params["warmup"] - 0.2)
-            return {
-                "epoch": self._epoch,
-                "train/loss": 1 / self._epoch,
-                METRIC: value - 0.1 / self._epoch,
-                "done": self._epoch >= self._epochs,
-            }
-
-    return Reporting
+    figures = summary(account.points, span)
+    print(verdict(figures, span))
+    machine.keep(options.json, machine=where, figures={"trials": trials, **figures})
 
 
 def table(points: Sequence[Point], span: int) -> Iterator[str]:
@@ -197,15 +151,23 @@ def table(points: Sequence[Point], span: int) -> Iterator[str]:
         )
 
 
-def verdict(points: Sequence[Point], span: int) -> str:
+def summary(points: Sequence[Point], span: int) -> dict[str, float]:
+    """Seconds of one of the first and of the last trials; the driver's memory in MiB."""
+    return {
+        "first": (points[span].at - points[0].at) / span,
+        "last": (points[-1].at - points[-1 - span].at) / span,
+        "memory_early": points[min(2 * span, len(points) - 1)].memory,
+        "memory_end": points[-1].memory,
+    }
+
+
+def verdict(figures: dict[str, float], span: int) -> str:
     """The first and the last trials, their ratio, and the memory."""
-    first = (points[span].at - points[0].at) / span
-    last = (points[-1].at - points[-1 - span].at) / span
-    early = points[min(2 * span, len(points) - 1)]
+    first, last = figures["first"], figures["last"]
     return (
         f"first {span} trials {first:.4f} s each, last {span} {last:.4f} s, "
-        f"ratio {last / first:.2f}; memory of the driver {early.memory:.0f} MiB after "
-        f"{2 * span} trials, {points[-1].memory:.0f} MiB at the end"
+        f"ratio {last / first:.2f}; memory of the driver {figures['memory_early']:.0f} MiB after "
+        f"{2 * span} trials, {figures['memory_end']:.0f} MiB at the end"
     )
 
 

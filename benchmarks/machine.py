@@ -49,7 +49,21 @@ def add_options(parser: argparse.ArgumentParser, quick: str) -> None:
 def keep(file: Path | None, *, machine: str, figures: Mapping[str, Any]) -> None:
     """Write the figures for `table.py`, if a file is given."""
     if file:
-        words = [Path(sys.argv[0]).name, *(w for w in sys.argv[1:] if not w.startswith("--json"))]
-        content = {"command": " ".join(words), "machine": machine, "figures": figures}
+        content = {"command": _command(), "machine": machine, "figures": figures}
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def _command() -> str:
+    """The program and its options, without where the figures go and where data lies."""
+    words = iter(sys.argv[1:])
+    kept = [Path(sys.argv[0]).name]
+    for word in words:
+        if word == "--json":
+            next(words, None)
+        elif word in ("--data-dir", "--plain"):
+            next(words, None)
+            kept += [word, "..."]
+        elif not word.startswith("--json="):
+            kept.append(word)
+    return " ".join(kept)

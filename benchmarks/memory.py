@@ -10,17 +10,19 @@ as private in neither.
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+from benchmarks import machine
+
 WORKERS = ("ray::TrialWorke", "ray::ResourceTr")  # Linux keeps 15 characters of a name
 
 
@@ -29,7 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--pipeline", default="cifar_contrastive")
-    parser.add_argument("--quick", action="store_true", help="on 5,000 images")
+    machine.add_options(parser, "on 5,000 images")
     options = parser.parse_args()
     command = [sys.executable, str(ROOT / "search" / "tune.py"), "--pipeline", options.pipeline]
     command += ["--data-dir", str(options.data_dir.resolve()), "--trials", "2", "--epochs", "1"]
@@ -47,10 +49,12 @@ def main() -> None:
                 time.sleep(0.5)
         if search.returncode:
             sys.exit(f"the search ended with status {search.returncode}")
-    print(f"{os.cpu_count()} CPUs ({platform.machine()}), torch {version('torch')}")
+    where = machine.describe("torch", "ray")
+    print(where)
     for pid, peak in peaks.items():
         told = ", ".join(f"{name} {gib:.2f} GiB" for name, gib in peak.items())
         print(f"worker {pid}: peak {told}")
+    machine.keep(options.json, machine=where, figures={"workers": list(peaks.values())})
 
 
 def _workers() -> Iterator[int]:

@@ -14,18 +14,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+from benchmarks import machine
+from benchmarks.commands import tune
+
 BEST_LINEAR = "select max(value) from metrics where key = 'valid/linear_accuracy'"
 
 
@@ -38,13 +41,12 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=16)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--train-size", type=int, default=5000)
-    parser.add_argument("--quick", action="store_true", help="one round of two short trials")
+    machine.add_options(parser, "one round of two short trials")
     options = parser.parse_args()
     if options.quick:
         options.rounds, options.trials, options.epochs = 1, 2, 1
-    names = ("torch", "ray", "optuna", "mlflow")
-    versions = ", ".join(f"{name} {version(name)}" for name in names)
-    print(f"{os.cpu_count()} CPUs ({platform.processor() or platform.machine()}), {versions}")
+    where = machine.describe("torch", "ray", "optuna", "mlflow")
+    print(where)
     plain, ours = [], []
     for number in range(options.rounds):
         plain.append(_plain(options))
@@ -57,6 +59,8 @@ def main() -> None:
         f"ratio {seconds[0] / seconds[1]:.2f}; "
         f"best linear accuracy {accuracy[0]:.4f} and {accuracy[1]:.4f}"
     )
+    figures = {"rounds": options.rounds, "plain": plain, "ours": ours}
+    machine.keep(options.json, machine=where, figures=figures)
 
 
 def _shared(options: argparse.Namespace) -> list[str]:
@@ -77,12 +81,12 @@ def _plain(options: argparse.Namespace) -> tuple[float, float]:
 
 def _ours(options: argparse.Namespace, *, seed: int) -> tuple[float, float]:
     """(seconds, best linear accuracy), in a folder of its own, so without a ready store."""
-    command = [sys.executable, str(ROOT / "search" / "tune.py"), *_shared(options)]
+    words = [*_shared(options), "--seed", str(seed)]
     for setting in ("width=32", "depth=3", "batch_size=256"):
-        command += ["--set", setting]
+        words += ["--set", setting]
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        subprocess.run([*command, "--seed", str(seed)], cwd=folder, capture_output=True, check=True)
+        tune(words, folder)
         seconds = time.perf_counter() - start
         with sqlite3.connect(Path(folder) / "mlruns" / "mlflow.db") as store:
             return seconds, store.execute(BEST_LINEAR).fetchone()[0]

@@ -44,6 +44,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import machine
+from benchmarks.record_curves import PIPELINES
 from search import recipes, stopping
 from search.pipeline import Params, Pipeline, load_pipeline
 from trainers.classifier import fit_classifier
@@ -52,15 +53,11 @@ from trainers.evaluation import encode, evaluate
 from trainers.loop import DeviceImages, fit
 from trainers.precision import DTYPES, Precision, autocast, fastest_precision
 
-PIPELINES = tuple(
-    f"{data}_{method}"
-    for data in ("mnist", "cifar")
-    for method in ("autoencoder", "supervised", "contrastive")
-)
 WIDTH, DEPTH, BATCH = 32, 3, 256
 PLAIN_IMAGES = 5000  # of an epoch of the plain way
 STEPS = 12  # of a round of the bare step; the fastest half counts
 MATRIX = 2048
+QUICK_IMAGES = 1280  # the stand-in data has few more
 
 
 @dataclass
@@ -84,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    machine.add_options(parser, "one round on 2,560 images")
+    machine.add_options(parser, "one round on few images")
     options = parser.parse_args(argv)
     if options.quick:
         options.rounds = 1
@@ -126,7 +123,7 @@ def compare(
         pipeline.dataset,
         data_dir=options.data_dir,
         mini=options.data_dir is None,
-        train_size=2560 if options.quick else None,
+        train_size=QUICK_IMAGES if options.quick else None,
     )
     account = Account()
     for _ in range(options.rounds):
@@ -236,7 +233,6 @@ def whole_epoch(
     few = train.first(4 * BATCH)
     for _ in fit(method, few, settings, epochs=1, seed=0, precision=precision):
         pass
-    began = time.perf_counter()
     for result in fit(method, train, settings, epochs=1, seed=0, precision=precision):
         account.epoch.append(1 / result.images_per_second)
     synchronise(device)

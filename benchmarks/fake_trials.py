@@ -1,0 +1,79 @@
+"""Trials that train nothing, in an otherwise real search: what is left is orchestration."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+from unittest import mock
+
+EPOCHS = 3
+PIPELINE = "mnist_supervised"
+
+
+def search(
+    trials: int,
+    *,
+    concurrency: int,
+    sampler: str = "tpe",
+    epoch_seconds: float = 0.0,
+    watching: AbstractContextManager[Any] | None = None,
+    more: Sequence[str] = (),
+) -> float:
+    """Search in the current folder with the command's own path; returns the seconds that it took.
+
+    Args:
+        epoch_seconds: that each of the three epochs of a trial sleeps.
+        watching: entered while the search runs.
+        more: further words for the command.
+    """
+    from search import cluster, tune
+
+    cluster.prepare_environment()  # before Ray is imported
+    from search import ray_run
+
+    words = ["--pipeline", PIPELINE, "--data", "mini", "--study", "load", "--quiet"]
+    words += ["--trials", str(trials), "--epochs", str(EPOCHS), "--sampler", sampler]
+    words += ["--concurrency", str(concurrency), "--device", "cpu", *more]
+    began = time.perf_counter()
+    # The one thing that is not real: what Ray runs as a trial.
+    fake = mock.patch.object(ray_run, "TrialWorker", reporting_worker(epoch_seconds))
+    with fake, watching or contextlib.nullcontext():
+        status = tune.main(words)
+    if status:
+        sys.exit(f"the search ended with status {status}")
+    return time.perf_counter() - began
+
+
+def reporting_worker(epoch_seconds: float) -> type:
+    """A trial that reports and trains nothing; made here, after Ray's settings are."""
+    from ray import tune
+
+    from search.pipeline import METRIC
+
+    class Reporting(tune.Trainable):
+        def setup(  # type: ignore[override]
+            self, config: dict[str, Any], data: object, folder: str
+        ) -> None:
+            self.reset_config(config)
+
+        def reset_config(self, new_config: dict[str, Any]) -> bool:
+            self._params, self._epochs = new_config["params"], new_config["epochs"]
+            self._epoch = 0
+            return True
+
+        def step(self) -> dict[str, Any]:
+            self._epoch += 1
+            time.sleep(epoch_seconds)
+            value = 0.9 - abs(self._params["dropout"] - 0.1) - abs(self._params["warmup"] - 0.2)
+            return {
+                "epoch": self._epoch,
+                "train/loss": 1 / self._epoch,
+                METRIC: value - 0.1 / self._epoch,
+                "done": self._epoch >= self._epochs,
+            }
+
+    return Reporting

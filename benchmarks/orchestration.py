@@ -1,0 +1,208 @@
+"""What stands around the training: the start, the cost of a trial, the writing of records.
+
+    python benchmarks/orchestration.py [--trials 40] [--quick] [--json FILE]
+
+- `--help`: seconds of `python search/tune.py --help`, the median of ten.
+- `first step`: from the start of `python search/tune.py` to its first training step, in a fresh
+  folder (a store is made there) and in one that has a store; the median of three. On stand-in data.
+- `per trial`: a search of short real trials (stand-in data, two epochs, nobody stopped, two at a
+  time), against the same configurations, seeds and measurements trained by two plain processes
+  without Ray, Optuna and MLflow. The difference by trial, from the first start to the last end.
+- `writer`: processor time of the thread that writes to MLflow, while ten trials report an epoch a
+  second, in parts of one core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import sqlite3
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+from benchmarks import machine
+from benchmarks.commands import tune
+
+PIPELINE = "mnist_supervised"
+IMAGES, EPOCHS = 1024, 2
+SHORT = ["--pipeline", PIPELINE, "--data", "mini", "--train-size", str(IMAGES), "--quiet"]
+SHORT += ["--epochs", str(EPOCHS), "--scheduler", "none", "--device", "cpu"]
+SHORT += ["--concurrency", "2", "--set", "width=16", "--set", "depth=3"]
+METRIC_TIMES = """
+select min(m.timestamp), max(m.timestamp) from metrics m
+join tags t on t.run_uuid = m.run_uuid and t.key = 'kind' and t.value = 'trial'
+where m.key = 'train/loss'
+"""
+FIRST_EPOCH = """
+select m.timestamp, s.value from metrics m join metrics s
+on s.run_uuid = m.run_uuid and s.step = m.step and s.key = 'time/epoch_seconds'
+where m.key = 'train/loss' order by m.timestamp limit 1
+"""
+CONFIGS = "select value_json from trial_user_attributes where key = 'config' order by trial_id"
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """A line for each."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--trials", type=int, default=40)
+    machine.add_options(parser, "6 trials, one start, few seconds of writing")
+    options = parser.parse_args(argv)
+    trials = 6 if options.quick else options.trials
+    starts, helps, seconds = (1, 3, 3) if options.quick else (3, 10, 20)
+    where = machine.describe("torch", "ray", "optuna", "mlflow")
+    print(where)
+    figures: dict[str, float] = {"help": help_seconds(helps)}
+    print(f"--help: {figures['help']:.3f} s, median of {helps}", flush=True)
+    fresh, again = first_step(starts)
+    figures |= {"first_step_fresh": fresh, "first_step": again}
+    print(
+        f"first step: {again:.2f} s, {fresh:.2f} s where there was no store, median of {starts}",
+        flush=True,
+    )
+    searched, plain = per_trial(trials)
+    figures |= {"trials": trials, "search": searched, "plain": plain}
+    figures["per_trial"] = (searched - plain) / trials
+    print(
+        f"per trial: {figures['per_trial'] * 1e3:.0f} ms ({trials} trials in {searched:.1f} s, "
+        f"plainly {plain:.1f} s)",
+        flush=True,
+    )
+    figures["writer"] = writer(seconds)
+    print(f"writer: {figures['writer']:.1%} of a core at ten reports a second, over {seconds} s")
+    machine.keep(options.json, machine=where, figures=figures)
+
+
+def help_seconds(count: int) -> float:
+    """Median seconds of `--help`."""
+    taken = []
+    for _ in range(count):
+        began = time.perf_counter()
+        tune(["--help"], ROOT)
+        taken.append(time.perf_counter() - began)
+    return statistics.median(taken)
+
+
+def first_step(count: int) -> tuple[float, float]:
+    """Median seconds until the first step: (in a fresh folder, in one that has a store)."""
+    fresh, again = [], []
+    for _ in range(count):
+        with tempfile.TemporaryDirectory() as folder:
+            fresh.append(_until_first_step(folder, "1"))
+            again.append(_until_first_step(folder, "2"))
+    return statistics.median(fresh), statistics.median(again)
+
+
+def _until_first_step(folder: str, name: str) -> float:
+    began = time.time()
+    tune([*SHORT, "--study", name, "--trials", "1"], folder)
+    with sqlite3.connect(Path(folder) / "mlruns" / "mlflow.db") as store:
+        query = FIRST_EPOCH.replace("where", f"where m.timestamp > {int(began * 1e3)} and")
+        ended, seconds = store.execute(query).fetchone()
+    return ended / 1e3 - seconds - began
+
+
+def per_trial(trials: int) -> tuple[float, float]:
+    """(Of a search, of plain loops): seconds from the first epoch's start to the last one's end."""
+    with tempfile.TemporaryDirectory() as folder:
+        tune([*SHORT, "--study", "s", "--trials", str(trials)], folder)
+        home = Path(folder) / "mlruns"
+        with sqlite3.connect(home / "mlflow.db") as store:
+            first, last = store.execute(METRIC_TIMES).fetchone()
+            _, seconds = store.execute(FIRST_EPOCH).fetchone()
+        with sqlite3.connect(home / "optuna.db") as study:
+            configs = [json.loads(value) for (value,) in study.execute(CONFIGS)]
+    searched = (last - first) / 1e3 + seconds
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, mp_context=context) as pool:
+        list(pool.map(_train, configs[:2]))  # processes start, torch is imported, data made
+        began = time.perf_counter()
+        list(pool.map(_train, configs))
+        return searched, time.perf_counter() - began
+
+
+_images: Any = None
+
+
+def _train(stored: dict[str, Any]) -> int:
+    """What a worker does with a trial, and nothing of what is around it."""
+    global _images
+    import torch
+
+    from search.trial import Trial, TrialConfig, TrialImages
+    from trainers.data import load_training
+
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    if _images is None:
+        _images = TrialImages.load(load_training("mnist", mini=True, train_size=IMAGES), "cpu")
+    return sum(1 for _ in Trial(TrialConfig.from_json(stored), _images).epochs())
+
+
+def writer(seconds: int) -> float:
+    """Processor seconds a second of the recorder's thread at ten reports a second."""
+    from search import recorder as recording
+    from search.outcomes import Outcome
+    from search.tracking import Store
+    from search.trial import TrialConfig
+
+    spent: list[float] = []
+    work = recording.Recorder._work
+
+    def timed(self: recording.Recorder) -> None:
+        began = time.thread_time()
+        work(self)
+        spent.append(time.thread_time() - began)
+
+    metrics = {f"time/{n}": float(n) for n in range(11)} | {"train/loss": 1.0}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        mock.patch.object(recording.Recorder, "_work", timed),
+    ):
+        store = Store(f"sqlite:///{folder}/mlflow.db")
+        experiment = store.experiment("e")
+        parent = store.start_run(experiment, name="p", tags={"kind": "study"})
+        settings: dict[str, Any] = {"experiment_id": experiment, "parent": parent, "tags": {}}
+        settings |= {"params": {}, "folder": Path(folder), "runs": {}}
+        configs = [
+            TrialConfig(
+                trial_id=f"{n}",
+                number=n,
+                study="s",
+                pipeline=PIPELINE,
+                params={},
+                seed=0,
+                epochs=seconds,
+            )
+            for n in range(10)
+        ]
+        recorder = recording.Recorder(store, **settings)
+        began = time.perf_counter()
+        for config in configs:
+            recorder.trial_started(config)
+        for epoch in range(1, seconds + 1):
+            for config in configs:
+                recorder.epoch_ended(config, {**metrics, "epoch": epoch})
+                time.sleep(0.1)
+        took = time.perf_counter() - began
+        for config in configs:
+            recorder.trial_ended(config, Outcome(state="PRUNED", value=0.5))
+        recorder.close()
+    assert threading.active_count() < 50
+    return sum(spent) / took
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""More workers: what a second one brings here, and how busy sixty-four are kept.
+
+    python benchmarks/scale.py [--data-dir DIR] [--rounds 3] [--workers 64] [--quick] [--json FILE]
+
+- `1 to 2`: real trials of cifar_contrastive (width 32, depth 3, one epoch, nobody stopped), one and
+  two at a time with one thread each, in turn: trials an hour from the first epoch's start to the
+  last one's end. `threads`: the same trials one at a time with two threads.
+- `busy`: trials that sleep, in an otherwise real search on one machine, so many at a time: what of
+  the workers' time from the first trial's start to the last one's end they were asleep in. By
+  tenth of the search, too: the cost of a trial must not grow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sqlite3
+import statistics
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import chdir
+from itertools import pairwise
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+from benchmarks import machine
+from benchmarks.commands import tune
+from benchmarks.fake_trials import EPOCHS, search
+
+WAYS = {"one": (1, 1), "two": (2, 1), "threads": (1, 2)}  # trials at a time, threads of each
+SLEEP = 10.0  # seconds of an epoch of a trial that sleeps
+EACH = 5  # trials that each worker gets
+SPAN = """
+select min(m.timestamp - 1000 * s.value), max(m.timestamp), count(*) from metrics m join metrics s
+on s.run_uuid = m.run_uuid and s.step = m.step and s.key = 'time/epoch_seconds'
+where m.key = 'train/loss'
+"""
+EPOCH_ENDS = """
+select m.timestamp, m.step from metrics m where m.key = 'train/loss' order by m.timestamp
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """A line for each."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data-dir", help="of the real images; the stand-in ones without it")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--trials", type=int, default=8)
+    parser.add_argument("--workers", type=int, default=64)
+    machine.add_options(parser, "one round of two trials, four workers that sleep a second")
+    options = parser.parse_args(argv)
+    sleep = SLEEP
+    if options.quick:
+        options.rounds, options.trials, options.workers, sleep = 1, 2, 4, 1.0
+    where = machine.describe("torch", "ray", "optuna", "mlflow")
+    print(where)
+    found: dict[str, list[float]] = {way: [] for way in WAYS}
+    for _ in range(options.rounds):
+        for way, (concurrency, threads) in WAYS.items():
+            found[way].append(trials_an_hour(options, concurrency, threads))
+    hour = {way: statistics.median(values) for way, values in found.items()}
+    print(
+        f"1 to 2: {hour['one']:.0f} and {hour['two']:.0f} trials an hour, "
+        f"ratio {hour['two'] / hour['one']:.2f}; threads {hour['threads']:.0f}, "
+        f"ratio {hour['two'] / hour['threads']:.2f}; medians of {options.rounds}",
+        flush=True,
+    )
+    busy, tenths = kept_busy(options.workers, sleep)
+    print(
+        f"busy: {busy:.1%} of {options.workers} workers, {options.workers * EACH} trials of "
+        f"{EPOCHS * sleep:.0f} s; by tenth {' '.join(f'{part:.0%}' for part in tenths)}"
+    )
+    figures = {"trials_an_hour": hour, "workers": options.workers, "busy": busy, "tenths": tenths}
+    machine.keep(options.json, machine=where, figures={"rounds": options.rounds, **figures})
+
+
+def trials_an_hour(options: argparse.Namespace, concurrency: int, threads: int) -> float:
+    """Of equal trials, in a search of its own."""
+    words = ["--pipeline", "cifar_contrastive", "--trials", str(options.trials), "--epochs", "1"]
+    words += ["--scheduler", "none", "--device", "cpu", "--quiet"]
+    words += ["--concurrency", str(concurrency), "--cpus-per-trial", str(threads)]
+    if options.data_dir:
+        words += ["--data-dir", str(Path(options.data_dir).resolve()), "--train-size", "5000"]
+    else:
+        words += ["--data", "mini"]
+    for setting in ("width=32", "depth=3", "batch_size=256"):
+        words += ["--set", setting]
+    with tempfile.TemporaryDirectory() as folder:
+        tune(words, folder)
+        with sqlite3.connect(Path(folder) / "mlruns" / "mlflow.db") as store:
+            first, last, count = store.execute(SPAN).fetchone()
+    return count / (last - first) * 3.6e6
+
+
+def kept_busy(workers: int, sleep: float) -> tuple[float, list[float]]:
+    """The share of the workers' time that trials slept in: over all, and by tenth of the search."""
+    with tempfile.TemporaryDirectory() as folder, chdir(folder):
+        more = ["--scheduler", "none", "--cpus-per-trial", "1"]
+        search(
+            workers * EACH, concurrency=workers, sampler="random", epoch_seconds=sleep, more=more
+        )
+        with sqlite3.connect(Path("mlruns") / "mlflow.db") as store:
+            ends = store.execute(EPOCH_ENDS).fetchall()
+    asleep = 1e3 * sleep
+    # Workers' processes are started one after the other; from there on all have something to do,
+    # until there is no further trial to begin.
+    begun = sorted(end for end, step in ends if step == 1)[workers - 1] - asleep
+    over = [end for end, step in ends if step == EPOCHS][-workers]
+
+    def share(since: float, until: float) -> float:
+        lain = (min(end, until) - max(end - asleep, since) for end, _ in ends)
+        return sum(max(0.0, part) for part in lain) / (workers * (until - since))
+
+    edges = [begun + (over - begun) * n / 10 for n in range(11)]
+    tenths = [share(since, until) for since, until in pairwise(edges)]
+    return share(begun, over), tenths
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""Every benchmark runs in its quick mode, prints what it measured and keeps it as JSON.
+
+Their figures are not judged here: other work on the machine would fail the tests.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMANDS = {
+    "attention": [],
+    "augmentation": [],
+    "concurrent_drivers": [],
+    "orchestration": [],
+    "scale": [],
+    "training": ["--pipeline", "mnist_contrastive", "--threads", "1"],
+}
+# They want what is not in a checkout: real images, or the plain way. Or have tests of their own.
+ELSEWHERE = {"load", "memory", "plain_search", "record_curves", "replay_searches"}
+PARTS = {"commands", "fake_trials", "machine", "surrogate"}  # no programs
+
+
+def test_all_of_them_are_here() -> None:
+    found = {file.stem for file in (ROOT / "benchmarks").glob("*.py")}
+    assert found == {*COMMANDS, *ELSEWHERE, *PARTS}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", COMMANDS)
+def test_quick(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "figures.json"
+    words = [*COMMANDS[name], "--quick", "--json", str(file)]
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / f"{name}.py"), *words],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    with capsys.disabled():  # what CI shows
+        print(f"\n{done.stdout}")
+    assert done.returncode == 0, done.stderr
+    kept = json.loads(file.read_text())
+    assert kept["machine"] in done.stdout
+    assert kept["command"].startswith(f"{name}.py") and str(tmp_path) not in kept["command"]
+    numbers = list(_numbers(kept["figures"]))
+    assert numbers and all(0 <= number < 1e9 for number in numbers if number == number)
+
+
+def _numbers(value: object) -> list[float]:
+    if isinstance(value, dict):
+        return [number for each in value.values() for number in _numbers(each)]
+    if isinstance(value, list):
+        return [number for each in value for number in _numbers(each)]
+    return [float(value)] if isinstance(value, int | float) else []

@@ -1,0 +1,97 @@
+"""Searches replayed against a surrogate: on curves whose best point is known."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from benchmarks import record_curves, replay_searches
+from benchmarks.surrogate import Surrogate, trust
+from search.pipeline import load_pipeline
+
+NAME = "mnist_contrastive"
+PIPELINE = load_pipeline(NAME)
+
+
+def truth(params: dict[str, float], epochs: int) -> list[float]:
+    """Best at a learning rate of 3e-3 and a temperature of 0.2; low rates are late, not bad."""
+    rate = math.log10(params["lr"] / 3e-3)
+    warm = math.log10(params["temperature"] / 0.2)
+    end = 0.97 - 0.1 * rate**2 - 0.05 * warm**2
+    return [round(end - 0.3 * math.exp(-e * (1.2 + rate)), 4) for e in range(1, epochs + 1)]
+
+
+def line(number: int, params: dict[str, float]) -> dict[str, object]:
+    seconds = params["width"] / 32
+    return {
+        "number": number,
+        "params": params,
+        "epochs": PIPELINE.epochs,
+        "values": truth(params, PIPELINE.epochs),
+        "epoch_seconds": seconds,
+        "measuring_seconds": 0.5,
+    }
+
+
+@pytest.fixture(scope="module")
+def recorded() -> list[dict[str, object]]:
+    return [line(number, params) for number, params in enumerate(record_curves.draw(NAME, 40))]
+
+
+def test_draws_are_the_same_however_many() -> None:
+    few, many = record_curves.draw(NAME, 3), record_curves.draw(NAME, 6)
+    assert few == many[:3]
+    assert few[0] == PIPELINE.defaults
+
+
+def test_a_recording_goes_on_where_it_was_broken_off(
+    tmp_path: Path, recorded: list[dict[str, object]]
+) -> None:
+    file = tmp_path / f"{NAME}.jsonl"
+    file.write_text(json.dumps(recorded[0]) + "\n" + json.dumps(recorded[1])[:40])
+    assert [line["number"] for line in record_curves.read(file)] == [0]
+    left = record_curves.missing([NAME], 3, tmp_path)
+    assert [number for _, number, _ in left] == [1, 2]
+
+
+def test_the_surrogate_learns_the_curves(recorded: list[dict[str, object]]) -> None:
+    rank, error = trust(PIPELINE.space, recorded)
+    assert rank > 0.9 and error < 0.02
+    surrogate = Surrogate(PIPELINE.space, recorded)
+    unseen = record_curves.draw(NAME, 60)[50]
+    assert surrogate.curve(unseen) == pytest.approx(truth(unseen, PIPELINE.epochs), abs=0.05)
+    assert surrogate.seconds(unseen)[0] == pytest.approx(unseen["width"] / 32, rel=0.2)
+    lucky, unlucky = surrogate.curve(unseen, 2.0), surrogate.curve(unseen, -2.0)
+    assert all(high >= low for high, low in zip(lucky, unlucky, strict=True))
+
+
+def test_time_and_measurements_of_a_replayed_search(recorded: list[dict[str, object]]) -> None:
+    surrogate = Surrogate(PIPELINE.space, recorded)
+    chosen = replay_searches.ways(PIPELINE)
+    for way in (chosen["ours"], chosen["plain pair"], chosen["no scheduler"]):
+        events = list(replay_searches.search(PIPELINE, surrogate, way, seed=0, trials=12))
+        times = [at for at, _ in events]
+        assert times == sorted(times)
+        assert 12 <= len(events) <= 12 * PIPELINE.epochs
+    whole = list(replay_searches.search(PIPELINE, surrogate, chosen["no scheduler"], 0, 12))
+    assert len(whole) == 12, "measured at the end alone"
+    ours = list(replay_searches.search(PIPELINE, surrogate, chosen["ours"], 0, 12))
+    assert len(ours) > 12 and ours[-1][0] < whole[-1][0], "some are stopped, and time is saved"
+    again = list(replay_searches.search(PIPELINE, surrogate, chosen["ours"], 0, 12))
+    assert again == ours
+
+
+def test_the_command_prints_a_line_for_each_way(
+    tmp_path: Path, recorded: list[dict[str, object]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "".join(json.dumps(line) + "\n" for line in recorded)
+    (tmp_path / f"{NAME}.jsonl").write_text(text)
+    replay_searches.main(["--pipeline", NAME, "--curves", str(tmp_path), "--quick"])
+    out = capsys.readouterr().out
+    assert f"{NAME}: 40 recorded curves" in out
+    ratios = {text[:15].strip(): float(text[15:].split()[0]) for text in out.splitlines()[-3:]}
+    assert list(ratios) == list(replay_searches.QUICK)
+    assert ratios["ours"] > 1, "the defaults are the best point there is"
