@@ -72,6 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(folder: Path, drivers: int, trials: int) -> tuple[list[float], Counter[int | None]]:
     """(seconds of each driver, how many ended with which status)."""
     import search.driver  # once, before the processes part
+    import search.session
     import search.tune  # noqa: F401
 
     context = multiprocessing.get_context("fork")
@@ -93,10 +94,10 @@ def run(folder: Path, drivers: int, trials: int) -> tuple[list[float], Counter[i
 
 def _drive(folder: Path, trials: int, together: Any, times: Any) -> None:
     """One driver: the command, with trials that are made up here in place of Ray's."""
-    from search import driver, tune
+    from search import session, tune
 
     os.chdir(folder)
-    driver.train = _report  # type: ignore[assignment]
+    session.train = _report  # type: ignore[assignment]
     words = ["--pipeline", PIPELINE, "--data", "mini", "--train-size", "512", "--device", "cpu"]
     words += ["--trials", str(trials), "--epochs", str(EPOCHS), "--quiet", "--concurrency", "1"]
     together.wait()

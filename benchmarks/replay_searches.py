@@ -46,6 +46,7 @@ from benchmarks.surrogate import Surrogate, trust
 from search import stopping, study as studies
 from search.pipeline import Pipeline, load_pipeline
 from search.proposals import Proposals
+from search.rungs import REDUCTION
 from search.trial import TrialConfig
 
 WORKERS = 2
@@ -66,7 +67,7 @@ class Way:
 
     sampler: Callable[[int], BaseSampler] | None
     grace: float | None
-    reduction: int = stopping.REDUCTION
+    reduction: int = REDUCTION
     defaults: bool = False
     every_epoch: bool = False
 

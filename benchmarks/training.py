@@ -45,8 +45,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import machine
 from benchmarks.record_curves import PIPELINES
-from search import recipes, stopping
+from search import recipes
 from search.pipeline import Params, Pipeline, load_pipeline
+from search.rungs import rungs
 from trainers.classifier import fit_classifier
 from trainers.data import DATASETS, TrainingData, load_training
 from trainers.evaluation import encode, evaluate
@@ -252,10 +253,10 @@ def whole_epoch(
         )
         return time.perf_counter() - began
 
-    rungs = len(stopping.rungs(pipeline.epochs, pipeline.grace)) + 1
-    seconds = rungs * measure(probe=True)
+    count = len(rungs(pipeline.epochs, pipeline.grace)) + 1
+    seconds = count * measure(probe=True)
     if method.classifier is not None:  # it is measured after the other epochs too
-        seconds += (pipeline.epochs - rungs) * measure(probe=False)
+        seconds += (pipeline.epochs - count) * measure(probe=False)
     account.measuring.append(seconds)
 
 

@@ -19,7 +19,8 @@
     study_run.py   the study's own run; run_table.py what MLflow's table shows first
     summary.py     the words before and after; listing.py `--list`
     plan.py        every option checked before anything is made; survey.py what a trial takes
-    driver.py      puts the parts together; forecast.py and replay.py are its sisters
+    driver.py      from options to a search; forecast.py and replay.py are its sisters
+    session.py     a search, its parts put together; rungs.py when trials are compared
     finals/        final numbers: champions, baselines, the test set, comparisons
     champions.py   loads a champion; rebuild.py makes a network from its description
 

@@ -9,9 +9,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from search.errors import FAILED, UserError
+
+if TYPE_CHECKING:
+    from search.resources import Resources
+    from trainers.data import TrainingData
 
 PROBE_SECONDS = 3.0
 LOOPBACK = "127.0.0.1"
@@ -67,8 +71,8 @@ def probe_address(address: str) -> None:
         ) from None
 
 
-def start(*, cpus: int, gpus: int, shared_bytes: int) -> None:
-    """Start a Ray of our own here, with `shared_bytes` (the images) in shared memory.
+def start(resources: Resources, data: TrainingData) -> None:
+    """Start a Ray of our own here, with room for the images in shared memory.
 
     None of its processes can be reached from another machine.
     """
@@ -80,10 +84,10 @@ def start(*, cpus: int, gpus: int, shared_bytes: int) -> None:
     with _loopback_taken_at_its_word():
         ray.init(
             address="local",  # never join a cluster that happens to run here
-            num_cpus=cpus,
-            num_gpus=gpus,
+            num_cpus=resources.cpus,
+            num_gpus=resources.gpus,
             include_dashboard=False,
-            object_store_memory=max(2 * shared_bytes, 256 * 2**20),
+            object_store_memory=max(2 * data.nbytes, 256 * 2**20),
             _node_ip_address=LOOPBACK,
             **QUIETLY,
         )

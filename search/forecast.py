@@ -10,7 +10,7 @@ from rich.table import Table
 
 from search import display, spaces
 from search.plan import Plan, settle
-from search.stopping import REDUCTION
+from search.rungs import REDUCTION
 from search.timing import time_training
 
 SAMPLED = 3

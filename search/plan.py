@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from optuna.distributions import CategoricalDistribution, IntDistribution
+from optuna.storages import RDBStorage
 
-from search import cluster, nodes, spaces, survey, tracking_address
+from search import cluster, nodes, spaces, study as studies, survey, tracking_address
 from search.errors import UserError
 from search.home import HOME
 from search.pipeline import Params, Pipeline, Scalar, experiment_name, load_pipeline
@@ -26,7 +27,7 @@ from search.resources import (
     gpu_count,
     share,
 )
-from search.stopping import rungs
+from search.rungs import rungs
 from trainers.data import TrainingData, load_training
 
 
@@ -93,6 +94,31 @@ class Plan:
     def new_name(self) -> str:
         """A study's name from the pipeline and the time."""
         return f"{self.experiment}-{datetime.now():%Y%m%d-%H%M%S}"
+
+    def choose_study(self, storage: RDBStorage | None) -> tuple[str, bool]:
+        """The study's name, and whether it exists; `storage` is None where there is none yet.
+
+        Raises:
+            UserError: a name is taken, or there is nothing to resume.
+        """
+        if self.study:
+            exists = storage is not None and self.study in studies.study_names(storage)
+            if exists and not self.resume:
+                raise UserError(
+                    f"there is a study {self.study!r} already\n"
+                    "add --resume to go on with it, or give another --study"
+                )
+            return self.study, exists
+        if not self.resume:
+            return self.new_name(), False
+        source = self.data.source
+        found = studies.study_names(storage, self.pipeline_name, source) if storage else []
+        if not found:
+            raise UserError(
+                f"--resume: {self.pipeline_name} has no study on {source} data here\n"
+                "leave --resume out to start one"
+            )
+        return found[-1], True
 
 
 def settle(options: Namespace) -> Plan:

@@ -45,11 +45,7 @@ def train(
     if address:
         cluster.join(address)
     else:
-        cluster.start(
-            cpus=resources.cpus,
-            gpus=resources.gpus,
-            shared_bytes=data.train.images.nbytes + data.valid.images.nbytes,
-        )
+        cluster.start(resources, data)
     stop.listen()
     folder.mkdir(parents=True, exist_ok=True)
     try:

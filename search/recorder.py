@@ -30,7 +30,7 @@ from search.trial import TrialConfig
 
 log = logging.getLogger(__name__)
 
-BATCH_SECONDS = 5.0  # that an epoch waits at most
+BATCH_SECONDS = 10.0  # that an epoch waits at most
 EVERY_EPOCH = "train/loss"  # is in the batch of every epoch, whole or not at all
 PAUSE, LONGEST_PAUSE = 0.5, 5.0  # seconds before a record is tried again; doubled each time
 TRIES = 5  # of a record that fails though the store answers

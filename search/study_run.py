@@ -14,7 +14,7 @@ from search.errors import INTERRUPTED
 from search.pipeline import Pipeline
 from search.plan import Plan
 from search.recorder import Recorder
-from search.stopping import REDUCTION
+from search.rungs import REDUCTION
 
 
 class StudyRun:

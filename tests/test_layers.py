@@ -26,7 +26,7 @@ THIRD_PARTY = {
 }
 TEST_SET = "trainers.data.test_set"
 TRIAL_PATH = (
-    *("search.trial", "search.worker", "search.driver", "search.ray_run"),
+    *("search.trial", "search.worker", "search.driver", "search.session", "search.ray_run"),
     *("search.finals.training", "search.finals.baselines", "search.finals.plan"),
 )
 # Who imports by a name made at run time, and from where.

@@ -26,7 +26,7 @@ from search.finals.comparisons import compare, correct, estimate
 from search.finals.results import comparisons_json
 from search.pipeline import load_pipeline
 from search.rebuild import rebuild, untrained
-from search.stopping import rungs
+from search.rungs import rungs
 from trainers.data import DATASETS, LabelledImages, TrainingData, load_training
 from trainers.data.test_set import load_test
 from trainers.evaluation import encode

@@ -20,7 +20,13 @@ from pathlib import Path
 from search import cluster
 
 cluster.prepare_environment()
-cluster.start(cpus=1, gpus=0, shared_bytes=0)
+from search.resources import Resources
+from trainers.data import load_training
+
+one = Resources(
+    device="cpu", concurrency=1, cpus_per_trial=1, gpus_per_trial=0.0, precision="float32"
+)
+cluster.start(one, load_training("mnist", mini=True, train_size=100))
 import ray
 
 assert ray.get(ray.remote(lambda: 1).remote()) == 1  # a worker listens too

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 from ray.tune.schedulers import TrialScheduler
 
-from search.stopping import REDUCTION, StopWhen, build_asha, rungs
+from search.rungs import REDUCTION, rungs
+from search.stopping import StopWhen, build_asha
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import sys
 from search.pipeline import load_pipeline
 from search.trial import Trial, TrialConfig, TrialImages
 from trainers.data import load_training
-import search.worker, search.driver
+import search.worker, search.driver, search.session
 
 name = sys.argv[1]
 data = load_training(name.split("_")[0], mini=True, train_size=80)

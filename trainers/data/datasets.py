@@ -125,6 +125,11 @@ class TrainingData:
     fingerprint: str  # 16 hex digits over all training images, labels and the split
     folder: str | None  # where the files were read; None for mini
 
+    @property
+    def nbytes(self) -> int:
+        """Of all images."""
+        return self.train.images.nbytes + self.valid.images.nbytes
+
     def digest(self) -> str:
         """16 hex digits over what is here, row by row; `fingerprint` is over all that was read.
 
