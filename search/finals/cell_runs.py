@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from search import tracking
 from search.finals.cells import MODEL, TEST_METRICS, TEST_OUTPUTS, WEIGHTS, Kept
@@ -91,18 +92,16 @@ class CellRuns:
         fixed = {"epochs": kept.cell.epochs, "seed": kept.cell.seed}
         params = {**kept.cell.params, "train_size": kept.cell.train_size, **fixed, **settings}
         self._store.log(run_id, params=params)
-        curves = kept.curves
-        for point in curves:
-            step, timestamp = int(point["epoch"]), int(point["timestamp"])
-            metrics = {k: v for k, v in point.items() if k not in ("epoch", "timestamp")}
-            self._store.log(run_id, metrics=metrics, step=step, timestamp=timestamp)
-        last = curves[-1]
-        self._store.log(
-            run_id,
-            metrics={**cell_metrics(kept), **more},
-            step=int(last["epoch"]),
-            timestamp=int(last["timestamp"]),
-        )
+        steps = [
+            tracking.Step(
+                int(point["epoch"]),
+                int(point["timestamp"]),
+                {k: v for k, v in point.items() if k not in ("epoch", "timestamp")},
+            )
+            for point in kept.curves
+        ]
+        at_end = replace(steps[-1], metrics={**cell_metrics(kept), **more})
+        self._store.log_steps(run_id, [*steps, at_end])
         for name in (MODEL, WEIGHTS, *([TEST_METRICS, TEST_OUTPUTS] if kept.tested else [])):
             self._store.log_file(run_id, kept.folder / name)
 
