@@ -41,6 +41,7 @@ from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 
+from benchmarks import machine
 from benchmarks.record_curves import CURVES, METRIC, PIPELINES, read
 from benchmarks.surrogate import Surrogate, trust
 from search import stopping, study as studies
@@ -116,17 +117,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--trials", type=int, default=150, help="at most, until the target")
     parser.add_argument("--curves", type=Path, default=CURVES)
-    parser.add_argument("--quick", action="store_true", help="3 seeds, 60 trials, three ways")
+    machine.add_options(parser, "3 seeds, 60 trials, three ways")
     options = parser.parse_args(argv)
     if options.quick:
         options.seeds, options.trials = 3, 60
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     names = PIPELINES if options.pipeline == "all" else (options.pipeline,)
-    found: dict[str, dict[str, str]] = {}
+    where = machine.describe("ray", "optuna", "scikit-learn")
+    print(where)
+    found: dict[str, dict[str, tuple[float, int]]] = {}
+    trusted: dict[str, dict[str, float]] = {}
     for name in names:
         definition = load_pipeline(name)
         recorded = read(options.curves / f"{name}.jsonl")
         rank, error = trust(definition.space, recorded)
+        trusted[name] = {"curves": len(recorded), "rank": rank, "error": error}
         print(
             f"{name}: {len(recorded)} recorded curves; cross-validated rank correlation "
             f"{rank:.2f}, mean error {error:.3f}",
@@ -144,13 +149,16 @@ def main(argv: Sequence[str] | None = None) -> None:
             ]
             reached = sum(ratio > 0 for ratio in ratios)
             middle = statistics.median(ratios)
-            found.setdefault(way, {})[name] = f"{middle:.1f} ({reached})"
+            found.setdefault(way, {})[name] = middle, reached
     print(
         f"\ntimes faster than {RANDOM_TRIALS} random full trials, median of {options.seeds} seeds"
     )
     print(f"{'':15}" + "".join(f"{name:>19}" for name in names))
     for way, columns in found.items():
-        print(f"{way:15}" + "".join(f"{columns[name]:>19}" for name in names))
+        told = (f"{ratio:.1f} ({reached})" for ratio, reached in map(columns.__getitem__, names))
+        print(f"{way:15}" + "".join(f"{each:>19}" for each in told))
+    figures = {"seeds": options.seeds, "surrogates": trusted, "times_faster": found}
+    machine.keep(options.json, machine=where, figures=figures)
 
 
 def target(pipeline: Pipeline, surrogate: Surrogate, seed: int) -> tuple[float, float]:

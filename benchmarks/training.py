@@ -32,7 +32,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,17 @@ PLAIN_IMAGES = 5000  # of an epoch of the plain way
 STEPS = 12  # of a round of the bare step; the fastest half counts
 MATRIX = 2048
 QUICK_IMAGES = 1280  # the stand-in data has few more
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is measured, and where."""
+
+    pipeline: Pipeline
+    params: Params
+    data: TrainingData
+    device: torch.device
+    precision: Precision
 
 
 @dataclass
@@ -128,12 +139,13 @@ def compare(
         mini=options.data_dir is None,
         train_size=QUICK_IMAGES if options.quick else None,
     )
+    case = Case(pipeline, params, data, device, precision)
     account = Account()
     for _ in range(options.rounds):
-        account.bare.append(bare_step(pipeline, params, data, device, precision))
-        whole_epoch(account, pipeline, params, data, device, precision)
+        account.bare.append(bare_step(case))
+        whole_epoch(account, case)
         if options.plain:
-            plain(account, name, options, pipeline, params, data, device, precision)
+            plain(account, name, options, case)
     middle = {key: statistics.median(values) for key, values in vars(account).items() if values}
     images = len(data.train) // BATCH * BATCH
     trial = pipeline.epochs * images * middle["epoch"] + middle["measuring"]
@@ -141,7 +153,7 @@ def compare(
         "bare": BATCH / middle["bare"],
         "epoch": 1 / middle["epoch"],
         "all": pipeline.epochs * images / trial,
-        "mflop": operations(pipeline, params, data, device) / 1e6,
+        "mflop": operations(case) / 1e6,
     }
     if options.plain:
         found |= {"plain": 1 / middle["plain"]}
@@ -168,12 +180,12 @@ def line(name: str, found: dict[str, float]) -> str:
     return text
 
 
-def build(pipeline: Pipeline, params: Params, device: torch.device) -> Any:
+def build(case: Case) -> Any:
     """The method with fresh weights, on the device."""
     torch.manual_seed(0)
-    method = pipeline.build(params, DATASETS[pipeline.dataset])
+    method = case.pipeline.build(case.params, DATASETS[case.pipeline.dataset])
     assert isinstance(method, nn.Module)
-    return method.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return method.to(case.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 class Drawn:
@@ -187,14 +199,12 @@ class Drawn:
         return self.views
 
 
-def resident(
-    pipeline: Pipeline, params: Params, data: TrainingData, device: torch.device, precision: str
-) -> tuple[Any, Tensor, Tensor, torch.Generator]:
+def resident(case: Case) -> tuple[Any, Tensor, Tensor, torch.Generator]:
     """A method whose views are drawn, one batch, its labels, and a generator."""
-    method = build(pipeline, params, device)
-    generator = torch.Generator(device).manual_seed(0)
-    few = DeviceImages.load(data.train, device).first(BATCH)
-    images = few.images.to(DTYPES[precision]).div_(255)  # type: ignore[index]
+    method = build(case)
+    generator = torch.Generator(case.device).manual_seed(0)
+    few = DeviceImages.load(case.data.train, case.device).first(BATCH)
+    images = few.images.to(DTYPES[case.precision]).div_(255)
     two = hasattr(method, "projection")
     given = torch.cat([images, images]) if two else images
     method.augmentation = Drawn(method.augmentation(given, generator))
@@ -202,39 +212,27 @@ def resident(
     return method, images, few.labels, generator
 
 
-def bare_step(
-    pipeline: Pipeline,
-    params: Params,
-    data: TrainingData,
-    device: torch.device,
-    precision: Precision,
-) -> float:
+def bare_step(case: Case) -> float:
     """Seconds of forward and backward pass on one resident batch."""
-    method, images, labels, generator = resident(pipeline, params, data, device, precision)
+    method, images, labels, generator = resident(case)
     taken = []
     for _ in range(STEPS):
         began = time.perf_counter()
-        with autocast(precision, device):
+        with autocast(case.precision, case.device):
             loss = method.loss(images, labels, generator)
         loss.backward()
-        synchronise(device)
+        synchronise(case.device)
         taken.append(time.perf_counter() - began)
         method.zero_grad(set_to_none=True)
     return statistics.mean(sorted(taken)[: STEPS // 2])
 
 
-def whole_epoch(
-    account: Account,
-    pipeline: Pipeline,
-    params: Params,
-    data: TrainingData,
-    device: torch.device,
-    precision: Precision,
-) -> None:
+def whole_epoch(account: Account, case: Case) -> None:
     """An epoch after one that warms up, and a trial's measurements."""
-    train, valid = (DeviceImages.load(part, device) for part in (data.train, data.valid))
-    method = build(pipeline, params, device)
-    settings = recipes.optimisation(params)
+    pipeline, device, precision = case.pipeline, case.device, case.precision
+    train, valid = (DeviceImages.load(part, device) for part in (case.data.train, case.data.valid))
+    method = build(case)
+    settings = recipes.optimisation(case.params)
     few = train.first(4 * BATCH)
     for _ in fit(method, few, settings, epochs=1, seed=0, precision=precision):
         pass
@@ -264,16 +262,7 @@ def whole_epoch(
     account.measuring.append(seconds)
 
 
-def plain(
-    account: Account,
-    name: str,
-    options: argparse.Namespace,
-    pipeline: Pipeline,
-    params: Params,
-    data: TrainingData,
-    device: torch.device,
-    precision: Precision,
-) -> None:
+def plain(account: Account, name: str, options: argparse.Namespace, case: Case) -> None:
     """The plain way in a process of its own; then our classifier on as many images."""
     images = 512 if options.quick else PLAIN_IMAGES
     command = [sys.executable, str(options.plain), "--pipeline", name, "--epochs", "1"]
@@ -283,9 +272,10 @@ def plain(
     found = json.loads(done.stdout.splitlines()[-1])
     account.plain.append(1 / found["images_per_second"])
     account.plain_fit.append(found["probe_seconds"])
-    method = build(pipeline, params, device)
-    train = DeviceImages.load(data.train, device).first(images)
-    valid = DeviceImages.load(data.valid, device)
+    device, precision = case.device, case.precision
+    method = build(case)
+    train = DeviceImages.load(case.data.train, device).first(images)
+    valid = DeviceImages.load(case.data.valid, device)
     if method.classifier is not None:
         return
     began = time.perf_counter()
@@ -306,11 +296,9 @@ def plain(
         taken.append(encoding + time.perf_counter() - began)
 
 
-def operations(
-    pipeline: Pipeline, params: Params, data: TrainingData, device: torch.device
-) -> float:
+def operations(case: Case) -> float:
     """Multiplications and additions of forward and backward pass, for one image."""
-    method, images, labels, generator = resident(pipeline, params, data, device, "float32")
+    method, images, labels, generator = resident(replace(case, precision="float32"))
     with FlopCounterMode(display=False) as counter:
         method.loss(images, labels, generator).backward()
     return counter.get_total_flops() / BATCH

@@ -89,9 +89,13 @@ def test_the_command_prints_a_line_for_each_way(
 ) -> None:
     text = "".join(json.dumps(line) + "\n" for line in recorded)
     (tmp_path / f"{NAME}.jsonl").write_text(text)
-    replay_searches.main(["--pipeline", NAME, "--curves", str(tmp_path), "--quick"])
+    kept = tmp_path / "figures.json"
+    words = ["--pipeline", NAME, "--curves", str(tmp_path), "--quick", "--json", str(kept)]
+    replay_searches.main(words)
     out = capsys.readouterr().out
     assert f"{NAME}: 40 recorded curves" in out
     ratios = {text[:15].strip(): float(text[15:].split()[0]) for text in out.splitlines()[-3:]}
     assert list(ratios) == list(replay_searches.QUICK)
+    figures = json.loads(kept.read_text())["figures"]
+    assert figures["times_faster"]["ours"][NAME][0] == pytest.approx(ratios["ours"], abs=0.05)
     assert ratios["ours"] > 1, "the defaults are the best point there is"
