@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from models.layers import (
     Norm,
+    UnflattenPixels,
     at_least_one,
     convolutions_per_stage,
     halvings,
@@ -50,7 +51,7 @@ class ConvDecoder(nn.Module):
         incoming = width * 2 ** (len(plan) - 1)
         self.from_latent = nn.Sequential(
             nn.Linear(latent_dim, incoming * sides[-1] ** 2),
-            nn.Unflatten(1, (incoming, sides[-1], sides[-1])),
+            UnflattenPixels(channels=incoming, side=sides[-1]),
         )
         bias = norm == "none"  # a normalisation brings its own shift
         stages: list[nn.Module] = []

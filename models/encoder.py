@@ -7,6 +7,7 @@ from typing import Literal, get_args
 from torch import Tensor, nn
 
 from models.layers import (
+    FlattenPixels,
     Norm,
     at_least_one,
     convolutions_per_stage,
@@ -68,7 +69,7 @@ class ConvEncoder(nn.Module):
             incoming = outgoing
         self.stages = nn.Sequential(*stages)
         self.to_latent = nn.Sequential(
-            nn.Flatten(),
+            FlattenPixels(),
             nn.Dropout(dropout),
             nn.Linear(incoming * side**2, latent_dim, bias=False),
             nn.BatchNorm1d(latent_dim, affine=False),
