@@ -15,6 +15,7 @@ if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from search import arguments
+from search.leaving import leave
 from search.pipeline import pipeline_names
 
 EXAMPLES = """\
@@ -155,4 +156,4 @@ def _dispatch(options: Namespace) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())
