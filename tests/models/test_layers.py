@@ -10,7 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from models import Classifier, ConvDecoder, ConvEncoder, ProjectionHead, parameter_count
-from models.layers import at_least_one, convolutions_per_stage, halvings, norm_layer, one_of
+from models.layers import (
+    FlattenPixels,
+    UnflattenPixels,
+    at_least_one,
+    convolutions_per_stage,
+    halvings,
+    norm_layer,
+    one_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +50,22 @@ def test_a_depth_under_one_is_refused(depth: int) -> None:
 def test_sides_halve_and_round_up(size: int, sides: list[int]) -> None:
     for stages in range(4):
         assert halvings(size, stages) == sides[: stages + 1]
+
+
+def test_feature_maps_become_vectors_and_back_without_a_copy() -> None:
+    maps = torch.rand(2, 3, 4, 4).to(memory_format=torch.channels_last)
+    vectors = FlattenPixels()(maps)
+    assert vectors.tolist() == [[x for pixel in zip(*m.flatten(1), strict=True) for x in pixel]
+                                for m in maps]  # fmt: skip
+    again = UnflattenPixels(channels=3, side=4)(vectors)
+    assert torch.equal(again, maps) and again.stride() == maps.stride()
+    assert vectors.data_ptr() == maps.data_ptr() == again.data_ptr()
+
+
+def test_gradients_come_back_in_the_order_of_the_feature_maps() -> None:
+    maps = torch.rand(2, 3, 4, 4).to(memory_format=torch.channels_last).requires_grad_()
+    FlattenPixels()(maps).square().sum().backward()
+    assert maps.grad is not None and maps.grad.stride() == maps.stride()
 
 
 def test_checks_name_the_value_and_what_is_allowed() -> None:
