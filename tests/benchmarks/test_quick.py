@@ -18,6 +18,7 @@ COMMANDS = {
     "augmentation": [],
     "concurrent_drivers": [],
     "orchestration": [],
+    "peers": [],
     "scale": [],
     "training": ["--pipeline", "mnist_contrastive", "--threads", "1"],
 }
