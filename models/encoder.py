@@ -17,7 +17,7 @@ from models.layers import (
     one_of,
 )
 
-Block = Literal["strided", "pooled"]
+Block = Literal["strided", "pooled", "averaged", "patches"]
 
 
 class ConvEncoder(nn.Module):
@@ -34,10 +34,7 @@ class ConvEncoder(nn.Module):
         width: channels after the first stage; stage i has width * 2**i.
         depth: number of convolution layers, spread over at most three stages.
         latent_dim: D.
-        block: how a stage halves the side. `strided`: its first convolution has stride 2
-            (Springenberg et al., 2015). `pooled`: its first convolution keeps the side and
-            a 2 x 2 max pooling follows; dearer, and better where features must be found
-            at full resolution.
+        block: how a stage halves the side; see `_halving`.
         norm: after every convolution.
         dropout: probability of dropping a feature before the last, linear layer.
     """
@@ -59,19 +56,22 @@ class ConvEncoder(nn.Module):
         one_of("block", block, get_args(Block))
         one_of("norm", norm, get_args(Norm))
         plan = convolutions_per_stage(depth)
-        side = halvings(size, len(plan))[-1]
+        sides = halvings(size, len(plan))
         self.latent_dim = latent_dim
         stages = []
         incoming = channels
         for stage, convolutions in enumerate(plan):
             outgoing = width * 2**stage
-            stages.append(_stage(incoming, outgoing, convolutions, block, norm))
+            # An averaged image would have lost what only its pixels tell.
+            first = "strided" if block == "averaged" and stage == 0 else block
+            halving = _halving(first, incoming, outgoing, sides[stage], bias=norm == "none")
+            stages.append(_stage(halving, outgoing, convolutions, norm))
             incoming = outgoing
         self.stages = nn.Sequential(*stages)
         self.to_latent = nn.Sequential(
             FlattenPixels(),
             nn.Dropout(dropout),
-            nn.Linear(incoming * side**2, latent_dim, bias=False),
+            nn.Linear(incoming * sides[-1] ** 2, latent_dim, bias=False),
             nn.BatchNorm1d(latent_dim, affine=False),
         )
         initialise(self)
@@ -81,19 +81,34 @@ class ConvEncoder(nn.Module):
         return self.to_latent(self.stages(images))
 
 
-def _stage(
-    incoming: int, outgoing: int, convolutions: int, block: Block, norm: Norm
-) -> nn.Sequential:
-    bias = norm == "none"  # a normalisation brings its own shift
-    stride = 2 if block == "strided" else 1
-    layers: list[nn.Module] = [nn.Conv2d(incoming, outgoing, 3, stride, 1, bias=bias)]
-    if block == "pooled":
-        layers.append(nn.MaxPool2d(2, ceil_mode=True))
-    layers += [norm_layer(norm, outgoing), nn.ReLU(inplace=True)]
+def _halving(
+    block: Block, incoming: int, outgoing: int, side: int, *, bias: bool
+) -> list[nn.Module]:
+    """The first convolution of a stage and what takes `side` to its half, rounded up.
+
+    | block | | multiplications, in those of `strided` |
+    |---|---|---|
+    | `strided` | 3 x 3 of stride 2 (Springenberg et al., 2015) | 1 |
+    | `pooled` | 3 x 3 at the full side, then 2 x 2 max pooling | 4 |
+    | `averaged` | 2 x 2 average pooling, then 3 x 3 | 1 |
+    | `patches` | 2 x 2 of stride 2: patches side by side (Dosovitskiy et al., 2021) | 4/9 |
+    """
+    if block == "patches":
+        return [nn.Conv2d(incoming, outgoing, 2, 2, side % 2, bias=bias)]
+    if block == "strided":
+        return [nn.Conv2d(incoming, outgoing, 3, 2, 1, bias=bias)]
+    convolution = nn.Conv2d(incoming, outgoing, 3, 1, 1, bias=bias)
+    if block == "averaged":
+        return [nn.AvgPool2d(2, ceil_mode=True), convolution]
+    return [convolution, nn.MaxPool2d(2, ceil_mode=True)]
+
+
+def _stage(halving: list[nn.Module], width: int, convolutions: int, norm: Norm) -> nn.Sequential:
+    layers = [*halving, norm_layer(norm, width), nn.ReLU(inplace=True)]
     for _ in range(convolutions - 1):
         layers += [
-            nn.Conv2d(outgoing, outgoing, 3, 1, 1, bias=bias),
-            norm_layer(norm, outgoing),
+            nn.Conv2d(width, width, 3, 1, 1, bias=norm == "none"),  # a norm has its own shift
+            norm_layer(norm, width),
             nn.ReLU(inplace=True),
         ]
     return nn.Sequential(*layers)

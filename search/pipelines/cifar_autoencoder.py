@@ -17,6 +17,7 @@ target alike show the decoder more pictures; strong colour distortion costs capa
     space={
         "width": IntDistribution(16, 64, step=16),
         "depth": IntDistribution(3, 6),
+        "block": CategoricalDistribution(["strided", "patches"]),
         "upsample": CategoricalDistribution(["transposed", "shuffle"]),
         "pixel_loss": CategoricalDistribution(["l1", "l2", "mixed"]),
         "lr": FloatDistribution(5e-4, 1e-2, log=True),
@@ -29,6 +30,7 @@ target alike show the decoder more pictures; strong colour distortion costs capa
     defaults={
         "width": 32,
         "depth": 3,
+        "block": "strided",
         "upsample": "transposed",
         "pixel_loss": "l2",
         "lr": 2e-3,
@@ -40,5 +42,5 @@ target alike show the decoder more pictures; strong colour distortion costs capa
     },
     build=recipes.autoencoder,
     epochs=9,
-    grace=1 / 3,
+    grace=2 / 9,
 )

@@ -19,6 +19,7 @@ where hard negatives count more, does better than the usual 0.5: after four epoc
     space={
         "width": IntDistribution(16, 64, step=16),
         "depth": IntDistribution(3, 4),
+        "block": CategoricalDistribution(["strided", "patches"]),
         "temperature": FloatDistribution(0.05, 1.0, log=True),
         "lr": FloatDistribution(5e-4, 1e-2, log=True),
         "weight_decay": FloatDistribution(1e-4, 1e-1, log=True),
@@ -29,6 +30,7 @@ where hard negatives count more, does better than the usual 0.5: after four epoc
     defaults={
         "width": 48,
         "depth": 3,
+        "block": "strided",
         "temperature": 0.1,
         "lr": 4e-3,
         "weight_decay": 1e-2,
@@ -39,5 +41,5 @@ where hard negatives count more, does better than the usual 0.5: after four epoc
     build=recipes.contrastive,
     ablation=recipes.reconstruction_only,
     epochs=9,
-    grace=1 / 3,
+    grace=2 / 9,
 )

@@ -16,7 +16,7 @@ smoothing (Szegedy et al., 2016) and the temperature shape how far classes are d
     space={
         "width": IntDistribution(16, 48, step=16),
         "depth": IntDistribution(3, 6),
-        "block": CategoricalDistribution(["strided", "pooled"]),
+        "block": CategoricalDistribution(["strided", "averaged", "pooled"]),
         "optimizer": CategoricalDistribution(["adamw", "sgd"]),
         "lr": FloatDistribution(5e-4, 1e-2, log=True),
         "weight_decay": FloatDistribution(1e-3, 3e-1, log=True),
@@ -43,5 +43,5 @@ smoothing (Szegedy et al., 2016) and the temperature shape how far classes are d
     },
     build=recipes.supervised,
     epochs=9,
-    grace=1 / 4,
+    grace=2 / 9,
 )

@@ -15,7 +15,7 @@ and the temperature shape how far classes are driven apart in the latent space."
     space={
         "width": IntDistribution(16, 48, step=16),
         "depth": IntDistribution(3, 4),
-        "block": CategoricalDistribution(["strided", "pooled"]),
+        "block": CategoricalDistribution(["strided", "averaged", "pooled"]),
         "optimizer": CategoricalDistribution(["adamw", "sgd"]),
         "lr": FloatDistribution(5e-4, 1e-2, log=True),
         "weight_decay": FloatDistribution(1e-3, 3e-1, log=True),
@@ -42,5 +42,5 @@ and the temperature shape how far classes are driven apart in the latent space."
     },
     build=recipes.supervised,
     epochs=9,
-    grace=1 / 4,
+    grace=2 / 9,
 )

@@ -57,13 +57,35 @@ def test_each_stage_halves_the_side_and_doubles_the_channels(
     assert features.shape[1] == 4 * 2 ** (len(encoder.stages) - 1)
 
 
-def test_blocks_differ_in_where_the_side_is_halved() -> None:
-    def strides(block: Block) -> list[int]:
+def test_blocks_differ_in_how_the_side_is_halved() -> None:
+    def parts(block: Block) -> list[tuple[str, int, int]]:
+        """(layer, kernel, stride) of whatever looks at more than a pixel."""
         encoder = ConvEncoder(channels=1, size=28, width=4, depth=4, block=block)
-        return [part.stride[0] for part in encoder.modules() if isinstance(part, nn.Conv2d)]
+        looking = (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)
+        found = [part for part in encoder.modules() if isinstance(part, looking)]
+        return [
+            (
+                type(p).__name__,
+                *(n if isinstance(n, int) else n[0] for n in (p.kernel_size, p.stride)),
+            )
+            for p in found
+        ]
 
-    assert strides("strided") == [2, 2, 2, 1]
-    assert strides("pooled") == [1, 1, 1, 1]
+    halving, same = ("Conv2d", 3, 2), ("Conv2d", 3, 1)
+    assert parts("strided") == [halving, halving, halving, same]
+    assert parts("pooled") == [*[same, ("MaxPool2d", 2, 2)] * 3, same]
+    assert parts("averaged") == [halving, *[("AvgPool2d", 2, 2), same] * 2, same]
+    assert parts("patches") == [*[("Conv2d", 2, 2)] * 3, same]
+
+
+@pytest.mark.parametrize("side", [4, 7])
+def test_patches_lie_side_by_side_and_leave_no_pixel_out(side: int) -> None:
+    encoder = ConvEncoder(channels=1, size=side, width=1, depth=1, block="patches", norm="none")
+    patch = encoder.stages[0][0]
+    images = torch.eye(side * side).reshape(-1, 1, side, side)  # one pixel is white in each
+    with torch.no_grad():
+        seen = patch(images) != patch(torch.zeros(1, 1, side, side))
+    assert (seen.flatten(1).sum(1) == 1).all()
 
 
 @pytest.mark.parametrize("block", BLOCKS)

@@ -134,7 +134,7 @@ def test_wrong_arguments(refused: Attempt, arguments: Sequence[str], said: str) 
         ("width=wide", "not a whole number"),
         ("lr=1e-2:1e-3", "is above"),
         ("lr", "NAME=VALUE"),
-        ("block=round", "strided, pooled"),
+        ("block=round", "strided, averaged, pooled"),
         ("latent_dim=64", "no parameter 'latent_dim'"),
     ],
 )
