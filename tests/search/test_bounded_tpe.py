@@ -15,7 +15,7 @@ from search import bounded_tpe, study as studies
 from search.bounded_tpe import BEST, BoundedTPE, shown
 
 SPACE = {"x": FloatDistribution(0.0, 1.0), "kind": CategoricalDistribution(["a", "b"])}
-SETTINGS = {"multivariate": True, "group": True, "constant_liar": True, "seed": 0}
+SETTINGS = {"multivariate": False, "constant_liar": True, "seed": 0}
 
 
 def ended(count: int, *, complete_every: int = 3) -> list[FrozenTrial]:
@@ -53,7 +53,9 @@ def proposals(sampler: TPESampler, trials: int) -> list[dict[str, object]]:
 def test_few_trials_are_all_shown_and_proposals_are_those_of_optuna() -> None:
     trials = ended(60)
     assert shown(trials) == trials
-    assert proposals(BoundedTPE(**SETTINGS), 60) == proposals(TPESampler(**SETTINGS), 60)
+    for together in (False, True):
+        settings = {**SETTINGS, "multivariate": together}
+        assert proposals(BoundedTPE(**settings), 60) == proposals(TPESampler(**settings), 60)
 
 
 def test_of_many_the_running_the_best_and_the_newest_are_shown() -> None:
@@ -97,4 +99,4 @@ def test_optuna_asks_only_for_what_is_shown(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(TPESampler, "_build_parzen_estimator", count)
     study = study_of(ended(1200), studies.build_sampler("tpe", seed=0, trials_so_far=0))
     study.ask(SPACE)
-    assert sum(asked) == bounded_tpe.MOST - 1, "the one asked for is the newest"
+    assert sum(asked) == (bounded_tpe.MOST - 1) * len(SPACE), "the one asked for is the newest"
