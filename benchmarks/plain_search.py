@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=16)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--train-size", type=int, default=5000)
+    parser.add_argument("--block", default="strided", help="of our encoder; theirs is strided")
     machine.add_options(parser, "one round of two short trials")
     options = parser.parse_args()
     if options.quick:
@@ -82,7 +83,7 @@ def _plain(options: argparse.Namespace) -> tuple[float, float]:
 def _ours(options: argparse.Namespace, *, seed: int) -> tuple[float, float]:
     """(seconds, best linear accuracy), in a folder of its own, so without a ready store."""
     words = [*_shared(options), "--seed", str(seed)]
-    for setting in ("width=32", "depth=3", "batch_size=256"):
+    for setting in ("width=32", "depth=3", f"block={options.block}", "batch_size=256"):
         words += ["--set", setting]
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()

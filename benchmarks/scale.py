@@ -86,7 +86,7 @@ def trials_an_hour(options: argparse.Namespace, concurrency: int, threads: int) 
         words += ["--data-dir", str(Path(options.data_dir).resolve()), "--train-size", "5000"]
     else:
         words += ["--data", "mini"]
-    for setting in ("width=32", "depth=3", "batch_size=256"):
+    for setting in ("width=32", "depth=3", "block=strided", "batch_size=256"):
         words += ["--set", setting]
     with tempfile.TemporaryDirectory() as folder:
         tune(words, folder)

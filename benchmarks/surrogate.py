@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 from sklearn.model_selection import KFold
+
+from search.pipeline import Pipeline
 
 CHANCE = 0.1  # of ten classes: what a diverged configuration is worth
 FLOOR, CEILING = 0.02, 0.999  # accuracies are modelled as logits
@@ -76,6 +79,24 @@ class Surrogate:
         return np.array(
             [[x for n, d in self._space.items() for x in _axis(d, p[n])] for p in params]
         )
+
+
+def as_recorded(pipeline: Pipeline, recorded: Sequence[Mapping[str, Any]]) -> Pipeline:
+    """The pipeline with the space and the defaults that it had when its curves were recorded.
+
+    What it got since then, a parameter or a choice, no curve knows of.
+    """
+    seen = [line["params"] for line in recorded]
+    space: dict[str, BaseDistribution] = {}
+    for name, distribution in pipeline.space.items():
+        if not all(name in params for params in seen):
+            continue
+        if isinstance(distribution, CategoricalDistribution):
+            chosen = {params[name] for params in seen}
+            distribution = CategoricalDistribution([c for c in distribution.choices if c in chosen])
+        space[name] = distribution
+    defaults = next(line["params"] for line in recorded if line["number"] == 0)
+    return replace(pipeline, space=space, defaults=defaults)
 
 
 def trust(

@@ -13,7 +13,9 @@ that path (their section 3.1). A 3 x 3 stem as they use for CIFAR-10, and three 
 six epochs three convolutions reached 58 % where six reached 55 %. The loss is taken behind a
 projection head that is thrown away. In a short training of a small network a temperature near 0.1,
 where hard negatives count more, does better than the usual 0.5: after four epochs of 15,000 images
-57 % at 0.1 and width 48, against 55 % at 0.2 and width 64.""",
+57 % at 0.1 and width 48, against 55 % at 0.2 and width 64. Patches side by side are cheaper, and
+ahead after six epochs of 10,000 images; after nine of all images they reached 68.3 % where strided
+convolutions reached 68.9 % (means of two seeds).""",
     dataset="cifar",
     uses_labels=False,
     space={

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import record_curves, replay_searches
-from benchmarks.surrogate import Surrogate, trust
+from benchmarks.surrogate import Surrogate, as_recorded, trust
 from search.pipeline import load_pipeline
 
 NAME = "mnist_contrastive"
@@ -55,6 +55,20 @@ def test_a_recording_goes_on_where_it_was_broken_off(
     assert [line["number"] for line in record_curves.read(file)] == [0]
     left = record_curves.missing([NAME], 3, tmp_path)
     assert [number for _, number, _ in left] == [1, 2]
+
+
+def test_what_came_into_a_space_after_its_curves_is_left_out(
+    recorded: list[dict[str, object]],
+) -> None:
+    old = [{**each, "params": dict(each["params"])} for each in recorded]  # type: ignore[call-overload]
+    for each in old:
+        del each["params"]["temperature"]
+        each["params"]["batch_size"] = 512 if each["number"] else 256
+    then = as_recorded(PIPELINE, old)
+    assert then.space.keys() == PIPELINE.space.keys() - {"temperature"}
+    assert then.space["batch_size"].choices == (256, 512)  # type: ignore[attr-defined]
+    assert then.defaults == old[0]["params"]
+    assert as_recorded(PIPELINE, recorded) == PIPELINE
 
 
 def test_the_surrogate_learns_the_curves(recorded: list[dict[str, object]]) -> None:
