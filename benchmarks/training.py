@@ -57,7 +57,7 @@ from trainers.precision import DTYPES, Precision, autocast, fastest_precision
 
 WIDTH, DEPTH, BATCH = 32, 3, 256
 PLAIN_IMAGES = 5000  # of an epoch of the plain way
-STEPS = 12  # of a round of the bare step; the fastest half counts
+STEPS = 16  # of the bare step, before each epoch and after it
 MATRIX = 2048
 QUICK_IMAGES = 1280  # the stand-in data has few more
 
@@ -127,8 +127,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def compare(
     name: str, options: argparse.Namespace, device: torch.device, precision: Precision
-) -> dict[str, float]:
-    """Rates of one pipeline, images a second; seconds of a classifier's fit."""
+) -> dict[str, Any]:
+    """Rates of one pipeline, images a second; ratios by round; seconds of a classifier's fit."""
     pipeline = load_pipeline(name)
     params = {**pipeline.defaults, "width": WIDTH, "depth": DEPTH, "batch_size": BATCH}
     if "block" in params:
@@ -142,27 +142,37 @@ def compare(
     case = Case(pipeline, params, data, device, precision)
     account = Account()
     for _ in range(options.rounds):
-        account.bare.append(bare_step(case))
+        before = bare_steps(case)
         whole_epoch(account, case)
+        account.bare.append(statistics.median([*before, *bare_steps(case)]))
         if options.plain:
             plain(account, name, options, case)
     middle = {key: statistics.median(values) for key, values in vars(account).items() if values}
     images = len(data.train) // BATCH * BATCH
-    trial = pipeline.epochs * images * middle["epoch"] + middle["measuring"]
-    found = {
+
+    def trial(epoch: float, measuring: float) -> float:
+        """Images a second of a whole trial."""
+        return pipeline.epochs * images / (pipeline.epochs * images * epoch + measuring)
+
+    found: dict[str, Any] = {
         "bare": BATCH / middle["bare"],
         "epoch": 1 / middle["epoch"],
-        "all": pipeline.epochs * images / trial,
+        "all": trial(middle["epoch"], middle["measuring"]),
         "mflop": operations(case) / 1e6,
     }
+    each = list(zip(account.bare, account.epoch, account.measuring, strict=True))
+    found["epoch_ratios"] = [bare / BATCH / epoch for bare, epoch, _ in each]
+    found["all_ratios"] = [trial(epoch, m) * bare / BATCH for bare, epoch, m in each]
     if options.plain:
         found |= {"plain": 1 / middle["plain"]}
+        both = zip(account.plain, account.epoch, strict=True)
+        found["plain_ratios"] = [plain / epoch for plain, epoch in both]
         parts = ("probe", "fit", "plain_fit")
         found |= {part: middle[part] for part in parts if part in middle}
     return found
 
 
-def line(name: str, found: dict[str, float]) -> str:
+def line(name: str, found: dict[str, Any]) -> str:
     """One line of the table; ratios stand behind what they are of."""
     bare = found["bare"]
     text = f"{name:18}{bare:9.0f}"
@@ -212,8 +222,8 @@ def resident(case: Case) -> tuple[Any, Tensor, Tensor, torch.Generator]:
     return method, images, few.labels, generator
 
 
-def bare_step(case: Case) -> float:
-    """Seconds of forward and backward pass on one resident batch."""
+def bare_steps(case: Case) -> list[float]:
+    """Seconds of forward and backward pass on one resident batch, of some steps."""
     method, images, labels, generator = resident(case)
     taken = []
     for _ in range(STEPS):
@@ -224,7 +234,7 @@ def bare_step(case: Case) -> float:
         synchronise(case.device)
         taken.append(time.perf_counter() - began)
         method.zero_grad(set_to_none=True)
-    return statistics.mean(sorted(taken)[: STEPS // 2])
+    return taken[2:]  # the first ones choose kernels
 
 
 def whole_epoch(account: Account, case: Case) -> None:
