@@ -16,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = {
     "attention": [],
     "augmentation": [],
+    "blocks": ["--pipeline", "mnist_supervised", "--threads", "1"],
     "concurrent_drivers": [],
     "orchestration": [],
     "peers": [],
@@ -24,7 +25,7 @@ COMMANDS = {
 }
 # They want what is not in a checkout: real images, or the plain way. Or have tests of their own.
 ELSEWHERE = {"load", "memory", "plain_search", "record_curves", "replay_searches"}
-PARTS = {"commands", "fake_trials", "machine", "surrogate"}  # no programs
+PARTS = {"commands", "fake_trials", "machine", "surrogate", "table"}  # measure nothing
 
 
 def test_all_of_them_are_here() -> None:

@@ -1,0 +1,47 @@
+"""The pages say what the kept figures say, and a table is made of whatever is measured."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import table
+from benchmarks.machine import RESULTS
+
+
+def test_the_pages_are_what_the_figures_say(capsys: pytest.CaptureFixture[str]) -> None:
+    assert table.main(["--check"]) == 0, capsys.readouterr().out
+
+
+def test_every_table_stands_in_a_page() -> None:
+    text = "".join((table.ROOT / page).read_text() for page in table.PAGES)
+    assert {name for _, name, _ in table.MARKED.findall(text)} == set(table.TABLES)
+
+
+def test_another_figure_is_another_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for file in RESULTS.glob("*.json"):
+        kept = json.loads(file.read_text())
+        if file.stem == "orchestration":
+            kept["figures"]["help"] = 7.0
+        (tmp_path / file.name).write_text(json.dumps(kept))
+    monkeypatch.setattr(table, "RESULTS", tmp_path)
+    assert "| 4: `--help` | 0.3 s | 7 s | not met |" in table.goals()
+    assert table.main(["--check"]) == 1
+    assert "docs/speed.md" in capsys.readouterr().out
+
+
+def test_what_stands_around_a_table_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(table.TABLES, "peers", lambda: "| new |\n")
+    page = "before\n<!-- speed: peers -->\n| old |\n<!-- speed end -->\nafter\n"
+    assert table.fill(page) == page.replace("old", "new")
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"), [(2.0, 3.0, "met"), (1.0, 2.0, "in part"), (1.0, 1.9, "not met")]
+)
+def test_a_range_is_judged_by_its_worst(low: float, high: float, verdict: str) -> None:
+    assert table._row("goal", 2, low, high, 1)[-1] == verdict
