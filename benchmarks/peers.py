@@ -39,7 +39,7 @@ from benchmarks import machine
 from benchmarks.commands import tune
 
 NAME = "cifar_contrastive"
-SETTINGS = {"width": 32, "depth": 3, "block": "strided", "batch_size": 256}
+SETTINGS: dict[str, Any] = {"width": 32, "depth": 3, "block": "strided", "batch_size": 256}
 IMAGES = 5000
 BEST = "select max(value) from metrics where key = 'valid/accuracy'"
 
