@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from analysis import style
 from analysis.records import PipelineRecord
 from models import parameter_count
+from models.layers import FlattenPixels, UnflattenPixels
 from search.rebuild import untrained
 from trainers.data import DATASETS
 
@@ -127,7 +128,7 @@ def _trace(name: str, note: str, module: nn.Module, given: Tensor) -> Part:
         if isinstance(leaf, WEIGHED):
             layers.append(_layer([*waiting, *said], shape, parameter_count(leaf)))
             waiting = []
-        elif layers and not isinstance(leaf, nn.Flatten | nn.Dropout):
+        elif layers and not isinstance(leaf, nn.Flatten | FlattenPixels | nn.Dropout):
             last = layers[-1]
             parameters = last.parameters + parameter_count(leaf)
             layers[-1] = _layer([*last.operations, *said], shape, parameters)
@@ -160,7 +161,7 @@ def _words(leaf: nn.Module) -> list[str]:
         return [f"pixel shuffle {leaf.upscale_factor}"]
     if isinstance(leaf, nn.Dropout):
         return [f"dropout {leaf.p:.2g}"] if leaf.p else []
-    if isinstance(leaf, nn.Identity | nn.Flatten | nn.Unflatten):
+    if isinstance(leaf, (nn.Identity, nn.Flatten, FlattenPixels, nn.Unflatten, UnflattenPixels)):
         return []
     names = {"ReLU": "ReLU", "Linear": "linear", "GroupNorm": "group norm"}
     return [names.get(type(leaf).__name__, type(leaf).__name__)]
