@@ -68,8 +68,8 @@ def build_sampler(name: str, *, seed: int, trials_so_far: int) -> BaseSampler:
         return optuna.samplers.RandomSampler(seed=mixed)
     if name == "gp":
         return optuna.samplers.GPSampler(seed=mixed)
-    # Each parameter by itself: in replayed searches TPE over all of them together was caught beside
-    # the best more often (docs/speed.md).
+    # Each parameter by itself: in replayed searches TPE over all of them together missed the target
+    # more often (docs/speed.md).
     return BoundedTPE(multivariate=False, constant_liar=True, seed=mixed)
 
 

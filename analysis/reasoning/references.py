@@ -79,13 +79,6 @@ REFERENCES = (
         used="SimCLR: NT-Xent, views, projection head",
     ),
     Reference(
-        cited="Dosovitskiy et al., 2021",
-        authors="A. Dosovitskiy, L. Beyer, A. Kolesnikov, D. Weissenborn, X. Zhai and others",
-        title="An image is worth 16x16 words: transformers for image recognition at scale",
-        where="ICLR",
-        address="https://arxiv.org/abs/2010.11929",
-    ),
-    Reference(
         cited="Deng, 2012",
         authors="L. Deng",
         title="The MNIST database of handwritten digit images for machine learning research",
@@ -100,6 +93,13 @@ REFERENCES = (
         where="EMNLP",
         address="https://arxiv.org/abs/1909.03004",
         used="the expected best of so many trials",
+    ),
+    Reference(
+        cited="Dosovitskiy et al., 2021",
+        authors="A. Dosovitskiy, L. Beyer, A. Kolesnikov, D. Weissenborn, X. Zhai and others",
+        title="An image is worth 16x16 words: transformers for image recognition at scale",
+        where="ICLR",
+        address="https://arxiv.org/abs/2010.11929",
     ),
     Reference(
         cited="He et al., 2015",

@@ -207,7 +207,8 @@ def test_bad_values_are_refused(network: type, bad: dict[str, object], message: 
 
 
 def test_bad_choices_of_one_network_are_refused() -> None:
-    with pytest.raises(ValueError, match=r"^block is 'dense', allowed are strided, pooled, ave"):
+    blocks = "strided, pooled, averaged, patches"
+    with pytest.raises(ValueError, match=rf"^block is 'dense', allowed are {blocks}$"):
         ConvEncoder(**COMMON, block="dense")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"^upsample is 'nearest', allowed are transposed, shuff"):
         ConvDecoder(**COMMON, upsample="nearest")  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PROGRAM = """
-import atexit, gc, sys
+import atexit, sys
 from search.leaving import leave
 class Slow:
     def __del__(self):
