@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import json
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -367,6 +369,29 @@ def test_a_reused_worker_trains_as_a_fresh_one(
     assert reused.reset_config(second.to_json())
     fresh = worker(second, few("mnist"), tmp_path)
     assert no_times(steps(reused)) == no_times(steps(fresh))
+
+
+def test_a_reused_worker_keeps_nothing_of_ended_trials_and_skips_the_libraries(
+    few: Few, make_config: MakeConfig, tmp_path: Path
+) -> None:
+    gc.unfreeze()
+    reused = worker(make_config(epochs=1, trial_id="0"), few("mnist"), tmp_path)
+    left, skipped = [], []
+    try:
+        for number in range(1, 4):
+            reused.step()
+            assert reused._trial is not None
+            method = reused._trial.method
+            method.itself = [method]  # only the collector frees this
+            left.append(weakref.ref(method))
+            del method
+            reused.reset_config(make_config(epochs=1, trial_id=str(number)).to_json())
+            skipped.append(gc.get_freeze_count())
+    finally:
+        gc.unfreeze()
+    assert [kept() for kept in left] == [None, None, None]
+    assert skipped[0] > 10_000
+    assert skipped[2] <= skipped[1] <= skipped[0], "what later trials make is not among it"
 
 
 def spoiled(at_step: int, value: float) -> Callable[[str], Pipeline]:
