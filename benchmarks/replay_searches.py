@@ -116,6 +116,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pipeline", default="all", choices=["all", *PIPELINES])
     parser.add_argument("--seeds", type=int, default=10)
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--way", action="append", help="this one only; may be given again")
     parser.add_argument("--trials", type=int, default=150, help="at most, until the target")
     parser.add_argument("--jobs", type=int, default=2, help="pipelines at a time")
     parser.add_argument("--curves", type=Path, default=CURVES)
@@ -124,6 +126,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.quick:
         options.seeds, options.trials = 3, 60
     names = PIPELINES if options.pipeline == "all" else (options.pipeline,)
+    known = list(ways(load_pipeline(names[0])))
+    if unknown := set(options.way or ()) - set(known):
+        parser.error(f"no way {unknown.pop()!r}, there are: {', '.join(known)}")
     where = machine.describe("ray", "optuna", "scikit-learn")
     print(where)
     found: dict[str, dict[str, tuple[float, int]]] = {}
@@ -161,14 +166,15 @@ def replay(
     rank, error = trust(definition.space, recorded)
     surrogate = Surrogate(definition.space, recorded)
     chosen = ways(definition)
-    if options.quick:
-        chosen = {way: chosen[way] for way in QUICK}
-    goals = [target(definition, surrogate, seed) for seed in range(options.seeds)]
+    if options.quick or options.way:
+        chosen = {way: chosen[way] for way in options.way or QUICK}
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
+    goals = [target(definition, surrogate, seed) for seed in seeds]
     found = {}
     for way, settings in chosen.items():
         ratios = [
             whole / until(goal, search(definition, surrogate, settings, seed, options.trials))
-            for seed, (goal, whole) in enumerate(goals)
+            for seed, (goal, whole) in zip(seeds, goals, strict=True)
         ]
         found[way] = statistics.median(ratios), sum(ratio > 0 for ratio in ratios)
     return {"curves": len(recorded), "rank": rank, "error": error}, found
