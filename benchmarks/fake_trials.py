@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -20,6 +22,7 @@ def search(
     concurrency: int,
     sampler: str = "tpe",
     epoch_seconds: float = 0.0,
+    together: bool = False,
     watching: AbstractContextManager[Any] | None = None,
     more: Sequence[str] = (),
 ) -> float:
@@ -27,6 +30,9 @@ def search(
 
     Args:
         epoch_seconds: that each of the three epochs of a trial sleeps.
+        together: the first trials wait until every worker's process is there, then go on one after
+            the other. A machine of few cores takes minutes to start many, and Ray gives up a
+            process that is still starting whenever another one gets free.
         watching: entered while the search runs.
         more: further words for the command.
     """
@@ -40,7 +46,8 @@ def search(
     words += ["--concurrency", str(concurrency), "--device", "cpu", *more]
     began = time.perf_counter()
     # The one thing that is not real: what Ray runs as a trial.
-    fake = mock.patch.object(ray_run, "TrialWorker", reporting_worker(epoch_seconds))
+    worker = reporting_worker(epoch_seconds, concurrency if together else 0)
+    fake = mock.patch.object(ray_run, "TrialWorker", worker)
     with fake, watching or contextlib.nullcontext():
         status = tune.main(words)
     if status:
@@ -48,8 +55,11 @@ def search(
     return time.perf_counter() - began
 
 
-def reporting_worker(epoch_seconds: float) -> type:
-    """A trial that reports and trains nothing; made here, after Ray's settings are."""
+def reporting_worker(epoch_seconds: float, wait_for: int) -> type:
+    """A trial that reports and trains nothing; made here, after Ray's settings are.
+
+    The first trials wait until there are `wait_for` processes.
+    """
     from ray import tune
 
     from search.pipeline import METRIC
@@ -59,6 +69,10 @@ def reporting_worker(epoch_seconds: float) -> type:
             self, config: dict[str, Any], data: object, folder: str
         ) -> None:
             self.reset_config(config)
+            self._started = Path(folder).parent / "started"
+            self._started.mkdir(exist_ok=True)
+            (self._started / str(os.getpid())).touch()
+            self._waits = wait_for > 0
 
         def reset_config(self, new_config: dict[str, Any]) -> bool:
             self._params, self._epochs = new_config["params"], new_config["epochs"]
@@ -67,6 +81,9 @@ def reporting_worker(epoch_seconds: float) -> type:
 
         def step(self) -> dict[str, Any]:
             self._epoch += 1
+            if self._waits:
+                self._waits = False
+                self._wait()
             time.sleep(epoch_seconds)
             value = 0.9 - abs(self._params["dropout"] - 0.1) - abs(self._params["warmup"] - 0.2)
             return {
@@ -75,5 +92,13 @@ def reporting_worker(epoch_seconds: float) -> type:
                 METRIC: value - 0.1 / self._epoch,
                 "done": self._epoch >= self._epochs,
             }
+
+        def _wait(self) -> None:
+            started: list[str] = []
+            while len(started) < wait_for:
+                time.sleep(0.5)
+                started = sorted(each.name for each in self._started.iterdir())
+            place = started.index(str(os.getpid())) / wait_for
+            time.sleep(place * EPOCHS * epoch_seconds)
 
     return Reporting

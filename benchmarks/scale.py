@@ -100,13 +100,17 @@ def kept_busy(workers: int, sleep: float) -> tuple[float, list[float]]:
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         more = ["--scheduler", "none", "--cpus-per-trial", "1"]
         search(
-            workers * EACH, concurrency=workers, sampler="random", epoch_seconds=sleep, more=more
+            workers * EACH,
+            concurrency=workers,
+            sampler="random",
+            epoch_seconds=sleep,
+            together=True,
+            more=more,
         )
         with sqlite3.connect(Path("mlruns") / "mlflow.db") as store:
             ends = store.execute(EPOCH_ENDS).fetchall()
     asleep = 1e3 * sleep
-    # Workers' processes are started one after the other; from there on all have something to do,
-    # until there is no further trial to begin.
+    # From there on all workers have something to do, until there is no further trial to begin.
     begun = sorted(end for end, step in ends if step == 1)[workers - 1] - asleep
     over = [end for end, step in ends if step == EPOCHS][-workers]
 

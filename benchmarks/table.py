@@ -241,6 +241,20 @@ def peers() -> str:
     return _table(("peer", "peer", "ours", "ratio"), rows)
 
 
+def blocks() -> str:
+    """Accuracy and rate by the encoder's block."""
+    each = figures("blocks")["pipelines"]
+    rows = []
+    for pipeline, found in each.items():
+        told = [
+            f"{100 * one['accuracy']:.1f} \N{PLUS-MINUS SIGN} {100 * one['half']:.1f}, "
+            f"{one['rate']:,.0f}"
+            for one in found.values()
+        ]
+        rows.append((f"`{pipeline}`", *told))
+    return _table(("pipeline", *(f"`{name}`" for name in next(iter(each.values())))), rows)
+
+
 def measured() -> str:
     """Which command gave the figures, on what."""
     rows = []
@@ -254,6 +268,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "headline": headline,
     "goals": goals,
     "training": training,
+    "blocks": blocks,
     "replays": replays,
     "peers": peers,
     "measured": measured,
