@@ -382,6 +382,7 @@ def interrupted(
 
 
 def under_way(folder: Path, study: str) -> bool:
+    """Whether a trial has ended and another has reported, but will not have ended in a moment."""
     storage = studies.open_storage(folder / "mlruns")
     try:
         if study not in studies.study_names(storage):
@@ -389,11 +390,12 @@ def under_way(folder: Path, study: str) -> bool:
         trials = optuna.load_study(study_name=study, storage=storage).get_trials()
         ended = [t for t in trials if t.state.is_finished()]
         running = [t for t in trials if t.state is TrialState.RUNNING and t.intermediate_values]
-        return bool(ended and running)
+        return bool(ended) and any(max(t.intermediate_values) <= LONG_BEFORE for t in running)
     finally:
         storage.engine.dispose()
 
 
+LONG_BEFORE = 17  # of 25 epochs
 STOPPED = [*tiny("mnist_supervised", trials=4, epochs=25, study="stop"), "--scheduler", "none"]
 
 
