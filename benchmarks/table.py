@@ -65,7 +65,8 @@ def figures(program: str) -> dict[str, Any]:
 
 def goals() -> str:
     """What was asked for, beside what was measured."""
-    rows = [*_training_goals(), *_orchestration_goals(), *_search_goals(), *_scale_goals()]
+    rows = [*_training_goals(), _block_goal(), *_orchestration_goals()]
+    rows += [*_search_goals(), *_scale_goals()]
     return _table(("goal", "asked", "measured", ""), rows)
 
 
@@ -91,6 +92,12 @@ def _training_goals() -> list[tuple[str, ...]]:
         low, high = min(ratio.values()), max(ratio.values())
         rows.append(_row(f"2: classifier on latents ({name})", 10, low, high, 1))
     return rows
+
+
+def _block_goal() -> tuple[str, ...]:
+    each = figures("blocks")["pipelines"].values()
+    ratios = [found["patches"]["rate"] / found["strided"]["rate"] for found in each]
+    return _row("3: `patches` against `strided`, images/s", 2, min(ratios), max(ratios), 1)
 
 
 def _orchestration_goals() -> list[tuple[str, ...]]:
