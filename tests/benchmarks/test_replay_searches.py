@@ -113,3 +113,12 @@ def test_the_command_prints_a_line_for_each_way(
     figures = json.loads(kept.read_text())["figures"]
     assert figures["times_faster"]["ours"][NAME][0] == pytest.approx(ratios["ours"], abs=0.05)
     assert ratios["ours"] > 1, "the defaults are the best point there is"
+
+
+def test_an_unknown_way_is_refused_with_those_there_are(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        replay_searches.main(["--way", "no trial 0", "--way", "hope"])
+    assert ended.value.code == 2
+    assert "no way 'hope', there are: plain pair, ours, no trial 0" in capsys.readouterr().err
