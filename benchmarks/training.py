@@ -258,7 +258,7 @@ def whole_epoch(account: Account, case: Case) -> None:
             train,
             valid,
             classes=len(spec.classes),
-            mirror=not spec.digits,
+            digits=spec.digits,
             seed=0,
             precision=precision,
             probe=probe,

@@ -3,7 +3,8 @@
 `encoder` maps an image to a latent vector, `decoder` maps it back, `heads` holds what
 stands on a latent: the classifier, the linear head and the projection head. `latent_model`
 joins what is kept of a training. `mlp` has fully connected ones, `variational` an encoder
-that gives a distribution, `shuffled_pixels` what takes an image's geometry away.
+that gives a distribution, `whitening` a fixed first layer, `shuffled_pixels` what takes an image's
+geometry away.
 
 This package imports torch alone and knows nothing of training, data or search.
 Shapes use the same letters everywhere: B batch, C H W image, D latent, K classes.
@@ -17,6 +18,7 @@ from models.layers import parameter_count
 from models.mlp import MLPDecoder, MLPEncoder
 from models.shuffled_pixels import ShuffledPixels
 from models.variational import VariationalEncoder
+from models.whitening import PatchWhitening
 
 __all__ = [
     "Classifier",
@@ -26,6 +28,7 @@ __all__ = [
     "LinearHead",
     "MLPDecoder",
     "MLPEncoder",
+    "PatchWhitening",
     "ProjectionHead",
     "ShuffledPixels",
     "VariationalEncoder",

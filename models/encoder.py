@@ -16,8 +16,10 @@ from models.layers import (
     norm_layer,
     one_of,
 )
+from models.whitening import PatchWhitening
 
 Block = Literal["strided", "pooled", "averaged", "patches"]
+Stem = Literal["none", "whitened"]
 
 
 class ConvEncoder(nn.Module):
@@ -35,6 +37,8 @@ class ConvEncoder(nn.Module):
         depth: number of convolution layers, spread over at most three stages.
         latent_dim: D.
         block: how a stage halves the side; see `_halving`.
+        stem: what stands before the stages. `whitened`: a `PatchWhitening` of 2 x 2 patches and a
+            ReLU. It has no weights to learn, so that `depth` does not count it.
         norm: after every convolution.
         dropout: probability of dropping a feature before the last, linear layer.
     """
@@ -48,18 +52,25 @@ class ConvEncoder(nn.Module):
         depth: int = 3,
         latent_dim: int = 128,
         block: Block = "strided",
+        stem: Stem = "none",
         norm: Norm = "batch",
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
         at_least_one(channels=channels, size=size, width=width, latent_dim=latent_dim)
         one_of("block", block, get_args(Block))
+        one_of("stem", stem, get_args(Stem))
         one_of("norm", norm, get_args(Norm))
         plan = convolutions_per_stage(depth)
         sides = halvings(size, len(plan))
         self.latent_dim = latent_dim
-        stages = []
         incoming = channels
+        self.stem: nn.Module = nn.Identity()
+        if stem == "whitened":
+            whitening = PatchWhitening(channels=channels)
+            self.stem = nn.Sequential(whitening, nn.ReLU(inplace=True))
+            incoming = whitening.out_channels
+        stages = []
         for stage, convolutions in enumerate(plan):
             outgoing = width * 2**stage
             # An averaged image would have lost what only its pixels tell.
@@ -78,7 +89,8 @@ class ConvEncoder(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, C, S, S) -> (B, D)."""
-        return self.to_latent(self.stages(images))
+        latents: Tensor = self.to_latent(self.stages(self.stem(images)))
+        return latents
 
 
 def _halving(

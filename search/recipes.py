@@ -38,9 +38,10 @@ def optimisation(params: Params) -> Optimisation:
     `lr` is searched in AdamW's units; with `optimizer=sgd` the rate is 50 times as large and the
     decay 50 times as small, so that one range serves both and the shrinkage stays the same.
     """
-    sgd = params.get("optimizer") == "sgd"
+    optimizer = params.get("optimizer", "adamw")
+    sgd = optimizer == "sgd"
     return Optimisation(
-        optimizer="sgd" if sgd else "adamw",
+        optimizer=optimizer,
         lr=params["lr"] * (SGD_RATE if sgd else 1),
         weight_decay=params["weight_decay"] / (SGD_RATE if sgd else 1),
         batch_size=params["batch_size"],
@@ -132,7 +133,9 @@ def _encoder(params: Params, spec: DatasetSpec) -> nn.Module:
     if params.get("encoder") == "mlp":
         encoder = MLPEncoder(**numbers, norm="batch")
     else:
-        encoder = ConvEncoder(**numbers, block=params.get("block", "strided"))
+        encoder = ConvEncoder(
+            **numbers, block=params.get("block", "strided"), stem=params.get("stem", "none")
+        )
     if params.get("shuffle_pixels"):
         return nn.Sequential(ShuffledPixels(size=spec.size), encoder)
     return encoder
@@ -159,4 +162,8 @@ def _latent_dim(params: Params) -> int:
 
 
 def _augmentation(params: Params, spec: DatasetSpec):  # type: ignore[no-untyped-def]
-    return augmentation_for(digits=spec.digits, strength=params["augment_strength"])
+    return augmentation_for(
+        digits=spec.digits,
+        strength=params["augment_strength"],
+        views=params.get("views", "crops"),
+    )

@@ -165,7 +165,7 @@ class Trial:
                     self.images.train,
                     self.images.valid,
                     classes=len(self._spec.classes),
-                    mirror=not self._spec.digits,
+                    digits=self._spec.digits,
                     seed=config.seed,
                     precision="float32" if config.final else config.precision,
                     probe=at_rung,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from models import VariationalEncoder
+from trainers.augmentation import Augmentation, Digits
 from trainers.classifier import fit_classifier, fit_linear_probe
 from trainers.loop import DeviceImages
 from trainers.losses import bernoulli_nll, kl_to_standard_normal
@@ -17,6 +18,11 @@ from trainers.precision import Precision, autocast
 
 BATCH_SIZE = 1000
 SAMPLE = 20_000
+
+# Part of the protocol, as the classifier is. Of a digit it learns from these views besides the image
+# itself: on the validation images of one MNIST autoencoder 98.4 % without, 99.0 % with them.
+DIGIT_VIEWS, DIGIT_STRENGTH = 3, 0.3
+CLASSIFIER_PASSES = 24  # how often the classifier meets an image, in whichever variant
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,18 +39,44 @@ def encode(
     data: DeviceImages,
     *,
     precision: Precision = "float32",
-    mirrored: bool = False,
+    view: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
     """The latents of all images: (N, C, H, W) uint8 -> (N, D) float32, encoder in eval mode.
 
-    With `mirrored` left and right are exchanged first.
+    With `view` those of what it makes of each batch.
     """
     encoder.eval()
     latents = []
     with autocast(precision, data.images.device):
         for images in _batches(data):
-            latents.append(encoder(images.flip(3) if mirrored else images).float())
+            latents.append(encoder(view(images) if view else images).float())
     return torch.cat(latents)
+
+
+def encode_variants(
+    encoder: nn.Module,
+    data: DeviceImages,
+    *,
+    digits: bool,
+    seed: int,
+    precision: Precision = "float32",
+) -> Tensor:
+    """What the classifier learns from besides the images' own latents: (V N, D), V variants each.
+
+    A few ten thousand images are few for it, and it overfits. A variant is another image that its
+    label is as true of: of a picture its mirror image (60.6 % instead of 58.7 % on one CIFAR-10
+    autoencoder; drawn crops brought no more), of a digit, which has no mirror image, some views.
+    The encoder learns from none of them here, and none is used to classify.
+    """
+    if not digits:
+        return encode(encoder, data, precision=precision, view=lambda images: images.flip(3))
+    generator = torch.Generator(data.images.device).manual_seed(seed)
+    draw: Augmentation = Digits(DIGIT_STRENGTH)
+    views = [
+        encode(encoder, data, precision=precision, view=lambda images: draw(images, generator))
+        for _ in range(DIGIT_VIEWS)
+    ]
+    return torch.cat(views)
 
 
 @torch.no_grad()
@@ -109,7 +141,7 @@ def evaluate(
     valid: DeviceImages,
     *,
     classes: int,
-    mirror: bool = False,
+    digits: bool,
     seed: int,
     precision: Precision = "float32",
     probe: bool = True,
@@ -118,10 +150,9 @@ def evaluate(
     """The metrics of one set of weights, which it leaves untouched.
 
     A method with a classifier of its own is measured with it; for the others the protocol's
-    classifier is trained on the latents of `train` first, with `mirror` on those of the mirror
-    images as well (for data whose classes do not mind: the classifier overfits less, 60.6 %
-    instead of 58.7 % on one CIFAR-10 autoencoder). With `probe` the linear probe is fitted too,
-    and the accuracy on training images measured.
+    classifier is trained first, on the latents of `train` and of variants of its images (see
+    `encode_variants`; `digits` says what the images are). With `probe` the linear probe is fitted
+    too, and the accuracy on training images measured.
 
     Encoding all training images only for that would cost a method with a classifier of its own
     a fifth of its training: it takes the first `SAMPLE` of them, which are in a shuffled order.
@@ -138,12 +169,17 @@ def evaluate(
         train_latents = encode(method.encoder, train, precision=precision)
     if method.classifier is None:
         assert train_latents is not None
-        latents, labels = train_latents, train.labels
-        if mirror:
-            other = encode(method.encoder, train, precision=precision, mirrored=True)
-            latents, labels = torch.cat([latents, other]), torch.cat([labels, labels])
+        variants = encode_variants(
+            method.encoder, train, digits=digits, seed=seed, precision=precision
+        )
+        each = 1 + len(variants) // len(train)
         classifier: nn.Module = fit_classifier(
-            latents, labels, classes=classes, seed=seed, precision=precision
+            torch.cat([train_latents, variants]),
+            train.labels.repeat(each),
+            classes=classes,
+            seed=seed,
+            epochs=CLASSIFIER_PASSES // each,
+            precision=precision,
         )
     else:
         classifier = method.classifier

@@ -13,10 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from models import PatchWhitening
 from trainers.data import LabelledImages
 from trainers.methods import Method
 from trainers.optimisation import Optimisation, build_optimizer
 from trainers.precision import DTYPES, Precision, autocast
+
+STEM_IMAGES = 2000  # hundreds of thousands of patches: their covariance is known to a percent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +123,7 @@ class Training(Iterator[EpochResult]):
         self._optimizer = build_optimizer(method, settings)
         self._parameters = [p for p in method.parameters() if p.requires_grad]
         self._generator = torch.Generator(data.images.device).manual_seed(seed)
+        fit_stems(method, data)
         self._done = 0
         self._over = False
         torch.manual_seed(seed)  # dropout draws from the global generator
@@ -217,6 +221,13 @@ def fit(
 ) -> Training:
     """Begin to train `method` on `data`, which is on its device; see `Training`."""
     return Training(method, data, settings, epochs=epochs, seed=seed, precision=precision)
+
+
+def fit_stems(module: nn.Module, data: DeviceImages) -> None:
+    """Set what `module` takes from its training images before the first step: whitening filters."""
+    for part in module.modules():
+        if isinstance(part, PatchWhitening):
+            part.fit(data.first(STEM_IMAGES).images.float() / 255)
 
 
 def _tensors(module: nn.Module) -> dict[str, Tensor]:

@@ -10,8 +10,9 @@ import torch
 from torch import nn
 
 from trainers.averaging import Average, AveragingAdamW
+from trainers.muon import Muon
 
-OptimizerName = Literal["adamw", "sgd"]
+OptimizerName = Literal["adamw", "sgd", "muon"]
 Decay = Literal["cosine", "linear"]
 
 
@@ -20,7 +21,8 @@ class Optimisation:
     """How the weights are moved.
 
     Attributes:
-        optimizer: `adamw` (Loshchilov and Hutter, 2019) or `sgd` with Nesterov momentum 0.9.
+        optimizer: `adamw` (Loshchilov and Hutter, 2019), `sgd` with Nesterov momentum 0.9, or `muon`
+            for the kernels of convolutions and `adamw` for all else (see `muon.py`).
         lr: peak learning rate, per step, reached at the end of the warm-up.
         weight_decay: shrinkage of the weights per step and unit of learning rate, decoupled
             from the gradient; norms and biases are not decayed.
@@ -83,6 +85,13 @@ def build_optimizer(module: nn.Module, settings: Optimisation) -> torch.optim.Op
     ]
     if settings.optimizer == "sgd":
         return _DecoupledSGD(groups, lr=settings.lr, momentum=0.9, nesterov=True, fused=True)
+    if settings.optimizer == "muon":
+        kernels = [p for p in parameters if p.ndim == 4]
+        groups[0]["params"] = [p for p in parameters if p.ndim in (2, 3)]
+        groups.append(
+            {"params": kernels, "weight_decay": settings.weight_decay, "orthogonal": True}
+        )
+        return Muon([group for group in groups if group["params"]], lr=settings.lr)
     first, second = settings.first_moment, settings.second_moment
     if (first, second) == ("exponential", "exponential"):
         return torch.optim.AdamW(groups, lr=settings.lr, fused=True)

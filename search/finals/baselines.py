@@ -76,7 +76,7 @@ def make(
         images.train,
         images.valid,
         classes=len(spec.classes),
-        mirror=not spec.digits,
+        digits=spec.digits,
         seed=cell.seed,
         precision=precision,
         # On thousands of pixels L-BFGS takes minutes, for a figure that nobody compares.

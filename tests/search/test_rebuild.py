@@ -45,7 +45,9 @@ def trained(config: TrialConfig, images: TrialImages) -> tuple[Any, nn.Module]:
 
 
 def classifier_of(method: Any, images: TrialImages) -> nn.Module:
-    found = evaluate(method, images.train, images.valid, classes=10, seed=3, probe=False)
+    found = evaluate(
+        method, images.train, images.valid, classes=10, digits=True, seed=3, probe=False
+    )
     return found.classifier
 
 

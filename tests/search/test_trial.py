@@ -193,10 +193,10 @@ def test_the_best_weights_make_the_reported_accuracy_again(
     assert hits == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.parametrize(("pipeline", "mirror"), [("mnist_supcon", False), ("cifar_supcon", True)])
-def test_digits_are_not_mirrored_and_pictures_are(
+@pytest.mark.parametrize(("pipeline", "digits"), [("mnist_supcon", True), ("cifar_supcon", False)])
+def test_digits_are_measured_as_digits_and_pictures_as_pictures(
     pipeline: str,
-    mirror: bool,
+    digits: bool,
     few: Few,
     make_config: MakeConfig,
     monkeypatch: pytest.MonkeyPatch,
@@ -206,12 +206,12 @@ def test_digits_are_not_mirrored_and_pictures_are(
     asked: list[object] = []
 
     def evaluate(*given: object, **named: object):  # type: ignore[no-untyped-def]
-        asked.append(named.get("mirror"))
+        asked.append(named.get("digits"))
         return real(*given, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(trial_module, "evaluate", evaluate)
     curve(make_config(pipeline, epochs=2, rungs=(1,)), images(few, pipeline))
-    assert asked == [mirror, mirror]
+    assert asked == [digits, digits]
 
 
 # Final trainings -------------------------------------------------------------------------------

@@ -12,7 +12,16 @@ import torch
 from torch import Tensor, nn
 
 from trainers import evaluation
-from trainers.evaluation import accuracy, decoded_mae, encode, evaluate, reconstruction_mae
+from trainers.augmentation import Digits
+from trainers.classifier import fit_linear_probe
+from trainers.evaluation import (
+    accuracy,
+    decoded_mae,
+    encode,
+    encode_variants,
+    evaluate,
+    reconstruction_mae,
+)
 from trainers.loop import DeviceImages, fit
 from trainers.methods import Autoencoder, Contrastive, Method, Supervised, VariationalAutoencoder
 from trainers.optimisation import Optimisation
@@ -35,7 +44,7 @@ def test_names_and_range_of_the_metrics(
     expected = {"valid/accuracy", "train/accuracy", "valid/linear_accuracy"}
     if method.decoder is not None:
         expected.add("valid/mae")
-    metrics = evaluate(method, train, valid, classes=CLASSES, seed=0).metrics
+    metrics = evaluate(method, train, valid, classes=CLASSES, digits=False, seed=0).metrics
     if method_kind is VariationalAutoencoder:
         bound = {metrics.pop("valid/elbo"), metrics.pop("valid/kl")}
         assert min(bound) < 0 < max(bound)
@@ -45,7 +54,9 @@ def test_names_and_range_of_the_metrics(
     expected.discard("valid/linear_accuracy")
     if method.classifier is not None:  # needs no latents of the train images
         expected.discard("train/accuracy")
-    metrics = evaluate(method, train, valid, classes=CLASSES, seed=0, probe=False).metrics
+    metrics = evaluate(
+        method, train, valid, classes=CLASSES, digits=False, seed=0, probe=False
+    ).metrics
     assert set(metrics) - {"valid/elbo", "valid/kl"} == expected
 
 
@@ -58,8 +69,10 @@ def test_a_decoder_is_measured_on_training_images_for_final_numbers_only(
     method_kind: type, build_method: BuildMethod, make_images: MakeImages
 ) -> None:
     method, train, valid = build_method(method_kind), make_images(60), make_images(40, 1)
-    usual = evaluate(method, train, valid, classes=CLASSES, seed=0).metrics
-    final = evaluate(method, train, valid, classes=CLASSES, seed=0, final=True).metrics
+    usual = evaluate(method, train, valid, classes=CLASSES, digits=False, seed=0).metrics
+    final = evaluate(
+        method, train, valid, classes=CLASSES, digits=False, seed=0, final=True
+    ).metrics
     extra = {}
     if method.decoder is not None:
         extra["train/mae"] = reconstruction_mae(method.encoder, method.decoder, train)
@@ -89,7 +102,9 @@ def test_a_joint_classifier_is_measured_on_a_sample_and_finally_on_all(
 
     monkeypatch.setattr(evaluation, "fit_linear_probe", spy)
     measured = {
-        final: evaluate(method, train, valid, classes=CLASSES, seed=0, final=final).metrics
+        final: evaluate(
+            method, train, valid, classes=CLASSES, digits=False, seed=0, final=final
+        ).metrics
         for final in (False, True)
     }
     assert measured[False]["train/accuracy"] == pytest.approx(1 / 6)
@@ -103,10 +118,15 @@ def test_a_classifier_on_frozen_latents_is_trained_on_all_images(
     kind: type, build_method: BuildMethod, make_images: MakeImages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     method, train, valid = build_method(kind), make_images(60), make_images(40, 1)
-    whole = evaluate(method, train, valid, classes=CLASSES, seed=0, final=True).metrics
+    whole = evaluate(
+        method, train, valid, classes=CLASSES, digits=False, seed=0, final=True
+    ).metrics
     monkeypatch.setattr(evaluation, "SAMPLE", 6)
-    assert evaluate(method, train, valid, classes=CLASSES, seed=0, final=True).metrics == whole
-    usual = evaluate(method, train, valid, classes=CLASSES, seed=0).metrics
+    assert (
+        evaluate(method, train, valid, classes=CLASSES, digits=False, seed=0, final=True).metrics
+        == whole
+    )
+    usual = evaluate(method, train, valid, classes=CLASSES, digits=False, seed=0).metrics
     assert usual == {name: value for name, value in whole.items() if name != "train/mae"}
 
 
@@ -116,12 +136,15 @@ def test_weights_and_running_statistics_are_left_untouched(
     method, train, valid = build_method(method_kind, dropout=0.2), make_images(60), make_images(40)
     before, drawn = weights(method), torch.get_rng_state()
     images = train.images.clone(), valid.images.clone()
-    first = evaluate(method, train, valid, classes=CLASSES, seed=0)
+    first = evaluate(method, train, valid, classes=CLASSES, digits=False, seed=0)
     assert same(before, weights(method))
     assert torch.equal(torch.get_rng_state(), drawn)
     assert torch.equal(train.images, images[0]) and torch.equal(valid.images, images[1])
     assert all(p.grad is None for p in method.parameters())  # type: ignore[attr-defined]
-    assert evaluate(method, train, valid, classes=CLASSES, seed=0).metrics == first.metrics
+    assert (
+        evaluate(method, train, valid, classes=CLASSES, digits=False, seed=0).metrics
+        == first.metrics
+    )
 
 
 def test_evaluating_after_each_epoch_does_not_change_the_training(
@@ -133,7 +156,7 @@ def test_evaluating_after_each_epoch_does_not_change_the_training(
     watched_losses = []
     for result in fit(watched, train, settings, epochs=2, seed=0):
         watched_losses.append(result.loss)
-        evaluate(watched, train, valid, classes=CLASSES, seed=result.epoch)
+        evaluate(watched, train, valid, classes=CLASSES, digits=False, seed=result.epoch)
     losses = [result.loss for result in fit(alone, train, settings, epochs=2, seed=0)]
     assert watched_losses == losses
     assert same(weights(watched), weights(alone))
@@ -150,7 +173,7 @@ def test_a_jointly_trained_classifier_is_the_one_measured(
             return torch.eye(CLASSES)[2].repeat(len(latents), 1)
 
     method.classifier = AlwaysTwo()
-    result = evaluate(method, make_images(60), valid, classes=CLASSES, seed=0)
+    result = evaluate(method, make_images(60), valid, classes=CLASSES, digits=False, seed=0)
     assert result.classifier is method.classifier
     share = (valid.labels == 2).float().mean().item()
     assert result.metrics["valid/accuracy"] == pytest.approx(share)
@@ -172,38 +195,46 @@ def test_for_the_others_the_protocols_classifier_is_trained_on_train_latents(
         return original(latents, labels, **values)
 
     monkeypatch.setattr(evaluation, "fit_classifier", spy)
-    result = evaluate(method, train, valid, classes=CLASSES, seed=5)
+    result = evaluate(method, train, valid, classes=CLASSES, digits=False, seed=5)
     ((latents, labels),) = given
-    assert torch.equal(latents, encode(method.encoder, train)) and latents.shape == (60, 8)
-    assert torch.equal(labels, train.labels)
+    assert torch.equal(latents[:60], encode(method.encoder, train)) and latents.shape == (120, 8)
+    assert torch.equal(labels, train.labels.repeat(2))
     assert settings[0]["classes"] == CLASSES and settings[0]["seed"] == 5
     expected = accuracy(result.classifier, encode(method.encoder, valid), valid.labels)
     assert result.metrics["valid/accuracy"] == expected
 
 
+@pytest.mark.parametrize("digits", [False, True])
 @pytest.mark.parametrize("kind", [Autoencoder, Contrastive])
-def test_the_protocols_classifier_may_be_trained_on_mirror_images_too(
-    kind: type, build_method: BuildMethod, make_images: MakeImages, monkeypatch: pytest.MonkeyPatch
+def test_the_protocols_classifier_learns_from_variants_too(
+    kind: type,
+    digits: bool,
+    build_method: BuildMethod,
+    make_images: MakeImages,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It only: the probe and the accuracies are those of the images as they are."""
     method, train, valid = build_method(kind), make_images(60), make_images(30, 1)
-    given: list[tuple[Tensor, Tensor]] = []
+    given: dict[str, Any] = {}
     original = evaluation.fit_classifier
 
     def spy(latents: Tensor, labels: Tensor, **values: Any) -> nn.Module:
-        given.append((latents, labels))
+        given.update(values, latents=latents, labels=labels)
         return original(latents, labels, **values)
 
     monkeypatch.setattr(evaluation, "fit_classifier", spy)
-    plain = evaluate(method, train, valid, classes=CLASSES, seed=0)
-    result = evaluate(method, train, valid, classes=CLASSES, seed=0, mirror=True)
-    latents, labels = given[1]
-    turned = replace(train, images=train.images.flip(3))
-    expected = encode(method.encoder, train), encode(method.encoder, turned)
-    assert torch.equal(latents, torch.cat(expected)) and not torch.equal(*expected)
-    assert torch.equal(labels, torch.cat([train.labels, train.labels]))
-    assert result.metrics.keys() == plain.metrics.keys()
-    assert result.metrics["valid/linear_accuracy"] == plain.metrics["valid/linear_accuracy"]
+    result = evaluate(method, train, valid, classes=CLASSES, digits=digits, seed=0)
+    plain, variants = encode(method.encoder, train), given["latents"][60:]
+    assert torch.equal(given["latents"][:60], plain)
+    each = len(given["latents"]) // 60
+    assert each == (4 if digits else 2)
+    assert torch.equal(given["labels"], train.labels.repeat(each))
+    assert each * given["epochs"] == evaluation.CLASSIFIER_PASSES
+    for part in variants.split(60):
+        assert not torch.isclose(part, plain).all(1).any()
+    probe = fit_linear_probe(plain, train.labels, classes=CLASSES)
+    expected = accuracy(probe, encode(method.encoder, valid), valid.labels)
+    assert result.metrics["valid/linear_accuracy"] == expected
     for name, data in (("train/accuracy", train), ("valid/accuracy", valid)):
         right = accuracy(result.classifier, encode(method.encoder, data), data.labels)
         assert result.metrics[name] == right
@@ -213,22 +244,40 @@ def test_a_joint_classifier_has_met_its_images_already(
     build_method: BuildMethod, make_images: MakeImages
 ) -> None:
     method, train, valid = build_method(Supervised), make_images(60), make_images(30, 1)
-    plain, mirrored = (
-        evaluate(method, train, valid, classes=CLASSES, seed=0, mirror=mirror).metrics
-        for mirror in (False, True)
+    first, second = (
+        evaluate(method, train, valid, classes=CLASSES, digits=digits, seed=0).metrics
+        for digits in (False, True)
     )
-    assert plain == mirrored
+    assert first == second
 
 
-def test_encoding_mirror_images(build_method: BuildMethod, make_images: MakeImages) -> None:
+def test_a_pictures_variant_is_its_mirror_image(
+    build_method: BuildMethod, make_images: MakeImages
+) -> None:
     """Left and right are exchanged, up and down are not."""
     encoder, data = build_method(Contrastive).encoder, make_images(25)
     before = data.images.clone()
     turned = DeviceImages(
         images=torch.from_numpy(data.images.numpy()[..., ::-1].copy()), labels=data.labels
     )
-    assert torch.equal(encode(encoder, data, mirrored=True), encode(encoder, turned))
+    variants = encode_variants(encoder, data, digits=False, seed=0)
+    assert torch.equal(variants, encode(encoder, turned))
     assert torch.equal(data.images, before)
+
+
+def test_a_digits_variants_are_small_views_drawn_by_the_seed(make_images: MakeImages) -> None:
+    """By an encoder that keeps every pixel: each view is its image, moved a little."""
+    encoder, data = nn.Flatten(), make_images(25)
+    first = encode_variants(encoder, data, digits=True, seed=3)
+    assert first.shape == (75, data.images[0].numel())
+    assert torch.equal(first, encode_variants(encoder, data, digits=True, seed=3))
+    assert not torch.equal(first, encode_variants(encoder, data, digits=True, seed=4))
+    plain = encode(encoder, data)
+    views = first.split(25)
+    assert not any(torch.equal(views[0], other) for other in (plain, *views[1:]))
+    generator = torch.Generator().manual_seed(3)
+    drawn = Digits(0.3)(data.images.float() / 255, generator).flatten(1)
+    assert torch.allclose(views[0], drawn, atol=1e-6)
 
 
 def test_an_encoder_that_forgets_the_image_is_worth_chance(
@@ -245,7 +294,7 @@ def test_an_encoder_that_forgets_the_image_is_worth_chance(
 
     method = build_method(method_kind)
     method.encoder = Forget()
-    metrics = evaluate(method, train, valid, classes=CLASSES, seed=0).metrics
+    metrics = evaluate(method, train, valid, classes=CLASSES, digits=False, seed=0).metrics
     for name in ("valid/accuracy", "train/accuracy", "valid/linear_accuracy"):
         assert metrics[name] == pytest.approx(0.25), name
 
@@ -255,8 +304,8 @@ def test_the_validation_labels_do_not_reach_the_classifier(
 ) -> None:
     method, train, valid = build_method(Contrastive), make_images(60), make_images(40, 1)
     shuffled = replace(valid, labels=valid.labels.roll(1))
-    honest = evaluate(method, train, valid, classes=CLASSES, seed=0)
-    other = evaluate(method, train, shuffled, classes=CLASSES, seed=0)
+    honest = evaluate(method, train, valid, classes=CLASSES, digits=False, seed=0)
+    other = evaluate(method, train, shuffled, classes=CLASSES, digits=False, seed=0)
     assert same(weights(honest.classifier), weights(other.classifier))
     assert honest.metrics["train/accuracy"] == other.metrics["train/accuracy"]
 
@@ -265,7 +314,7 @@ def test_what_was_learned_is_measured(build_method: BuildMethod, make_images: Ma
     method, train, valid = build_method(Supervised, strength=0.1), make_images(160), make_images(80)
     for _ in fit(method, train, Optimisation(batch_size=16, lr=1e-2), epochs=8, seed=0):
         pass
-    metrics = evaluate(method, train, valid, classes=CLASSES, seed=0).metrics
+    metrics = evaluate(method, train, valid, classes=CLASSES, digits=False, seed=0).metrics
     assert metrics["valid/accuracy"] > 0.95 and metrics["valid/linear_accuracy"] > 0.95
 
 
@@ -334,4 +383,4 @@ def test_latents_that_are_no_numbers_are_an_error(
         last = getattr(method.encoder, "to_mean", None) or method.encoder.to_latent
         next(last.parameters()).fill_(value)
     with pytest.raises(ArithmeticError, match="latents are not finite"):
-        evaluate(method, make_images(60), make_images(40), classes=CLASSES, seed=0)
+        evaluate(method, make_images(60), make_images(40), classes=CLASSES, digits=False, seed=0)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from models import ConvEncoder
 from trainers.optimisation import Decay, Optimisation, OptimizerName, build_optimizer
 
-OPTIMIZERS: tuple[OptimizerName, ...] = ("adamw", "sgd")
+OPTIMIZERS: tuple[OptimizerName, ...] = ("adamw", "sgd", "muon")
 DECAYS: tuple[Decay, ...] = ("cosine", "linear")
 
 
@@ -58,7 +58,7 @@ def test_every_step_has_a_rate_and_one_step_the_peak(
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"optimizer": "lion"}, "optimizer is 'lion', allowed: ('adamw', 'sgd')"),
+        ({"optimizer": "lion"}, "optimizer is 'lion', allowed: ('adamw', 'sgd', 'muon')"),
         ({"decay": "step"}, "decay is 'step', allowed: ('cosine', 'linear')"),
         ({"lr": 0.0}, "lr is 0.0, allowed: above 0"),
         ({"lr": math.nan}, "lr is nan, allowed: above 0"),

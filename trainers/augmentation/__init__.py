@@ -1,7 +1,7 @@
 """Batched random views of images: one draw per image, on the CPU or on a GPU.
 
 - `policies.py`: what to draw for which images, and how strongly (start here)
-- `geometry.py`: resized crop, flip, rotation, shift, scale, shear
+- `geometry.py`: resized crop, flip, shift, rotation, scale, shear
 - `colour.py`: brightness, contrast, saturation, hue and grayscale as one map per image
 
 Imports torch alone. Everything is a pure function of tensors: nothing waits for the device, and no
@@ -13,7 +13,9 @@ from trainers.augmentation.policies import (
     Augmentation,
     Digits,
     NaturalImages,
+    Shifts,
+    Views,
     augmentation_for,
 )
 
-__all__ = ["Augmentation", "Digits", "NaturalImages", "augmentation_for"]
+__all__ = ["Augmentation", "Digits", "NaturalImages", "Shifts", "Views", "augmentation_for"]

@@ -1,4 +1,4 @@
-"""Where the pixels go: resized crop with flip, and affine maps, one per image of a batch.
+"""Where the pixels go: resized crop and shift with flip, and affine maps, one per image of a batch.
 
 A bilinear resize is linear and separable, so a crop, a resize and a flip together are two matrix
 products per image, `Wy @ image @ Wxᵀ`. On a CPU, and in bfloat16 above all, that is faster than
@@ -55,6 +55,37 @@ def resized_crop(
         return torch.matmul(down[:, None], across.view(batch, channels, rows, columns))
 
 
+def shift(images: Tensor, down: Tensor, right: Tensor, flip: Tensor) -> Tensor:
+    """Move each image, its edges reflected into what becomes free, mirrored first where `flip`.
+
+    Equals padding by reflection (the edge itself is not repeated) and a crop of the old size.
+
+    Args:
+        images: (B, C, H, W), floating point.
+        down, right: (B,) whole pixels, less than the image's side in size.
+        flip: (B,) bool, True mirrors left and right.
+
+    Returns:
+        (B, C, H, W) of the same type, contiguous, with the image's own pixels and no others.
+
+    Raises:
+        ValueError: `images` is not a floating-point tensor of four dimensions.
+    """
+    require_images(images)
+    batch, channels, rows, columns = images.shape
+    y = _reflected_positions(down, rows)
+    x = _reflected_positions(right, columns)
+    x = torch.where(flip[:, None], columns - 1 - x, x)
+    # As in `resized_crop` two products; the weights are ones and zeros.
+    with torch.autocast(images.device.type, enabled=False):
+        across = torch.bmm(
+            images.reshape(batch, channels * rows, columns),
+            _bilinear_weights(x, columns, images.dtype).transpose(1, 2),
+        )
+        moved = _bilinear_weights(y, rows, images.dtype)
+        return torch.matmul(moved[:, None], across.view(batch, channels, rows, columns))
+
+
 def affine(
     images: Tensor,
     angle: Tensor,
@@ -108,6 +139,12 @@ def affine(
 def _centred(size: int, device: torch.device) -> Tensor:
     """(size,): the pixels' centres along one axis, in pixels from the image's centre."""
     return torch.arange(size, device=device, dtype=torch.float32) - (size - 1) / 2
+
+
+def _reflected_positions(by: Tensor, size: int) -> Tensor:
+    """(B, size): which source pixel along one axis each output pixel of a moved image shows."""
+    positions = torch.arange(size, device=by.device, dtype=torch.float32) - by.float()[:, None]
+    return (size - 1) - ((size - 1) - positions.abs()).abs()
 
 
 def _source_positions(start: Tensor, length: Tensor, size: int, dtype: torch.dtype) -> Tensor:

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
 import torch
 from torch import Tensor
 
 from trainers.augmentation.checks import require_images
 from trainers.augmentation.colour import adjust_colour
-from trainers.augmentation.geometry import affine, resized_crop
+from trainers.augmentation.geometry import affine, resized_crop, shift
 
 
 class Augmentation(Protocol):
@@ -29,9 +29,16 @@ class Augmentation(Protocol):
         ...
 
 
-def augmentation_for(*, digits: bool, strength: float) -> Augmentation:
-    """`Digits` for data whose left and right carry meaning, else `NaturalImages`."""
-    return Digits(strength) if digits else NaturalImages(strength)
+Views = Literal["crops", "shifts"]
+
+
+def augmentation_for(*, digits: bool, strength: float, views: Views = "crops") -> Augmentation:
+    """`Digits` for data whose left and right carry meaning, else `NaturalImages` or `Shifts`."""
+    if views not in get_args(Views):
+        raise ValueError(f"views is {views!r}, allowed are {', '.join(get_args(Views))}")
+    if digits:
+        return Digits(strength)
+    return Shifts(strength) if views == "shifts" else NaturalImages(strength)
 
 
 @dataclass(frozen=True)
@@ -107,6 +114,45 @@ class NaturalImages:
         height = (rows * side / stretch).clamp_(1, rows)
         width = (columns * side * stretch).clamp_(1, columns)
         return top * (rows - height), left * (columns - width), height, width
+
+
+@dataclass(frozen=True)
+class Shifts:
+    """Shift by whole pixels and flip: what is usual where classes are learned from labels.
+
+    Nothing is rescaled or recoloured, so that no detail is lost: in short trainings with labels
+    this is ahead of `NaturalImages`. The edges are reflected into what becomes free.
+
+    | drawn | range at strength s |
+    |---|---|
+    | shift on each axis | whole pixels, uniform up to ± s quarters of the image's side |
+    | mirror | with probability min(0.5, 2 s) |
+    """
+
+    strength: float
+
+    def __post_init__(self) -> None:
+        _require_strength(self.strength)
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Images (B, C, H, W) in [0, 1] and a generator on their device; returns such images.
+
+        Raises ValueError where `images` is not a floating-point tensor of four dimensions.
+        """
+        require_images(images)
+        if self.strength == 0:
+            return images
+        batch, _, rows, columns = images.shape
+        draws = torch.rand(3, batch, generator=generator, device=images.device)
+        down, right = (
+            torch.floor((2 * reach + 1) * draw) - reach
+            for draw, reach in zip(draws, map(self.reach, (rows, columns)), strict=False)
+        )
+        return shift(images, down, right, flip=draws[2] < min(0.5, 2 * self.strength))
+
+    def reach(self, side: int) -> int:
+        """The largest shift in pixels."""
+        return round(self.strength * side / 4)
 
 
 @dataclass(frozen=True)

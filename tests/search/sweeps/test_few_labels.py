@@ -35,7 +35,7 @@ def kept(images: TrialImages, tmp_path_factory: pytest.TempPathFactory) -> Kept:
     assert isinstance(method, torch.nn.Module)
     for _ in fit(method, images.train, recipes.optimisation(PARAMS), epochs=4, seed=0):
         pass
-    measured = evaluate(method, images.train, images.valid, classes=10, seed=0)
+    measured = evaluate(method, images.train, images.valid, classes=10, digits=True, seed=0)
     cell = Cell(
         kind="trained",
         dataset="mnist",

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import pytest
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from trainers.augmentation.geometry import affine, resized_crop
+from trainers.augmentation.geometry import affine, resized_crop, shift
 from trainers.torchvision_import import import_torchvision
 
 reference = import_torchvision().transforms.functional
@@ -144,3 +145,23 @@ def test_wrong_images_are_named(images: Tensor) -> None:
         resized_crop(images, one, one, one, one, one > 0)
     with pytest.raises(ValueError, match="allowed is a floating-point"):
         affine(images, one, one, one, one)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("size", [(28, 28), (9, 5)])
+def test_a_shift_is_a_reflected_border_and_a_crop(
+    dtype: torch.dtype, size: tuple[int, int]
+) -> None:
+    """To the last bit, by torch's own padding."""
+    reach = min(size) - 1
+    images = torch.rand(40, 3, *size, generator=torch.Generator().manual_seed(0)).to(dtype)
+    draws = torch.randint(-reach, reach + 1, (2, 40), generator=torch.Generator().manual_seed(1))
+    down, right = draws
+    flip = torch.arange(40) % 2 == 1
+    views = shift(images, down, right, flip)
+    assert views.dtype == dtype and views.is_contiguous()
+    for image, by_y, by_x, mirrored, view in zip(images, down, right, flip, views, strict=True):
+        turned = image.flip(2) if mirrored else image
+        padded = functional.pad(turned.float()[None], (reach,) * 4, mode="reflect")[0].to(dtype)
+        top, left = reach - int(by_y), reach - int(by_x)
+        assert torch.equal(view, padded[:, top : top + size[0], left : left + size[1]])

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from trainers.augmentation import Augmentation, Digits, NaturalImages, augmentation_for
+from trainers.augmentation import Augmentation, Digits, NaturalImages, Shifts, augmentation_for
 
 DEVICES = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
-POLICIES = [NaturalImages, Digits]
+POLICIES = [NaturalImages, Digits, Shifts]
 
 
 @pytest.fixture(params=DEVICES)
@@ -70,7 +70,7 @@ def test_the_seed_decides_the_views(device: str, policy: type) -> None:
     assert not torch.equal(first, augment(images, generator(device, 2)))
 
 
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", [NaturalImages, Digits])
 def test_every_image_has_its_own_draw(device: str, policy: type) -> None:
     """The same picture 16 times gives 16 pictures; two calls with one generator differ as well."""
     images = pictures(device, 1).expand(16, 3, 32, 32)
@@ -208,3 +208,28 @@ def test_digits_shift_by_as_much_as_said() -> None:
         limit = 0.15 * 29
         assert 0.97 * limit < moved.max() < 1.03 * limit
         assert -1.03 * limit < moved.min() < -0.97 * limit
+
+
+def test_shifts_are_whole_pixels_up_to_their_reach_and_flips_every_second(device: str) -> None:
+    """A ramp tells where each pixel came from. Of 4,000 views the rarest of 25 shifts is expected
+    160 times: fewer than 80 come once in 10¹⁰ seeds, and the seed is fixed."""
+    rows, columns = torch.meshgrid(torch.arange(32.0), torch.arange(32.0), indexing="ij")
+    ramp = torch.stack([rows, columns])[None].to(device) / 32
+    views = Shifts(0.25)(ramp.expand(4000, 2, 32, 32), generator(device)) * 32
+    assert torch.equal(views, views.round())
+    flipped = views[:, 1, 16, 16] > views[:, 1, 16, 17]
+    straight = torch.where(flipped[:, None, None, None], views.flip(3), views)
+    down = 16 - straight[:, 0, 16, 16]
+    right = torch.where(flipped, straight[:, 1, 16, 16] - 16, 16 - straight[:, 1, 16, 16])
+    assert set(down.tolist()) == set(right.tolist()) == {-2.0, -1.0, 0.0, 1.0, 2.0}
+    _, counts = torch.stack([down, right], 1).unique(dim=0, return_counts=True)
+    assert len(counts) == 25 and counts.min() > 80
+    assert 0.45 < flipped.float().mean() < 0.55
+
+
+def test_natural_images_are_cropped_or_shifted_and_digits_neither() -> None:
+    assert augmentation_for(digits=False, strength=0.3) == NaturalImages(0.3)
+    assert augmentation_for(digits=False, strength=0.3, views="shifts") == Shifts(0.3)
+    assert augmentation_for(digits=True, strength=0.3, views="shifts") == Digits(0.3)
+    with pytest.raises(ValueError, match="views is 'zooms', allowed are crops, shifts"):
+        augmentation_for(digits=False, strength=0.3, views="zooms")  # type: ignore[arg-type]
