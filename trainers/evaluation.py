@@ -19,8 +19,8 @@ from trainers.precision import Precision, autocast
 BATCH_SIZE = 1000
 SAMPLE = 20_000
 
-# Part of the protocol, as the classifier is. Of a digit it learns from these views besides the image
-# itself: on the validation images of one MNIST autoencoder 98.4 % without, 99.0 % with them.
+# Part of the protocol, as the classifier is. Of a digit it learns from these views besides the
+# image itself: on the validation images of one MNIST autoencoder 98.4 % without, 99.0 % with them.
 DIGIT_VIEWS, DIGIT_STRENGTH = 3, 0.3
 CLASSIFIER_PASSES = 24  # how often the classifier meets an image, in whichever variant
 

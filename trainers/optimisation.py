@@ -21,8 +21,8 @@ class Optimisation:
     """How the weights are moved.
 
     Attributes:
-        optimizer: `adamw` (Loshchilov and Hutter, 2019), `sgd` with Nesterov momentum 0.9, or `muon`
-            for the kernels of convolutions and `adamw` for all else (see `muon.py`).
+        optimizer: `adamw` (Loshchilov and Hutter, 2019), `sgd` with Nesterov momentum 0.9, or
+            `muon` for the kernels of convolutions and `adamw` for all else (see `muon.py`).
         lr: peak learning rate, per step, reached at the end of the warm-up.
         weight_decay: shrinkage of the weights per step and unit of learning rate, decoupled
             from the gradient; norms and biases are not decayed.

@@ -14,6 +14,7 @@ from trainers.loop import DeviceImages
 from trainers.methods import (
     Autoencoder,
     Contrastive,
+    MaskedAutoencoder,
     Method,
     Supervised,
     SupervisedContrastive,
@@ -34,6 +35,13 @@ def small_encoder(dropout: float = 0.0) -> ConvEncoder:
 def autoencoder(augmentation: Augmentation, dropout: float) -> Autoencoder:
     decoder = ConvDecoder(channels=1, size=SIZE, width=4, depth=2, latent_dim=LATENT_DIM)
     return Autoencoder(encoder=small_encoder(dropout), decoder=decoder, augmentation=augmentation)
+
+
+def masked_autoencoder(augmentation: Augmentation, dropout: float) -> MaskedAutoencoder:
+    decoder = ConvDecoder(channels=1, size=SIZE, width=4, depth=2, latent_dim=LATENT_DIM)
+    return MaskedAutoencoder(
+        encoder=small_encoder(dropout), decoder=decoder, augmentation=augmentation, mask_ratio=0.5
+    )
 
 
 def supervised(augmentation: Augmentation, dropout: float) -> Supervised:
@@ -68,6 +76,7 @@ def variational(augmentation: Augmentation, dropout: float) -> VariationalAutoen
 BUILDERS: dict[type, Callable[[Augmentation, float], Method]] = {
     Autoencoder: autoencoder,
     Contrastive: contrastive,
+    MaskedAutoencoder: masked_autoencoder,
     Supervised: supervised,
     SupervisedContrastive: supervised_contrastive,
     VariationalAutoencoder: variational,

@@ -6,6 +6,7 @@ All satisfy `Method`, a protocol and no base class. A method is an `nn.Module`, 
 
 from trainers.methods.autoencoder import Autoencoder
 from trainers.methods.contrastive import Contrastive
+from trainers.methods.masked import MaskedAutoencoder
 from trainers.methods.protocol import Method
 from trainers.methods.supcon import SupervisedContrastive
 from trainers.methods.supervised import Supervised
@@ -14,6 +15,7 @@ from trainers.methods.variational import VariationalAutoencoder
 __all__ = [
     "Autoencoder",
     "Contrastive",
+    "MaskedAutoencoder",
     "Method",
     "Supervised",
     "SupervisedContrastive",

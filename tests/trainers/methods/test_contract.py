@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from trainers import methods
 from trainers.loop import DeviceImages
-from trainers.methods import Method, VariationalAutoencoder
+from trainers.methods import MaskedAutoencoder, Method, VariationalAutoencoder
 
 BuildMethod = Callable[..., Method]
 Batch = tuple[Tensor, Tensor]
@@ -96,11 +96,13 @@ def test_successive_losses_draw_new_views(
 def test_at_strength_zero_no_view_is_drawn(
     method_kind: type, build_method: BuildMethod, batch: Batch
 ) -> None:
-    """A variational method still draws its latents, and nothing else."""
+    """A variational method still draws its latents, a masked one its squares, and nothing else."""
     method, generator, expected = build_method(method_kind, strength=0.0), views(0), views(0)
     method.loss(*batch, generator)
     if method_kind is VariationalAutoencoder:
         torch.randn(method.encoder(batch[0]).shape, generator=expected)
+    if isinstance(method, MaskedAutoencoder):
+        method.hide(batch[0], expected)
     assert torch.equal(generator.get_state(), expected.get_state())
 
 

@@ -1,0 +1,76 @@
+"""Masked autoencoder: reconstruct the whole clean image from what is left of a changed one."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from trainers.augmentation import Augmentation
+from trainers.losses import Reconstruction, check_kind, reconstruction
+
+
+class MaskedAutoencoder(nn.Module):
+    """A view with patches missing goes in; the image that it was made of must come out.
+
+    Vincent et al. (2008, "Extracting and Composing Robust Features with Denoising Autoencoders")
+    with the corruptions of our time: squares are hidden as in He et al. (2022, "Masked
+    Autoencoders Are Scalable Vision Learners"), and the view is cropped and recoloured besides.
+    To undo that, the latent has to know what the image shows, where pixels alone do not tell. The
+    encoder is convolutional and sees gray where a square is hidden; an image's share of hidden
+    squares is drawn, so that it learns from whole images too, which are all that it meets later.
+
+    Args:
+        encoder, decoder: as of an `Autoencoder`.
+        augmentation: of what goes in; what must come out is left as it is.
+        mask_ratio: the largest share of hidden squares, in [0, 1).
+        patch: their side in pixels.
+        pixel_loss: of all pixels, hidden or not.
+    """
+
+    uses_labels = False
+
+    def __init__(
+        self,
+        *,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        augmentation: Augmentation,
+        mask_ratio: float,
+        patch: int = 4,
+        pixel_loss: Reconstruction = "l2",
+    ) -> None:
+        super().__init__()
+        check_kind(pixel_loss)
+        if not 0 <= mask_ratio < 1 or patch < 1:
+            raise ValueError(
+                f"mask_ratio is {mask_ratio}, patch {patch}; allowed are [0, 1) and 1 or more"
+            )
+        self.encoder = encoder
+        self.decoder = decoder
+        self.classifier = None
+        self.augmentation = augmentation
+        self.mask_ratio = mask_ratio
+        self.patch = patch
+        self.pixel_loss = pixel_loss
+
+    def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+        """(B, C, H, W) -> scalar; labels are not looked at."""
+        view = self.hide(self.augmentation(images, generator), generator)
+        return reconstruction(self.decoder(self.encoder(view)), images, kind=self.pixel_loss)
+
+    def hide(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """(B, C, H, W) -> the same with squares in the image's mean colour.
+
+        Every image has a share of its own, uniform up to `mask_ratio`.
+        """
+        if self.mask_ratio == 0:
+            return images
+        batch, _, rows, columns = images.shape
+        grid = -(-rows // self.patch), -(-columns // self.patch)
+        draws = torch.rand(batch, 1 + grid[0] * grid[1], generator=generator, device=images.device)
+        hidden = draws[:, 1:] < self.mask_ratio * draws[:, :1]
+        squares = hidden.view(batch, 1, *grid).to(images.dtype)
+        mask = F.interpolate(squares, scale_factor=self.patch, mode="nearest")
+        mask = mask[:, :, :rows, :columns]
+        return torch.lerp(images, images.mean((2, 3), keepdim=True), mask)
