@@ -19,7 +19,13 @@ COLOURS = (
     *("#D55E00", "#8C6BB1", "#F0E442", "#000000", "#7F7F7F"),
 )
 MARKERS = ("o", "s", "^", "v", "D", "P", "X", "<", ">", "*")  # tell classes apart in grey
-METHODS = {"autoencoder": 0, "supervised": 1, "contrastive": 2, "supcon": 3}
+METHODS = {
+    "autoencoder": 0,
+    "supervised": 1,
+    "contrastive": 2,
+    "supcon": 3,
+    "masked_autoencoder": 4,
+}
 SETTINGS: dict[str, Any] = {
     "figure.dpi": 110,
     "savefig.dpi": 160,

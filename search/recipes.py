@@ -22,6 +22,7 @@ from trainers.data import DatasetSpec
 from trainers.methods import (
     Autoencoder,
     Contrastive,
+    MaskedAutoencoder,
     Supervised,
     SupervisedContrastive,
     VariationalAutoencoder,
@@ -57,6 +58,17 @@ def autoencoder(params: Params, spec: DatasetSpec) -> Autoencoder:
         encoder=_encoder(params, spec),
         decoder=_decoder(params, spec),
         augmentation=_augmentation(params, spec),
+        pixel_loss=params["pixel_loss"],
+    )
+
+
+def masked_autoencoder(params: Params, spec: DatasetSpec) -> MaskedAutoencoder:
+    """The autoencoder's networks; squares are hidden, and the clean image is the target."""
+    return MaskedAutoencoder(
+        encoder=_encoder(params, spec),
+        decoder=_decoder(params, spec),
+        augmentation=_augmentation(params, spec),
+        mask_ratio=params["mask_ratio"],
         pixel_loss=params["pixel_loss"],
     )
 

@@ -14,12 +14,13 @@ from torch import Tensor, nn
 
 from analysis import style
 from analysis.records import PipelineRecord
-from models import parameter_count
+from models import PatchWhitening, parameter_count
 from models.layers import FlattenPixels, UnflattenPixels
 from search.rebuild import untrained
 from trainers.data import DATASETS
 
-WEIGHED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)  # each begins a layer of the drawing
+# Each begins a layer of the drawing.
+WEIGHED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, PatchWhitening)
 TIMES = "\N{MULTIPLICATION SIGN}"
 
 
@@ -153,10 +154,13 @@ def _words(leaf: nn.Module) -> list[str]:
         kind = "transposed" if isinstance(leaf, nn.ConvTranspose2d) else "conv"
         size = f"{kind} {leaf.kernel_size[0]} {TIMES} {leaf.kernel_size[1]}"
         return [size] if leaf.stride == (1, 1) else [size, f"stride {leaf.stride[0]}"]
+    if isinstance(leaf, PatchWhitening):
+        return [f"whitened {leaf.kernel} {TIMES} {leaf.kernel}", "patches"]
     if isinstance(leaf, nn.BatchNorm1d | nn.BatchNorm2d):
         return ["batch norm" if leaf.affine else "standardise"]
-    if isinstance(leaf, nn.MaxPool2d):
-        return [f"max pool {leaf.kernel_size}"]
+    if isinstance(leaf, nn.MaxPool2d | nn.AvgPool2d):
+        kind = "max" if isinstance(leaf, nn.MaxPool2d) else "average"
+        return [f"{kind} pool {leaf.kernel_size}"]
     if isinstance(leaf, nn.PixelShuffle):
         return [f"pixel shuffle {leaf.upscale_factor}"]
     if isinstance(leaf, nn.Dropout):

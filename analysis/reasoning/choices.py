@@ -20,7 +20,13 @@ STATES = {
     "FAIL": "failed",
     "INTERRUPTED": "interrupted",
 }
-SHAPE = ("width", "depth", "block", "upsample")  # what makes a network's shape, where searched
+SHAPE = (
+    "width",
+    "depth",
+    "block",
+    "stem",
+    "upsample",
+)  # what makes a network's shape, where searched
 
 
 @dataclass(frozen=True, kw_only=True)

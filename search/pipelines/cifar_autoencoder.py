@@ -11,7 +11,10 @@ PIPELINE = Pipeline(
 numbers stand for 3,072, so the latent keeps what lowers the pixel loss: colour layout and coarse
 shape, less of what tells a cat from a dog. Classification from it therefore stays well below the
 other two methods, which the report shows and does not hide. Flips and small crops of input and
-target alike show the decoder more pictures; strong colour distortion costs capacity.""",
+target alike show the decoder more pictures; strong colour distortion costs capacity. Kernels are
+moved by Muon (Jordan et al., 2024; Liu et al., 2025): an error of 0.048 in place of 0.052, and 61.7
+in place of 60.1 %, in the same two minutes and a half (validation, one seed). Losses that weigh
+edges more (a Laplacian pyramid, structural similarity) cost six points and more.""",
     dataset="cifar",
     uses_labels=False,
     space={
@@ -20,7 +23,8 @@ target alike show the decoder more pictures; strong colour distortion costs capa
         "block": CategoricalDistribution(["strided", "patches"]),
         "upsample": CategoricalDistribution(["transposed", "shuffle"]),
         "pixel_loss": CategoricalDistribution(["l1", "l2", "mixed"]),
-        "lr": FloatDistribution(5e-4, 1e-2, log=True),
+        "optimizer": CategoricalDistribution(["adamw", "muon"]),
+        "lr": FloatDistribution(5e-4, 2e-2, log=True),
         "weight_decay": FloatDistribution(1e-4, 1e-1, log=True),
         "batch_size": CategoricalDistribution([128, 256, 512]),
         "warmup": FloatDistribution(0.0, 0.3),
@@ -33,7 +37,8 @@ target alike show the decoder more pictures; strong colour distortion costs capa
         "block": "strided",
         "upsample": "transposed",
         "pixel_loss": "l2",
-        "lr": 2e-3,
+        "optimizer": "muon",
+        "lr": 5e-3,
         "weight_decay": 1e-2,
         "batch_size": 128,
         "warmup": 0.1,

@@ -13,17 +13,21 @@ that path (their section 3.1). A 3 x 3 stem as they use for CIFAR-10, and three 
 six epochs three convolutions reached 58 % where six reached 55 %. The loss is taken behind a
 projection head that is thrown away. In a short training of a small network a temperature near 0.1,
 where hard negatives count more, does better than the usual 0.5: after four epochs of 15,000 images
-57 % at 0.1 and width 48, against 55 % at 0.2 and width 64. Patches side by side are cheaper, and
-ahead after six epochs of 10,000 images; after nine of all images they reached 68.3 % where strided
-convolutions reached 68.9 % (means of two seeds).""",
+57 % at 0.1 and width 48, against 55 % at 0.2 and width 64. Kernels are moved by Muon (Jordan et
+al., 2024; Liu et al., 2025): 71.9 % after ten epochs where AdamW reached 68.9 % after nine. In the
+same four and a half minutes a stem that whitens 2 x 2 patches (Jordan, 2024) brought 72.4 %, and
+pooling at width 32 in place of strides at width 48 72.5 %, in five epochs in place of seven
+(validation, one seed each).""",
     dataset="cifar",
     uses_labels=False,
     space={
         "width": IntDistribution(16, 64, step=16),
         "depth": IntDistribution(3, 4),
-        "block": CategoricalDistribution(["strided", "patches"]),
+        "block": CategoricalDistribution(["strided", "pooled"]),
+        "stem": CategoricalDistribution(["none", "whitened"]),
         "temperature": FloatDistribution(0.05, 1.0, log=True),
-        "lr": FloatDistribution(5e-4, 1e-2, log=True),
+        "optimizer": CategoricalDistribution(["adamw", "muon"]),
+        "lr": FloatDistribution(5e-4, 2e-2, log=True),
         "weight_decay": FloatDistribution(1e-4, 1e-1, log=True),
         "batch_size": CategoricalDistribution([256, 512, 1024]),
         "warmup": FloatDistribution(0.0, 0.3),
@@ -33,8 +37,10 @@ convolutions reached 68.9 % (means of two seeds).""",
         "width": 48,
         "depth": 3,
         "block": "strided",
+        "stem": "whitened",
         "temperature": 0.1,
-        "lr": 4e-3,
+        "optimizer": "muon",
+        "lr": 5e-3,
         "weight_decay": 1e-2,
         "batch_size": 256,
         "warmup": 0.1,

@@ -21,8 +21,8 @@ AVERAGES: Mapping[str, Mapping[str, Scalar]] = {
 }
 # One task without and one with labels; the small network keeps many trainings affordable.
 TASKS: Mapping[str, Mapping[str, Scalar]] = {
-    "mnist_autoencoder": {},
-    "cifar_supervised": {"depth": 3, "block": "strided"},
+    "mnist_autoencoder": {"optimizer": "adamw"},
+    "cifar_supervised": {"optimizer": "adamw", "depth": 3, "block": "strided", "stem": "none"},
 }
 RATES = (0.0003, 0.001, 0.003, 0.01)
 QUICK = (0.001, 0.003)

@@ -23,12 +23,15 @@ TEST = "test/accuracy"
 CONVOLUTIONAL, SHUFFLED = "CNN, 3 layers", "CNN, 3 layers, pixels shuffled"
 ONE_LAYER = "CNN, 1 layer"
 SHALLOW, DEEP = "MLP, 1 hidden layer", "MLP, 3 hidden layers"
+# Nothing but the shape differs: no stem, and one optimizer for kernels and matrices.
+CNN: Mapping[str, Scalar] = {"optimizer": "adamw", "block": "strided", "stem": "none"}
+MLP: Mapping[str, Scalar] = {"optimizer": "adamw", "encoder": "mlp"}
 SHAPES: Mapping[str, Mapping[str, Scalar]] = {
-    CONVOLUTIONAL: {"depth": 3, "block": "strided"},
-    ONE_LAYER: {"depth": 1, "block": "strided"},
-    SHUFFLED: {"depth": 3, "block": "strided", "shuffle_pixels": True},
-    SHALLOW: {"depth": 1, "encoder": "mlp"},
-    DEEP: {"depth": 3, "encoder": "mlp"},
+    CONVOLUTIONAL: {**CNN, "depth": 3},
+    ONE_LAYER: {**CNN, "depth": 1},
+    SHUFFLED: {**CNN, "depth": 3, "shuffle_pixels": True},
+    SHALLOW: {**MLP, "depth": 1},
+    DEEP: {**MLP, "depth": 3},
 }
 
 

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from search import recipes
 from search.pipeline import Pipeline, load_pipeline
 from trainers.data import DATASETS, load_training
-from trainers.loop import DeviceImages, fit
+from trainers.loop import DeviceImages, fit, fit_stems
+from trainers.muon import COEFFICIENTS, MATCHED_RMS, MOMENTUM
 from trainers.precision import Precision
 
 KINDS = ("autoencoder", "supervised", "contrastive")
@@ -49,6 +50,7 @@ def plain(pipeline: Pipeline) -> list[float]:
     method, params = build(pipeline)
     settings = recipes.optimisation(params)
     data = images_of(pipeline)
+    fit_stems(method, data)
     generator = torch.Generator().manual_seed(1)
     torch.manual_seed(1)
     views = method.augmentation
@@ -72,6 +74,12 @@ def plain(pipeline: Pipeline) -> list[float]:
                     parameter *= 1 - rate * settings.weight_decay
                 zeros = torch.zeros_like(parameter)
                 mean, square = moments.get(parameter, (zeros, zeros))
+                if settings.optimizer == "muon" and parameter.ndim == 4:
+                    mean = MOMENTUM * mean + (1 - MOMENTUM) * gradient
+                    moments[parameter] = mean, square
+                    ahead = (1 - MOMENTUM) * gradient + MOMENTUM * mean
+                    parameter -= rate * muons_update(ahead)
+                    continue
                 mean = 0.9 * mean + 0.1 * gradient
                 square = 0.999 * square + 0.001 * gradient**2
                 moments[parameter] = mean, square
@@ -79,6 +87,19 @@ def plain(pipeline: Pipeline) -> list[float]:
                 parameter -= rate * mean / (1 - 0.9 ** (step + 1)) / root
         course.append(loss.item())
     return course
+
+
+def muons_update(kernel: Tensor) -> Tensor:
+    """The published loop on the whole matrix (Jordan et al., 2024), at AdamW's size."""
+    first, second, third = COEFFICIENTS
+    rows = kernel.flatten(1)
+    tall = rows.shape[0] > rows.shape[1]
+    found = (rows.T if tall else rows) / rows.norm()
+    for _ in range(5):
+        gram = found @ found.T
+        found = first * found + (second * gram + third * gram @ gram) @ found
+    size = MATCHED_RMS * math.sqrt(max(rows.shape))
+    return size * (found.T if tall else found).reshape(kernel.shape)
 
 
 # Relative, of the first step's loss, the second's, and all: Adam's first step is nearly the sign

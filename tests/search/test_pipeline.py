@@ -14,7 +14,10 @@ from trainers.data import DATASETS
 from trainers.loop import DeviceImages, fit
 
 SIX = [f"{d}_{m}" for d in ("mnist", "cifar") for m in ("autoencoder", "supervised", "contrastive")]
-VARIANTS = ["mnist_supcon", "cifar_supcon", "mnist_mlp_autoencoder"]
+VARIANTS = [
+    *("mnist_supcon", "cifar_supcon"),
+    *("mnist_mlp_autoencoder", "cifar_masked_autoencoder"),
+]
 WITH_SOFTMAX = ("contrastive", "supcon", "supervised")
 NAMES = pipeline_names()
 

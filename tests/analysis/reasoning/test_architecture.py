@@ -29,7 +29,9 @@ def test_parts_their_shapes_and_weights(findings: Findings, name: str) -> None:
     encoder = by_name["encoder"]
     assert encoder.enters == (channels, side, side)
     half = [-(-side // 2**i) for i in (1, 2, 3)]  # width 4 in these findings
+    stem = [(24, side, side)] if record.info["params"].get("stem") == "whitened" else []
     assert [layer.shape for layer in encoder.layers] == [
+        *stem,
         *((4 * 2**i, s, s) for i, s in enumerate(half)),
         (128,),
     ]
@@ -51,10 +53,12 @@ def test_a_decoder_ends_in_the_image_and_its_sigmoid(findings: Findings) -> None
     assert decoder.parameters == parameter_count(record.model.decoder or torch.nn.Identity())
 
 
-def test_words_follow_the_modules(findings: Findings) -> None:
+@pytest.mark.parametrize("stem", ["none", "whitened"])
+def test_words_follow_the_modules(findings: Findings, stem: str) -> None:
     """The deepest of pooled encoders: six convolutions, a pooling in each stage, dropout."""
     record = findings.records["cifar_supervised"]
-    params = {**record.info["params"], "depth": 6, "block": "pooled", "dropout": 0.2}
+    changed = {"depth": 6, "block": "pooled", "stem": stem, "dropout": 0.2}
+    params = {**record.info["params"], **changed}
     info = {**record.info, "params": params}
     method = untrained(info)
     weights = {f"method.{name}": value for name, value in method.state_dict().items()}
@@ -63,6 +67,9 @@ def test_words_follow_the_modules(findings: Findings) -> None:
     encoder = compute_architecture(other).parts[0]
     said = [layer.operations for layer in encoder.layers]
     conv = "conv 3 \N{MULTIPLICATION SIGN} 3"
+    if stem == "whitened":
+        assert said.pop(0) == ("whitened 2 \N{MULTIPLICATION SIGN} 2", "patches", "ReLU")
+        assert encoder.layers[0].shape == (24, 32, 32)
     assert said[0] == (conv, "max pool 2", "batch norm", "ReLU")
     assert said[1] == (conv, "batch norm", "ReLU")
     assert len(said) == 7
