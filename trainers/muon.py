@@ -49,7 +49,9 @@ class Muon(torch.optim.AdamW):
             return
         state = self.state[kernel]
         if not state:
-            state["momentum"] = torch.zeros_like(kernel)
+            # AdamW looks for a count of steps wherever a state is loaded.
+            state.update(step=torch.zeros(()), momentum=torch.zeros_like(kernel))
+        state["step"] += 1
         momentum = state["momentum"].lerp_(kernel.grad, 1 - MOMENTUM)
         direction = kernel.grad.lerp(momentum, MOMENTUM).flatten(1)
         scale = MATCHED_RMS * math.sqrt(max(direction.shape))

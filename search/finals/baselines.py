@@ -20,6 +20,7 @@ from search.worker import peak_memory_gib, reset_peak_memory
 from trainers.baselines import fit_pca
 from trainers.data import DATASETS, TrainingData
 from trainers.evaluation import evaluate
+from trainers.loop import fit_stems
 
 
 def make_missing(
@@ -70,6 +71,7 @@ def make(
         method: Any = fit_pca(images.train, latent_dim=latent_dim)
     else:
         method = untrained(cell.to_json()).to(device)
+        fit_stems(method, images.train)
     spec = DATASETS[cell.dataset]
     measured = evaluate(
         method,

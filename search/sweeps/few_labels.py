@@ -28,7 +28,7 @@ from trainers.few_labels import (
     head_accuracies,
     network_accuracy,
 )
-from trainers.loop import DeviceImages
+from trainers.loop import DeviceImages, fit_stems
 
 DIMENSIONS = (2, 6, 8, 10, 12, 14, 30, 128)
 QUICK = (8, 128)
@@ -124,6 +124,8 @@ def _network(
         classes = int(valid.labels.max()) + 1
         network = Network(encoder, classes=classes, mean=mean, spread=spread).to(device)
     images, labels = train.images[rows], train.labels[rows]
+    if mode == SCRATCH:
+        fit_stems(network, DeviceImages(images=images, labels=labels))
     rate = TUNING_RATE if mode == TUNED else SCRATCH_RATE
     fit_network(network, images, labels, rate=rate, seed=draw)
     return network_accuracy(network, valid.images, valid.labels)

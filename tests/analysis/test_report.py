@@ -29,7 +29,7 @@ IDS = (
 SMALL = {
     **{"width": 2, "depth": 3, "upsample": "transposed", "pixel_loss": "l2", "lr": 2e-3},
     **{"weight_decay": 1e-2, "batch_size": 128, "warmup": 0.1, "dropout": 0.0},
-    **{"augment_strength": 0.1, "block": "strided"},
+    **{"augment_strength": 0.1, "block": "strided", "optimizer": "adamw"},
 }
 PATIENCE = 900  # seconds for a minute's work: a busy machine is no failure
 

@@ -505,6 +505,7 @@ FINITE = [
     *("--set", "width=16", "--set", "depth=3", "--set", "batch_size=256,512"),
     *("--set", "temperature=0.2", "--set", "lr=3e-3", "--set", "weight_decay=1e-2"),
     *("--set", "warmup=0.1", "--set", "augment_strength=0.8", "--set", "block=strided"),
+    *("--set", "optimizer=muon"),
 ]
 
 

@@ -131,7 +131,7 @@ def test_any_number_of_latents_will_do(count: int) -> None:
 
 def test_latents_are_all_that_they_are_given() -> None:
     """No images among the arguments, and neither latents nor labels are changed."""
-    settings = {"classes", "seed", "precision"}
+    settings = {"classes", "seed", "epochs", "precision"}
     for fitted in (fit_classifier, fit_linear_probe):
         names = list(inspect.signature(fitted).parameters)
         assert names[:2] == ["latents", "labels"] and set(names[2:]) <= settings

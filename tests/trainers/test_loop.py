@@ -15,6 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from models import Classifier, ConvEncoder, PatchWhitening
+from trainers.augmentation import Digits
 from trainers.data import LabelledImages
 from trainers.loop import DeviceImages, EpochResult, NonFiniteLoss, Training, fit
 from trainers.methods import Autoencoder, Contrastive, Method, Supervised
@@ -325,9 +327,10 @@ def through_a_file(state: dict[str, Any]) -> dict[str, Any]:
     [
         SETTINGS,
         replace(SETTINGS, optimizer="sgd", lr=0.05, clip_norm=0.0),
+        replace(SETTINGS, optimizer="muon"),
         replace(SETTINGS, first_moment="plain", second_moment="plain"),
     ],
-    ids=["adamw", "sgd", "plain averages"],
+    ids=["adamw", "sgd", "muon", "plain averages"],
 )
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_training_that_goes_on_from_its_state_is_the_uninterrupted_one(
@@ -433,7 +436,7 @@ def count_calls(monkeypatch: pytest.MonkeyPatch, name: str, calls: list[str]) ->
     monkeypatch.setattr(Tensor, name, counted)
 
 
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "muon"])
 def test_nothing_is_read_from_the_device_inside_an_epoch(
     method_kind: type,
     optimizer: str,
@@ -479,3 +482,32 @@ def test_the_first_images_are_a_view_of_all() -> None:
     assert some.labels.data_ptr() == data.labels.data_ptr()
     assert len(data) == 10
     assert len(data.first(0)) == 0 and len(data.first(11)) == 10
+
+
+def test_a_whitened_stem_is_set_from_the_training_images_and_a_resumed_one_is_kept() -> None:
+    """Before the first step; another training set gives other filters, a state brings its own."""
+
+    def begin(seed: int) -> tuple[Supervised, Training]:
+        torch.manual_seed(0)
+        encoder = ConvEncoder(channels=1, size=12, width=4, depth=2, latent_dim=8, stem="whitened")
+        classifier = Classifier(latent_dim=8, classes=4)
+        method = Supervised(encoder=encoder, classifier=classifier, augmentation=Digits(0.0))
+        shape = (40, 1, 12, 12)
+        pixels = torch.randint(0, 256, shape, generator=torch.Generator().manual_seed(seed))
+        data = DeviceImages(images=pixels.to(torch.uint8), labels=torch.arange(40) % 4)
+        settings = Optimisation(batch_size=20)
+        return method, fit(method, data, settings, epochs=2, seed=0)
+
+    def filters(method: Supervised) -> Tensor:
+        (stem,) = (part for part in method.modules() if isinstance(part, PatchWhitening))
+        return stem.filters.clone()
+
+    (first, training), (second, other) = begin(0), begin(1)
+    untouched = PatchWhitening(channels=1).filters
+    assert not torch.equal(filters(first), untouched)
+    assert not torch.equal(filters(first), filters(second))
+    before = filters(first)
+    next(training)
+    assert torch.equal(filters(first), before)
+    other.load_state_dict(training.state_dict())
+    assert torch.equal(filters(second), before)
