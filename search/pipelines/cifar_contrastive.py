@@ -22,7 +22,7 @@ seed each).""",
     dataset="cifar",
     uses_labels=False,
     space={
-        "width": IntDistribution(16, 64, step=16),
+        "width": IntDistribution(16, 48, step=16),
         "depth": IntDistribution(3, 4),
         "block": CategoricalDistribution(["strided", "pooled"]),
         "stem": CategoricalDistribution(["none", "whitened"]),

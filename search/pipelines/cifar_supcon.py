@@ -13,7 +13,7 @@ the classifier is still trained afterwards on the frozen latent.""",
     dataset="cifar",
     uses_labels=True,
     space={
-        "width": IntDistribution(16, 64, step=16),
+        "width": IntDistribution(16, 48, step=16),
         "depth": IntDistribution(3, 4),
         "block": CategoricalDistribution(["strided", "pooled"]),
         "stem": CategoricalDistribution(["none", "whitened"]),
