@@ -54,7 +54,7 @@ class PatchWhitening(nn.Module):
         self.filters.copy_(torch.cat([half, -half]))
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, C, S, S) -> (B, 2 C k², S, S); the last row and column are repeated at the edge."""
+        """(B, C, S, S) -> (B, 2 C k², S, S); the image's edge is repeated outwards."""
         before, after = (self.kernel - 1) // 2, self.kernel // 2
         padded = F.pad(images, (before, after, before, after), mode="replicate")
         return F.conv2d(padded, self.filters, self.bias)

@@ -18,7 +18,7 @@ from trainers.precision import Precision, autocast
 # Part of the protocol: the same for every pipeline and never searched. Chosen once, on validation
 # images, with the latents of one CIFAR-10 autoencoder, which overfits the most: 59.0 %, against
 # 57.0 % with 512 hidden units and a weight decay of 0.02.
-EPOCHS = 12  # on the images alone; fewer where each stands there in several variants
+EPOCHS = 12  # on latents of the images alone; `evaluation` says how many with their variants
 STEPS_PER_EPOCH = 20  # on few images: the batch is the largest at 20,000 and above
 LARGEST_BATCH = 1000
 SMALLEST_BATCH = 32
@@ -40,7 +40,7 @@ def fit_classifier(
 ) -> Classifier:
     """Train the protocol's classifier on (N, D) float32 latents and (N,) labels.
 
-    A dozen epochs of AdamW, the learning rate falling linearly to zero. Dropout cost accuracy; the
+    AdamW, the learning rate falling linearly to zero. Dropout cost accuracy; the
     decay of the rate and of the weights is what keeps it from overfitting.
     """
     device = latents.device

@@ -10,8 +10,10 @@ PIPELINE = Pipeline(
     reasoning="""The autoencoder's networks with another task: squares of the picture are hidden
 (He et al., 2022), what is left is cropped and recoloured, and the clean picture must come out
 (Vincent et al., 2008). What the latent has to tell is then less how the pixels are and more what
-the picture shows: after nine epochs a linear classifier on it reaches 49 % where it reaches 40 % on
-the plain autoencoder's.""",
+the picture shows: after nine epochs with nothing hidden and a strength of 0.4 a linear classifier
+on it reaches 49 % where it reaches 40 % on the plain autoencoder's, while the protocol's reaches
+61 % on both. Hiding up to 75 % costs two points of that (validation, one seed each); smaller shares
+are for a search to judge.""",
     dataset="cifar",
     uses_labels=False,
     space={

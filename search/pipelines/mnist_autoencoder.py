@@ -11,9 +11,9 @@ PIPELINE = Pipeline(
 strides learn the down-sampling that pooling fixes (Springenberg et al., 2015), and the mirror
 keeps both halves equally strong. Trained with Adam's decoupled descendant AdamW (Kingma and Ba,
 2015; Loshchilov and Hutter, 2019), kernels by Muon (Jordan et al., 2024; Liu et al., 2025), which
-ends at an error of 0.012 after nine epochs (validation, one seed). An absolute pixel loss is what
-the report states; the squared one weighs strokes' edges more, so the loss is a choice. There is no
-softmax before the classifier, so there is no temperature.""",
+ends at an error of 0.012 after nine epochs of batches of 256 (validation, one seed). An absolute
+pixel loss is what the report states; the squared one weighs strokes' edges more, so the loss is a
+choice. There is no softmax before the classifier, so there is no temperature.""",
     dataset="mnist",
     uses_labels=False,
     space={

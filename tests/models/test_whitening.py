@@ -54,6 +54,8 @@ def test_the_same_images_give_the_same_filters() -> None:
     second.fit(smooth_pictures())
     assert torch.equal(first.filters, second.filters)
     assert not torch.equal(first.filters, PatchWhitening(channels=3).filters)
+    ours, others = first.filters.chunk(2)
+    assert torch.equal(ours, -others), "both signs, fitted too"
 
 
 def test_only_the_biases_learn_and_the_filters_are_kept() -> None:

@@ -41,18 +41,10 @@ def resized_crop(
         ValueError: `images` is not a floating-point tensor of four dimensions.
     """
     require_images(images)
-    batch, channels, rows, columns = images.shape
+    rows, columns = images.shape[2:]
     y = _source_positions(top, height, rows, images.dtype)
     x = _source_positions(left, width, columns, images.dtype)
-    x = torch.where(flip[:, None], x.flip(1), x)
-    # Autocast would run float32 products in bfloat16 and change the type of what comes out.
-    with torch.autocast(images.device.type, enabled=False):
-        across = torch.bmm(
-            images.reshape(batch, channels * rows, columns),
-            _bilinear_weights(x, columns, images.dtype).transpose(1, 2),
-        )
-        down = _bilinear_weights(y, rows, images.dtype)
-        return torch.matmul(down[:, None], across.view(batch, channels, rows, columns))
+    return _read(images, y, torch.where(flip[:, None], x.flip(1), x))
 
 
 def shift(images: Tensor, down: Tensor, right: Tensor, flip: Tensor) -> Tensor:
@@ -72,18 +64,10 @@ def shift(images: Tensor, down: Tensor, right: Tensor, flip: Tensor) -> Tensor:
         ValueError: `images` is not a floating-point tensor of four dimensions.
     """
     require_images(images)
-    batch, channels, rows, columns = images.shape
+    rows, columns = images.shape[2:]
     y = _reflected_positions(down, rows)
     x = _reflected_positions(right, columns)
-    x = torch.where(flip[:, None], columns - 1 - x, x)
-    # As in `resized_crop` two products; the weights are ones and zeros.
-    with torch.autocast(images.device.type, enabled=False):
-        across = torch.bmm(
-            images.reshape(batch, channels * rows, columns),
-            _bilinear_weights(x, columns, images.dtype).transpose(1, 2),
-        )
-        moved = _bilinear_weights(y, rows, images.dtype)
-        return torch.matmul(moved[:, None], across.view(batch, channels, rows, columns))
+    return _read(images, y, torch.where(flip[:, None], columns - 1 - x, x))
 
 
 def affine(
@@ -139,6 +123,19 @@ def affine(
 def _centred(size: int, device: torch.device) -> Tensor:
     """(size,): the pixels' centres along one axis, in pixels from the image's centre."""
     return torch.arange(size, device=device, dtype=torch.float32) - (size - 1) / 2
+
+
+def _read(images: Tensor, y: Tensor, x: Tensor) -> Tensor:
+    """(B, C, H, W) at the rows `y` (B, H) and columns `x` (B, W), between pixels a mean of both."""
+    batch, channels, rows, columns = images.shape
+    # Autocast would run float32 products in bfloat16 and change the type of what comes out.
+    with torch.autocast(images.device.type, enabled=False):
+        across = torch.bmm(
+            images.reshape(batch, channels * rows, columns),
+            _bilinear_weights(x, columns, images.dtype).transpose(1, 2),
+        )
+        down = _bilinear_weights(y, rows, images.dtype)
+        return torch.matmul(down[:, None], across.view(batch, channels, rows, columns))
 
 
 def _reflected_positions(by: Tensor, size: int) -> Tensor:
