@@ -10,6 +10,7 @@ from analysis.document import Block, Bullets, Cell, Heading, Paragraph, Section,
 from analysis.records import SIX, Findings, PipelineRecord, StudyRecord, SweepRecord
 from search.finals.seeds import final_seeds
 
+NONE = "none"  # as a study's run says that `--set` was not given
 COMMIT = "mlflow.source.git.commit"
 VERSIONS = ("python", "torch", "ray", "optuna", "mlflow")
 BASE_SEEDS = range(100)  # that a rerun's seeds are looked for under; its default is 0
@@ -65,6 +66,8 @@ def _tune(record: PipelineRecord, study: StudyRecord, mini: list[str]) -> list[s
     size = study.params.get("train_size")
     if size is not None and int(size) < len(record.data.train):
         words += ["--train-size", size]
+    for setting in shlex.split(study.params.get("set", NONE)):
+        words += ["--set", setting] if setting != NONE else []
     return words + mini
 
 

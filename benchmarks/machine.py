@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import sys
 from collections.abc import Mapping
@@ -12,24 +11,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from search import provenance
+
 RESULTS = Path(__file__).resolve().parent / "results"
 
 
 def describe(*packages: str) -> str:
     """The processor, how many of it this process may use, and the packages' versions."""
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
-    return f"{cpus} x {processor()}, {accelerator()}Python {platform.python_version()}, {versions}"
-
-
-def processor() -> str:
-    """The processor's name, as Linux tells it where it does."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+    python = platform.python_version()
+    return f"{provenance.machine()}, {accelerator()}Python {python}, {versions}"
 
 
 def accelerator() -> str:

@@ -45,6 +45,7 @@ class Plan:
         home: the folder of all stores.
         tracking_uri: of MLflow.
         study, resume: the name asked for, if any; whether to go on with an existing one.
+        settings: what `--set` was given, word by word.
         arguments: the command's words, for the command that goes on.
     """
 
@@ -66,6 +67,7 @@ class Plan:
     study: str | None
     resume: bool
     quiet: bool
+    settings: tuple[str, ...]
     arguments: tuple[str, ...]
 
     @property
@@ -161,6 +163,7 @@ def settle(options: Namespace) -> Plan:
         study=options.study,
         resume=options.resume,
         quiet=options.quiet,
+        settings=tuple(options.set),
         arguments=tuple(options.arguments),
     )
 

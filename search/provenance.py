@@ -1,10 +1,13 @@
-"""Where a number comes from: the commit of the code, the versions of what it stands on."""
+"""Where a number comes from: the commit of the code, the versions it stands on, the machine."""
 
 from __future__ import annotations
 
+import platform
 import subprocess
 import sys
 from pathlib import Path
+
+from search.resources import cpu_count, gpu_count
 
 
 def source_tags(root: Path) -> dict[str, str]:
@@ -30,3 +33,30 @@ def versions() -> dict[str, str]:
 
     names = ("torch", "ray", "optuna", "mlflow")
     return {"python": sys.version.split()[0]} | {name: version(name) for name in names}
+
+
+def machine(device: str = "cpu") -> str:
+    """What trains here: `2 x AMD EPYC`; in front of it the GPUs, where they are used.
+
+    Args:
+        device: `cpu` or `cuda`. GPUs that only other nodes of a cluster have are not named.
+    """
+    cpus = f"{cpu_count()} x {processor()}"
+    if device == "cpu":
+        return cpus
+    count = gpu_count()
+    if not count:
+        return f"GPUs of a cluster, led from {cpus}"
+    import torch
+
+    return f"{count} x {torch.cuda.get_device_name(0)}, {cpus}"
+
+
+def processor() -> str:
+    """The processor's name, as Linux tells it where it does."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -57,6 +58,7 @@ class StudyRun:
                 "sampler": plan.sampler,
                 "scheduler": plan.scheduler,
                 "seed": str(plan.seed),
+                "machine": provenance.machine(plan.resources.device),
                 "mlflow.note.content": _note(plan.pipeline, plan.data.source),
             },
         )
@@ -71,6 +73,7 @@ class StudyRun:
                 "concurrency": plan.resources.concurrency,
                 "reduction_factor": REDUCTION,
                 "rungs": " ".join(map(str, plan.rungs)) or "none",
+                "set": shlex.join(plan.settings) or "none",
             },
         )
         return run_id

@@ -49,6 +49,8 @@ def facts(resources: Resources) -> dict[str, Any]:
         "precision": resources.precision,
         "device": resources.device,
         "threads": resources.cpus_per_trial,
+        "concurrency": resources.concurrency,
+        "machine": provenance.machine(resources.device),
         "made": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "versions": provenance.versions(),
         "commit": provenance.source_tags(ROOT).get("mlflow.source.git.commit", ""),

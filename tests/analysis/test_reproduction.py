@@ -47,13 +47,16 @@ def test_a_searchs_command_says_what_its_run_says(findings: Findings) -> None:
 def test_smaller_searches_and_longer_reruns_are_told(findings: Findings) -> None:
     record = findings.records["mnist_supervised"]
     [study] = record.studies
-    smaller = replace(study, params={**study.params, "train_size": "100"})
+    smaller = replace(
+        study, params={**study.params, "train_size": "100", "set": "width=16:32 lr=0.001:0.01"}
+    )
     seeds = list(final_seeds(7, 3))
     rows = [{**row, "seeds": seeds} for row in (record.result or {})["rows"]]
     result = {**(record.result or {}), "epochs": 30, "rows": rows}
     changed = replace(record, studies=(smaller,), result=result)
     search, final = map(parsed, reproduction.commands_of(changed, findings))
     assert search.train_size == 100
+    assert search.set == ["width=16:32", "lr=0.001:0.01"]
     assert (final.epochs, final.seed) == (30, 7)
 
 
