@@ -43,7 +43,7 @@ def parser() -> arguments.Parser:
     )
     add(
         "--formats",
-        type=arguments.formats,
+        type=arguments.some_of(*arguments.FORMATS, what="format"),
         default=arguments.FORMATS,
         metavar="LIST",
         help=f"of {','.join(arguments.FORMATS)} (default all)",

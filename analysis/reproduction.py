@@ -8,6 +8,7 @@ from typing import Any
 
 from analysis.document import Block, Bullets, Cell, Heading, Paragraph, Section, Table
 from analysis.records import SIX, Findings, PipelineRecord, StudyRecord, SweepRecord
+from analysis.rows import ABLATION, DEFAULTS
 from search.finals.seeds import final_seeds
 
 NONE = "none"  # as a study's run says that `--set` was not given
@@ -77,11 +78,24 @@ def _rerun(record: PipelineRecord, result: Mapping[str, Any], mini: list[str]) -
     words = ["python", "search/rerun.py", "--pipeline", record.name]
     words += ["--top", str(len(rows)), "--seeds", str(len(seeds))]
     if result["source"].endswith(".json"):
-        words += ["--config", result["source"]]
+        words += ["--config", result["source"], "--epochs", str(result["epochs"])]
     elif result["epochs"] not in {study.epochs for study in record.studies}:
         words += ["--epochs", str(result["epochs"])]
+    words += _left_out(record, result)
+    threads = record.info.get("threads", 1)
+    words += ["--cpus-per-trial", str(threads)] if threads > 1 else []
     base = base_seed(seeds)
     return words + (["--seed", str(base)] if base else []) + mini
+
+
+def _left_out(record: PipelineRecord, result: Mapping[str, Any]) -> list[str]:
+    """`--without` for the rows that a rerun could have trained and did not try to."""
+    tried = {row["name"] for row in result["rows"]} | {
+        what.partition(" seed ")[0].replace("trained", DEFAULTS) for what in result["failures"]
+    }
+    possible = [ABLATION] * bool(record.pipeline.ablation) + [DEFAULTS]
+    without = [name for name in possible if name not in tried]
+    return ["--without", ",".join(without)] if without else []
 
 
 def sweep_command(record: SweepRecord, *, mini: bool) -> str:

@@ -124,13 +124,17 @@ def pipeline_or_all(text: str) -> str:
     return text
 
 
-def formats(text: str) -> tuple[str, ...]:
-    """Some of `FORMATS`, separated by commas."""
-    given = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
-    for one in given:
-        if one not in FORMATS:
-            raise argparse.ArgumentTypeError(f"no format {one!r}{nearest(one, list(FORMATS))}")
-    return given
+def some_of(*names: str, what: str) -> Callable[[str], tuple[str, ...]]:
+    """A type for some of `names`, separated by commas; `what` is one of them, for people."""
+
+    def parse(text: str) -> tuple[str, ...]:
+        given = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+        for one in given:
+            if one not in names:
+                raise argparse.ArgumentTypeError(f"no {what} {one!r}{nearest(one, list(names))}")
+        return given
+
+    return parse
 
 
 def new_file(text: str) -> str:

@@ -65,6 +65,13 @@ def parser() -> arguments.Parser:
         metavar="E",
         help="of each training (default: the study's)",
     )
+    made.add_argument(
+        "--without",
+        type=arguments.some_of("ablation", "defaults", what="row"),
+        default=(),
+        metavar="ROWS",
+        help="of ablation,defaults: not trained, where a long training is for the champion alone",
+    )
     which = made.add_mutually_exclusive_group()
     which.add_argument(
         "--study", type=arguments.name, metavar="NAME", help="the best trials of this study only"

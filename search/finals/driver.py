@@ -190,7 +190,14 @@ class _Rerun:
         if self._stop.event.is_set():
             raise Interrupted
 
-    def _row(self, name: str, kind: RowKind, cells: Sequence[Cell], note: str) -> Row | None:
+    def _row(
+        self,
+        name: str,
+        kind: RowKind,
+        cells: Sequence[Cell],
+        note: str,
+        promised: float | None = None,
+    ) -> Row | None:
         """The row of these cells; None where one of them could not be trained."""
         found = [self._shelf.find(cell) for cell in cells]
         kept = tuple(one for one in found if one is not None)
@@ -203,6 +210,7 @@ class _Rerun:
             kept=kept,
             uses_labels=trained and self._plan.pipeline.uses_labels,
             note=note,
+            promised=promised,
         )
 
     def _final_rows(self) -> dict[int, Row]:
@@ -214,6 +222,7 @@ class _Rerun:
                 "final",
                 self._plan.candidate_cells(index),
                 candidate.source,
+                candidate.promised,
             )
             if row:
                 rows[index] = row
@@ -223,15 +232,20 @@ class _Rerun:
     def _other_rows(self, params: Params, epochs: int) -> list[Row]:
         """The ablation and the baselines of a champion with `params`, at its budget."""
         plan = self._plan
-        defaults = plan.cells("trained", plan.pipeline.defaults, epochs)
         champion = plan.cells("trained", params, epochs)
-        ablation = plan.cells("ablation", params, epochs) if plan.pipeline.ablation else []
+        defaults: list[Cell] = []
+        ablation: list[Cell] = []
+        if DEFAULTS not in plan.without:
+            defaults = plan.cells("trained", plan.pipeline.defaults, epochs)
+        if plan.pipeline.ablation and ABLATION not in plan.without:
+            ablation = plan.cells("ablation", params, epochs)
         untrained = {
             RANDOM: plan.cells("random_encoder", params),
             PCA: plan.cells("pca"),
             PIXELS: plan.cells("pixels"),
         }
-        self._train("defaults" + " and ablation" * bool(ablation), [*defaults, *ablation])
+        named = {DEFAULTS: defaults, ABLATION: ablation}
+        self._train(" and ".join(n for n, cells in named.items() if cells), [*defaults, *ablation])
         baselines.make_missing(
             [cell for cells in untrained.values() for cell in cells],
             shelf=self._shelf,
@@ -244,8 +258,9 @@ class _Rerun:
         rows = []
         if ablation:
             rows.append(self._row(ABLATION, "ablation", ablation, RECONSTRUCTED))
-        and_champion = ", and the champion itself" * (defaults == champion)
-        rows.append(self._row(DEFAULTS, "baseline", defaults, "untuned" + and_champion))
+        if defaults:
+            and_champion = ", and the champion itself" * (defaults == champion)
+            rows.append(self._row(DEFAULTS, "baseline", defaults, "untuned" + and_champion))
         for name, cells in untrained.items():
             rows.append(self._row(name, "baseline", cells, NOTES[name]))
         return [row for row in rows if row]

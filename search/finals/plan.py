@@ -35,6 +35,7 @@ class FinalPlan:
         seeds: fresh ones, the same for every row of the table.
         budgets: epochs of each candidate.
         data: train and validation images, whole.
+        without: rows of the table that are not trained: `ablation`, `defaults`.
         home: the folder of all stores.
         notices: what the user should know of how this was settled.
     """
@@ -48,6 +49,7 @@ class FinalPlan:
     data_dir: str | None
     resources: Resources
     address: str | None
+    without: tuple[str, ...]
     home: Path
     tracking_uri: str
     quiet: bool
@@ -140,6 +142,7 @@ def settle(options: Namespace, name: str, store: tracking.Store) -> FinalPlan:
         data_dir=None if mini else options.data_dir,
         resources=plan_resources(options, pipeline.space, pipeline.defaults),
         address=options.address,
+        without=options.without,
         home=HOME.absolute(),
         tracking_uri=store.uri,
         quiet=options.quiet,

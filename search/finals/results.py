@@ -13,6 +13,7 @@ from search.pipeline import METRIC, Scalar
 
 RowKind = Literal["final", "baseline", "ablation"]
 TEST = "test/accuracy"
+EPOCH, EVALUATION = "time/epoch_seconds", "time/evaluation_seconds"
 # What a row gathers of its cells, in this order in every table.
 METRICS = (
     "train/accuracy",
@@ -27,6 +28,7 @@ METRICS = (
     "test/elbo",
     "model/parameters",
     "time/train_seconds",
+    EVALUATION,
     "memory/peak_gib",
 )
 
@@ -41,6 +43,7 @@ class Row:
         kept: its cells, one a seed.
         uses_labels: whether the encoder's training looked at labels.
         note: what a reader must know beside the numbers.
+        promised: what its search had measured of it, None where none did.
     """
 
     name: str
@@ -48,6 +51,7 @@ class Row:
     kept: tuple[Kept, ...]
     uses_labels: bool
     note: str = ""
+    promised: float | None = None
 
     @property
     def metrics(self) -> dict[str, list[float]]:
@@ -73,6 +77,7 @@ class Row:
             "kind": self.kind,
             "uses_labels": self.uses_labels,
             "note": self.note,
+            "promised": self.promised,
             "cells": [kept.cell.id for kept in self.kept],
             "seeds": [kept.cell.seed for kept in self.kept],
             "epochs": self.kept[0].cell.epochs,
@@ -155,12 +160,13 @@ class Result:
 
 
 def cell_metrics(kept: Kept) -> dict[str, float]:
-    """The metrics of one cell, with the whole training time, and test metrics if it was tested."""
+    """The metrics of one cell, its times summed over epochs, and test metrics if it was tested."""
     curves = kept.curves
     metrics = {name: value for name, value in curves[-1].items() if name in METRICS}
-    seconds = [point["time/epoch_seconds"] for point in curves if "time/epoch_seconds" in point]
-    if seconds:
-        metrics["time/train_seconds"] = sum(seconds)
+    metrics.pop(EVALUATION, None)  # of the last epoch alone
+    if any(EPOCH in point for point in curves):
+        metrics["time/train_seconds"] = sum(point.get(EPOCH, 0.0) for point in curves)
+        metrics[EVALUATION] = sum(point.get(EVALUATION, 0.0) for point in curves)
     if kept.tested:
         test = kept.test
         metrics[TEST] = test["accuracy"]

@@ -304,7 +304,8 @@ def reruns(
     def elsewhere(_: Path, whole: Future[Ended], folder: Path) -> Ended:
         best = whole.result().left.folder / "mlruns/champions/mnist_supervised-mini.json"
         given = ("--config", str(best), "--data", "mini", "--seeds", "2")
-        return rerun(folder, "--pipeline", "mnist_supervised", *given, *ALONE)
+        without = ("--without", "ablation,defaults")
+        return rerun(folder, "--pipeline", "mnist_supervised", *given, *without, *ALONE)
 
     steps = {
         "first": one.then(rerun, *CONTRASTIVE, "--json", "out.json"),

@@ -92,6 +92,7 @@ def test_a_cell_counts_after_its_last_epoch_and_with_all_its_time(make_kept: Mak
         "train/accuracy": 0.85,
         "valid/mae": 0.1,
         "time/train_seconds": 3.0,
+        "time/evaluation_seconds": 0.5,
     }
 
 
@@ -121,6 +122,7 @@ def test_a_row_gathers_a_value_a_seed_in_the_order_of_the_table(make_kept: MakeK
         METRIC: [0.8, 0.6],
         TEST: [0.7, 0.5],
         "time/train_seconds": [3.0, 3.0],
+        "time/evaluation_seconds": [0.5, 0.5],
     }
     assert list(made.metrics) == [name for name in METRICS if name in made.metrics]
     assert made.estimate(METRIC) == estimate([0.8, 0.6])
@@ -128,17 +130,17 @@ def test_a_row_gathers_a_value_a_seed_in_the_order_of_the_table(make_kept: MakeK
 
 def test_a_metric_that_one_seed_lacks_is_none_of_the_row(make_kept: MakeKept) -> None:
     made = row(make_kept(1, 0.8, 0.7, valid__mae=0.1), make_kept(2, 0.6))
-    assert set(made.metrics) == {METRIC, "time/train_seconds"}
+    assert set(made.metrics) == {METRIC, "time/train_seconds", "time/evaluation_seconds"}
     assert made.estimate(TEST) is None and made.estimate("valid/mae") is None
     assert made.to_json()["test"] == []
 
 
 def test_a_row_as_json(make_kept: MakeKept) -> None:
     kept = make_kept(5, 0.8, 0.7), make_kept(6, 0.6, 0.5)
-    said = row(*kept).to_json()
+    said = replace(row(*kept), promised=0.9).to_json()
     assert json.loads(json.dumps(said)) == said
     assert (said["name"], said["kind"], said["note"]) == ("champion", "final", "said")
-    assert said["uses_labels"] is True
+    assert said["uses_labels"] is True and said["promised"] == 0.9
     assert said["cells"] == [one.cell.id for one in kept] and said["seeds"] == [5, 6]
     assert said["params"] == {"width": 16, "lr": 1e-3} and said["epochs"] == 2
     assert said["metrics"][TEST] == [0.7, 0.5]
