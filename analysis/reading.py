@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +199,23 @@ def _sweep(store: tracking.Store, name: str, images: _Images, cache: Cache) -> S
         )
 
     return SweepRecord(name=name, sweep=load_sweep(name), outcome=outcome, run_id=run_id, load=load)
+
+
+def every_final(store: tracking.Store, record: PipelineRecord) -> list[PipelineRecord]:
+    """The record once for each finished rerun, the latest first, with its result and its info.
+
+    What they draw from (weights, latents, predictions) stays that of the latest.
+    """
+    found = []
+    for run in store.runs(record.experiment_id, kind="rerun"):
+        if run.status != "FINISHED":
+            continue
+        result = json.loads(store.read_text(run.run_id, "results.json") or "{}")
+        champion = _champion_run(store, record.experiment_id, run.run_id, result["model"]["cell"])
+        with tempfile.TemporaryDirectory() as folder:
+            info = _json(store, champion, MODEL, folder)
+        found.append(replace(record, run_id=run.run_id, result=result, info=info))
+    return found
 
 
 def _champion_run(store: tracking.Store, experiment: str, rerun: str, cell: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from analysis.document import Block, Bullets, Cell, Heading, Paragraph, Section, Table
@@ -52,13 +52,14 @@ def section(findings: Findings) -> Section:
 def commands_of(record: PipelineRecord, findings: Findings) -> list[str]:
     """The searches and the rerun of a pipeline as they would be called."""
     mini = ["--data", "mini"] if findings.mini else []
-    called = [_tune(record, study, mini) for study in record.studies]
+    called = [search_command(record, study, mini) for study in record.studies]
     if record.result:
-        called.append(_rerun(record, record.result, mini))
-    return [shlex.join(words) for words in called]
+        called.append(rerun_command(record, record.result, mini))
+    return called
 
 
-def _tune(record: PipelineRecord, study: StudyRecord, mini: list[str]) -> list[str]:
+def search_command(record: PipelineRecord, study: StudyRecord, more: Sequence[str] = ()) -> str:
+    """The call that searches the same space for as many trials; `more` ends it."""
     words = ["python", "search/tune.py", "--pipeline", record.name, "--study", study.name]
     words += ["--trials", str(len(study.trials)), "--epochs", str(study.epochs)]
     for option in ("sampler", "scheduler", "seed"):
@@ -69,10 +70,13 @@ def _tune(record: PipelineRecord, study: StudyRecord, mini: list[str]) -> list[s
         words += ["--train-size", size]
     for setting in shlex.split(study.params.get("set", NONE)):
         words += ["--set", setting] if setting != NONE else []
-    return words + mini
+    return shlex.join([*words, *more])
 
 
-def _rerun(record: PipelineRecord, result: Mapping[str, Any], mini: list[str]) -> list[str]:
+def rerun_command(
+    record: PipelineRecord, result: Mapping[str, Any], more: Sequence[str] = ()
+) -> str:
+    """The call that makes the same final numbers; `more` ends it."""
     rows = [row for row in result["rows"] if row["kind"] == "final"]
     seeds = rows[0]["seeds"]
     words = ["python", "search/rerun.py", "--pipeline", record.name]
@@ -85,7 +89,7 @@ def _rerun(record: PipelineRecord, result: Mapping[str, Any], mini: list[str]) -
     threads = record.info.get("threads", 1)
     words += ["--cpus-per-trial", str(threads)] if threads > 1 else []
     base = base_seed(seeds)
-    return words + (["--seed", str(base)] if base else []) + mini
+    return shlex.join([*words, *(["--seed", str(base)] if base else []), *more])
 
 
 def _left_out(record: PipelineRecord, result: Mapping[str, Any]) -> list[str]:

@@ -3,6 +3,7 @@
 budget.py               trials, epochs and hours of each pipeline
 tuning.py               what tuning brought against the defaults
 selection.py            the optimism of choosing the best of many
+carrying.py             whether the order of a short search holds in long training
 trials.py               the trials of a study: history, learning curves
 parameters.py           which hyperparameters mattered; parameter_figures.py draws it
 """
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from matplotlib.figure import Figure as Canvas
 
 from analysis.document import Block, Figure, Heading, Paragraph, Section
-from analysis.history import budget, selection, tuning
+from analysis.history import budget, carrying, selection, tuning
 from analysis.history.parameter_figures import parallel_figure, parameters_figure
 from analysis.history.parameters import Parameters, compute_parameters
 from analysis.history.trials import STATES, History, compute_history, history_figure
@@ -38,6 +39,7 @@ def section(findings: Findings) -> Section:
     studies = {record.name: main_study(record.studies) for record in records}
     blocks += tuning.blocks(records, studies)
     blocks += selection.blocks(records, studies)
+    blocks += carrying.blocks(records, studies)
     for record in records:
         blocks += _of(record)
     return Section(id="search", title="The search", blocks=tuple(blocks))

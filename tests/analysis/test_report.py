@@ -8,7 +8,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,49 +20,16 @@ from analysis import report as report_command
 from analysis.sweeps import chapter
 from analysis.theory import reading
 
-ROOT = Path(__file__).resolve().parents[2]
+Command = Callable[..., subprocess.CompletedProcess[str]]
 IDS = (
     *("summary", "reasoning", "search", "reconstructions", "interpolation", "tsne"),
     *("structure", "mistakes", "sweeps", "reproduction"),
 )
-SMALL = {
-    **{"width": 2, "depth": 3, "upsample": "transposed", "pixel_loss": "l2", "lr": 2e-3},
-    **{"weight_decay": 1e-2, "batch_size": 128, "warmup": 0.1, "dropout": 0.0},
-    **{"augment_strength": 0.1, "block": "strided", "optimizer": "adamw"},
-}
 PATIENCE = 900  # seconds for a minute's work: a busy machine is no failure
 
 
-def command(folder: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(ROOT / script), *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-
-
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One pipeline with final numbers, one with a search only, one sweep."""
-    made = tmp_path_factory.mktemp("report")
-    best = {"pipeline": "mnist_autoencoder", "params": SMALL, "epochs": 1}
-    (made / "best.json").write_text(json.dumps(best))
-    few = ("--data", "mini", "--quiet", "--concurrency", "1")
-    for script, *given in (
-        ("search/tune.py", "--pipeline", "mnist_supervised", "--trials", "2", "--epochs", "1"),
-        ("search/rerun.py", "--pipeline", "mnist_autoencoder", "--config", "best.json"),
-        ("search/sweep.py", "--sweep", "interpolation", "--quick", "--epochs", "1"),
-    ):
-        seeds = ("--seeds", "2") if "tune" not in script else ("--set", "width=16")
-        done = command(made, script, *given, *seeds, *few)
-        assert (done.returncode, done.stderr) == (0, "")
-    return made
-
-
-@pytest.fixture(scope="module")
-def report(folder: Path) -> subprocess.CompletedProcess[str]:
+def report(command: Command, folder: Path) -> subprocess.CompletedProcess[str]:
     return command(folder, "analysis/report.py", "--data", "mini", "--points", "120")
 
 
@@ -130,7 +96,9 @@ def test_what_is_not_final_has_no_test_figures(folder: Path, page: str) -> None:
 
 
 @pytest.mark.slow
-def test_the_same_again_draws_nothing_and_writes_the_same(folder: Path, page: str) -> None:
+def test_the_same_again_draws_nothing_and_writes_the_same(
+    command: Command, folder: Path, page: str
+) -> None:
     out, kept = folder / "report", folder / "mlruns" / "analysis_cache"
     before = {file: file.stat().st_mtime_ns for file in kept.iterdir()}
     figures = {file: file.read_bytes() for file in (out / "figures").iterdir()}
@@ -193,7 +161,9 @@ def test_a_package_without_the_theory_makes_the_report_all_the_same(
 
 
 @pytest.mark.slow
-def test_a_sweep_is_reported_without_any_search(folder: Path, tmp_path: Path) -> None:
+def test_a_sweep_is_reported_without_any_search(
+    command: Command, folder: Path, tmp_path: Path
+) -> None:
     shutil.copytree(folder / "mlruns", tmp_path / "mlruns")
     client = MlflowClient(tracking_uri=f"sqlite:///{tmp_path / 'mlruns' / 'mlflow.db'}")
     for experiment in client.search_experiments():
@@ -205,7 +175,7 @@ def test_a_sweep_is_reported_without_any_search(folder: Path, tmp_path: Path) ->
     assert tables and all(name.startswith("sweep_") for name in tables)
 
 
-def test_without_any_store(tmp_path: Path) -> None:
+def test_without_any_store(command: Command, tmp_path: Path) -> None:
     done = command(tmp_path, "analysis/report.py")
     assert done.returncode == 2
     assert "python search/tune.py --pipeline" in done.stderr
@@ -214,7 +184,7 @@ def test_without_any_store(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_pipeline_without_a_study_names_the_command(folder: Path) -> None:
+def test_a_pipeline_without_a_study_names_the_command(command: Command, folder: Path) -> None:
     done = command(folder, "analysis/report.py", "--pipeline", "cifar_supervised", "--out", "no")
     assert done.returncode == 1
     assert "python search/tune.py --pipeline" in done.stderr

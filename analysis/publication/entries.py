@@ -1,0 +1,170 @@
+"""What is published of a search and of final numbers, as plain JSON: a file each.
+
+`<pipeline>/search-<study>.json` and `<pipeline>/final-<run>.json`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from analysis.records import PipelineRecord, StudyRecord
+from analysis.reproduction import COMMIT, VERSIONS, rerun_command, search_command
+from analysis.writers.files import write_whole
+from search.finals.results import TEST
+from search.pipeline import METRIC
+
+Json = dict[str, Any]
+# Of a row; what else a rerun knows of it (ids of cells, the test set's classes) stays in MLflow.
+ROW = ("name", "kind", "uses_labels", "note", "promised", "epochs", "params", "seeds", "metrics")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published:
+    """All entries of a folder.
+
+    Attributes:
+        searches, finals: by pipeline, in the order of their file names.
+    """
+
+    searches: Mapping[str, tuple[Json, ...]]
+    finals: Mapping[str, tuple[Json, ...]]
+
+    @property
+    def mini(self) -> bool:
+        """Whether any of it was measured on stand-in data."""
+        every = (*self.searches.values(), *self.finals.values())
+        return any(entry["data"] == "mini" for entries in every for entry in entries)
+
+    def champion(self, pipeline: str, *, depth: int | None = None) -> Json | None:
+        """The final numbers that are best by validation, of encoders with `depth` layers."""
+        found = [
+            entry
+            for entry in self.finals.get(pipeline, ())
+            if depth in (None, champion(entry)["params"].get("depth"))
+        ]
+        return max(found, key=validation, default=None)
+
+
+def champion(entry: Json) -> Json:
+    """The row of the champion."""
+    row: Json = entry["rows"][0]
+    return row
+
+
+def row_of(entry: Json, name: str) -> Json | None:
+    """The row of that name, None where there is none."""
+    return next((row for row in entry["rows"] if row["name"] == name), None)
+
+
+def validation(entry: Json) -> float:
+    """The champion's mean validation accuracy."""
+    values = champion(entry)["metrics"][METRIC]
+    return float(sum(values) / len(values))
+
+
+def seconds(entry: Json) -> float:
+    """Of one training of the champion, with its measurements: the mean over seeds."""
+    metrics = champion(entry)["metrics"]
+    spent = zip(metrics["time/train_seconds"], metrics["time/evaluation_seconds"], strict=True)
+    every = [train + evaluation for train, evaluation in spent]
+    return float(sum(every) / len(every))
+
+
+def search_entry(record: PipelineRecord, study: StudyRecord) -> Json:
+    """A search: how it was called, where it ran, every trial with its curve."""
+    best = study.complete[0] if study.complete else None
+    return {
+        "pipeline": record.name,
+        "data": record.data.source,
+        "study": study.name,
+        "command": search_command(record, study),
+        "epochs": study.epochs,
+        "rungs": list(study.rungs),
+        "seconds": study.seconds,
+        "data_fingerprint": study.tags.get("data_fingerprint"),
+        **{
+            name: study.params.get(name)
+            for name in ("train_size", "set", "device", "precision", "threads", "concurrency")
+        },
+        **{name: study.tags.get(name) for name in ("sampler", "scheduler", "seed", "machine")},
+        "versions": {name: study.tags.get(name) for name in VERSIONS},
+        "commit": study.tags.get(COMMIT),
+        "best": None if best is None else {"number": best.number, "value": best.value},
+        "trials": [
+            {
+                "number": trial.number,
+                "state": trial.state,
+                "epochs": len(trial.loss),
+                "seconds": round(trial.seconds, 1),
+                "params": dict(trial.params),
+                "accuracies": {str(epoch): value for epoch, value in sorted(trial.curve.items())},
+            }
+            for trial in study.trials
+        ],
+    }
+
+
+def final_entry(record: PipelineRecord) -> Json:
+    """Final numbers: rows by seed, how they were made and where."""
+    result, info = record.result, record.info
+    assert result is not None, f"{record.name} is not final"
+    return {
+        "pipeline": record.name,
+        "data": record.data.source,
+        "run": record.run_id,
+        "command": rerun_command(record, result),
+        **{name: result[name] for name in ("epochs", "source", "train_size", "data_fingerprint")},
+        **{
+            name: info.get(name)
+            for name in ("made", "machine", "device", "precision", "threads", "concurrency")
+        },
+        "versions": {name: info.get("versions", {}).get(name) for name in VERSIONS},
+        "commit": info.get("commit"),
+        "rows": [{name: row.get(name) for name in ROW} for row in result["rows"]],
+        "comparisons": [one["verdict"] for one in result.get("comparisons", ())],
+    }
+
+
+def configuration(entry: Json) -> Json:
+    """The champion's, good for `rerun.py --config`."""
+    row = champion(entry)
+    return {
+        "pipeline": entry["pipeline"],
+        "params": row["params"],
+        "epochs": row["epochs"],
+        "source": entry["source"],
+    }
+
+
+def keep(folder: Path, entry: Json) -> Path:
+    """Write an entry where `read` finds it; returns its file."""
+    named = f"search-{entry['study']}" if "study" in entry else f"final-{entry['run'][:12]}"
+    return write_json(folder / entry["pipeline"] / f"{named}.json", entry)
+
+
+def write_json(path: Path, content: Json) -> Path:
+    """Write it indented, whole or not at all; returns its file."""
+    text = json.dumps(content, indent=1, ensure_ascii=False)
+    return write_whole(path, f"{text}\n".encode())
+
+
+def read(folder: Path) -> Published:
+    """All entries below a folder."""
+    return Published(searches=_by_pipeline(folder, "search"), finals=_by_pipeline(folder, "final"))
+
+
+def _by_pipeline(folder: Path, kind: str) -> dict[str, tuple[Json, ...]]:
+    found: dict[str, list[Json]] = {}
+    for file in sorted(folder.glob(f"*/{kind}-*.json")):
+        entry = json.loads(file.read_text(encoding="utf-8"))
+        found.setdefault(entry["pipeline"], []).append(entry)
+    return {name: tuple(entries) for name, entries in found.items()}
+
+
+def tested(entry: Json) -> bool:
+    """Whether the champion's test accuracy is there."""
+    return TEST in champion(entry)["metrics"]

@@ -1,0 +1,110 @@
+"""From what MLflow holds to docs/results/: entries, champions' configurations, figures, tables."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+
+from analysis import history, interpolation, reconstructions, summary, tsne
+from analysis.document import Document, Figure, Section
+from analysis.publication import entries, pages
+from analysis.reading import every_final, find
+from analysis.records import SIX, Findings
+from analysis.writers import files
+from search import tracking, tracking_address
+from search.errors import FAILED, UserError
+from search.home import HOME
+from search.pipeline import pipeline_names
+
+PUBLISHED = "docs/results"
+PAGE, README = "README.md", Path("README.md")
+THREE = 3  # layers: about what the assignment suggests
+
+
+def run(options: Namespace) -> int:
+    """Publish, or with `--check` say whether the pages are what the entries say."""
+    out = Path(options.out)
+    console = Console(highlight=False, quiet=options.quiet)
+    if options.check:
+        stale = pages.refresh(_pages(out), entries.read(out), write=False)
+        if stale:
+            named = ", ".join(map(str, stale))
+            console.print(f"not what {out}/ says: {named}; run analysis/publish.py", markup=False)
+        return FAILED if stale else 0
+    mini = options.data == "mini"
+    if mini and out == Path(PUBLISHED):
+        raise UserError(f"stand-in data are not published in {PUBLISHED}/\ngive another --out")
+    home = HOME.absolute()
+    store = tracking.open_existing(tracking_address.resolve_uri(options.tracking_uri, home))
+    findings = find(
+        store,
+        [*SIX, *(name for name in pipeline_names() if name not in SIX)],
+        mini=mini,
+        data_dir=options.data_dir,
+        home=home,
+        seed=0,
+        points=options.points,
+    )
+    written = [*_entries(store, findings, out), *_figures(findings, out)]
+    published = entries.read(out)
+    written += _configurations(published, out)
+    written += pages.refresh(_pages(out), published)
+    console.print(f"{len(written)} files in {out}/ and the pages that show them", markup=False)
+    return 0
+
+
+def _pages(out: Path) -> list[Path]:
+    """The folder's own; the README shows what is published, nothing else."""
+    readme = [README] if out == Path(PUBLISHED) else []
+    return [page for page in (out / PAGE, *readme) if page.exists()]
+
+
+def _entries(store: tracking.Store, findings: Findings, out: Path) -> Iterator[Path]:
+    for record in findings.records.values():
+        for study in record.studies:
+            yield entries.keep(out, entries.search_entry(record, study))
+        for final in every_final(store, record):
+            yield entries.keep(out, entries.final_entry(final))
+
+
+def _configurations(published: entries.Published, out: Path) -> Iterator[Path]:
+    """The champions', the best of any size and the best of three layers."""
+    for name in published.finals:
+        best, three = published.champion(name), published.champion(name, depth=THREE)
+        for entry, file in ((best, "champion"), (three, "three_layers")):
+            if entry and entries.tested(entry):
+                yield entries.write_json(out / name / f"{file}.json", entries.configuration(entry))
+
+
+def _figures(findings: Findings, out: Path) -> Iterator[Path]:
+    """The main figures of the report: of each search, of each champion, of whole data sets."""
+    wanted = {f"search_{name}" for name in findings.records} | {"short_and_long"}
+    for name, record in findings.records.items():
+        if record.final:
+            kinds = ("reconstructions", "interpolation", "tsne")
+            wanted |= {f"{kind}_{name}" for kind in kinds}
+    for dataset in {record.dataset for record in findings.records.values()}:
+        three = [findings.records.get(name) for name in SIX if name.startswith(dataset)]
+        if all(record and record.final for record in three):
+            wanted.add(f"accuracies_{dataset}")
+    sections = (module.section(findings) for module in (summary, history, *_of_champions(findings)))
+    chosen = tuple(
+        block
+        for section in sections
+        for block in section.blocks
+        if isinstance(block, Figure) and block.name in wanted
+    )
+    document = Document(
+        title="", subtitle="", notices=(), sections=(Section(id="all", title="", blocks=chosen),)
+    )
+    rendered = files.render(document)  # the cache holds the report's pictures, which are others
+    for figure in chosen:
+        yield files.write_whole(out / "figures" / f"{figure.name}.png", rendered[figure.name].png)
+
+
+def _of_champions(findings: Findings) -> tuple:  # type: ignore[type-arg]
+    final = any(record.final for record in findings.records.values())
+    return (reconstructions, interpolation, tsne) if final else ()

@@ -1,0 +1,71 @@
+"""The published results: `python analysis/publish.py`.
+
+Adds what MLflow holds about searches and final numbers on real data to `docs/results/`, and makes
+the tables of its page and of the README anew from all that is published there.
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace, RawDescriptionHelpFormatter
+from pathlib import Path
+
+if __name__ == "__main__":
+    # As a script, Python puts analysis/ first on the path, where files could hide packages.
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from search import arguments
+
+EXAMPLES = """\
+examples:
+  python analysis/publish.py
+  python analysis/publish.py --check
+  python analysis/publish.py --data mini --out somewhere/
+
+Run it in a clone of the repository, after search/tune.py and search/rerun.py.
+"""
+
+
+def parser() -> arguments.Parser:
+    """The options of the command."""
+    made = arguments.Parser(
+        prog="publish.py",
+        description="Add what MLflow holds to docs/results/ and make its tables anew.",
+        epilog=EXAMPLES,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    add = made.add_argument
+    add(
+        "--out",
+        default="docs/results",
+        metavar="DIR",
+        help="folder of the published results (default docs/results)",
+    )
+    add("--check", action="store_true", help="read no store, change nothing, compare the tables")
+    add(
+        "--points",
+        type=arguments.positive,
+        default=2000,
+        metavar="N",
+        help="images in each t-SNE (default 2000)",
+    )
+    arguments.add_data(made)
+    other = made.add_argument_group("records and output")
+    arguments.add_tracking(other)
+    arguments.add_output(other)
+    return made
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command; returns the exit status."""
+    return arguments.run(parser().parse_args(argv), _run)
+
+
+def _run(options: Namespace) -> int:
+    from analysis.publication import publishing
+
+    return publishing.run(options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,66 @@
+"""What is published says what MLflow holds, and can be read and trained again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from analysis.publication import entries
+from analysis.records import Findings
+from search.finals.candidates import read_config
+from search.pipeline import load_pipeline
+
+NAME = "cifar_contrastive"
+
+
+def test_every_entry_is_a_file_of_its_own_and_is_found_again(
+    findings: Findings, published_folder: Path
+) -> None:
+    found = entries.read(published_folder)
+    assert set(found.searches) == set(found.finals) == set(findings.records)
+    record = findings.records[NAME]
+    [study] = record.studies
+    [search], [final] = found.searches[NAME], found.finals[NAME]
+    assert search == json.loads(json.dumps(entries.search_entry(record, study)))
+    assert final == json.loads(json.dumps(entries.final_entry(record)))
+    assert [trial["state"] for trial in search["trials"]] == [t.state for t in study.trials]
+    best = study.complete[0]
+    assert search["best"] == {"number": best.number, "value": best.value}
+    assert search["command"].startswith(f"python search/tune.py --pipeline {NAME}")
+    assert final["command"].startswith(f"python search/rerun.py --pipeline {NAME}")
+    assert found.mini, "the findings are of stand-in data"
+
+
+def test_the_champion_is_the_best_by_validation_not_by_test(
+    findings: Findings, published_folder: Path
+) -> None:
+    record = findings.records[NAME]
+    result = record.result or {}
+    first = result["rows"][0]
+    lower = {key: [v - 0.01 for v in values] for key, values in first["metrics"].items()}
+    lower["test/accuracy"] = [0.999] * 3
+    four = {**first, "metrics": lower, "params": {**first["params"], "depth": 4}}
+    worse = replace(record, run_id="another run", result={**result, "rows": [four]})
+    entries.keep(published_folder, entries.final_entry(worse))
+    found = entries.read(published_folder)
+    assert len(found.finals[NAME]) == 2
+    best, deep = found.champion(NAME), found.champion(NAME, depth=4)
+    assert best is not None and best["run"] == record.run_id
+    assert deep is not None and deep["run"] == "another run"
+    assert found.champion(NAME, depth=5) is None
+    assert found.champion("mnist_vae") is None
+
+
+def test_one_training_is_counted_with_its_measurements(published_folder: Path) -> None:
+    [final] = entries.read(published_folder).finals[NAME]
+    assert entries.seconds(final) == pytest.approx((61 + 64 + 59 + 9 + 11 + 10) / 3)
+
+
+def test_a_configuration_is_one_that_rerun_takes(published_folder: Path, tmp_path: Path) -> None:
+    [final] = entries.read(published_folder).finals[NAME]
+    file = entries.write_json(tmp_path / "best.json", entries.configuration(final))
+    taken = read_config(str(file), NAME, load_pipeline(NAME))
+    assert (taken.params, taken.epochs) == (final["rows"][0]["params"], 9)

@@ -1,0 +1,53 @@
+"""The command, on a real store."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from analysis import publish
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.mark.slow
+def test_entries_configurations_figures_and_tables(
+    command: Command, folder: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(folder / "mlruns", tmp_path / "mlruns")
+    out = tmp_path / "out"
+    out.mkdir()
+    marks = "<!-- results: {} -->\n<!-- results end -->\n"
+    (out / "README.md").write_text("".join(map(marks.format, ("headline", "searches"))))
+    given = ("--data", "mini", "--points", "60", "--out", "out")
+    done = command(tmp_path, "analysis/publish.py", *given)
+    assert (done.returncode, done.stderr) == (0, "")
+    page = (out / "README.md").read_text()
+    assert "| `mnist_autoencoder` | 1 | 2 |" in page and "| `mnist_supervised` | 2 |" in page
+    assert page.count("Stand-in data") == 2
+    champion = json.loads((out / "mnist_autoencoder" / "champion.json").read_text())
+    assert champion["pipeline"] == "mnist_autoencoder" and champion["epochs"] == 1
+    assert (out / "mnist_autoencoder" / "three_layers.json").exists()
+    assert len(list(out.glob("mnist_supervised/search-*.json"))) == 1
+    assert not list(out.glob("mnist_supervised/champion.json")), "it is not final"
+    figures = {file.stem for file in (out / "figures").iterdir()}
+    assert {"search_mnist_supervised", "reconstructions_mnist_autoencoder"} <= figures
+    before = {file: file.read_bytes() for file in out.rglob("*") if file.is_file()}
+    assert command(tmp_path, "analysis/publish.py", *given, "--quiet").returncode == 0
+    assert {file: file.read_bytes() for file in out.rglob("*") if file.is_file()} == before
+    assert command(tmp_path, "analysis/publish.py", "--out", "out", "--check").returncode == 0
+    (out / "README.md").write_text(page.replace("| 1 | 2 |", "| 1 | 3 |"))
+    stale = command(tmp_path, "analysis/publish.py", "--out", "out", "--check")
+    assert stale.returncode == 1 and "not what out/ says: out/README.md" in stale.stdout
+
+
+def test_stand_in_data_are_not_published(capsys: pytest.CaptureFixture[str]) -> None:
+    assert publish.main(["--data", "mini"]) == 2
+    assert capsys.readouterr().err == (
+        "error: stand-in data are not published in docs/results/\ngive another --out\n"
+    )

@@ -1,0 +1,126 @@
+"""The tables say what the entries hold, and that what is not there was not measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis.publication import entries, tables
+from analysis.publication.entries import Published
+from analysis.publication.goals import GOALS, OTHERS
+from analysis.records import SIX
+
+NOTHING = Published(searches={}, finals={})
+
+
+def lines(text: str) -> dict[str, list[list[str]]]:
+    """Pipeline -> the cells of its rows."""
+    found: dict[str, list[list[str]]] = {}
+    for line in text.splitlines()[2:]:
+        name, *cells = (cell.strip() for cell in line.strip("|").split("|"))
+        found.setdefault(name.strip("`"), []).append(cells)
+    return found
+
+
+@pytest.fixture
+def found(published_folder: Path) -> Published:
+    return entries.read(published_folder)
+
+
+@pytest.fixture
+def changed(published_folder: Path) -> Callable[..., Published]:
+    """(pipeline, fields) -> all entries with this one's final numbers changed."""
+
+    def change(name: str, **fields: Any) -> Published:
+        [file] = (published_folder / name).glob("final-*.json")
+        file.write_text(json.dumps({**json.loads(file.read_text()), **fields}))
+        return entries.read(published_folder)
+
+    return change
+
+
+@pytest.mark.parametrize("make", tables.TABLES.values(), ids=list(tables.TABLES))
+def test_every_table_is_whole_with_entries_and_without(make: Any, found: Published) -> None:
+    for published in (found, NOTHING):
+        text = make(published)
+        assert text.endswith("\n")
+        rows = [line for line in text.splitlines() if line.startswith("|")]
+        assert len({row.count("|") for row in rows}) <= 1, "as many cells in every row"
+
+
+def test_the_headline(found: Published) -> None:
+    rows = lines(tables.headline(found))
+    assert tuple(rows) == SIX
+    [[epochs, n, validation, test, mae, defaults, ablation, *_]] = rows["cifar_contrastive"]
+    assert (epochs, n) == ("9", "3")
+    assert test.startswith("**68.8") and "±" in test and "±" in validation
+    assert (mae, defaults, ablation) == ("", "67.53", "63.83")
+    assert rows["cifar_autoencoder"][0][4] == "0.0415"
+    assert rows["cifar_autoencoder"][0][6] == "", "autoencoders have no ablation"
+
+
+def test_goals_are_judged_by_what_fits_into_their_time(
+    found: Published, changed: Callable[..., Published]
+) -> None:
+    rows = lines(tables.goals(found))
+    assert sum(map(len, rows.values())) == len(GOALS)
+    five_minutes, fifteen_seconds = rows["mnist_supervised"]
+    assert (five_minutes[0], five_minutes[-1]) == ("≥ 99.6 % in 300 s", "**no**")
+    assert fifteen_seconds[1] == "not measured" and fifteen_seconds[-1] == ""
+    assert fifteen_seconds[-2].startswith("**99.5") and fifteen_seconds[-2].endswith("in 71 s")
+    assert rows["cifar_masked_autoencoder"] == [["≥ 67 %", "not measured", "", "", "", "", ""]]
+    [final] = found.finals["mnist_supervised"]
+    better = final["rows"][0]["metrics"] | {"test/accuracy": [0.997, 0.9965, 0.9975]}
+    row = {**final["rows"][0], "metrics": better}
+    met = lines(tables.goals(changed("mnist_supervised", rows=[row], threads=2, machine="2 x CPU")))
+    assert met["mnist_supervised"][0][1:] == [
+        *("**99.70 ± 0.12**", "3", "71", "2 x CPU, 2 threads", "", "yes")
+    ]
+
+
+def test_nothing_of_a_cpu_counts_for_a_gpus_goal(
+    found: Published, changed: Callable[..., Published]
+) -> None:
+    assert {row[1] for rows in lines(tables.gpu_goals(found)).values() for row in rows} == {
+        "not measured"
+    }
+    there = lines(tables.gpu_goals(changed("cifar_contrastive", device="cuda")))
+    assert there["cifar_contrastive"][0][1].startswith("**68.8")
+    assert there["cifar_supervised"][0][1] == "not measured"
+
+
+def test_searches_tell_their_budget(found: Published) -> None:
+    [row] = lines(tables.searches(found))["mnist_autoencoder"]
+    trials = found.searches["mnist_autoencoder"][0]["trials"]
+    assert row[0] == str(len(trials))
+    assert row[4] == str(sum(trial["epochs"] for trial in trials))
+    assert row[6] == "11", "640 seconds"
+
+
+def test_others_and_depths_and_verdicts(found: Published) -> None:
+    assert len(lines(tables.others(found))) == len(OTHERS)
+    assert tables.others(NOTHING).count("not measured") == len(OTHERS)
+    [row] = lines(tables.depths(found))["cifar_supervised"]
+    assert row[0] == row[3] and row[1:3] == ["4", "98,000"] and row[4:6] == ["3", "4"]
+    assert tables.verdicts(found).count("\n- ") + 1 == 6, "three on each data set"
+
+
+def test_the_order_of_a_short_search(changed: Callable[..., Published], found: Published) -> None:
+    assert tables.carrying(found) == "not measured\n"
+    [final] = found.finals["mnist_supervised"]
+    first = final["rows"][0]
+    rows = [
+        {**first, "promised": k / 10, "metrics": {**first["metrics"], "valid/accuracy": [k / 20]}}
+        for k in (4, 3, 2, 1)
+    ]
+    text = tables.carrying(changed("mnist_supervised", rows=rows))
+    assert lines(text) == {"mnist_supervised": [["4", "9", "+1.00", "0.0417"]]}
+
+
+def test_all_commands_are_there_each_once(found: Published) -> None:
+    called = tables.commands(found).splitlines()[1:-1]
+    assert len(called) == len(set(called)) == 6 + 6 + 1
