@@ -12,7 +12,7 @@ from analysis import history, interpolation, reconstructions, summary, tsne
 from analysis.document import Document, Figure, Section
 from analysis.publication import entries, pages
 from analysis.reading import every_final, find
-from analysis.records import SIX, Findings
+from analysis.records import SIX, Findings, StudyRecord
 from analysis.writers import files
 from search import tracking, tracking_address
 from search.errors import FAILED, UserError
@@ -64,10 +64,15 @@ def _pages(out: Path) -> list[Path]:
 
 def _entries(store: tracking.Store, findings: Findings, out: Path) -> Iterator[Path]:
     for record in findings.records.values():
-        for study in record.studies:
+        for study in filter(_is_finished, record.studies):
             yield entries.keep(out, entries.search_entry(record, study))
         for final in every_final(store, record):
             yield entries.keep(out, entries.final_entry(final))
+
+
+def _is_finished(study: StudyRecord) -> bool:
+    """Its time is written when it ends."""
+    return study.seconds > 0
 
 
 def _configurations(published: entries.Published, out: Path) -> Iterator[Path]:
