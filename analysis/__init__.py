@@ -27,6 +27,8 @@
     provenance.py       where numbers come from, in words
     mosaics.py          many small images on one axis
 
+    publication/        results that are kept in git; publish.py is the command
+
     writers/            write a document as one page, as a PDF, as single files
 
 May import search/, trainers/, models/ and matplotlib; nothing imports it.

@@ -139,10 +139,12 @@ def draw_history(axis: Axes, history: History) -> None:
             axis.annotate(
                 f"{history.values[row]:.2f}",
                 (history.numbers[row], heights[row]),
-                xytext=(0, 6),
+                xytext=(0, 5),
                 textcoords="offset points",
                 ha="center",
+                va="bottom",
                 fontsize=6.5,
+                rotation=90,  # of fifty trials, several in a row may lie below
             )
     axis.set_ylim(bottom, high + margin)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
