@@ -48,11 +48,42 @@ class Published:
         ]
         return max(found, key=validation, default=None)
 
+    def configuration(self, pipeline: str, *, depth: int | None = None) -> Json | None:
+        """The champion's, good for `rerun.py --config`; where there is none, of the best trial.
+
+        A trial's numbers are those that MLflow holds, which are rounded to six digits.
+        """
+        entry = self.champion(pipeline, depth=depth)
+        if entry:
+            row = champion(entry)
+            return _configuration(pipeline, row["params"], row["epochs"], entry["source"])
+        trials = [
+            (search, trial)
+            for search in self.searches.get(pipeline, ())
+            for trial in search["trials"]
+            if trial["state"] == "COMPLETE" and depth in (None, trial["params"].get("depth"))
+        ]
+        if not trials:
+            return None
+        search, trial = max(trials, key=lambda found: last_accuracy(found[1]))
+        source = f"trial {trial['number']} of {search['study']}"
+        return _configuration(pipeline, trial["params"], search["epochs"], source)
+
 
 def champion(entry: Json) -> Json:
     """The row of the champion."""
     row: Json = entry["rows"][0]
     return row
+
+
+def last_accuracy(trial: Json) -> float:
+    """A trial's validation accuracy when it was measured last."""
+    measured: dict[str, float] = trial["accuracies"]
+    return measured[max(measured, key=int)]
+
+
+def _configuration(pipeline: str, params: Json, epochs: int, source: str) -> Json:
+    return {"pipeline": pipeline, "params": params, "epochs": epochs, "source": source}
 
 
 def row_of(entry: Json, name: str) -> Json | None:
@@ -126,17 +157,6 @@ def final_entry(record: PipelineRecord) -> Json:
         "commit": info.get("commit"),
         "rows": [{name: row.get(name) for name in ROW} for row in result["rows"]],
         "comparisons": [one["verdict"] for one in result.get("comparisons", ())],
-    }
-
-
-def configuration(entry: Json) -> Json:
-    """The champion's, good for `rerun.py --config`."""
-    row = champion(entry)
-    return {
-        "pipeline": entry["pipeline"],
-        "params": row["params"],
-        "epochs": row["epochs"],
-        "source": entry["source"],
     }
 
 

@@ -76,18 +76,20 @@ def _is_finished(study: StudyRecord) -> bool:
 
 
 def _configurations(published: entries.Published, out: Path) -> Iterator[Path]:
-    """The champions', the best of any size and the best of three layers."""
-    for name in published.finals:
-        best, three = published.champion(name), published.champion(name, depth=THREE)
-        for entry, file in ((best, "champion"), (three, "three_layers")):
-            if entry and entries.tested(entry):
-                yield entries.write_json(out / name / f"{file}.json", entries.configuration(entry))
+    """The best of any size and the best of three layers: champions, else of the searches."""
+    for name in {**published.searches, **published.finals}:
+        for file, depth in (("champion", None), ("three_layers", THREE)):
+            found = published.configuration(name, depth=depth)
+            if found:
+                yield entries.write_json(out / name / f"{file}.json", found)
 
 
 def _figures(findings: Findings, out: Path) -> Iterator[Path]:
     """The main figures of the report: of each search, of each champion, of whole data sets."""
-    wanted = {f"search_{name}" for name in findings.records} | {"short_and_long"}
+    wanted = {"short_and_long"}
     for name, record in findings.records.items():
+        if all(map(_is_finished, record.studies)):
+            wanted.add(f"search_{name}")
         if record.final:
             kinds = ("reconstructions", "interpolation", "tsne")
             wanted |= {f"{kind}_{name}" for kind in kinds}

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from analysis.publication import entries
+from analysis.publication.entries import Published
 from analysis.records import Findings
 from search.finals.candidates import read_config
 from search.pipeline import load_pipeline
@@ -60,7 +61,14 @@ def test_one_training_is_counted_with_its_measurements(published_folder: Path) -
 
 
 def test_a_configuration_is_one_that_rerun_takes(published_folder: Path, tmp_path: Path) -> None:
-    [final] = entries.read(published_folder).finals[NAME]
-    file = entries.write_json(tmp_path / "best.json", entries.configuration(final))
-    taken = read_config(str(file), NAME, load_pipeline(NAME))
-    assert (taken.params, taken.epochs) == (final["rows"][0]["params"], 9)
+    found = entries.read(published_folder)
+    [final], [search] = found.finals[NAME], found.searches[NAME]
+    of_search = Published(searches=found.searches, finals={})
+    for published, params in ((found, final["rows"][0]["params"]), (of_search, None)):
+        made = published.configuration(NAME)
+        assert made is not None and published.configuration(NAME, depth=3) == made
+        file = entries.write_json(tmp_path / "best.json", made)
+        taken = read_config(str(file), NAME, load_pipeline(NAME))
+        best = search["trials"][search["best"]["number"]]["params"]
+        assert (taken.params, taken.epochs) == (params or best, 9)
+        assert published.configuration(NAME, depth=6) is None
