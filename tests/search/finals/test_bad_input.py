@@ -110,6 +110,8 @@ def studies(add_study: AddStudy) -> None:
         ([*ONE, "--seed", "-1"], "-1"),
         ([*ONE, "--sedes", "2"], "did you mean --seeds?"),
         ([*ONE, "--study", "a/b"], "'a/b' is no name"),
+        ([*ONE, "--without", "default"], "no row 'default'; did you mean defaults?"),
+        ([*ONE, "--without", "PCA"], "no row 'PCA'"),
         ([*ONE, "--study", "a", "--trial", "b"], "--trial"),
         ([*ONE, "--json", "missing/out.json"], "no folder missing"),
         ([*ONE, "--json", "."], "is a folder"),
