@@ -9,6 +9,7 @@ from typing import Any
 from analysis.document import Block, Bullets, Cell, Heading, Paragraph, Section, Table
 from analysis.records import SIX, Findings, PipelineRecord, StudyRecord, SweepRecord
 from analysis.rows import ABLATION, DEFAULTS
+from search.finals.candidates import CHANGED
 from search.finals.seeds import final_seeds
 
 NONE = "none"  # as a study's run says that `--set` was not given
@@ -81,10 +82,13 @@ def rerun_command(
     seeds = rows[0]["seeds"]
     words = ["python", "search/rerun.py", "--pipeline", record.name]
     words += ["--top", str(len(rows)), "--seeds", str(len(seeds))]
-    if result["source"].endswith(".json"):
-        words += ["--config", result["source"], "--epochs", str(result["epochs"])]
+    source = result["source"].partition(CHANGED)[0]
+    if source.endswith(".json"):
+        words += ["--config", source, "--epochs", str(result["epochs"])]
     elif result["epochs"] not in {study.epochs for study in record.studies}:
         words += ["--epochs", str(result["epochs"])]
+    for setting in result.get("set", ()):
+        words += ["--set", setting]
     words += _left_out(record, result)
     threads = record.info.get("threads", 1)
     words += ["--cpus-per-trial", str(threads)] if threads > 1 else []

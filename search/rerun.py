@@ -24,6 +24,7 @@ examples:
   python search/rerun.py --pipeline all --top 2 --seeds 3 --json final.json
   python search/rerun.py --pipeline mnist_autoencoder --trial 61319de14ba4 --epochs 30
   python search/rerun.py --pipeline mnist_autoencoder --config best.json
+  python search/rerun.py --pipeline cifar_supervised --top 1 --set width=64 --epochs 30
 
 The same command again goes on where it was interrupted; what is trained is not trained again.
 """
@@ -64,6 +65,13 @@ def parser() -> arguments.Parser:
         type=arguments.positive,
         metavar="E",
         help="of each training (default: the study's)",
+    )
+    made.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="change a parameter of what is trained again (width=64)",
     )
     made.add_argument(
         "--without",

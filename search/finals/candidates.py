@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from search import spaces
 from search.errors import FAILED, UserError
 from search.pipeline import Pipeline, Scalar
 from search.tracking import RunView, Store
 from trainers.data import TrainingData
+
+CHANGED = ", with "  # between where a candidate comes from and what `--set` changed of it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,6 +109,35 @@ def choose(
     return list(found.values())
 
 
+def change(
+    candidates: Sequence[Candidate], pipeline: Pipeline, settings: Sequence[str]
+) -> list[Candidate]:
+    """The candidates with what `--set` says; those that become equal count once.
+
+    What was changed was not searched: nothing is promised of it.
+
+    Raises:
+        UserError: a setting that does not name one value of the space.
+    """
+    values: dict[str, Scalar] = {}
+    for setting in settings:
+        space, _ = spaces.narrow(pipeline.space, {}, [setting])
+        name = setting.partition("=")[0].strip()
+        distribution = space[name]
+        if not distribution.single():
+            raise UserError(f"--set {setting}: one value is needed here, as in --set width=32")
+        values[name] = spaces.draw({name: distribution}, np.random.default_rng(0))[name]
+    found: dict[str, Candidate] = {}
+    for candidate in candidates:
+        params = {**candidate.params, **values}
+        if params != dict(candidate.params):
+            said = ", ".join(f"{name}={value}" for name, value in values.items())
+            source = f"{candidate.source}{CHANGED}{said}"
+            candidate = replace(candidate, params=params, promised=None, source=source)
+        found.setdefault(f"{spaces.key(params)} {candidate.epochs}", candidate)
+    return list(found.values())
+
+
 def read_config(file: str, name: str, pipeline: Pipeline) -> Candidate:
     """A configuration from a `best.json` of `tune.py` or of `rerun.py`.
 
@@ -127,7 +160,8 @@ def read_config(file: str, name: str, pipeline: Pipeline) -> Candidate:
     spaces.check(pipeline.space, params, where=f"--config {file}")
     if epochs is not None and (type(epochs) is not int or epochs < 1):
         raise UserError(f"--config {file}: epochs is {epochs!r}, at least 1 is needed")
-    return Candidate(params=params, epochs=epochs, promised=None, source=Path(file).name)
+    source = Path(file).name if Path(file).is_absolute() else file  # nobody else has this folder
+    return Candidate(params=params, epochs=epochs, promised=None, source=source)
 
 
 def _stored_config(store: Store, run: RunView) -> dict[str, Any]:

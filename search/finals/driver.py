@@ -163,6 +163,7 @@ class _Rerun:
             metric=plan.pipeline.metric,
             promised=chosen.promised,
             source=chosen.source,
+            settings=plan.settings,
             failures={f"{c.kind} seed {c.seed}": why for c, why in self._failures.items()},
             model=self._records.register(champion, run_ids),
         )

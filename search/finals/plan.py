@@ -11,7 +11,7 @@ from pathlib import Path
 
 from search import tracking, tracking_address
 from search.errors import FAILED, UserError
-from search.finals.candidates import Candidate, choose, complete_trials, read_config
+from search.finals.candidates import Candidate, change, choose, complete_trials, read_config
 from search.finals.cells import Cell, Kind
 from search.finals.seeds import final_seeds
 from search.home import HOME
@@ -35,6 +35,7 @@ class FinalPlan:
         seeds: fresh ones, the same for every row of the table.
         budgets: epochs of each candidate.
         data: train and validation images, whole.
+        settings: what `--set` changed of the candidates, word by word.
         without: rows of the table that are not trained: `ablation`, `defaults`.
         home: the folder of all stores.
         notices: what the user should know of how this was settled.
@@ -49,6 +50,7 @@ class FinalPlan:
     data_dir: str | None
     resources: Resources
     address: str | None
+    settings: tuple[str, ...]
     without: tuple[str, ...]
     home: Path
     tracking_uri: str
@@ -127,6 +129,7 @@ def settle(options: Namespace, name: str, store: tracking.Store) -> FinalPlan:
     candidates = choose(
         options, store, trials, pipeline=pipeline, metric=pipeline.metric, data=data
     )
+    candidates = change(candidates, pipeline, options.set)
     budgets = tuple(options.epochs or c.epochs or pipeline.epochs for c in candidates)
     if len(candidates) < options.top and not (options.config or options.trial):
         notices.append(
@@ -142,6 +145,7 @@ def settle(options: Namespace, name: str, store: tracking.Store) -> FinalPlan:
         data_dir=None if mini else options.data_dir,
         resources=plan_resources(options, pipeline.space, pipeline.defaults),
         address=options.address,
+        settings=tuple(options.set),
         without=options.without,
         home=HOME.absolute(),
         tracking_uri=store.uri,

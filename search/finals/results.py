@@ -97,6 +97,7 @@ class Result:
         metric: what the search maximised and the champion is chosen by.
         promised: the champion's value of it in its search, None where no search measured it.
         source: where the champion comes from.
+        settings: what `--set` changed of the candidates.
         failures: what could not be trained, and why.
         model: the registered model's name and version.
     """
@@ -113,6 +114,7 @@ class Result:
     promised: float | None
     source: str
     metric: str = METRIC
+    settings: tuple[str, ...] = ()
     failures: Mapping[str, str]
     model: Mapping[str, str] = field(default_factory=dict)
     comparisons: tuple[Comparison, ...] = ()
@@ -148,6 +150,7 @@ class Result:
             "train_size": self.train_size,
             "classes": list(self.classes),
             "source": self.source,
+            "set": list(self.settings),
             "params": dict[str, Scalar](self.champion.kept[0].cell.params),
             "epochs": self.champion.kept[0].cell.epochs,
             "promised": self.promised,

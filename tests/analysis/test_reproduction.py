@@ -52,12 +52,15 @@ def test_smaller_searches_and_longer_reruns_are_told(findings: Findings) -> None
     )
     seeds = list(final_seeds(7, 3))
     rows = [{**row, "seeds": seeds} for row in (record.result or {})["rows"]]
-    result = {**(record.result or {}), "epochs": 30, "rows": rows}
+    result = {**(record.result or {}), "epochs": 30, "rows": rows, "set": ["width=48"]}
     changed = replace(record, studies=(smaller,), result=result)
     search, final = map(parsed, reproduction.commands_of(changed, findings))
     assert search.train_size == 100
     assert search.set == ["width=16:32", "lr=0.001:0.01"]
-    assert (final.epochs, final.seed) == (30, 7)
+    assert (final.epochs, final.seed, final.set) == (30, 7, ["width=48"])
+    of_file = {**result, "source": "docs/best.json, with width=48"}
+    [_, command] = reproduction.commands_of(replace(changed, result=of_file), findings)
+    assert (parsed(command).config, parsed(command).set) == ("docs/best.json", ["width=48"])
 
 
 def test_seeds_of_unknown_descent() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from search.errors import UserError
-from search.finals.candidates import Candidate, choose, complete_trials, read_config
+from search.finals.candidates import Candidate, change, choose, complete_trials, read_config
 from search.pipeline import METRIC, Scalar, load_pipeline
 from search.tracking import Store
 from trainers.data import TrainingData
@@ -116,6 +116,41 @@ def test_parameters_are_taken_exactly_and_not_from_the_rounded_ones(trials: Tria
     [found] = trials.choose()
     assert found.params["lr"] == 0.0012345678901234
     assert {type(value) for value in found.params.values()} <= {int, float, str}
+
+
+def test_what_set_changes_is_not_promised_any_more() -> None:
+    """And two configurations that it makes equal are one."""
+    first = Candidate(params=params(width=16), epochs=3, promised=0.9, source="trial 1 of s")
+    second = Candidate(params=params(width=48), epochs=3, promised=0.8, source="trial 2 of s")
+    assert change([first, second], PIPELINE, []) == [first, second]
+    assert change([first, second], PIPELINE, ["width = 48"]) == [
+        Candidate(
+            params=params(width=48),
+            epochs=3,
+            promised=None,
+            source="trial 1 of s, with width=48",
+        )
+    ]
+    wide, same = change([first, second], PIPELINE, ["optimizer=sgd", "lr=1e-3"])
+    assert (wide.params["width"], same.params["width"]) == (16, 48)
+    for found in (wide, same):
+        assert (found.params["optimizer"], found.params["lr"]) == ("sgd", 1e-3)
+        assert found.source.endswith(", with optimizer=sgd, lr=0.001")
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("width=16:32", "one value is needed here"),
+        ("block=strided,pooled", "one value is needed here"),
+        ("widht=16", "did you mean width?"),
+        ("width=17", "not a multiple of the step"),
+    ],
+)
+def test_set_takes_one_value_of_the_space(setting: str, said: str) -> None:
+    one = Candidate(params=params(), epochs=3, promised=0.9, source="trial 1 of s")
+    with pytest.raises(UserError, match=said):
+        change([one], PIPELINE, [setting])
 
 
 def test_only_complete_trials_count(trials: Trials) -> None:

@@ -143,6 +143,7 @@ def plan_of(few: Callable[[str], TrainingData], tmp_path: Path) -> Callable[[str
                 device="cpu", concurrency=1, cpus_per_trial=1, gpus_per_trial=0, precision="float32"
             ),
             address=None,
+            settings=(),
             without=(),
             home=tmp_path,
             tracking_uri="",
