@@ -13,6 +13,7 @@ from typing import Any
 
 from analysis.records import PipelineRecord, StudyRecord
 from analysis.reproduction import COMMIT, VERSIONS, rerun_command, search_command
+from analysis.rows import DEFAULTS
 from analysis.writers.files import write_whole
 from search.finals.results import TEST
 from search.pipeline import METRIC
@@ -47,6 +48,16 @@ class Published:
             if depth in (None, champion(entry)["params"].get("depth"))
         ]
         return max(found, key=validation, default=None)
+
+    def rows(self, pipeline: str, *, depth: int | None = None) -> list[Json]:
+        """The trainings that the test set was read for, champions and defaults, best first."""
+        found = [
+            row
+            for entry in self.finals.get(pipeline, ())
+            for row in (champion(entry), row_of(entry, DEFAULTS))
+            if row and TEST in row["metrics"] and depth in (None, row["params"].get("depth"))
+        ]
+        return sorted(found, key=mean_validation, reverse=True)
 
     def configuration(self, pipeline: str, *, depth: int | None = None) -> Json | None:
         """The champion's, good for `rerun.py --config`; where there is none, of the best trial.
@@ -93,7 +104,12 @@ def row_of(entry: Json, name: str) -> Json | None:
 
 def validation(entry: Json) -> float:
     """The champion's mean validation accuracy."""
-    values = champion(entry)["metrics"][METRIC]
+    return mean_validation(champion(entry))
+
+
+def mean_validation(row: Json) -> float:
+    """A row's, over its seeds."""
+    values = row["metrics"][METRIC]
     return float(sum(values) / len(values))
 
 

@@ -79,12 +79,14 @@ def gpu_goals(found: Published) -> str:
 
 
 def depths(found: Published) -> str:
-    """The best champion of three layers beside the best of any size."""
+    """The best of three layers beside the best of any size: champions and defaults compete."""
     rows = []
-    for name, entry in _champions(found):
-        three = found.champion(name, depth=3)
-        cells = ("none trained", "", "", "") if three is None else _size(three)
-        rows.append((f"`{name}`", cells[0], *cells[2:], *_size(entry)))
+    for name in _order(found.finals):
+        every, three = found.rows(name), found.rows(name, depth=3)
+        if not every:
+            continue
+        cells = _size(three[0]) if three else (NOT_MEASURED, "", "", "")
+        rows.append((f"`{name}`", cells[0], *cells[2:], *_size(every[0])))
     return table(
         (
             *("pipeline", "three layers, test", "width", "weights"),
@@ -230,9 +232,8 @@ def _measured(entry: Json) -> tuple[str, str, str, str]:
     return f"**{interval(row, TEST)}**", str(len(row["seeds"])), f"{seconds(entry):,.0f}", used
 
 
-def _size(entry: Json) -> tuple[str, str, str, str]:
+def _size(row: Json) -> tuple[str, str, str, str]:
     """Test accuracy, layers, width, weights."""
-    row = champion(entry)
     layers, width = (str(row["params"].get(name, "")) for name in ("depth", "width"))
     weights = row["metrics"].get("model/parameters", [0.0])[0]
     return interval(row, TEST), layers, width, f"{weights:,.0f}"

@@ -101,11 +101,22 @@ def test_searches_tell_their_budget(found: Published) -> None:
     assert row[6] == "11", "640 seconds"
 
 
-def test_others_and_depths_and_verdicts(found: Published) -> None:
+def test_others_and_depths_and_verdicts(
+    found: Published, changed: Callable[..., Published]
+) -> None:
     assert len(lines(tables.others(found))) == len(OTHERS)
     assert tables.others(NOTHING).count("not measured") == len(OTHERS)
     [row] = lines(tables.depths(found))["cifar_supervised"]
     assert row[0] == row[3] and row[1:3] == ["4", "98,000"] and row[4:6] == ["3", "4"]
+    [final] = found.finals["cifar_supervised"]
+    first, *others = final["rows"]
+    deeper = {**first, "params": {**first["params"], "depth": 6, "width": 64}}
+    defaults = next(row for row in others if row["name"] == "defaults")
+    shallow = {**defaults, "params": {**defaults["params"], "depth": 3, "width": 32}}
+    beside = changed("cifar_supervised", rows=[deeper, shallow])
+    [row] = lines(tables.depths(beside))["cifar_supervised"]
+    assert row[:2] == [tables.interval(shallow, "test/accuracy"), "32"], "the defaults compete"
+    assert row[3:6] == [tables.interval(deeper, "test/accuracy"), "6", "64"]
     assert tables.verdicts(found).count("\n- ") + 1 == 6, "three on each data set"
 
 
