@@ -41,7 +41,9 @@ def parser() -> arguments.Parser:
         metavar="DIR",
         help="folder of the published results (default docs/results)",
     )
-    add("--check", action="store_true", help="read no store, change nothing, compare the tables")
+    only = made.add_mutually_exclusive_group()
+    only.add_argument("--tables", action="store_true", help="read no store, make the tables anew")
+    only.add_argument("--check", action="store_true", help="the same, but change nothing: compare")
     add(
         "--points",
         type=arguments.positive,

@@ -25,15 +25,18 @@ THREE = 3  # layers: about what the assignment suggests
 
 
 def run(options: Namespace) -> int:
-    """Publish, or with `--check` say whether the pages are what the entries say."""
+    """Publish, or look after the pages only; returns the exit status."""
     out = Path(options.out)
     console = Console(highlight=False, quiet=options.quiet)
-    if options.check:
-        stale = pages.refresh(_pages(out), entries.read(out), write=False)
-        if stale:
-            named = ", ".join(map(str, stale))
-            console.print(f"not what {out}/ says: {named}; run analysis/publish.py", markup=False)
-        return FAILED if stale else 0
+    if options.check or options.tables:
+        stale = pages.refresh(_pages(out), entries.read(out), write=options.tables)
+        named = ", ".join(map(str, stale)) or "nothing"
+        if options.tables:
+            console.print(f"made anew: {named}", markup=False)
+        elif stale:
+            say = f"not what {out}/ says: {named}; run analysis/publish.py --tables"
+            console.print(say, markup=False)
+        return FAILED if stale and options.check else 0
     mini = options.data == "mini"
     if mini and out == Path(PUBLISHED):
         raise UserError(f"stand-in data are not published in {PUBLISHED}/\ngive another --out")

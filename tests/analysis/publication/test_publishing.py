@@ -45,6 +45,9 @@ def test_entries_configurations_figures_and_tables(
     (out / "README.md").write_text(page.replace("| 1 | 2 |", "| 1 | 3 |"))
     stale = command(tmp_path, "analysis/publish.py", "--out", "out", "--check")
     assert stale.returncode == 1 and "not what out/ says: out/README.md" in stale.stdout
+    mended = command(tmp_path, "analysis/publish.py", "--out", "out", "--tables")
+    assert (mended.returncode, mended.stdout) == (0, "made anew: out/README.md\n")
+    assert (out / "README.md").read_text() == page
 
 
 def test_stand_in_data_are_not_published(capsys: pytest.CaptureFixture[str]) -> None:
