@@ -18,6 +18,7 @@ from analysis.records import Findings, PipelineRecord, StudyRecord, SweepRecord,
 from search import tracking
 from search.errors import FAILED, UserError
 from search.finals.cells import MODEL, TEST_OUTPUTS, WEIGHTS, file_hash
+from search.finals.finished import best_rerun, finished_reruns
 from search.finals.measurement import images_for_figures, note_figures
 from search.finals.plan import experiment_name
 from search.pipeline import METRIC, Pipeline, load_pipeline
@@ -113,21 +114,20 @@ def _record(
         return None
     pipeline = load_pipeline(name)
     studies = _studies(store, experiment, pipeline)
-    finished = [run for run in store.runs(experiment, kind="rerun") if run.status == "FINISHED"]
+    finished = best_rerun(store, experiment)
     best = max(
         (trial for study in studies for trial in study.complete),
         key=lambda trial: trial.value or 0.0,
         default=None,
     )
-    if not finished and best is None:
+    if finished is None and best is None:
         return None
     data = images.training(pipeline.dataset)
     result, stored = None, {}
     with tempfile.TemporaryDirectory() as folder:
         if finished:
-            text = store.read_text(finished[0].run_id, "results.json")
-            result = json.loads(text or "{}")
-            run_id = _champion_run(store, experiment, finished[0].run_id, result["model"]["cell"])
+            result = finished.result
+            run_id = _champion_run(store, experiment, finished.run.run_id, result["model"]["cell"])
             info = _json(store, run_id, MODEL, folder)
             stored = _arrays(store, run_id, TEST_OUTPUTS, folder)
         else:
@@ -140,8 +140,8 @@ def _record(
     return PipelineRecord(
         name=name,
         pipeline=pipeline,
-        final=bool(finished),
-        run_id=finished[0].run_id if finished else run_id,
+        final=finished is not None,
+        run_id=finished.run.run_id if finished else run_id,
         experiment_id=experiment,
         result=result,
         info=info,
@@ -204,17 +204,15 @@ def _sweep(store: tracking.Store, name: str, images: _Images, cache: Cache) -> S
 def every_final(store: tracking.Store, record: PipelineRecord) -> list[PipelineRecord]:
     """The record once for each finished rerun, the latest first, with its result and its info.
 
-    What they draw from (weights, latents, predictions) stays that of the latest.
+    What they draw from (weights, latents, predictions) stays that of the best.
     """
     found = []
-    for run in store.runs(record.experiment_id, kind="rerun"):
-        if run.status != "FINISHED":
-            continue
-        result = json.loads(store.read_text(run.run_id, "results.json") or "{}")
-        champion = _champion_run(store, record.experiment_id, run.run_id, result["model"]["cell"])
+    for one in finished_reruns(store, record.experiment_id):
+        run_id, cell = one.run.run_id, one.result["model"]["cell"]
+        champion = _champion_run(store, record.experiment_id, run_id, cell)
         with tempfile.TemporaryDirectory() as folder:
             info = _json(store, champion, MODEL, folder)
-        found.append(replace(record, run_id=run.run_id, result=result, info=info))
+        found.append(replace(record, run_id=run_id, result=one.result, info=info))
     return found
 
 

@@ -42,12 +42,12 @@ class Published:
 
     def champion(self, pipeline: str, *, depth: int | None = None) -> Json | None:
         """The final numbers that are best by validation, of encoders with `depth` layers."""
-        found = [
-            entry
-            for entry in self.finals.get(pipeline, ())
-            if depth in (None, champion(entry)["params"].get("depth"))
-        ]
-        return max(found, key=validation, default=None)
+        newest: dict[str, Json] = {}  # of equal configurations, which may have more seeds
+        for entry in sorted(self.finals.get(pipeline, ()), key=lambda e: str(e["made"])):
+            row = champion(entry)
+            if depth in (None, row["params"].get("depth")):
+                newest[json.dumps([row["params"], row["epochs"]], sort_keys=True)] = entry
+        return max(newest.values(), key=validation, default=None)
 
     def rows(self, pipeline: str, *, depth: int | None = None) -> list[Json]:
         """The trainings that the test set was read for, champions and defaults, best first."""

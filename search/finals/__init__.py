@@ -7,6 +7,7 @@
     measurement.py   the test set, which no other file of search/ can open
     comparisons.py   means, intervals, paired tests and the words for them
     results.py       the rows of a pipeline's table; table.py shows them
+    finished.py      which of the finished reruns holds the champion
     records.py       the rerun's runs in MLflow, and the model registry
     driver.py        puts the parts together
 

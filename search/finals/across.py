@@ -12,6 +12,7 @@ import numpy as np
 
 from search.finals.cells import TEST_OUTPUTS
 from search.finals.comparisons import Comparison, compare, correct, verdict
+from search.finals.finished import best_rerun
 from search.finals.results import TEST, Result, comparisons_json
 from search.pipeline import experiment_name
 from search.tracking import Store
@@ -25,7 +26,7 @@ def compare_datasets(
 ) -> dict[str, list[Comparison]]:
     """The comparisons of every data set that `results` touch, Holm-corrected within it.
 
-    What is not in `results` is taken from the pipelines' latest finished reruns. The contrastive
+    The pipelines' best finished reruns are compared, whichever call made them. The contrastive
     pipeline's run is given the comparisons. Returns experiment -> comparisons.
     """
     found: dict[str, list[Comparison]] = {}
@@ -64,18 +65,13 @@ def compare_datasets(
 def _result(
     store: Store, results: Sequence[Result], name: str, mini: bool
 ) -> dict[str, Any] | None:
-    """A pipeline's final numbers as JSON: of this call, else the latest in MLflow."""
-    for result in results:
-        if result.pipeline == name and result.mini == mini:
-            return result.to_json()
+    """A pipeline's final numbers as JSON: the best in MLflow, else those of this call."""
     experiment = store.find_experiment(experiment_name(name, mini=mini))
-    if experiment is None:
-        return None
-    for run in store.runs(experiment, kind="rerun"):
-        text = store.read_text(run.run_id, "results.json") if run.status == "FINISHED" else None
-        if text:
-            return dict(json.loads(text))
-    return None
+    found = best_rerun(store, experiment) if experiment else None
+    if found:
+        return found.result
+    made = (r.to_json() for r in results if (r.pipeline, r.mini) == (name, mini))
+    return next(made, None)
 
 
 def _champion(result: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,58 @@
+"""The finished reruns of a pipeline: which of them holds its champion."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from search.pipeline import load_pipeline
+from search.tracking import RunView, Store
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finished:
+    """A rerun that came to its end.
+
+    Attributes:
+        run: its own in MLflow.
+        result: its results.json.
+    """
+
+    run: RunView
+    result: dict[str, Any]
+
+    @property
+    def trained(self) -> str:
+        """Equal for reruns whose champions are one configuration, trained equally long."""
+        return json.dumps([self.result["params"], self.result["epochs"]], sort_keys=True)
+
+    @property
+    def value(self) -> float:
+        """What the champion was chosen by, on validation images: the mean over its seeds."""
+        metric = load_pipeline(self.result["pipeline"]).metric
+        return float(self.result["rows"][0]["means"][metric]["mean"])
+
+
+def finished_reruns(store: Store, experiment: str) -> list[Finished]:
+    """All of an experiment, the latest first."""
+    found = []
+    for run in store.runs(experiment, kind="rerun"):
+        text = store.read_text(run.run_id, "results.json") if run.status == "FINISHED" else None
+        if text:
+            found.append(Finished(run=run, result=json.loads(text)))
+    return found
+
+
+def best_rerun(store: Store, experiment: str) -> Finished | None:
+    """The one whose champion is best on validation images; None where none is finished.
+
+    A short training for its own sake, or one at another size, thus hides no better one. Of equal
+    configurations the latest rerun counts, which may have more seeds; only what was measured on
+    the latest rerun's data does.
+    """
+    newest: dict[str, Finished] = {}
+    for one in (found := finished_reruns(store, experiment)):
+        if one.result["data_fingerprint"] == found[0].result["data_fingerprint"]:
+            newest.setdefault(one.trained, one)
+    return max(newest.values(), key=lambda one: one.value, default=None)
