@@ -55,6 +55,24 @@ def test_the_champion_is_the_best_by_validation_not_by_test(
     assert found.champion("mnist_vae") is None
 
 
+def test_of_equal_configurations_the_latest_counts(
+    findings: Findings, published_folder: Path
+) -> None:
+    """It may have more seeds, and a lower mean."""
+    final = entries.final_entry(findings.records[NAME])
+    for run, made, less in (("a", "2026-01-03", 0.02), ("b", "2026-01-02", 0.01)):
+        row = entries.champion(final)
+        lower = {key: [v - less for v in values] for key, values in row["metrics"].items()}
+        again = {**final, "run": run, "made": made, "rows": [{**row, "metrics": lower}]}
+        entries.keep(published_folder, again)
+    [file] = (published_folder / NAME).glob("final-run-of*.json")
+    file.write_text(json.dumps({**final, "made": "2026-01-01"}))
+    found = entries.read(published_folder)
+    best = found.champion(NAME)
+    assert len(found.finals[NAME]) == 3
+    assert best is not None and best["run"] == "a"
+
+
 def test_one_training_is_counted_with_its_measurements(published_folder: Path) -> None:
     [final] = entries.read(published_folder).finals[NAME]
     assert entries.seconds(final) == pytest.approx((61 + 64 + 59 + 9 + 11 + 10) / 3)
