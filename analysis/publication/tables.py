@@ -141,13 +141,8 @@ def carrying(found: Published) -> str:
 
 
 def verdicts(found: Published) -> str:
-    """The comparisons on each data set, as the latest contrastive entries have them."""
-    said = [
-        sentence
-        for name in _order(found.finals)
-        for entry in sorted(found.finals[name], key=lambda e: str(e["made"]))[-1:]
-        for sentence in entry["comparisons"]
-    ]
+    """The comparisons on each data set, as the contrastive champions have them."""
+    said = [sentence for _, entry in _champions(found) for sentence in entry["comparisons"]]
     return "".join(f"- {sentence}.\n" for sentence in said) or f"{NOT_MEASURED}\n"
 
 

@@ -120,6 +120,19 @@ def test_others_and_depths_and_verdicts(
     assert tables.verdicts(found).count("\n- ") + 1 == 6, "three on each data set"
 
 
+def test_verdicts_are_of_the_champion_not_of_a_later_rerun(published_folder: Path) -> None:
+    [file] = (published_folder / "cifar_contrastive").glob("final-*.json")
+    final = json.loads(file.read_text())
+    row = final["rows"][0]
+    worse = {key: [v - 0.1 for v in values] for key, values in row["metrics"].items()}
+    later = {**final, "run": "later", "made": "2099-01-01", "comparisons": ["of the later one"]}
+    later["rows"] = [{**row, "metrics": worse, "epochs": 2}]
+    entries.keep(published_folder, later)
+    said = tables.verdicts(entries.read(published_folder))
+    assert "of the later one" not in said
+    assert all(sentence in said for sentence in final["comparisons"])
+
+
 def test_the_order_of_a_short_search(changed: Callable[..., Published], found: Published) -> None:
     assert tables.carrying(found) == "not measured\n"
     [final] = found.finals["mnist_supervised"]
