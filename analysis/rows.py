@@ -41,10 +41,15 @@ def with_interval(row: Row | None, metric: str, *, percent: bool = True) -> str 
     found = row["means"].get(metric) if row else None
     if found is None:
         return None
+    return interval(found["mean"], found["high"], percent=percent)
+
+
+def interval(mean: float, high: float | None, *, percent: bool = True) -> str:
+    """`98.21 ± 0.30` of a mean and the upper end of its interval, None where there is none."""
     factor, digits = (100, 2) if percent else (1, 4)
-    said = f"{factor * found['mean']:.{digits}f}"
-    if found["high"] is not None:
-        said += f" ± {factor * (found['high'] - found['mean']):.{digits}f}"
+    said = f"{factor * mean:.{digits}f}"
+    if high is not None:
+        said += f" ± {factor * (high - mean):.{digits}f}"
     return said
 
 

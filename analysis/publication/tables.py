@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from analysis import rows as rows_of_reruns
 from analysis.history.carrying import compute_carrying
 from analysis.publication.entries import (
     Json,
@@ -178,11 +179,7 @@ def interval(row: Json | None, metric: str, *, percent: bool = True) -> str:
     if not values:
         return ""
     found = estimate(values)
-    factor, digits = (100, 2) if percent else (1, 4)
-    said = f"{factor * found.mean:.{digits}f}"
-    if found.high is not None:
-        said += f" ± {factor * (found.high - found.mean):.{digits}f}"
-    return said
+    return rows_of_reruns.interval(found.mean, found.high, percent=percent)
 
 
 def table(
