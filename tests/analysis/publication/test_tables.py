@@ -122,7 +122,8 @@ def test_others_and_depths_and_verdicts(
 
 def test_verdicts_are_of_the_champion_not_of_a_later_rerun(published_folder: Path) -> None:
     [file] = (published_folder / "cifar_contrastive").glob("final-*.json")
-    final = json.loads(file.read_text())
+    final = {**json.loads(file.read_text()), "made": "2026-01-01"}
+    file.write_text(json.dumps(final))
     row = final["rows"][0]
     worse = {key: [v - 0.1 for v in values] for key, values in row["metrics"].items()}
     later = {**final, "run": "later", "made": "2099-01-01", "comparisons": ["of the later one"]}
