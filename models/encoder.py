@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from models.layers import (
     FlattenPixels,
+    MeanPixels,
     Norm,
     at_least_one,
     convolutions_per_stage,
@@ -20,6 +21,7 @@ from models.whitening import PatchWhitening
 
 Block = Literal["strided", "pooled", "averaged", "patches"]
 Stem = Literal["none", "whitened"]
+Readout = Literal["flat", "mean"]
 
 
 class ConvEncoder(nn.Module):
@@ -39,6 +41,9 @@ class ConvEncoder(nn.Module):
         block: how a stage halves the side; see `_halving`.
         stem: what stands before the stages. `whitened`: a `PatchWhitening` of 2 x 2 patches and a
             ReLU. It has no weights to learn, so that `depth` does not count it.
+        readout: what the last, linear layer sees of the last maps. `flat`: every pixel of them.
+            `mean`: the mean of each, which forgets where in the image something is. A decoder
+            needs to know; to views that are crops it makes no difference.
         norm: after every convolution.
         dropout: probability of dropping a feature before the last, linear layer.
     """
@@ -53,6 +58,7 @@ class ConvEncoder(nn.Module):
         latent_dim: int = 128,
         block: Block = "strided",
         stem: Stem = "none",
+        readout: Readout = "flat",
         norm: Norm = "batch",
         dropout: float = 0.0,
     ) -> None:
@@ -60,6 +66,7 @@ class ConvEncoder(nn.Module):
         at_least_one(channels=channels, size=size, width=width, latent_dim=latent_dim)
         one_of("block", block, get_args(Block))
         one_of("stem", stem, get_args(Stem))
+        one_of("readout", readout, get_args(Readout))
         one_of("norm", norm, get_args(Norm))
         plan = convolutions_per_stage(depth)
         sides = halvings(size, len(plan))
@@ -79,10 +86,11 @@ class ConvEncoder(nn.Module):
             stages.append(_stage(halving, outgoing, convolutions, norm))
             incoming = outgoing
         self.stages = nn.Sequential(*stages)
+        flat = readout == "flat"
         self.to_latent = nn.Sequential(
-            FlattenPixels(),
+            FlattenPixels() if flat else MeanPixels(),
             nn.Dropout(dropout),
-            nn.Linear(incoming * sides[-1] ** 2, latent_dim, bias=False),
+            nn.Linear(incoming * (sides[-1] ** 2 if flat else 1), latent_dim, bias=False),
             nn.BatchNorm1d(latent_dim, affine=False),
         )
         initialise(self)

@@ -66,6 +66,14 @@ class FlattenPixels(nn.Module):
         return features.permute(0, 2, 3, 1).flatten(1)
 
 
+class MeanPixels(nn.Module):
+    """(B, C, H, W) -> (B, C): the mean of each map."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Global average pooling (Lin et al., 2014, "Network In Network")."""
+        return features.mean((2, 3))
+
+
 class UnflattenPixels(nn.Module):
     """(B, side * side * C) -> (B, C, side, side), channels-last: undoes `FlattenPixels`."""
 

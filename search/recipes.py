@@ -146,7 +146,10 @@ def _encoder(params: Params, spec: DatasetSpec) -> nn.Module:
         encoder = MLPEncoder(**numbers, norm="batch")
     else:
         encoder = ConvEncoder(
-            **numbers, block=params.get("block", "strided"), stem=params.get("stem", "none")
+            **numbers,
+            block=params.get("block", "strided"),
+            stem=params.get("stem", "none"),
+            readout=params.get("readout", "flat"),
         )
     if params.get("shuffle_pixels"):
         return nn.Sequential(ShuffledPixels(size=spec.size), encoder)

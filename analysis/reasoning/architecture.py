@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from analysis import style
 from analysis.records import PipelineRecord
 from models import PatchWhitening, parameter_count
-from models.layers import FlattenPixels, UnflattenPixels
+from models.layers import FlattenPixels, MeanPixels, UnflattenPixels
 from search.rebuild import untrained
 from trainers.data import DATASETS
 
@@ -129,7 +129,7 @@ def _trace(name: str, note: str, module: nn.Module, given: Tensor) -> Part:
         if isinstance(leaf, WEIGHED):
             layers.append(_layer([*waiting, *said], shape, parameter_count(leaf)))
             waiting = []
-        elif layers and not isinstance(leaf, nn.Flatten | FlattenPixels | nn.Dropout):
+        elif layers and not isinstance(leaf, nn.Flatten | FlattenPixels | MeanPixels | nn.Dropout):
             last = layers[-1]
             parameters = last.parameters + parameter_count(leaf)
             layers[-1] = _layer([*last.operations, *said], shape, parameters)
@@ -161,6 +161,8 @@ def _words(leaf: nn.Module) -> list[str]:
     if isinstance(leaf, nn.MaxPool2d | nn.AvgPool2d):
         kind = "max" if isinstance(leaf, nn.MaxPool2d) else "average"
         return [f"{kind} pool {leaf.kernel_size}"]
+    if isinstance(leaf, MeanPixels):
+        return ["mean of each map"]
     if isinstance(leaf, nn.PixelShuffle):
         return [f"pixel shuffle {leaf.upscale_factor}"]
     if isinstance(leaf, nn.Dropout):

@@ -17,8 +17,9 @@ where hard negatives count more, does better than the usual 0.5: after four epoc
 al., 2024; Liu et al., 2025): 71.9 % after ten epochs where AdamW reached 68.9 % after nine. In the
 same four and a half minutes a stem that whitens 2 x 2 patches (Jordan, 2024) brought 72.4 %, and
 pooling at width 32 in place of strides at width 48 72.5 %, in five epochs in place of seven; the
-latter ends at 77.5 % after 62 epochs with a temperature of 0.15 and strength 0.5 (validation, one
-seed each).""",
+latter ends at 77.5 % after 62 epochs with a temperature of 0.15 and strength 0.5. Means of the last
+maps in place of all their pixels help a linear classifier (58.2 % against 56.8 % after six epochs
+of 15,000 images), the protocol's hardly (65.2 % against 64.9 %). (Validation, one seed each.)""",
     dataset="cifar",
     uses_labels=False,
     space={
@@ -26,6 +27,7 @@ seed each).""",
         "depth": IntDistribution(3, 4),
         "block": CategoricalDistribution(["strided", "pooled"]),
         "stem": CategoricalDistribution(["none", "whitened"]),
+        "readout": CategoricalDistribution(["flat", "mean"]),
         "temperature": FloatDistribution(0.05, 1.0, log=True),
         "optimizer": CategoricalDistribution(["adamw", "muon"]),
         "lr": FloatDistribution(5e-4, 2e-2, log=True),
@@ -39,6 +41,7 @@ seed each).""",
         "depth": 3,
         "block": "strided",
         "stem": "whitened",
+        "readout": "flat",
         "temperature": 0.1,
         "optimizer": "muon",
         "lr": 5e-3,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from models import ConvEncoder
-from models.encoder import Block
+from models.encoder import Block, Readout
 from models.layers import Norm, convolutions_per_stage, halvings
 
 BLOCKS: tuple[Block, ...] = ("strided", "pooled")
@@ -98,6 +100,24 @@ def test_gradients_reach_every_parameter(block: Block, norm: Norm, depth: int) -
     for name, parameter in encoder.named_parameters():
         assert parameter.grad is not None and parameter.grad.any(), name
         assert parameter.grad.isfinite().all(), name
+
+
+def test_a_mean_readout_does_not_tell_where_something_is() -> None:
+    """Without convolutions that see the border: patches, moved by whole last pixels."""
+    torch.manual_seed(0)
+    encoders = {
+        readout: ConvEncoder(
+            channels=1, size=32, width=4, block="patches", norm="none", readout=readout
+        ).eval()
+        for readout in get_args(Readout)
+    }
+    images = pictures(1, 32)
+    moved = images.roll((8, 16), (2, 3))
+    torch.testing.assert_close(encoders["mean"](moved), encoders["mean"](images))
+    apart = (encoders["flat"](moved) - encoders["flat"](images)).abs().mean()
+    assert apart > 0.1 * encoders["flat"](images).abs().mean()
+    weights = {r: e.to_latent[2].weight.shape for r, e in encoders.items()}
+    assert weights == {"flat": (128, 16 * 4 * 4), "mean": (128, 16)}
 
 
 def test_dropout_acts_in_training_only() -> None:

@@ -53,11 +53,11 @@ def test_a_decoder_ends_in_the_image_and_its_sigmoid(findings: Findings) -> None
     assert decoder.parameters == parameter_count(record.model.decoder or torch.nn.Identity())
 
 
-@pytest.mark.parametrize("stem", ["none", "whitened"])
-def test_words_follow_the_modules(findings: Findings, stem: str) -> None:
+@pytest.mark.parametrize(("stem", "readout"), [("none", "flat"), ("whitened", "mean")])
+def test_words_follow_the_modules(findings: Findings, stem: str, readout: str) -> None:
     """The deepest of pooled encoders: six convolutions, a pooling in each stage, dropout."""
     record = findings.records["cifar_supervised"]
-    changed = {"depth": 6, "block": "pooled", "stem": stem, "dropout": 0.2}
+    changed = {"depth": 6, "block": "pooled", "stem": stem, "readout": readout, "dropout": 0.2}
     params = {**record.info["params"], **changed}
     info = {**record.info, "params": params}
     method = untrained(info)
@@ -73,7 +73,8 @@ def test_words_follow_the_modules(findings: Findings, stem: str) -> None:
     assert said[0] == (conv, "max pool 2", "batch norm", "ReLU")
     assert said[1] == (conv, "batch norm", "ReLU")
     assert len(said) == 7
-    assert said[-1] == ("dropout 0.2", "linear", "standardise")
+    means = ["mean of each map"] if readout == "mean" else []
+    assert said[-1] == (*means, "dropout 0.2", "linear", "standardise")
 
 
 def test_tracing_changes_nothing(findings: Findings) -> None:
