@@ -36,8 +36,8 @@ class TrialConfig:
         device: `cpu` or `cuda`.
         threads: of torch, on a CPU.
         final: a training for final numbers: the weights of the last epoch are kept, so that
-            nothing is chosen on the validation images, and all is measured in float32, training
-            images included.
+            nothing is chosen on the validation images, and after it all is measured in float32,
+            training images included.
         ablation: build the pipeline's ablation in place of the pipeline.
     """
 
@@ -160,6 +160,7 @@ class Trial:
             at_rung = result.epoch in config.rungs or at_end
             if at_rung or jointly:
                 start = time.perf_counter()
+                final = config.final and at_end
                 measured = evaluate(
                     self.method,
                     self.images.train,
@@ -167,9 +168,9 @@ class Trial:
                     classes=len(self._spec.classes),
                     digits=self._spec.digits,
                     seed=config.seed,
-                    precision="float32" if config.final else config.precision,
+                    precision="float32" if final else config.precision,
                     probe=at_rung,
-                    final=config.final and at_end,
+                    final=final,
                 )
                 metrics |= measured.metrics
                 value = metrics[self._pipeline.metric]
