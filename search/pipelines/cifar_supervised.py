@@ -15,7 +15,8 @@ epochs at width 32 end at 78.6 % with neither, 82.8 % with the stem, 84.4 % with
 resized crops too, and 87.3 % with Muon as well (the second and third with a prototype of the stem
 that has no border). In twenty minutes of two cores 15 epochs at width 64 end at 92.5 %, 23 at width
 48 at 91.8 %; longer trainings want wider shifts: 16 epochs at width 32 end at 90.2 % with a
-strength of 0.5, 89.6 % with 0.3 (validation, one seed each). Label smoothing (Szegedy et al., 2016) and the temperature shape how far classes are driven apart.""",
+strength of 0.5, 89.6 % with 0.3 (validation, one seed each). Label smoothing (Szegedy et al.,
+2016) and the temperature shape how far classes are driven apart.""",
     dataset="cifar",
     uses_labels=True,
     space={
