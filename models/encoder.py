@@ -42,8 +42,7 @@ class ConvEncoder(nn.Module):
         stem: what stands before the stages. `whitened`: a `PatchWhitening` of 2 x 2 patches and a
             ReLU. It has no weights to learn, so that `depth` does not count it.
         readout: what the last, linear layer sees of the last maps. `flat`: every pixel of them.
-            `mean`: the mean of each, which forgets where in the image something is. A decoder
-            needs to know; to views that are crops it makes no difference.
+            `mean`: the mean of each, which forgets where in the image something is.
         norm: after every convolution.
         dropout: probability of dropping a feature before the last, linear layer.
     """

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from models import ConvEncoder
 from models.encoder import Block, Readout
-from models.layers import Norm, convolutions_per_stage, halvings
+from models.layers import MeanPixels, Norm, convolutions_per_stage, halvings
 
 BLOCKS: tuple[Block, ...] = ("strided", "pooled")
 NORMS: tuple[Norm, ...] = ("batch", "group", "none")
@@ -104,6 +104,8 @@ def test_gradients_reach_every_parameter(block: Block, norm: Norm, depth: int) -
 
 def test_a_mean_readout_does_not_tell_where_something_is() -> None:
     """Without convolutions that see the border: patches, moved by whole last pixels."""
+    maps = torch.arange(8.0).view(1, 2, 2, 2)
+    assert torch.equal(MeanPixels()(maps), torch.tensor([[1.5, 5.5]]))
     torch.manual_seed(0)
     encoders = {
         readout: ConvEncoder(

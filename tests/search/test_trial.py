@@ -277,6 +277,22 @@ def test_a_final_training_ends_with_the_metrics_of_its_training_images(
     assert first.keys() == usual[0].keys(), "only at the end"
 
 
+def test_a_final_training_is_measured_in_float32_at_its_end_alone(
+    few: Few, make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[str] = []
+    evaluate = trial_module.evaluate
+
+    def noting(*given: object, precision: str, **named: object) -> object:
+        measured.append(precision)
+        return evaluate(*given, precision=precision, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(trial_module, "evaluate", noting)
+    config = make_config("mnist_supervised", epochs=3, precision="bfloat16", final=True)
+    list(Trial(config, images(few, "mnist")).epochs())
+    assert measured == ["bfloat16", "bfloat16", "float32"]
+
+
 def test_the_training_images_are_sampled_but_at_the_end_of_a_final_training(
     few: Few, make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

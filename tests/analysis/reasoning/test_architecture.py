@@ -53,7 +53,8 @@ def test_a_decoder_ends_in_the_image_and_its_sigmoid(findings: Findings) -> None
     assert decoder.parameters == parameter_count(record.model.decoder or torch.nn.Identity())
 
 
-@pytest.mark.parametrize(("stem", "readout"), [("none", "flat"), ("whitened", "mean")])
+@pytest.mark.parametrize("stem", ["none", "whitened"])
+@pytest.mark.parametrize("readout", ["flat", "mean"])
 def test_words_follow_the_modules(findings: Findings, stem: str, readout: str) -> None:
     """The deepest of pooled encoders: six convolutions, a pooling in each stage, dropout."""
     record = findings.records["cifar_supervised"]
