@@ -28,6 +28,7 @@ from trainers.methods import (
     VariationalAutoencoder,
 )
 from trainers.optimisation import Optimisation
+from trainers.reconstruction import ReconstructionLoss
 
 VARIATIONAL_FEATURES = 256  # that mean and variance are read from
 SGD_RATE = 50  # SGD with momentum wants rates about 50 times those of AdamW
@@ -58,7 +59,7 @@ def autoencoder(params: Params, spec: DatasetSpec) -> Autoencoder:
         encoder=_encoder(params, spec),
         decoder=_decoder(params, spec),
         augmentation=_augmentation(params, spec),
-        pixel_loss=params["pixel_loss"],
+        reconstruction_loss=_reconstruction_loss(params),
     )
 
 
@@ -69,7 +70,8 @@ def masked_autoencoder(params: Params, spec: DatasetSpec) -> MaskedAutoencoder:
         decoder=_decoder(params, spec),
         augmentation=_augmentation(params, spec),
         mask_ratio=params["mask_ratio"],
-        pixel_loss=params["pixel_loss"],
+        reconstruction_loss=_reconstruction_loss(params),
+        barlow_weight=params["barlow_weight"],
     )
 
 
@@ -79,7 +81,7 @@ def reconstruction_only(params: Params, spec: DatasetSpec) -> Autoencoder:
         encoder=_encoder(params, spec),
         decoder=_decoder(params, spec),
         augmentation=_augmentation(params, spec),
-        pixel_loss="l2",
+        reconstruction_loss=ReconstructionLoss(kind="l2"),
     )
 
 
@@ -90,7 +92,7 @@ def mlp_autoencoder(params: Params, spec: DatasetSpec) -> Autoencoder:
         encoder=MLPEncoder(**numbers, dropout=params["dropout"]),
         decoder=MLPDecoder(**numbers),
         augmentation=_augmentation(params, spec),
-        pixel_loss=params["pixel_loss"],
+        reconstruction_loss=_reconstruction_loss(params),
     )
 
 
@@ -158,6 +160,14 @@ def _encoder(params: Params, spec: DatasetSpec) -> nn.Module:
 
 def _decoder(params: Params, spec: DatasetSpec) -> ConvDecoder:
     return ConvDecoder(**_numbers(params, spec), upsample=params.get("upsample", "transposed"))
+
+
+def _reconstruction_loss(params: Params) -> ReconstructionLoss:
+    return ReconstructionLoss(
+        kind=params["pixel_loss"],
+        brightness_weight=params.get("brightness_weight", 1.0),
+        texture_weight=params.get("texture_weight", 0.0),
+    )
 
 
 def _numbers(params: Params, spec: DatasetSpec) -> dict[str, Any]:

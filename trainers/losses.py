@@ -5,30 +5,9 @@ B batch, V views of an image, P projection, K classes, C H W image.
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-
-Reconstruction = Literal["l1", "l2", "mixed"]
-
-
-def reconstruction(output: Tensor, target: Tensor, *, kind: Reconstruction) -> Tensor:
-    """Mean pixel loss of (B, C, H, W) images in [0, 1].
-
-    `l1`: absolute error, whose mean is the report's MAE. `l2`: squared error. `mixed`: their
-    sum. The squared error is scaled by 4, so that an error of 1/4, about the spread of
-    natural pixels, weighs the same in both.
-    """
-    check_kind(kind)
-    output, target = output.float(), target.float()
-    loss = output.new_zeros(())
-    if kind in ("l1", "mixed"):
-        loss = loss + F.l1_loss(output, target)
-    if kind in ("l2", "mixed"):
-        loss = loss + 4 * F.mse_loss(output, target)
-    return loss
 
 
 def bernoulli_nll(output: Tensor, target: Tensor) -> Tensor:
@@ -94,17 +73,32 @@ def supervised_contrastive(
     return -((log_probability * positive).sum(1) / positive.sum(1)).mean()
 
 
+def barlow_twins(first: Tensor, second: Tensor, *, redundancy: float = 0.02) -> Tensor:
+    """Barlow Twins (Zbontar et al., 2021, eq. 1 and 2), per dimension.
+
+    `first` and `second`, each (B, P), are two views of the same images. Of their P x P
+    cross-correlation over the batch the diagonal should be 1 (a coordinate says the same of both
+    views) and the rest, weighed by `redundancy`, 0 (no two coordinates say the same). No label is
+    used and no image is another's negative.
+    """
+    with torch.autocast(first.device.type, enabled=False):
+        correlation = _standardised(first).T @ _standardised(second) / len(first)
+    apart = correlation - torch.eye(len(correlation), device=correlation.device)
+    weights = torch.full_like(apart, redundancy).fill_diagonal_(1)
+    return (weights * apart.square()).sum(1).mean()
+
+
+def _standardised(rows: Tensor) -> Tensor:
+    """(B, P) -> the same in float32, every column with mean 0 and deviation 1 over the batch."""
+    rows = rows.float()
+    return F.batch_norm(rows, None, None, training=True)
+
+
 def _cosine_similarity(rows: Tensor) -> Tensor:
     """(N, P) -> (N, N). In float32: at a temperature of 0.05, bfloat16 rounds logits by 0.08."""
     with torch.autocast(rows.device.type, enabled=False):
         unit = F.normalize(rows.float(), dim=1)
         return unit @ unit.T
-
-
-def check_kind(kind: str) -> None:
-    """Raise ValueError unless `kind` is a reconstruction loss."""
-    if kind not in get_args(Reconstruction):
-        raise ValueError(f"kind is {kind!r}, allowed are {', '.join(get_args(Reconstruction))}")
 
 
 def check_temperature(temperature: float) -> None:

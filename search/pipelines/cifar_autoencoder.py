@@ -14,8 +14,13 @@ other two methods, which the report shows and does not hide. Flips and small cro
 target alike show the decoder more pictures; strong colour distortion costs capacity. Kernels are
 moved by Muon (Jordan et al., 2024; Liu et al., 2025): with `shuffle` an error of 0.048 after eight
 epochs where AdamW has 0.052 after nine, and 61.7 in place of 60.1 %; with `transposed` the accuracy
-is 61.1 % with either (validation, one seed each). Losses that weigh edges more (a Laplacian
-pyramid, structural similarity) cost five points and more in about equal time.""",
+is 61.1 % with either. Losses that weigh edges where they are (a Laplacian pyramid, structural
+similarity) cost five points and more in about equal time. What pays is to leave out what the
+latent cannot hold anyway: errors of brightness weighed 0.3 times as much as those of colour bring
+one to two points, and then to ask for the right strength of edges by direction in every 4 x 4
+pixels (Dalal and Triggs, 2005), wherever they lie in it, another three to four (66.7 % after eight
+epochs), for an absolute error of 0.055 in place of 0.049; at a third of that weight it does
+nothing, at thrice two points less (validation, one seed each).""",
     dataset="cifar",
     uses_labels=False,
     space={
@@ -24,6 +29,8 @@ pyramid, structural similarity) cost five points and more in about equal time.""
         "block": CategoricalDistribution(["strided", "patches"]),
         "upsample": CategoricalDistribution(["transposed", "shuffle"]),
         "pixel_loss": CategoricalDistribution(["l1", "l2", "mixed"]),
+        "brightness_weight": FloatDistribution(0.1, 1.0, log=True),
+        "texture_weight": FloatDistribution(1.0, 50.0, log=True),
         "optimizer": CategoricalDistribution(["adamw", "muon"]),
         "lr": FloatDistribution(5e-4, 2e-2, log=True),
         "weight_decay": FloatDistribution(1e-4, 1e-1, log=True),
@@ -38,6 +45,8 @@ pyramid, structural similarity) cost five points and more in about equal time.""
         "block": "strided",
         "upsample": "transposed",
         "pixel_loss": "l2",
+        "brightness_weight": 0.3,
+        "texture_weight": 10.0,
         "optimizer": "muon",
         "lr": 5e-3,
         "weight_decay": 1e-2,

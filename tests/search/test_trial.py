@@ -325,7 +325,7 @@ def test_an_ablation_is_the_same_encoder_that_reconstructs(
     assert start.keys() == other.keys()
     assert all(torch.equal(start[name], other[name]) for name in start)
     assert whole.method.augmentation == without.method.augmentation
-    assert not without.method.uses_labels and without.method.pixel_loss == "l2"
+    assert not without.method.uses_labels and without.method.reconstruction_loss.kind == "l2"
     [metrics] = without.epochs()
     assert metrics.keys() == ALWAYS | MEASURED | {"valid/mae", "best/valid/accuracy"}
     assert "method.decoder.from_latent.0.weight" in without.weights

@@ -20,6 +20,7 @@ from trainers.methods import (
     SupervisedContrastive,
     VariationalAutoencoder,
 )
+from trainers.reconstruction import ReconstructionLoss
 
 CLASSES = 4
 SIZE = 12  # pixels
@@ -34,13 +35,23 @@ def small_encoder(dropout: float = 0.0) -> ConvEncoder:
 
 def autoencoder(augmentation: Augmentation, dropout: float) -> Autoencoder:
     decoder = ConvDecoder(channels=1, size=SIZE, width=4, depth=2, latent_dim=LATENT_DIM)
-    return Autoencoder(encoder=small_encoder(dropout), decoder=decoder, augmentation=augmentation)
+    return Autoencoder(
+        encoder=small_encoder(dropout),
+        decoder=decoder,
+        augmentation=augmentation,
+        reconstruction_loss=ReconstructionLoss(kind="l1"),
+    )
 
 
 def masked_autoencoder(augmentation: Augmentation, dropout: float) -> MaskedAutoencoder:
     decoder = ConvDecoder(channels=1, size=SIZE, width=4, depth=2, latent_dim=LATENT_DIM)
     return MaskedAutoencoder(
-        encoder=small_encoder(dropout), decoder=decoder, augmentation=augmentation, mask_ratio=0.5
+        encoder=small_encoder(dropout),
+        decoder=decoder,
+        augmentation=augmentation,
+        reconstruction_loss=ReconstructionLoss(kind="l2", texture_weight=1.0),
+        mask_ratio=0.5,
+        barlow_weight=0.1,
     )
 
 

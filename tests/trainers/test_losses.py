@@ -6,20 +6,17 @@ import math
 import re
 from collections.abc import Callable
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from trainers.losses import (
-    Reconstruction,
+    barlow_twins,
     classification,
     nt_xent,
-    reconstruction,
     supervised_contrastive,
 )
 
-KINDS: tuple[Reconstruction, ...] = ("l1", "l2", "mixed")
 TEMPERATURES = [0.05, 0.2, 1.0, 5.0]
 
 
@@ -201,22 +198,35 @@ def test_classification_of_equal_logits_is_the_logarithm_of_the_classes() -> Non
         assert loss.item() == pytest.approx(math.log(10), rel=1e-6)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_reconstruction_against_numpy(kind: Reconstruction) -> None:
-    random = np.random.default_rng(0)
-    output, target = random.random((2, 3, 2, 5, 5))
-    absolute = np.abs(output - target).mean()
-    squared = 4 * ((output - target) ** 2).mean()
-    expected = {"l1": absolute, "l2": squared, "mixed": absolute + squared}[kind]
-    loss = reconstruction(torch.from_numpy(output), torch.from_numpy(target), kind=kind)
-    assert loss.item() == pytest.approx(expected, rel=1e-5)
+def slow_barlow_twins(first: Tensor, second: Tensor, redundancy: float) -> float:
+    """Zbontar et al., 2021, eq. 1 and 2: C as a cosine of centred columns; per dimension."""
+    total = 0.0
+    for i in range(first.shape[1]):
+        for j in range(first.shape[1]):
+            one, other = first[:, i].double(), second[:, j].double()
+            correlation = cosine(one - one.mean(), other - other.mean())
+            total += (1 - correlation) ** 2 if i == j else redundancy * correlation**2
+    return total / first.shape[1]
 
 
-def test_absolute_and_squared_errors_weigh_the_same_at_a_quarter() -> None:
-    output, target = torch.full((1, 1, 4, 4), 0.75), torch.full((1, 1, 4, 4), 0.5)
-    assert reconstruction(output, target, kind="l1").item() == pytest.approx(0.25)
-    assert reconstruction(output, target, kind="l2").item() == pytest.approx(0.25)
-    assert reconstruction(output, output, kind="mixed").item() == 0
+@pytest.mark.parametrize("redundancy", [0.0, 0.005, 0.02, 1.0])
+def test_barlow_twins_against_its_equations(redundancy: float) -> None:
+    first = normal(12, 5) * torch.arange(1, 6) + 3
+    second = first + 2 * normal(12, 5, seed=1)
+    expected = slow_barlow_twins(first, second, redundancy)
+    assert barlow_twins(first, second, redundancy=redundancy).item() == pytest.approx(
+        expected, rel=1e-3
+    )
+
+
+def test_barlow_twins_of_uncorrelated_equal_columns_is_zero() -> None:
+    """The columns of a Hadamard matrix but its first: centred and orthogonal."""
+    two = torch.tensor([[1.0, 1.0], [1.0, -1.0]])
+    columns = torch.kron(torch.kron(two, two), two)[:, 1:]
+    assert barlow_twins(columns, columns).item() < 1e-6
+    # The same column seven times: the diagonal is right, every other correlation is 1.
+    copies = columns[:, :1].expand(-1, 7)
+    assert barlow_twins(copies, copies, redundancy=0.5).item() == pytest.approx(0.5 * 6, rel=1e-4)
 
 
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -227,9 +237,7 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "classification": lambda a, b: classification(
         a + b, torch.arange(len(a)) % 3, temperature=0.5, label_smoothing=0.1
     ),
-    "l1": lambda a, b: reconstruction(a, b, kind="l1"),
-    "l2": lambda a, b: reconstruction(a, b, kind="l2"),
-    "mixed": lambda a, b: reconstruction(a, b, kind="mixed"),
+    "barlow_twins": barlow_twins,
 }
 each_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 
@@ -281,9 +289,3 @@ def test_a_temperature_that_is_not_above_zero_is_refused(temperature: float) -> 
         supervised_contrastive(rows, rows, labels, temperature=temperature)
     with pytest.raises(ValueError, match=message):
         classification(rows, labels, temperature=temperature)
-
-
-def test_another_kind_of_reconstruction_is_refused() -> None:
-    images = torch.rand(1, 1, 2, 2)
-    with pytest.raises(ValueError, match=r"^kind is 'ssim', allowed are l1, l2, mixed$"):
-        reconstruction(images, images, kind="ssim")  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from trainers.augmentation import Augmentation
-from trainers.losses import Reconstruction, check_kind, reconstruction
+from trainers.reconstruction import ReconstructionLoss
 
 
 class Autoencoder(nn.Module):
@@ -23,17 +23,16 @@ class Autoencoder(nn.Module):
         encoder: nn.Module,
         decoder: nn.Module,
         augmentation: Augmentation,
-        pixel_loss: Reconstruction = "l1",
+        reconstruction_loss: ReconstructionLoss,
     ) -> None:
         super().__init__()
-        check_kind(pixel_loss)
         self.encoder = encoder
         self.decoder = decoder
         self.classifier = None
         self.augmentation = augmentation
-        self.pixel_loss = pixel_loss
+        self.reconstruction_loss = reconstruction_loss
 
     def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
         """(B, C, H, W) -> scalar; labels are not looked at."""
         view = self.augmentation(images, generator)
-        return reconstruction(self.decoder(self.encoder(view)), view, kind=self.pixel_loss)
+        return self.reconstruction_loss(self.decoder(self.encoder(view)), view)

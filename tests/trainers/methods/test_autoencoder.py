@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from trainers.augmentation import Digits
-from trainers.losses import Reconstruction
 from trainers.methods import Autoencoder
+from trainers.reconstruction import PixelError, ReconstructionLoss
 
 
 class Remember(nn.Module):
@@ -28,11 +28,14 @@ def images() -> Tensor:
 
 
 @pytest.mark.parametrize("kind", ["l1", "l2", "mixed"])
-def test_the_target_is_the_augmented_view_itself(kind: Reconstruction) -> None:
+def test_the_target_is_the_augmented_view_itself(kind: PixelError) -> None:
     """A perfect copy of the view has loss 0: nothing is denoised, nothing undone."""
     encoder = Remember()
     method = Autoencoder(
-        encoder=encoder, decoder=nn.Identity(), augmentation=Digits(1.0), pixel_loss=kind
+        encoder=encoder,
+        decoder=nn.Identity(),
+        augmentation=Digits(1.0),
+        reconstruction_loss=ReconstructionLoss(kind=kind),
     )
     loss = method.loss(images(), torch.zeros(6), torch.Generator().manual_seed(1))
     assert loss.item() == 0
@@ -44,13 +47,16 @@ def test_the_target_is_the_augmented_view_itself(kind: Reconstruction) -> None:
 @pytest.mark.parametrize(
     ("kind", "expected"), [("l1", 0.25), ("l2", 4 * 0.25**2), ("mixed", 0.25 + 4 * 0.25**2)]
 )
-def test_the_pixel_loss_is_the_one_asked_for(kind: Reconstruction, expected: float) -> None:
+def test_the_pixel_loss_is_the_one_asked_for(kind: PixelError, expected: float) -> None:
     class QuarterLighter(nn.Module):
         def forward(self, features: Tensor) -> Tensor:
             return features + 0.25
 
     method = Autoencoder(
-        encoder=nn.Identity(), decoder=QuarterLighter(), augmentation=Digits(0.5), pixel_loss=kind
+        encoder=nn.Identity(),
+        decoder=QuarterLighter(),
+        augmentation=Digits(0.5),
+        reconstruction_loss=ReconstructionLoss(kind=kind),
     )
     loss = method.loss(images(), torch.zeros(6), torch.Generator().manual_seed(1))
     assert loss.item() == pytest.approx(expected, rel=1e-5)

@@ -102,7 +102,7 @@ def test_at_strength_zero_no_view_is_drawn(
     if method_kind is VariationalAutoencoder:
         torch.randn(method.encoder(batch[0]).shape, generator=expected)
     if isinstance(method, MaskedAutoencoder):
-        method.hide(batch[0], expected)
+        method.hide(batch[0].repeat(2, 1, 1, 1), expected)  # two views
     assert torch.equal(generator.get_state(), expected.get_state())
 
 

@@ -10,7 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from trainers.augmentation import Digits, NaturalImages
+from trainers.losses import barlow_twins
 from trainers.methods import MaskedAutoencoder
+from trainers.reconstruction import ReconstructionLoss
+
+SQUARED = ReconstructionLoss(kind="l2")
 
 
 class Remember(nn.Module):
@@ -49,7 +53,7 @@ MakeMethod = Callable[..., MaskedAutoencoder]
 
 @pytest.fixture
 def make() -> MakeMethod:
-    """`make(mask_ratio, patch=4, strength=0.0, encoder=..., decoder=...)`."""
+    """`make(mask_ratio)`; the rest as of `MaskedAutoencoder`, but `loss` and `strength`."""
 
     def made(
         mask_ratio: float,
@@ -57,6 +61,8 @@ def make() -> MakeMethod:
         strength: float = 0.0,
         encoder: nn.Module | None = None,
         decoder: nn.Module | None = None,
+        barlow_weight: float = 0.0,
+        loss: ReconstructionLoss = SQUARED,
     ) -> MaskedAutoencoder:
         return MaskedAutoencoder(
             encoder=encoder or nn.Identity(),
@@ -64,6 +70,8 @@ def make() -> MakeMethod:
             augmentation=NaturalImages(strength),
             mask_ratio=mask_ratio,
             patch=patch,
+            barlow_weight=barlow_weight,
+            reconstruction_loss=loss,
         )
 
     return made
@@ -110,10 +118,61 @@ def test_the_clean_image_is_the_target_of_a_changed_view(make: MakeMethod) -> No
     assert copying.loss(images, torch.zeros(16), generator()).item() > 0.01
 
 
+class Columns(nn.Module):
+    """(B, C, H, W) -> (B, 3 H): two views of an image that differ have latents that differ."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.mean(3).flatten(1)
+
+
+def test_two_views_of_an_image_are_compared_by_barlow_twins(make: MakeMethod) -> None:
+    """With a decoder that is right whatever it gets, the rest of the loss is theirs."""
+    images, encoder = pictures(16), Remember()
+    both = nn.Sequential(encoder, Columns())
+    clean = Constant(torch.cat([images, images]))
+    right = nn.Sequential(nn.Unflatten(1, (3, 32, 1)), clean)
+    method = make(0.5, strength=0.5, encoder=both, decoder=right, barlow_weight=0.25)
+    loss = method.loss(images, torch.zeros(16), generator())
+    first, second = encoder.seen[0].chunk(2)
+    assert len(encoder.seen) == 1 and first.shape == images.shape
+    assert not torch.equal(first, second), "two draws of the same image"
+    columns = Columns()
+    expected = 0.25 * barlow_twins(columns(first), columns(second))
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5) and loss.item() > 0.01
+
+
+def test_both_views_must_become_the_clean_image(make: MakeMethod) -> None:
+    """A small weight's loss is nearly the mean of two plain ones, over the same draws."""
+    images = pictures(16)
+
+    class Keep(nn.Module):
+        def forward(self, view: Tensor) -> Tensor:
+            return view.flatten(1)
+
+    networks = {"encoder": Keep(), "decoder": nn.Unflatten(1, (3, 32, 32))}
+    paired = make(0.5, strength=0.5, barlow_weight=1e-9, **networks)
+    loss = paired.loss(images, torch.zeros(16), generator())
+    twice = make(0.5, strength=0.5, **networks)
+    plain = twice.loss(torch.cat([images, images]), torch.zeros(32), generator())
+    torch.testing.assert_close(loss, plain)
+
+
+def test_the_loss_is_the_one_that_is_given(make: MakeMethod) -> None:
+    images = pictures(4)
+    brightness = ReconstructionLoss(kind="l2", brightness_weight=0.25)
+    method = make(0.0, decoder=Constant(images + 0.1), loss=brightness)
+    loss = method.loss(images, torch.zeros(4), generator())
+    assert loss.item() == pytest.approx(0.25 * 4 * 0.1**2, rel=1e-3)
+
+
 def test_gray_digits_are_hidden_as_well() -> None:
     images = torch.rand(8, 1, 28, 28, generator=generator(0))
     method = MaskedAutoencoder(
-        encoder=nn.Identity(), decoder=nn.Identity(), augmentation=Digits(0.0), mask_ratio=0.9
+        encoder=nn.Identity(),
+        decoder=nn.Identity(),
+        augmentation=Digits(0.0),
+        reconstruction_loss=SQUARED,
+        mask_ratio=0.9,
     )
     assert not torch.equal(method.hide(images, generator()), images)
 
@@ -124,3 +183,9 @@ def test_gray_digits_are_hidden_as_well() -> None:
 def test_bad_values_are_refused(make: MakeMethod, ratio: float, patch: int) -> None:
     with pytest.raises(ValueError, match=f"mask_ratio is {ratio}, patch {patch}; allowed"):
         make(ratio, patch)
+
+
+@pytest.mark.parametrize("weight", [-0.1, math.nan, math.inf])
+def test_a_barlow_weight_below_zero_is_refused(make: MakeMethod, weight: float) -> None:
+    with pytest.raises(ValueError, match=f"barlow_weight is {weight}, it must be 0 or more"):
+        make(0.5, barlow_weight=weight)
