@@ -79,6 +79,13 @@ REFERENCES = (
         used="SimCLR: NT-Xent, views, projection head",
     ),
     Reference(
+        cited="Dalal and Triggs, 2005",
+        authors="N. Dalal, B. Triggs",
+        title="Histograms of oriented gradients for human detection",
+        where="CVPR",
+        address="https://ieeexplore.ieee.org/document/1467360",
+    ),
+    Reference(
         cited="Deng, 2012",
         authors="L. Deng",
         title="The MNIST database of handwritten digit images for machine learning research",
@@ -325,6 +332,13 @@ REFERENCES = (
         where="IJCAI",
         address="https://arxiv.org/abs/2304.10255",
         used="the importance of parameters",
+    ),
+    Reference(
+        cited="Zbontar et al., 2021",
+        authors="J. Zbontar, L. Jing, I. Misra, Y. LeCun, S. Deny",
+        title="Barlow Twins: self-supervised learning via redundancy reduction",
+        where="ICML",
+        address="https://arxiv.org/abs/2103.03230",
     ),
 )
 CITATION = re.compile(
