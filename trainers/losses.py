@@ -90,8 +90,7 @@ def barlow_twins(first: Tensor, second: Tensor, *, redundancy: float = 0.02) -> 
 
 def _standardised(rows: Tensor) -> Tensor:
     """(B, P) -> the same in float32, every column with mean 0 and deviation 1 over the batch."""
-    rows = rows.float()
-    return F.batch_norm(rows, None, None, training=True)
+    return F.batch_norm(rows.float(), None, None, training=True)
 
 
 def _cosine_similarity(rows: Tensor) -> Tensor:
