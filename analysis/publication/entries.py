@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.records import PipelineRecord, StudyRecord
+from analysis.records import SIX, PipelineRecord, StudyRecord
 from analysis.reproduction import COMMIT, VERSIONS, rerun_command, search_command
 from analysis.rows import DEFAULTS
 from analysis.writers.files import write_whole
 from search.finals.results import TEST
-from search.pipeline import METRIC
+from search.pipeline import METRIC, pipeline_names
 
 Json = dict[str, Any]
 # Of a row; what else a rerun knows of it (ids of cells, the test set's classes) stays in MLflow.
@@ -49,6 +49,11 @@ class Published:
                 newest[json.dumps([row["params"], row["epochs"]], sort_keys=True)] = entry
         return max(newest.values(), key=validation, default=None)
 
+    def champions(self) -> dict[str, Json]:
+        """The final numbers of each pipeline that was tested, the six first, then the variants."""
+        every = ((name, self.champion(name)) for name in in_order(self.finals))
+        return {name: entry for name, entry in every if entry is not None and tested(entry)}
+
     def rows(self, pipeline: str, *, depth: int | None = None) -> list[Json]:
         """The trainings that the test set was read for, champions and defaults, best first."""
         found = [
@@ -79,6 +84,12 @@ class Published:
         search, trial = max(trials, key=lambda found: last_accuracy(found[1]))
         source = f"trial {trial['number']} of {search['study']}"
         return _configuration(pipeline, trial["params"], search["epochs"], source)
+
+
+def in_order(names: Mapping[str, object]) -> list[str]:
+    """The six first, then the variants."""
+    every = dict.fromkeys((*SIX, *pipeline_names()))
+    return [name for name in every if name in names]
 
 
 def champion(entry: Json) -> Json:

@@ -8,16 +8,18 @@ from pathlib import Path
 
 from rich.console import Console
 
-from analysis import history, interpolation, reconstructions, summary, tsne
+from analysis import history, interpolation, reconstructions, tsne
 from analysis.document import Document, Figure, Section
 from analysis.publication import entries, pages
 from analysis.reading import every_final, find
 from analysis.records import SIX, Findings, StudyRecord
+from analysis.summary import accuracies
 from analysis.writers import files
 from search import tracking, tracking_address
 from search.errors import FAILED, UserError
 from search.home import HOME
-from search.pipeline import pipeline_names
+from search.pipeline import load_pipeline, pipeline_names
+from trainers.data import DATASETS
 
 PUBLISHED = "docs/results"
 PAGE, README = "README.md", Path("README.md")
@@ -51,9 +53,9 @@ def run(options: Namespace) -> int:
         seed=0,
         points=options.points,
     )
-    written = [*_entries(store, findings, out), *_figures(findings, out)]
+    written = [*_entries(store, findings, out)]
     published = entries.read(out)
-    written += _configurations(published, out)
+    written += [*_configurations(published, out), *_figures(findings, published, out)]
     written += pages.refresh(_pages(out), published)
     console.print(f"{len(written)} files in {out}/ and the pages that show them", markup=False)
     return 0
@@ -87,8 +89,11 @@ def _configurations(published: entries.Published, out: Path) -> Iterator[Path]:
                 yield entries.write_json(out / name / f"{file}.json", found)
 
 
-def _figures(findings: Findings, out: Path) -> Iterator[Path]:
-    """The main figures of the report: of each search, of each champion, of whole data sets."""
+def _figures(findings: Findings, published: entries.Published, out: Path) -> Iterator[Path]:
+    """The main figures of the report: of each search and of each champion that the store holds.
+
+    Those of whole data sets are of what is published, whichever store it came from.
+    """
     wanted = {"short_and_long"}
     for name, record in findings.records.items():
         if all(map(_is_finished, record.studies)):
@@ -96,23 +101,34 @@ def _figures(findings: Findings, out: Path) -> Iterator[Path]:
         if record.final:
             kinds = ("reconstructions", "interpolation", "tsne")
             wanted |= {f"{kind}_{name}" for kind in kinds}
-    for dataset in {record.dataset for record in findings.records.values()}:
-        three = [findings.records.get(name) for name in SIX if name.startswith(dataset)]
-        if all(record and record.final for record in three):
-            wanted.add(f"accuracies_{dataset}")
-    sections = (module.section(findings) for module in (summary, history, *_of_champions(findings)))
+    sections = (module.section(findings) for module in (history, *_of_champions(findings)))
     chosen = tuple(
         block
         for section in sections
         for block in section.blocks
         if isinstance(block, Figure) and block.name in wanted
     )
+    chosen += tuple(accuracy_figures(published))
     document = Document(
         title="", subtitle="", notices=(), sections=(Section(id="all", title="", blocks=chosen),)
     )
     rendered = files.render(document)  # the cache holds the report's pictures, which are others
     for figure in chosen:
         yield files.write_whole(out / "figures" / f"{figure.name}.png", rendered[figure.name].png)
+
+
+def accuracy_figures(published: entries.Published) -> Iterator[Figure]:
+    """Of each data set that all three of the six are measured on."""
+    champions = published.champions()
+    for dataset in DATASETS:
+        three = [name for name in SIX if load_pipeline(name).dataset == dataset]
+        if all(name in champions for name in three):
+            reruns = {
+                name: entry["rows"]
+                for name, entry in champions.items()
+                if load_pipeline(name).dataset == dataset
+            }
+            yield accuracies.figure(dataset, accuracies.compute_bars(reruns))
 
 
 def _of_champions(findings: Findings) -> tuple:  # type: ignore[type-arg]

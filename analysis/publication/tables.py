@@ -10,17 +10,17 @@ from analysis.publication.entries import (
     Json,
     Published,
     champion,
+    in_order,
     row_of,
     seconds,
     tested,
     validation,
 )
 from analysis.publication.goals import GOALS, GPU_ONLY, OTHERS, Goal
-from analysis.records import SIX
 from analysis.rows import ABLATION, DEFAULTS, PCA, PIXELS, RANDOM
 from search.finals.comparisons import estimate
 from search.finals.results import TEST
-from search.pipeline import METRIC, pipeline_names
+from search.pipeline import METRIC
 
 NOT_MEASURED = "not measured"
 BASELINES = (DEFAULTS, ABLATION, RANDOM, PCA, PIXELS)
@@ -28,7 +28,7 @@ BASELINES = (DEFAULTS, ABLATION, RANDOM, PCA, PIXELS)
 
 def headline(found: Published) -> str:
     """The champions beside what they are measured against, all on the test set."""
-    rows = [_champion(name, entry) for name, entry in _champions(found)]
+    rows = [_champion(name, entry) for name, entry in found.champions().items()]
     return table(
         ("pipeline", "epochs", "n", "validation", "**test**", "MAE", *BASELINES),
         rows,
@@ -82,7 +82,7 @@ def gpu_goals(found: Published) -> str:
 def depths(found: Published) -> str:
     """The best of three layers beside the best of any size: champions and defaults compete."""
     rows = []
-    for name in _order(found.finals):
+    for name in in_order(found.finals):
         every, three = found.rows(name), found.rows(name, depth=3)
         if not every:
             continue
@@ -101,7 +101,7 @@ def depths(found: Published) -> str:
 def searches(found: Published) -> str:
     """Each search's budget."""
     rows = []
-    for name in _order(found.searches):
+    for name in in_order(found.searches):
         for entry in found.searches[name]:
             states = [trial["state"] for trial in entry["trials"]]
             best = entry["best"]
@@ -130,7 +130,7 @@ def searches(found: Published) -> str:
 def carrying(found: Published) -> str:
     """Whether a short search's order held in long training."""
     rows = []
-    for name in _order(found.finals):
+    for name in in_order(found.finals):
         for entry in found.finals[name]:
             one = compute_carrying(entry["rows"])
             if one:
@@ -143,14 +143,14 @@ def carrying(found: Published) -> str:
 
 def verdicts(found: Published) -> str:
     """The comparisons on each data set, as the contrastive champions have them."""
-    said = [sentence for _, entry in _champions(found) for sentence in entry["comparisons"]]
+    said = [sentence for entry in found.champions().values() for sentence in entry["comparisons"]]
     return "".join(f"- {sentence}.\n" for sentence in said) or f"{NOT_MEASURED}\n"
 
 
 def commands(found: Published) -> str:
     """The calls that made all of it, in order."""
     called = []
-    for name in _order({**found.searches, **found.finals}):
+    for name in in_order({**found.searches, **found.finals}):
         entries = [*found.searches.get(name, ())]
         entries += sorted(found.finals.get(name, ()), key=lambda e: str(e["made"]))
         called += [entry["command"] for entry in entries]
@@ -190,17 +190,6 @@ def table(
         return f"{NOT_MEASURED}\n"
     rule = ["---:" if place in numbers else "---" for place in range(len(columns))]
     return "".join(f"| {' | '.join(line)} |\n" for line in (columns, rule, *rows))
-
-
-def _order(names: Mapping[str, object]) -> list[str]:
-    """The six first, then the variants."""
-    every = dict.fromkeys((*SIX, *pipeline_names()))
-    return [name for name in every if name in names]
-
-
-def _champions(found: Published) -> list[tuple[str, Json]]:
-    every = ((name, found.champion(name)) for name in _order(found.finals))
-    return [(name, entry) for name, entry in every if entry is not None and tested(entry)]
 
 
 def _champion(name: str, entry: Json) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
@@ -9,8 +10,8 @@ from matplotlib.figure import Figure as Canvas
 
 from analysis import style
 from analysis.document import Figure
-from analysis.records import Findings
-from analysis.rows import ABLATION, DEFAULTS, PCA, PIXELS, RANDOM, SHARED
+from analysis.rows import ABLATION, DEFAULTS, PCA, PIXELS, RANDOM, SHARED, Row
+from search.finals.comparisons import estimate
 from search.finals.results import TEST
 from trainers.data import DATASETS
 
@@ -26,24 +27,26 @@ class Bar:
         pipeline: whose row it is; empty for what all pipelines of a data set share.
         name: of the row, `champion` for the champion.
         accuracies: (n,) in [0, 1], one a seed.
-        interval: 95 % of the mean, None from one seed.
     """
 
     pipeline: str
     name: str
     accuracies: tuple[float, ...]
-    interval: tuple[float, float] | None
 
     def __post_init__(self) -> None:
         if not self.accuracies or not all(0 <= value <= 1 for value in self.accuracies):
             raise ValueError(f"{self.pipeline} {self.name}: accuracies {self.accuracies}")
-        if self.interval and not self.interval[0] <= self.mean <= self.interval[1]:
-            raise ValueError(f"{self.pipeline} {self.name}: its mean is outside of {self.interval}")
 
     @property
     def mean(self) -> float:
         """Over seeds."""
         return sum(self.accuracies) / len(self.accuracies)
+
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """95 % of the mean, None from one seed."""
+        found = estimate(self.accuracies)
+        return None if found.low is None or found.high is None else (found.low, found.high)
 
     @property
     def label(self) -> str:
@@ -52,21 +55,23 @@ class Bar:
         return f"{method}: {self.name}" if method else self.name
 
 
-def compute_bars(findings: Findings, dataset: str) -> tuple[Bar, ...]:
-    """Every row of a data set that was tested, the pipelines' first, what they share last."""
+def compute_bars(reruns: Mapping[str, Sequence[Row]]) -> tuple[Bar, ...]:
+    """Every row that was tested, the pipelines' first, what they share last.
+
+    Args:
+        reruns: pipeline -> the rows of its rerun, the champion's first; all of one data set.
+    """
     bars: dict[str, Bar] = {}
     shared: dict[str, Bar] = {}
-    for record in findings.of(dataset):
-        for number, row in enumerate(record.result["rows"] if record.result else []):
-            found = row["means"].get(TEST)
-            if found is None:
+    for pipeline, rows in reruns.items():
+        for number, row in enumerate(rows):
+            if not row["metrics"].get(TEST):
                 continue
             common = row["name"] in SHARED
             bar = Bar(
-                pipeline="" if common else record.name,
+                pipeline="" if common else pipeline,
                 name=CHAMPION if number == 0 else row["name"],
                 accuracies=tuple(row["metrics"][TEST]),
-                interval=None if found["low"] is None else (found["low"], found["high"]),
             )
             (shared if common else bars).setdefault(f"{bar.pipeline} {bar.name}", bar)
     return (*bars.values(), *shared.values())

@@ -21,7 +21,9 @@ def section(findings: Findings) -> Section:
     final = [record for record in records if record.final]
     blocks: list[Block] = [*_opening(findings), _champions(records)]
     for dataset in DATASETS:
-        bars = accuracies.compute_bars(findings, dataset)
+        bars = accuracies.compute_bars(
+            {record.name: record.result["rows"] for record in findings.of(dataset) if record.result}
+        )
         if bars:
             blocks.append(accuracies.figure(dataset, bars))
     blocks.append(Heading("Did the contrastive method succeed?"))

@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from analysis import publish
+from analysis.document import Figure
+from analysis.publication import entries, publishing
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -48,6 +50,32 @@ def test_entries_configurations_figures_and_tables(
     mended = command(tmp_path, "analysis/publish.py", "--out", "out", "--tables")
     assert (mended.returncode, mended.stdout) == (0, "made anew: out/README.md\n")
     assert (out / "README.md").read_text() == page
+
+
+def test_the_accuracies_are_of_all_that_is_published(published_folder: Path) -> None:
+    figures = {figure.name: figure for figure in made(published_folder)}
+    assert set(figures) == {"accuracies_mnist", "accuracies_cifar"}
+    [kept] = published_folder.glob("cifar_supervised/final-*.json")
+    entry = json.loads(kept.read_text())
+    entry["rows"][0]["metrics"]["test/accuracy"] = [0.7111, 0.7111, 0.7111]
+    kept.write_text(json.dumps(entry))
+    assert "supervised: champion 71.11 %" in figure_of("cifar", published_folder).alt
+    assert "supervised: champion 71.11 %" not in figure_of("mnist", published_folder).alt
+
+
+def test_no_accuracies_of_a_data_set_before_all_three_are_measured(published_folder: Path) -> None:
+    [kept] = published_folder.glob("cifar_contrastive/final-*.json")
+    kept.unlink()
+    assert [figure.name for figure in made(published_folder)] == ["accuracies_mnist"]
+
+
+def made(folder: Path) -> list[Figure]:
+    return list(publishing.accuracy_figures(entries.read(folder)))
+
+
+def figure_of(dataset: str, folder: Path) -> Figure:
+    [found] = [figure for figure in made(folder) if figure.name == f"accuracies_{dataset}"]
+    return found
 
 
 def test_stand_in_data_are_not_published(capsys: pytest.CaptureFixture[str]) -> None:
