@@ -41,13 +41,16 @@ class Published:
         return any(entry["data"] == "mini" for entries in every for entry in entries)
 
     def champion(self, pipeline: str, *, depth: int | None = None) -> Json | None:
-        """The final numbers that are best by validation, of encoders with `depth` layers."""
+        """The final numbers that are best by validation, of encoders with `depth` layers.
+
+        Several seeds go before a single one, as `search.finals.finished` has it.
+        """
         newest: dict[str, Json] = {}  # of equal configurations, which may have more seeds
         for entry in sorted(self.finals.get(pipeline, ()), key=lambda e: str(e["made"])):
             row = champion(entry)
             if depth in (None, row["params"].get("depth")):
                 newest[json.dumps([row["params"], row["epochs"]], sort_keys=True)] = entry
-        return max(newest.values(), key=validation, default=None)
+        return max(newest.values(), key=standing, default=None)
 
     def champions(self) -> dict[str, Json]:
         """The final numbers of each pipeline that was tested, the six first, then the variants."""
@@ -62,7 +65,7 @@ class Published:
             for row in (champion(entry), row_of(entry, DEFAULTS))
             if row and TEST in row["metrics"] and depth in (None, row["params"].get("depth"))
         ]
-        return sorted(found, key=mean_validation, reverse=True)
+        return sorted(found, key=row_standing, reverse=True)
 
     def configuration(self, pipeline: str, *, depth: int | None = None) -> Json | None:
         """The champion's, good for `rerun.py --config`; where there is none, of the best trial.
@@ -113,15 +116,15 @@ def row_of(entry: Json, name: str) -> Json | None:
     return next((row for row in entry["rows"] if row["name"] == name), None)
 
 
-def validation(entry: Json) -> float:
-    """The champion's mean validation accuracy."""
-    return mean_validation(champion(entry))
+def standing(entry: Json) -> tuple[bool, float]:
+    """Ranks entries by their champions."""
+    return row_standing(champion(entry))
 
 
-def mean_validation(row: Json) -> float:
-    """A row's, over its seeds."""
+def row_standing(row: Json) -> tuple[bool, float]:
+    """Whether a row has several seeds, then its mean validation accuracy."""
     values = row["metrics"][METRIC]
-    return float(sum(values) / len(values))
+    return len(values) > 1, float(sum(values) / len(values))
 
 
 def seconds(entry: Json) -> float:

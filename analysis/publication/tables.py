@@ -13,8 +13,8 @@ from analysis.publication.entries import (
     in_order,
     row_of,
     seconds,
+    standing,
     tested,
-    validation,
 )
 from analysis.publication.goals import GOALS, GPU_ONLY, OTHERS, Goal
 from analysis.rows import ABLATION, DEFAULTS, PCA, PIXELS, RANDOM
@@ -56,7 +56,7 @@ def goals(found: Published) -> str:
     for goal in GOALS:
         entries = [e for e in found.finals.get(goal.pipeline, ()) if tested(e)]
         within = [e for e in entries if goal.seconds is None or seconds(e) <= goal.seconds]
-        inside, ever = (max(some, key=validation, default=None) for some in (within, entries))
+        inside, ever = (max(some, key=standing, default=None) for some in (within, entries))
         shown = _measured(inside) if inside else (NOT_MEASURED, "", "", "")
         longer = "" if ever in (None, inside) else "{} in {} s".format(*_measured(ever)[::2])
         rows.append((f"`{goal.pipeline}`", _asked(goal), *shown, longer, _met(goal, inside)))
@@ -73,7 +73,7 @@ def gpu_goals(found: Published) -> str:
     rows = []
     for pipeline, words in asked:
         there = [e for e in found.finals.get(pipeline, ()) if e["device"] == "cuda" and tested(e)]
-        best = max(there, key=validation, default=None)
+        best = max(there, key=standing, default=None)
         measured = (NOT_MEASURED, "", "", "") if best is None else _measured(best)
         rows.append((f"`{pipeline}`", words, *measured))
     return table(("pipeline", "asked", "test", "n", "s", "on"), rows, numbers=(3, 4))

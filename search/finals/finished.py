@@ -33,6 +33,11 @@ class Finished:
         metric = load_pipeline(self.result["pipeline"]).metric
         return float(self.result["rows"][0]["means"][metric]["mean"])
 
+    @property
+    def standing(self) -> tuple[bool, float]:
+        """Ranks reruns: several seeds go first, for the best of single ones is the luckiest."""
+        return len(self.result["rows"][0]["seeds"]) > 1, self.value
+
 
 def finished_reruns(store: Store, experiment: str) -> list[Finished]:
     """All of an experiment, the latest first."""
@@ -47,12 +52,12 @@ def finished_reruns(store: Store, experiment: str) -> list[Finished]:
 def best_rerun(store: Store, experiment: str) -> Finished | None:
     """The one whose champion is best on validation images; None where none is finished.
 
-    A short training for its own sake, or one at another size, thus hides no better one. Of equal
-    configurations the latest rerun counts, which may have more seeds; only what was measured on
-    the latest rerun's data does.
+    A short training for its own sake, or one at another size, thus hides no better one, nor does
+    one seed hide several. Of equal configurations the latest rerun counts, which may have more
+    seeds; only what was measured on the latest rerun's data does.
     """
     newest: dict[str, Finished] = {}
     for one in (found := finished_reruns(store, experiment)):
         if one.result["data_fingerprint"] == found[0].result["data_fingerprint"]:
             newest.setdefault(one.trained, one)
-    return max(newest.values(), key=lambda one: one.value, default=None)
+    return max(newest.values(), key=lambda one: one.standing, default=None)

@@ -55,6 +55,20 @@ def test_the_champion_is_the_best_by_validation_not_by_test(
     assert found.champion("mnist_vae") is None
 
 
+def test_a_single_seed_hides_no_mean_of_several(findings: Findings, published_folder: Path) -> None:
+    record = findings.records[NAME]
+    final = entries.final_entry(record)
+    row = entries.champion(final)
+    lucky = {key: [values[0] + 0.01] for key, values in row["metrics"].items()}
+    alone = {**row, "params": {**row["params"], "width": 8}, "metrics": lucky}
+    entries.keep(published_folder, {**final, "run": "lucky", "rows": [alone]})
+    found = entries.read(published_folder)
+    best = found.champion(NAME)
+    assert best is not None and best["run"] == record.run_id
+    assert found.rows(NAME)[0]["params"] == row["params"]
+    assert found.rows(NAME)[-1]["params"]["width"] == 8
+
+
 def test_of_equal_configurations_the_latest_counts(
     findings: Findings, published_folder: Path
 ) -> None:

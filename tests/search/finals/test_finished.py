@@ -33,6 +33,7 @@ def add(store: Store) -> Add:
         data: str = "d",
         status: str = "FINISHED",
         metric: str = "valid/accuracy",
+        seeds: int = 3,
     ) -> str:
         run = store.start_run(store.experiment(name), name="r", tags={"kind": "rerun"})
         result: dict[str, Any] = {
@@ -40,7 +41,12 @@ def add(store: Store) -> Add:
             "params": {"width": width},
             "epochs": epochs,
             "data_fingerprint": data,
-            "rows": [{"means": {metric: {"mean": value}, "test/accuracy": {"mean": 1 - value}}}],
+            "rows": [
+                {
+                    "seeds": list(range(seeds)),
+                    "means": {metric: {"mean": value}, "test/accuracy": {"mean": 1 - value}},
+                }
+            ],
         }
         store.log_text(run, json.dumps(result), "results.json")
         store.end_run(run, status)
@@ -71,6 +77,15 @@ def test_of_equal_configurations_the_latest(store: Store, add: Add) -> None:
     add(0.99)
     more = add(0.98)
     assert best(store) == more
+
+
+def test_a_single_seed_hides_no_mean_of_several(store: Store, add: Add) -> None:
+    """The best of many configurations trained once is the one with the luckiest seed."""
+    lucky = add(0.991, width=8, seeds=1)
+    assert best(store) == lucky, "where there is nothing else"
+    sure = add(0.99, width=16)
+    add(0.992, width=32, seeds=1)
+    assert best(store) == sure
 
 
 def test_what_is_not_finished_or_of_other_data_does_not_count(store: Store, add: Add) -> None:
