@@ -90,17 +90,8 @@ def _configurations(published: entries.Published, out: Path) -> Iterator[Path]:
 
 
 def _figures(findings: Findings, published: entries.Published, out: Path) -> Iterator[Path]:
-    """The main figures of the report: of each search and of each champion that the store holds.
-
-    Those of whole data sets are of what is published, whichever store it came from.
-    """
-    wanted = {"short_and_long"}
-    for name, record in findings.records.items():
-        if all(map(_is_finished, record.studies)):
-            wanted.add(f"search_{name}")
-        if record.final:
-            kinds = ("reconstructions", "interpolation", "tsne")
-            wanted |= {f"{kind}_{name}" for kind in kinds}
+    """The main figures of the report, and those of whole data sets of all that is published."""
+    wanted = report_figures(findings, published)
     sections = (module.section(findings) for module in (history, *_of_champions(findings)))
     chosen = tuple(
         block
@@ -115,6 +106,22 @@ def _figures(findings: Findings, published: entries.Published, out: Path) -> Ite
     rendered = files.render(document)  # the cache holds the report's pictures, which are others
     for figure in chosen:
         yield files.write_whole(out / "figures" / f"{figure.name}.png", rendered[figure.name].png)
+
+
+def report_figures(findings: Findings, published: entries.Published) -> set[str]:
+    """Names: of each search and of each published champion that the store holds.
+
+    The best rerun of a store need not be: another store may have had a better one.
+    """
+    wanted = {"short_and_long"}
+    champions = published.champions()
+    for name, record in findings.records.items():
+        if all(map(_is_finished, record.studies)):
+            wanted.add(f"search_{name}")
+        if name in champions and champions[name]["run"] == record.run_id:
+            kinds = ("reconstructions", "interpolation", "tsne")
+            wanted |= {f"{kind}_{name}" for kind in kinds}
+    return wanted
 
 
 def accuracy_figures(published: entries.Published) -> Iterator[Figure]:

@@ -13,6 +13,7 @@ import pytest
 from analysis import publish
 from analysis.document import Figure
 from analysis.publication import entries, publishing
+from analysis.records import Findings
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -67,6 +68,23 @@ def test_no_accuracies_of_a_data_set_before_all_three_are_measured(published_fol
     [kept] = published_folder.glob("cifar_contrastive/final-*.json")
     kept.unlink()
     assert [figure.name for figure in made(published_folder)] == ["accuracies_mnist"]
+
+
+def test_a_champion_is_drawn_where_it_is_the_published_one(
+    findings: Findings, published_folder: Path
+) -> None:
+    drawn = {f"{kind}_mnist_autoencoder" for kind in ("reconstructions", "interpolation", "tsne")}
+    assert drawn <= publishing.report_figures(findings, entries.read(published_folder))
+    [kept] = published_folder.glob("mnist_autoencoder/final-*.json")
+    entry = json.loads(kept.read_text())
+    entry["run"] = "of another store"
+    entry["rows"][0]["params"]["width"] += 16
+    values = entry["rows"][0]["metrics"]["valid/accuracy"]
+    entry["rows"][0]["metrics"]["valid/accuracy"] = [value + 0.01 for value in values]
+    entries.keep(published_folder, entry)
+    wanted = publishing.report_figures(findings, entries.read(published_folder))
+    assert not drawn & wanted
+    assert {"tsne_mnist_supervised", "search_mnist_autoencoder"} <= wanted
 
 
 def made(folder: Path) -> list[Figure]:
