@@ -20,7 +20,9 @@ latent cannot hold anyway: errors of brightness weighed 0.3 times as much as tho
 one to two points, and then to ask for the right strength of edges by direction in every 4 x 4
 pixels (Dalal and Triggs, 2005), wherever they lie in it, another three to four (66.7 % after eight
 epochs), for an absolute error of 0.055 in place of 0.049; at a third of that weight it does
-nothing, at thrice two points less (validation, one seed each).""",
+nothing, at thrice two points less. With brightness at 0.12 and squared errors of pixels, weights of
+30 to 50 bring 71.5 to 72.4 %, but errors of 0.09 to 0.10: accuracy is then bought with the picture
+(validation, one seed each).""",
     dataset="cifar",
     uses_labels=False,
     space={
