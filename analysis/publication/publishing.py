@@ -128,13 +128,12 @@ def accuracy_figures(published: entries.Published) -> Iterator[Figure]:
     """Of each data set that all three of the six are measured on."""
     champions = published.champions()
     for dataset in DATASETS:
-        three = [name for name in SIX if load_pipeline(name).dataset == dataset]
-        if all(name in champions for name in three):
-            reruns = {
-                name: entry["rows"]
-                for name, entry in champions.items()
-                if load_pipeline(name).dataset == dataset
-            }
+        reruns = {
+            name: entry["rows"]
+            for name, entry in champions.items()
+            if load_pipeline(name).dataset == dataset
+        }
+        if all(name in reruns for name in SIX if load_pipeline(name).dataset == dataset):
             yield accuracies.figure(dataset, accuracies.compute_bars(reruns))
 
 
