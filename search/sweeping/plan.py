@@ -23,6 +23,7 @@ from search.sweeping.sweep import Budget, Point, Sweep, load_sweep, sweep_experi
 from search.timing import time_training
 from trainers.classifier import fit_classifier
 from trainers.data import TrainingData, load_training
+from trainers.evaluation import PASSES
 
 TIMED = 3  # points of a pipeline that the forecast times
 TEST_IMAGES = 10_000  # of both data sets, read once for every training
@@ -231,6 +232,7 @@ def _classifier_seconds(data: TrainingData, plan: SweepPlan) -> float:
             labels,
             classes=len(data.classes),
             seed=0,
+            epochs=PASSES,
             precision=plan.resources.precision,
         )
     finally:
