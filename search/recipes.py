@@ -64,14 +64,20 @@ def autoencoder(params: Params, spec: DatasetSpec) -> Autoencoder:
 
 
 def masked_autoencoder(params: Params, spec: DatasetSpec) -> MaskedAutoencoder:
-    """The autoencoder's networks; squares are hidden, and the clean image is the target."""
+    """The autoencoder's networks; squares are hidden, and the clean image is the target.
+
+    A configuration from before there was a choice has `barlow_weight` in place of `agreement` and
+    its weight.
+    """
+    formerly = {"agreement": "barlow_twins", "agreement_weight": params.get("barlow_weight")}
+    agreement = {name: params.get(name, before) for name, before in formerly.items()}
     return MaskedAutoencoder(
         encoder=_encoder(params, spec),
         decoder=_decoder(params, spec),
         augmentation=_augmentation(params, spec),
         mask_ratio=params["mask_ratio"],
         reconstruction_loss=_reconstruction_loss(params),
-        barlow_weight=params["barlow_weight"],
+        **agreement,
     )
 
 
@@ -122,22 +128,29 @@ def supervised(params: Params, spec: DatasetSpec) -> Supervised:
 
 
 def contrastive(params: Params, spec: DatasetSpec) -> Contrastive:
-    """Encoder and projection head, no labels."""
+    """Encoder, with or without a projection head, no labels."""
     return Contrastive(**_two_views(params, spec))
 
 
 def supervised_contrastive(params: Params, spec: DatasetSpec) -> SupervisedContrastive:
-    """Encoder and projection head, labels choose the positives."""
+    """Encoder, with or without a projection head; labels choose the positives."""
     return SupervisedContrastive(**_two_views(params, spec))
 
 
 def _two_views(params: Params, spec: DatasetSpec) -> dict[str, Any]:
     return {
         "encoder": _encoder(params, spec),
-        "projection": ProjectionHead(latent_dim=_latent_dim(params)),
+        "projection": _projection(params),
         "augmentation": _augmentation(params, spec),
         "temperature": params["temperature"],
     }
+
+
+def _projection(params: Params) -> nn.Module:
+    """What the loss is taken behind; `none`: it is taken on the latents themselves."""
+    if params.get("projection", "head") == "none":
+        return nn.Identity()
+    return ProjectionHead(latent_dim=_latent_dim(params))
 
 
 def _encoder(params: Params, spec: DatasetSpec) -> nn.Module:

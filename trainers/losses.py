@@ -5,6 +5,8 @@ B batch, V views of an image, P projection, K classes, C H W image.
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -88,6 +90,31 @@ def barlow_twins(first: Tensor, second: Tensor, *, redundancy: float = 0.02) -> 
     return (weights * apart.square()).sum(1).mean()
 
 
+def align_uniform(first: Tensor, second: Tensor) -> Tensor:
+    """Alignment and uniformity on the sphere (Wang and Isola, 2020, section 4.1: alpha 2, t 2).
+
+    `first` and `second`, each (B, P), are two views of the same images. Scaled to length 1, views
+    of an image should lie near each other (mean squared distance), and images evenly about
+    (log of the mean of exp(-2 squared distance) over pairs of different images, of either side).
+    No label is used. It is 0 where all rows are the same, and may be negative.
+    """
+    first, second = _unit(first), _unit(second)
+    apart = (first - second).square().sum(1).mean()
+    return apart + (_unevenness(first) + _unevenness(second)) / 2
+
+
+def _unevenness(unit: Tensor) -> Tensor:
+    """(B, P) of length 1, in float32 -> scalar, -8 where a pair lies opposite, 0 where together.
+
+    The squared distance of two of them is 2 - 2 cos.
+    """
+    with torch.autocast(unit.device.type, enabled=False):
+        kernel = 4 * (unit @ unit.T) - 4
+    rows = len(unit)
+    itself = torch.eye(rows, dtype=torch.bool, device=unit.device)
+    return kernel.masked_fill(itself, float("-inf")).logsumexp((0, 1)) - math.log(rows * (rows - 1))
+
+
 def _standardised(rows: Tensor) -> Tensor:
     """(B, P) -> the same in float32, every column with mean 0 and deviation 1 over the batch."""
     return F.batch_norm(rows.float(), None, None, training=True)
@@ -96,8 +123,13 @@ def _standardised(rows: Tensor) -> Tensor:
 def _cosine_similarity(rows: Tensor) -> Tensor:
     """(N, P) -> (N, N). In float32: at a temperature of 0.05, bfloat16 rounds logits by 0.08."""
     with torch.autocast(rows.device.type, enabled=False):
-        unit = F.normalize(rows.float(), dim=1)
+        unit = _unit(rows)
         return unit @ unit.T
+
+
+def _unit(rows: Tensor) -> Tensor:
+    """(N, P) -> the same in float32, every row of length 1."""
+    return F.normalize(rows.float(), dim=1)
 
 
 def check_temperature(temperature: float) -> None:

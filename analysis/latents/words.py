@@ -40,6 +40,7 @@ def contrastive(found: Found, findings: Findings) -> list[Block]:
         if name not in found:
             continue
         before, after = found[name]
+        behind = findings.records[name].info["params"].get("projection", "head") != "none"
         told = [f"From before to after training: {_changes(before, after)}."]
         other = f"{dataset}_autoencoder"
         if other in found:
@@ -48,7 +49,7 @@ def contrastive(found: Found, findings: Findings) -> list[Block]:
         else:
             told.append(f"There is no {other} to compare with.")
         made += [
-            Paragraph(f"**{spec.title}.** {verdict(before, after)}"),
+            Paragraph(f"**{spec.title}.** {verdict(before, after, behind_head=behind)}"),
             Bullets(tuple(told)),
         ]
     if made:
@@ -59,8 +60,8 @@ def contrastive(found: Found, findings: Findings) -> list[Block]:
     return [Paragraph(f"There is no contrastive space to look at.{run}")]
 
 
-def verdict(before: Structure, after: Structure) -> str:
-    """Whether training moved the space as the contrastive loss asks."""
+def verdict(before: Structure, after: Structure, *, behind_head: bool) -> str:
+    """Whether training moved the space as the contrastive loss asks, behind a head or directly."""
     nearer = _side(before.alignment, after.alignment) < 0
     evener = _side(before.uniformity, after.uniformity) < 0
     views = (
@@ -70,6 +71,8 @@ def verdict(before: Structure, after: Structure) -> str:
     head = (
         "The loss is taken behind the projection head, so that the latents show what it asks only "
         "as far as the head lets it through."
+        if behind_head
+        else "The loss is taken on the latents themselves."
     )
     if nearer and evener:
         return (

@@ -93,7 +93,7 @@ def compute_architecture(record: PipelineRecord) -> Architecture:
     if model.decoder is not None:
         parts.append(_trace("decoder", jointly, model.decoder, latent))
     projection = getattr(method, "projection", None)  # a contrastive loss stands on it
-    if isinstance(projection, nn.Module):
+    if isinstance(projection, nn.Module) and not isinstance(projection, nn.Identity):
         note = f"{jointly}, then discarded"
         parts.append(_trace("projection head", note, projection.eval(), latent))
     frozen = "trained afterwards, on frozen latents"

@@ -14,9 +14,11 @@ the picture shows: after nine epochs with nothing hidden and a strength of 0.4 a
 on it reaches 49 % where it reaches 40 % on the plain autoencoder's, while the protocol's reaches
 61 % on both. Two views of a picture whose latents shall agree, coordinate by coordinate and no two
 coordinates alike (Zbontar et al., 2021), bring 65.0 % (linear 53 %) after five epochs, and with the
-weights of brightness and of edges as in the plain autoencoder 71.9 % (linear 60 %). Hiding is for a
-search to judge: up to a quarter of the squares it costs three points of that, and without those
-losses up to 75 % cost two, so that the defaults hide nothing (validation, one seed each).""",
+weights of brightness and of edges as in the plain autoencoder 71.9 % (linear 60 %). That the views
+lie near each other on the sphere and pictures evenly about it (Wang and Isola, 2020), in place of
+that, brings 72.9 % where it has 70.7 % (six epochs, two seeds). Hiding is for a search to judge: up
+to a quarter of the squares it costs three points, and without those losses up to 75 % cost two, so
+that the defaults hide nothing (validation, one seed each where no number is given).""",
     dataset="cifar",
     uses_labels=False,
     space={
@@ -28,7 +30,8 @@ losses up to 75 % cost two, so that the defaults hide nothing (validation, one s
         "pixel_loss": CategoricalDistribution(["l1", "l2", "mixed"]),
         "brightness_weight": FloatDistribution(0.1, 1.0, log=True),
         "texture_weight": FloatDistribution(1.0, 50.0, log=True),
-        "barlow_weight": FloatDistribution(0.005, 0.5, log=True),
+        "agreement": CategoricalDistribution(["barlow_twins", "align_uniform"]),
+        "agreement_weight": FloatDistribution(0.005, 0.5, log=True),
         "mask_ratio": FloatDistribution(0.0, 0.75),
         "optimizer": CategoricalDistribution(["adamw", "muon"]),
         "lr": FloatDistribution(5e-4, 2e-2, log=True),
@@ -47,7 +50,8 @@ losses up to 75 % cost two, so that the defaults hide nothing (validation, one s
         "pixel_loss": "l2",
         "brightness_weight": 0.3,
         "texture_weight": 10.0,
-        "barlow_weight": 0.05,
+        "agreement": "align_uniform",
+        "agreement_weight": 0.02,
         "mask_ratio": 0.0,
         "optimizer": "muon",
         "lr": 5e-3,

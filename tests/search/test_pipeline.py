@@ -8,10 +8,12 @@ import pytest
 import torch
 from torch import nn
 
+from models import ProjectionHead
 from search import recipes, spaces
 from search.pipeline import METRIC, Pipeline, load_pipeline, nearest, pipeline_names
 from trainers.data import DATASETS
 from trainers.loop import DeviceImages, fit
+from trainers.methods import MaskedAutoencoder
 
 SIX = [f"{d}_{m}" for d in ("mnist", "cifar") for m in ("autoencoder", "supervised", "contrastive")]
 VARIANTS = [
@@ -170,6 +172,27 @@ def test_every_parameter_of_the_space_is_read(pipeline: Pipeline) -> None:
     pipeline.build(params, DATASETS[pipeline.dataset])
     recipes.optimisation(params)
     assert pipeline.space.keys() <= params.read
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if n.endswith(("contrastive", "supcon"))])
+def test_the_loss_stands_on_a_head_or_on_the_latents(name: str) -> None:
+    pipeline = load_pipeline(name)
+    older = {n: value for n, value in pipeline.defaults.items() if n != "projection"}
+    for params, kind in (
+        ({**older, "projection": "head"}, ProjectionHead),
+        ({**older, "projection": "none"}, nn.Identity),
+        (older, ProjectionHead),  # a trial from before there was a choice
+    ):
+        method = pipeline.build(params, DATASETS[pipeline.dataset])
+        assert type(method.projection) is kind  # type: ignore[attr-defined]
+
+
+def test_a_masked_autoencoder_from_before_there_was_a_choice() -> None:
+    pipeline = load_pipeline("cifar_masked_autoencoder")
+    params = {n: v for n, v in pipeline.defaults.items() if not n.startswith("agreement")}
+    method = pipeline.build({**params, "barlow_weight": 0.07}, DATASETS["cifar"])
+    assert isinstance(method, MaskedAutoencoder)
+    assert (method.agreement, method.agreement_weight) == ("barlow_twins", 0.07)
 
 
 def test_sgd_gets_its_own_units() -> None:

@@ -51,7 +51,7 @@ def masked_autoencoder(augmentation: Augmentation, dropout: float) -> MaskedAuto
         augmentation=augmentation,
         reconstruction_loss=ReconstructionLoss(kind="l2", texture_weight=1.0),
         mask_ratio=0.5,
-        barlow_weight=0.1,
+        agreement_weight=0.1,
     )
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from trainers.losses import (
+    align_uniform,
     barlow_twins,
     classification,
     nt_xent,
@@ -229,6 +230,41 @@ def test_barlow_twins_of_uncorrelated_equal_columns_is_zero() -> None:
     assert barlow_twins(copies, copies, redundancy=0.5).item() == pytest.approx(0.5 * 6, rel=1e-4)
 
 
+def slow_align_uniform(first: Tensor, second: Tensor) -> float:
+    """Wang and Isola, 2020, section 4.1, alpha 2 and t 2: pair by pair, on the sphere."""
+
+    def distance(one: Tensor, other: Tensor) -> float:
+        one, other = one.double() / one.double().norm(), other.double() / other.double().norm()
+        return float((one - other).square().sum())
+
+    def uniformity(rows: Tensor) -> float:
+        pairs = [
+            math.exp(-2 * distance(rows[i], rows[j]))
+            for i in range(len(rows))
+            for j in range(i + 1, len(rows))
+        ]
+        return math.log(sum(pairs) / len(pairs))
+
+    aligned = sum(distance(a, b) for a, b in zip(first, second, strict=True)) / len(first)
+    return aligned + (uniformity(first) + uniformity(second)) / 2
+
+
+def test_align_uniform_against_its_definition() -> None:
+    first = normal(12, 5) + 0.3
+    second = 4 * (first + normal(12, 5, seed=1))
+    found = align_uniform(first, second).item()
+    assert found == pytest.approx(slow_align_uniform(first, second), rel=1e-5)
+
+
+def test_align_uniform_at_its_ends() -> None:
+    """All alike: 0. Two images, opposite: uniformity log exp(-2 4). Views opposite: alignment 4."""
+    alike = normal(1, 5).expand(6, 5)
+    assert align_uniform(alike, 3 * alike).item() == pytest.approx(0, abs=1e-5)
+    opposite = torch.cat([alike[:1], -alike[:1]])
+    assert align_uniform(opposite, opposite).item() == pytest.approx(-8, abs=1e-5)
+    assert align_uniform(opposite, -opposite).item() == pytest.approx(-4, abs=1e-5)
+
+
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "nt_xent": lambda a, b: nt_xent(a, b, temperature=0.5),
     "supervised_contrastive": lambda a, b: supervised_contrastive(
@@ -238,6 +274,7 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
         a + b, torch.arange(len(a)) % 3, temperature=0.5, label_smoothing=0.1
     ),
     "barlow_twins": barlow_twins,
+    "align_uniform": align_uniform,
 }
 each_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 

@@ -12,7 +12,8 @@ from trainers.losses import check_temperature, nt_xent
 class Contrastive(nn.Module):
     """SimCLR (Chen et al., 2020): NT-Xent on projections of two augmented views.
 
-    The projection head serves the loss only; the latent in front of it is what is kept.
+    The projection head serves the loss only; the latent in front of it is what is kept. With
+    `nn.Identity()` as the projection the loss is taken on the latents.
     """
 
     uses_labels = False

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from trainers.augmentation import Augmentation
-from trainers.losses import barlow_twins
+from trainers.losses import align_uniform, barlow_twins
 from trainers.reconstruction import ReconstructionLoss
+
+Agreement = Literal["barlow_twins", "align_uniform"]
+AGREEMENTS = {"barlow_twins": barlow_twins, "align_uniform": align_uniform}
 
 
 class MaskedAutoencoder(nn.Module):
@@ -23,10 +27,11 @@ class MaskedAutoencoder(nn.Module):
     encoder is convolutional and sees gray where a square is hidden; an image's share of hidden
     squares is drawn, so that it learns from whole images too, which are all that it meets later.
 
-    With `barlow_weight` above 0 there are two such views of an image, either of which must become
-    the image, and the loss of Barlow Twins (Zbontar et al., 2021) is added on their latents: what
-    the views have in common is kept, and no two numbers say the same. It takes no labels either,
-    and twice the time.
+    With `agreement_weight` above 0 there are two such views of an image, either of which must
+    become the image, and their latents must agree: what the views have in common is kept. So that
+    not all latents become alike, Barlow Twins (Zbontar et al., 2021) asks that no two numbers say
+    the same, alignment and uniformity (Wang and Isola, 2020) that images lie evenly about. Neither
+    takes labels; two views take twice the time.
 
     Args:
         encoder, decoder: as of an `Autoencoder`.
@@ -34,7 +39,8 @@ class MaskedAutoencoder(nn.Module):
         reconstruction_loss: of all pixels, hidden or not.
         mask_ratio: the largest share of hidden squares, in [0, 1).
         patch: their side in pixels.
-        barlow_weight: of the loss between the latents of two views, 0 or more.
+        agreement: the loss between the latents of two views.
+        agreement_weight: of that loss, 0 or more.
     """
 
     uses_labels = False
@@ -48,15 +54,18 @@ class MaskedAutoencoder(nn.Module):
         reconstruction_loss: ReconstructionLoss,
         mask_ratio: float,
         patch: int = 4,
-        barlow_weight: float = 0.0,
+        agreement: Agreement = "align_uniform",
+        agreement_weight: float = 0.0,
     ) -> None:
         super().__init__()
         if not 0 <= mask_ratio < 1 or patch < 1:
             raise ValueError(
                 f"mask_ratio is {mask_ratio}, patch {patch}; allowed are [0, 1) and 1 or more"
             )
-        if not 0 <= barlow_weight < math.inf:
-            raise ValueError(f"barlow_weight is {barlow_weight}, it must be 0 or more")
+        if agreement not in AGREEMENTS:
+            raise ValueError(f"agreement is {agreement!r}; allowed: {', '.join(AGREEMENTS)}")
+        if not 0 <= agreement_weight < math.inf:
+            raise ValueError(f"agreement_weight is {agreement_weight}, it must be 0 or more")
         self.encoder = encoder
         self.decoder = decoder
         self.classifier = None
@@ -64,17 +73,19 @@ class MaskedAutoencoder(nn.Module):
         self.reconstruction_loss = reconstruction_loss
         self.mask_ratio = mask_ratio
         self.patch = patch
-        self.barlow_weight = barlow_weight
+        self.agreement: Agreement = agreement
+        self.agreement_weight = agreement_weight
 
     def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
         """(B, C, H, W) -> scalar; labels are not looked at."""
-        if self.barlow_weight:
+        if self.agreement_weight:
             images = torch.cat([images, images])
         view = self.hide(self.augmentation(images, generator), generator)
         latent = self.encoder(view)
         loss = self.reconstruction_loss(self.decoder(latent), images)
-        if self.barlow_weight:
-            loss = loss + self.barlow_weight * barlow_twins(*latent.chunk(2))
+        if self.agreement_weight:
+            agreement = AGREEMENTS[self.agreement](*latent.chunk(2))
+            loss = loss + self.agreement_weight * agreement
         return loss
 
     def hide(self, images: Tensor, generator: torch.Generator) -> Tensor:

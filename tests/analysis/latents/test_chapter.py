@@ -124,9 +124,11 @@ def test_what_is_no_structure() -> None:
         ({}, "did not move the latents as its loss asks"),
     ],
 )
-def test_verdict(after: dict[str, float], said: str) -> None:
-    told = verdict(structure(), structure(**after))
+@pytest.mark.parametrize("behind", [True, False])
+def test_verdict(after: dict[str, float], said: str, behind: bool) -> None:
+    told = verdict(structure(), structure(**after), behind_head=behind)
     assert said in told
+    assert ("projection head" in told) == behind != ("on the latents themselves" in told)
     assert f"{after.get('alignment', 1.0) / 2:.2f} of the distance" in told
 
 

@@ -78,6 +78,13 @@ def test_words_follow_the_modules(findings: Findings, stem: str, readout: str) -
     assert said[-1] == (*means, "dropout 0.2", "linear", "standardise")
 
 
+def test_a_loss_on_the_latents_themselves_has_no_head(findings: Findings) -> None:
+    record = findings.records["cifar_contrastive"]
+    changed = {**record.info, "params": {**record.info["params"], "projection": "none"}}
+    parts = compute_architecture(replace(record, info=changed)).parts
+    assert [part.name for part in parts] == ["encoder", "classifier"]
+
+
 def test_tracing_changes_nothing(findings: Findings) -> None:
     record = findings.records["mnist_contrastive"]
     before = {n: v.clone() for n, v in record.model.state_dict().items()}
