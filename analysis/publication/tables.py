@@ -142,8 +142,20 @@ def carrying(found: Published) -> str:
 
 
 def verdicts(found: Published) -> str:
-    """The comparisons on each data set, as the contrastive champions have them."""
-    said = [sentence for entry in found.champions().values() for sentence in entry["comparisons"]]
+    """The comparisons on each data set, as the contrastive champions have them.
+
+    One that was trained without its ablation leaves open what the method brings: those of its
+    pipeline's best rerun with one are said too, and after how many epochs.
+    """
+    said = []
+    for name, entry in found.champions().items():
+        said += entry["comparisons"]
+        if entry["comparisons"] and not row_of(entry, ABLATION):
+            others = [other for other in found.finals[name] if row_of(other, ABLATION)]
+            best = max(others, key=standing, default=None)
+            if best:
+                epochs = champion(best)["epochs"]
+                said += [f"After {epochs} epochs {sentence}" for sentence in best["comparisons"]]
     return "".join(f"- {sentence}.\n" for sentence in said) or f"{NOT_MEASURED}\n"
 
 

@@ -134,6 +134,23 @@ def test_verdicts_are_of_the_champion_not_of_a_later_rerun(published_folder: Pat
     assert all(sentence in said for sentence in final["comparisons"])
 
 
+def test_a_champion_without_an_ablation_gets_the_verdicts_of_the_best_rerun_with_one(
+    published_folder: Path,
+) -> None:
+    [file] = (published_folder / "cifar_contrastive").glob("final-*.json")
+    final = json.loads(file.read_text())
+    row, *others = final["rows"]
+    worse = {key: [v - 0.1 for v in values] for key, values in row["metrics"].items()}
+    short = {**final, "run": "short", "comparisons": ["short ones"]}
+    short["rows"] = [{**row, "metrics": worse, "epochs": 1}, *others]
+    entries.keep(published_folder, short)
+    assert "short ones" not in tables.verdicts(entries.read(published_folder))
+    alone = [row, *(other for other in others if other["name"] != "ablation")]
+    file.write_text(json.dumps({**final, "rows": alone, "comparisons": ["of the champion"]}))
+    said = tables.verdicts(entries.read(published_folder))
+    assert said.endswith("- of the champion.\n- After 1 epochs short ones.\n")
+
+
 def test_the_order_of_a_short_search(changed: Callable[..., Published], found: Published) -> None:
     assert tables.carrying(found) == "not measured\n"
     [final] = found.finals["mnist_supervised"]
