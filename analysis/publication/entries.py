@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,12 +71,19 @@ class Published:
     def configuration(self, pipeline: str, *, depth: int | None = None) -> Json | None:
         """The champion's, good for `rerun.py --config`; where there is none, of the best trial.
 
-        A trial's numbers are those that MLflow holds, which are rounded to six digits.
+        A trial's numbers are those that MLflow holds, which are rounded to six digits. A champion
+        that was trained from a file of this kind is said to come from the trial that it equals.
+        Of so many layers the untuned defaults compete, as in the table of depths.
         """
         entry = self.champion(pipeline, depth=depth)
-        if entry:
-            row = champion(entry)
-            return _configuration(pipeline, row["params"], row["epochs"], entry["source"])
+        row = champion(entry) if entry else None
+        source = entry["source"] if entry else "the defaults"
+        if depth is not None and (rows := self.rows(pipeline, depth=depth)):
+            source = source if rows[0] == row else "the defaults"
+            row = rows[0]
+        if row:
+            source = self._trial(pipeline, row["params"]) or source
+            return _configuration(pipeline, row["params"], row["epochs"], source)
         trials = [
             (search, trial)
             for search in self.searches.get(pipeline, ())
@@ -85,8 +93,26 @@ class Published:
         if not trials:
             return None
         search, trial = max(trials, key=lambda found: last_accuracy(found[1]))
-        source = f"trial {trial['number']} of {search['study']}"
+        source = _named(trial, search)
         return _configuration(pipeline, trial["params"], search["epochs"], source)
+
+    def _trial(self, pipeline: str, params: Json) -> str | None:
+        """The first trial of those parameters; it need not know those that came later."""
+        for search in self.searches.get(pipeline, ()):
+            for trial in search["trials"]:
+                if all(_equal(value, params.get(n)) for n, value in trial["params"].items()):
+                    return _named(trial, search)
+        return None
+
+
+def _named(trial: Json, search: Json) -> str:
+    return f"trial {trial['number']} of {search['study']}"
+
+
+def _equal(rounded: Any, exact: Any) -> bool:
+    if isinstance(rounded, float) and isinstance(exact, float):
+        return math.isclose(rounded, exact, rel_tol=1e-5)
+    return bool(rounded == exact)
 
 
 def in_order(names: Mapping[str, object]) -> list[str]:

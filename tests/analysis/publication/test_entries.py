@@ -104,3 +104,32 @@ def test_a_configuration_is_one_that_rerun_takes(published_folder: Path, tmp_pat
         best = search["trials"][search["best"]["number"]]["params"]
         assert (taken.params, taken.epochs) == (params or best, 9)
         assert published.configuration(NAME, depth=6) is None
+
+
+def test_a_champion_trained_from_a_file_comes_from_the_trial_that_it_equals(
+    published_folder: Path,
+) -> None:
+    found = entries.read(published_folder)
+    [final], [search] = found.finals[NAME], found.searches[NAME]
+    trial = search["trials"][1]
+    for params, source in (
+        ({**trial["params"], "lr": trial["params"]["lr"] * (1 + 1e-7)}, f"of {search['study']}"),
+        ({**trial["params"], "a_later_choice": "none"}, f"trial {trial['number']} of"),
+        ({**trial["params"], "lr": trial["params"]["lr"] * 1.01}, "some.json"),
+    ):
+        row = {**final["rows"][0], "params": params}
+        of_file = {**final, "source": "some.json", "rows": [row]}
+        made = Published(searches=found.searches, finals={NAME: (of_file,)}).configuration(NAME)
+        assert made is not None and source in made["source"]
+
+
+def test_of_so_many_layers_the_defaults_compete(published_folder: Path) -> None:
+    found = entries.read(published_folder)
+    [final] = found.finals[NAME]
+    row, *others = final["rows"]
+    deeper = {**row, "params": {**row["params"], "depth": 4}}
+    finals = {NAME: ({**final, "rows": [deeper, *others]},)}
+    made = Published(searches={}, finals=finals).configuration(NAME, depth=3)
+    defaults = next(other for other in others if other["name"] == "defaults")
+    assert made is not None and made["source"] == "the defaults"
+    assert (made["params"], made["epochs"]) == (defaults["params"], defaults["epochs"])
