@@ -17,7 +17,7 @@ from analysis.reproduction import COMMIT, VERSIONS, rerun_command, search_comman
 from analysis.rows import DEFAULTS
 from analysis.writers.files import write_whole
 from search.finals.results import TEST
-from search.pipeline import METRIC, pipeline_names
+from search.pipeline import METRIC, load_pipeline, pipeline_names
 
 Json = dict[str, Any]
 # Of a row; what else a rerun knows of it (ids of cells, the test set's classes) stays in MLflow.
@@ -82,7 +82,9 @@ class Published:
             source = source if rows[0] == row else "the defaults"
             row = rows[0]
         if row:
-            source = self._trial(pipeline, row["params"]) or source
+            untuned = row["params"] == load_pipeline(pipeline).defaults
+            other = "the defaults" if untuned else source
+            source = self._trial(pipeline, row["params"]) or other
             return _configuration(pipeline, row["params"], row["epochs"], source)
         trials = [
             (search, trial)

@@ -133,3 +133,10 @@ def test_of_so_many_layers_the_defaults_compete(published_folder: Path) -> None:
     defaults = next(other for other in others if other["name"] == "defaults")
     assert made is not None and made["source"] == "the defaults"
     assert (made["params"], made["epochs"]) == (defaults["params"], defaults["epochs"])
+    untuned = {
+        **final,
+        "source": "best.json",
+        "rows": [{**row, "params": load_pipeline(NAME).defaults}],
+    }
+    made = Published(searches={}, finals={NAME: (untuned,)}).configuration(NAME)
+    assert made is not None and made["source"] == "the defaults"
