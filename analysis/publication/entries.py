@@ -77,14 +77,10 @@ class Published:
         """
         entry = self.champion(pipeline, depth=depth)
         row = champion(entry) if entry else None
-        source = entry["source"] if entry else "the defaults"
-        if depth is not None and (rows := self.rows(pipeline, depth=depth)):
-            source = source if rows[0] == row else "the defaults"
-            row = rows[0]
+        if depth is not None:
+            row = next(iter(self.rows(pipeline, depth=depth)), row)
         if row:
-            untuned = row["params"] == load_pipeline(pipeline).defaults
-            other = "the defaults" if untuned else source
-            source = self._trial(pipeline, row["params"]) or other
+            source = self._origin(pipeline, row)
             return _configuration(pipeline, row["params"], row["epochs"], source)
         trials = [
             (search, trial)
@@ -98,13 +94,16 @@ class Published:
         source = _named(trial, search)
         return _configuration(pipeline, trial["params"], search["epochs"], source)
 
-    def _trial(self, pipeline: str, params: Json) -> str | None:
-        """The first trial of those parameters; it need not know those that came later."""
+    def _origin(self, pipeline: str, row: Json) -> str:
+        """The trial that a row equals, the defaults, else what its rerun was given."""
+        params = row["params"]
         for search in self.searches.get(pipeline, ()):
-            for trial in search["trials"]:
+            for trial in search["trials"]:  # which need not know parameters that came later
                 if all(_equal(value, params.get(n)) for n, value in trial["params"].items()):
                     return _named(trial, search)
-        return None
+        if row["name"] == DEFAULTS or params == load_pipeline(pipeline).defaults:
+            return DEFAULTS
+        return next(str(e["source"]) for e in self.finals[pipeline] if row in e["rows"])
 
 
 def _named(trial: Json, search: Json) -> str:

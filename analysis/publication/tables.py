@@ -150,7 +150,7 @@ def verdicts(found: Published) -> str:
     said = []
     for name, entry in found.champions().items():
         said += entry["comparisons"]
-        if entry["comparisons"] and not row_of(entry, ABLATION):
+        if not row_of(entry, ABLATION):
             others = [other for other in found.finals[name] if row_of(other, ABLATION)]
             best = max(others, key=standing, default=None)
             if best:

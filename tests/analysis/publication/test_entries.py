@@ -131,7 +131,7 @@ def test_of_so_many_layers_the_defaults_compete(published_folder: Path) -> None:
     finals = {NAME: ({**final, "rows": [deeper, *others]},)}
     made = Published(searches={}, finals=finals).configuration(NAME, depth=3)
     defaults = next(other for other in others if other["name"] == "defaults")
-    assert made is not None and made["source"] == "the defaults"
+    assert made is not None and made["source"] == "defaults"
     assert (made["params"], made["epochs"]) == (defaults["params"], defaults["epochs"])
     untuned = {
         **final,
@@ -139,4 +139,17 @@ def test_of_so_many_layers_the_defaults_compete(published_folder: Path) -> None:
         "rows": [{**row, "params": load_pipeline(NAME).defaults}],
     }
     made = Published(searches={}, finals={NAME: (untuned,)}).configuration(NAME)
-    assert made is not None and made["source"] == "the defaults"
+    assert made is not None and made["source"] == "defaults"
+
+
+def test_a_configuration_names_the_rerun_that_holds_it(published_folder: Path) -> None:
+    """Of equal configurations the latest is the champion, but an earlier one may stand higher."""
+    [final] = entries.read(published_folder).finals[NAME]
+    row = {**final["rows"][0], "params": {**final["rows"][0]["params"], "lr": 0.0123}}
+    lower = {key: [v - 0.1 for v in values] for key, values in row["metrics"].items()}
+    first = {**final, "made": "2026-01-01", "source": "first.json", "rows": [row]}
+    later = {**first, "made": "2026-01-02", "rows": [{**row, "metrics": lower}]}
+    found = Published(searches={}, finals={NAME: (first, {**later, "source": "later.json"})})
+    for depth, source in ((None, "later.json"), (3, "first.json")):
+        made = found.configuration(NAME, depth=depth)
+        assert made is not None and made["source"] == source
