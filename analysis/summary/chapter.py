@@ -68,11 +68,12 @@ def _opening(findings: Findings) -> Iterator[Paragraph]:
             f"{r.method} {rows.with_interval(rows.champion(r), TEST)} %" for r in found
         )
         told += [f"**{spec.title}**, test accuracy: {order}."] if found else []
-    worst = ranked[0]
-    told.append(
-        f"The lowest of the {len(final)} is {title_of(worst)} with "
-        f"{rows.with_interval(rows.champion(worst), TEST)} %."
-    )
+    if len(ranked) > 1:
+        worst = ranked[0]
+        told.append(
+            f"The lowest of the {len(final)} is {title_of(worst)} with "
+            f"{rows.with_interval(rows.champion(worst), TEST)} %."
+        )
     yield Paragraph(" ".join(told))
 
 

@@ -214,6 +214,12 @@ def test_with_one_data_set(findings: Findings, only: Only) -> None:
     assert "makes up for" not in told[1]
 
 
+def test_one_alone_is_the_lowest_of_nothing(findings: Findings, only: Only) -> None:
+    assert "The lowest of" not in texts(summary.section(only(findings, "cifar_contrastive")))
+    two = summary.section(only(findings, "cifar_contrastive", "cifar_supervised"))
+    assert "The lowest of the 2 is" in texts(two)
+
+
 def test_not_final(findings: Findings, only: Only, unfinished: MakeUnfinished) -> None:
     records = {name: unfinished(findings.records[name]) for name in SIX}
     section = summary.section(only(findings, *SIX, **records))
