@@ -86,7 +86,8 @@ def trials_an_hour(options: argparse.Namespace, concurrency: int, threads: int) 
         words += ["--data-dir", str(Path(options.data_dir).resolve()), "--train-size", "5000"]
     else:
         words += ["--data", "mini"]
-    for setting in ("width=32", "depth=3", "block=strided", "batch_size=256"):
+    equal = ("width=32", "depth=3", "block=strided", "batch_size=256", "projection=head")
+    for setting in equal:
         words += ["--set", setting]
     with tempfile.TemporaryDirectory() as folder:
         tune(words, folder)

@@ -17,9 +17,9 @@ PIPELINE = load_pipeline(NAME)
 
 
 def truth(params: dict[str, float], epochs: int) -> list[float]:
-    """Best at a learning rate of 3e-3 and a temperature of 0.2; low rates are late, not bad."""
-    rate = math.log10(params["lr"] / 3e-3)
-    warm = math.log10(params["temperature"] / 0.2)
+    """Best at the defaults' learning rate and temperature; low rates are late, not bad."""
+    rate = math.log10(params["lr"] / PIPELINE.defaults["lr"])
+    warm = math.log10(params["temperature"] / PIPELINE.defaults["temperature"])
     end = 0.97 - 0.1 * rate**2 - 0.05 * warm**2
     return [round(end - 0.3 * math.exp(-e * (1.2 + rate)), 4) for e in range(1, epochs + 1)]
 

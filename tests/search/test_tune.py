@@ -499,13 +499,14 @@ def test_a_time_budget_ends_a_search_early_and_well(background: Background) -> N
 
 
 # All but one choice of two is fixed: there are two configurations, whatever --trials says.
+FIXED = {
+    **load_pipeline("mnist_contrastive").defaults,
+    **{"width": 16, "depth": 3, "block": "strided", "batch_size": "256,512"},
+}
 FINITE = [
     *("--pipeline", "mnist_contrastive", "--data", "mini", "--train-size", "512"),
     *("--trials", "6", "--epochs", "1", "--study", "finite"),
-    *("--set", "width=16", "--set", "depth=3", "--set", "batch_size=256,512"),
-    *("--set", "temperature=0.2", "--set", "lr=3e-3", "--set", "weight_decay=1e-2"),
-    *("--set", "warmup=0.1", "--set", "augment_strength=0.8", "--set", "block=strided"),
-    *("--set", "optimizer=muon"),
+    *(word for name, value in FIXED.items() for word in ("--set", f"{name}={value}")),
 ]
 
 
