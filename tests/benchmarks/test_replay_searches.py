@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import record_curves, replay_searches
+from benchmarks.replay_searches import RANDOM_TRIALS
 from benchmarks.surrogate import Surrogate, as_recorded, trust
 from search.pipeline import load_pipeline
 
@@ -112,7 +113,8 @@ def test_the_command_prints_a_line_for_each_way(
     assert list(ratios) == list(replay_searches.QUICK)
     figures = json.loads(kept.read_text())["figures"]
     assert figures["times_faster"]["ours"][NAME][0] == pytest.approx(ratios["ours"], abs=0.05)
-    assert ratios["ours"] > 1, "the defaults are the best point there is"
+    # The defaults are the best point there is: two trials at a time, the first of 50 finds it.
+    assert ratios["ours"] > max(RANDOM_TRIALS / 2 / 2, ratios["no trial 0"])
 
 
 def test_an_unknown_way_is_refused_with_those_there_are(
