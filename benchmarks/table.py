@@ -87,7 +87,7 @@ def _training_goals() -> list[tuple[str, ...]]:
     other = [r for p, r in against.items() if "autoencoder" not in p]
     rows.append(_row("2: against the tutorials' way, autoencoders", 1.5, min(auto), max(auto), 1))
     rows.append(_row("2: the other four", 3.5, min(other), max(other), 1))
-    for part, name in (("probe", "linear"), ("fit", "1,024 hidden units")):
+    for part, name in (("probe", "linear"), ("fit", "the protocol's")):
         ratio = {p: f["plain_fit"] / f[part] for p, f in each.items() if part in f}
         low, high = min(ratio.values()), max(ratio.values())
         rows.append(_row(f"2: classifier on latents ({name})", 10, low, high, 1))

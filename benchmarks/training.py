@@ -18,9 +18,9 @@ counted once however many views it has.
 - `MFLOP`: multiplications and additions of forward and backward pass, by torch's own counter;
   `share`: what the bare step reaches of the rate of a product of two matrices of 2,048 in the same
   precision.
-- `probe` and `fit`: the linear probe, and the protocol's classifier of 1,024 hidden units, on
-  frozen latents, encoding included; against the linear classifier of `plain_torch.py`, which runs
-  the encoder in every epoch. All on as many images.
+- `probe` and `fit`: the linear probe, and the protocol's classifier, on frozen latents, encoding
+  included; against the linear classifier of `plain_torch.py`, which runs the encoder in every
+  epoch. All on as many images.
 """
 
 from __future__ import annotations

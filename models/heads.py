@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from models.layers import at_least_one, initialise
 
-CLASSIFIER_HIDDEN = 1024  # part of the protocol: one size for every pipeline, never searched
+# Units of the hidden layers. Part of the protocol: the same for every pipeline, never searched.
+CLASSIFIER_HIDDEN = (512, 512)
 
 
 class Classifier(nn.Module):
     """The one classifier of every pipeline: (B, D) latents -> (B, K) logits.
 
-    Standardise, one hidden layer, ReLU. The first layer has no learned scale: on a frozen
+    Standardise, hidden layers, ReLU. The first layer has no learned scale: on a frozen
     encoder it is the usual standardisation of features, so that pipelines whose latents
     differ in scale meet the same classifier.
+
+    Args:
+        hidden: units of the hidden layers, other than the protocol's for models stored before it
+            was changed.
     """
 
-    def __init__(self, *, latent_dim: int, classes: int) -> None:
+    def __init__(
+        self, *, latent_dim: int, classes: int, hidden: Sequence[int] = CLASSIFIER_HIDDEN
+    ) -> None:
         super().__init__()
         at_least_one(latent_dim=latent_dim, classes=classes)
-        to_logits = nn.Linear(CLASSIFIER_HIDDEN, classes)
-        self.layers = nn.Sequential(
-            nn.BatchNorm1d(latent_dim, affine=False),
-            nn.Linear(latent_dim, CLASSIFIER_HIDDEN),
-            nn.ReLU(inplace=True),
-            to_logits,
-        )
+        layers: list[nn.Module] = [nn.BatchNorm1d(latent_dim, affine=False)]
+        for incoming, units in pairwise((latent_dim, *hidden)):
+            layers += [nn.Linear(incoming, units), nn.ReLU(inplace=True)]
+        to_logits = nn.Linear((latent_dim, *hidden)[-1], classes)
+        self.layers = nn.Sequential(*layers, to_logits)
         initialise(self)
         # Small first logits: training starts from the uniform prediction, loss log K.
         nn.init.normal_(to_logits.weight, std=0.01)

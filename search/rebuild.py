@@ -46,11 +46,16 @@ def rebuild(model: Mapping[str, Any], weights: Mapping[str, Tensor]) -> LatentMo
     """
     method: Any = untrained(model)
     spec = DATASETS[model["dataset"]]
-    latent_dim = weights["classifier.layers.1.weight"].shape[1]
+    # Their shapes say which classifier it was: that of the protocol had one hidden layer once.
+    into = [
+        weight.shape[1]
+        for name, weight in weights.items()
+        if name.startswith("classifier.layers.") and weight.ndim == 2
+    ]
     made = LatentModel(
         encoder=method.encoder,
         decoder=method.decoder,
-        classifier=Classifier(latent_dim=latent_dim, classes=len(spec.classes)),
+        classifier=Classifier(latent_dim=into[0], classes=len(spec.classes), hidden=into[1:]),
     )
     renamed = {name.removeprefix("method."): value for name, value in weights.items()}
     # The projection head served the loss only. Anything else that is too much is an error.

@@ -15,9 +15,11 @@ from torch import Tensor, nn
 from models import Classifier, LinearHead
 from trainers.precision import Precision, autocast
 
-# Part of the protocol: the same for every pipeline and never searched. Chosen once, on validation
-# images, with the latents of one CIFAR-10 autoencoder, which overfits the most: 59.0 %, against
-# 57.0 % with 512 hidden units and a weight decay of 0.02.
+# Part of the protocol: the same for every pipeline and never searched. Chosen on latents of frozen
+# encoders, judged by validation images and as many others that the classifier did not learn from,
+# two fits each. Two hidden layers of 512 with smoothed labels against one of 1,024 without: 99.34
+# against 98.89 % on a MNIST autoencoder, 75.3 against 74.5 % on a masked and 74.6 against 74.4 % on
+# a contrastive encoder of CIFAR-10, there with a third of the passes (`evaluation`).
 EPOCHS = 12  # on latents of the images alone; `evaluation` says how many with their variants
 STEPS_PER_EPOCH = 20  # on few images: the batch is the largest at 20,000 and above
 LARGEST_BATCH = 1000
@@ -25,6 +27,7 @@ SMALLEST_BATCH = 32
 WORTH_CASTING = 500  # smaller batches take twice as long in bfloat16, larger ones half as long
 LEARNING_RATE = 6e-3  # at the largest batch; it falls with the batch's square root
 WEIGHT_DECAY = 0.5
+LABEL_SMOOTHING = 0.1
 PROBE_ITERATIONS = 30  # twice as many cost twice as much, for half a point on CIFAR-10
 PROBE_PENALTY = 100.0  # of the squared weights, in units of one image's loss
 
@@ -40,8 +43,9 @@ def fit_classifier(
 ) -> Classifier:
     """Train the protocol's classifier on (N, D) float32 latents and (N,) labels.
 
-    AdamW, the learning rate falling linearly to zero. Dropout cost accuracy; the
-    decay of the rate and of the weights is what keeps it from overfitting.
+    AdamW, the learning rate falling linearly to zero, labels smoothed (Szegedy et al., 2016,
+    "Rethinking the Inception Architecture", section 7). Dropout cost accuracy; the decay of the
+    rate and of the weights is what keeps it from overfitting.
     """
     device = latents.device
     generator = torch.Generator(device).manual_seed(seed)
@@ -67,7 +71,7 @@ def fit_classifier(
                 group["lr"] = peak * (1 - step / steps)
             with autocast(precision, device):
                 logits = classifier(latents[rows])
-            loss = F.cross_entropy(logits.float(), labels[rows])
+            loss = F.cross_entropy(logits.float(), labels[rows], label_smoothing=LABEL_SMOOTHING)
             loss.backward()
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)

@@ -33,6 +33,7 @@ def section(findings: Findings) -> Section:
 
 
 def _common(records: list[PipelineRecord]) -> list[Block]:
+    hidden = " and ".join(f"{units:,}" for units in CLASSIFIER_HIDDEN)
     return [
         Paragraph(
             "An encoder of 3 by 3 convolutions, one or two a stage, halves the image's side in "
@@ -46,7 +47,7 @@ def _common(records: list[PipelineRecord]) -> list[Block]:
         ),
         Paragraph(
             "**The classifier** has one and the same architecture for all pipelines and is never "
-            f"searched: an MLP with one hidden layer of {CLASSIFIER_HIDDEN:,} units on the "
+            f"searched: an MLP with hidden layers of {hidden} units on the "
             "standardised latent. The supervised pipelines train it together with the encoder, the "
             "others afterwards, on latents of the frozen encoder. No classifier sees an image; the "
             "row *raw pixels* of the summary is marked as the exception."

@@ -198,10 +198,10 @@ def _model(info: Mapping[str, Any], data: TrainingData) -> LatentModel:
     classes = len(DATASETS[data.dataset].classes)
     classifier = Classifier(latent_dim=latents.shape[1], classes=classes).eval()
     with torch.no_grad():
-        hidden = classifier.layers[:3](latents)
+        hidden = classifier.layers[:-1](latents)
         target = torch.nn.functional.one_hot(train.labels, classes).float() * 8
         ridge = hidden.T @ hidden + 100 * torch.eye(hidden.shape[1])
-        classifier.layers[3].weight.copy_(torch.linalg.solve(ridge, hidden.T @ target).T)
+        classifier.layers[-1].weight.copy_(torch.linalg.solve(ridge, hidden.T @ target).T)
     weights = {f"method.{name}": value for name, value in method.state_dict().items()}
     weights = {n: v for n, v in weights.items() if not n.startswith("method.classifier.")}
     weights |= {f"classifier.{name}": value for name, value in classifier.state_dict().items()}

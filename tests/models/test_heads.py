@@ -37,7 +37,7 @@ def test_gradients_reach_every_parameter(head: nn.Module, outputs: int) -> None:
 
 
 def test_the_classifier_starts_at_the_uniform_prediction() -> None:
-    """A logit is a sum of 1,024 terms of variance 0.01² E[relu²]: its spread is about 0.3.
+    """A logit is a sum of 512 terms of variance 0.01² E[relu²]: its spread is about 0.2.
 
     The bound of 0.5 on the largest spread of ten is beyond 8 standard errors (1,000 rows).
     """
@@ -60,7 +60,7 @@ def test_the_classifier_does_not_see_the_scale_of_the_latents() -> None:
 def test_the_classifiers_size_is_part_of_the_protocol() -> None:
     parameters = Classifier(latent_dim=8, classes=3).parameters()
     shapes = [tuple(p.shape) for p in parameters if p.ndim == 2]
-    assert shapes == [(1024, 8), (3, 1024)]
+    assert shapes == [(512, 8), (512, 512), (3, 512)]
 
 
 def test_the_linear_head_starts_at_zero() -> None:

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from models import Classifier
 from search import recipes
 from search.pipeline import LATENT_DIM, load_pipeline, pipeline_names
 from search.rebuild import rebuild, untrained
@@ -129,6 +130,15 @@ def test_pixels(dataset: str, few: Few, tmp_path: Path) -> None:
     assert_same(model, method, classifier, images, tmp_path)
     weights = weights_on_cpu(method, classifier)
     assert weights["classifier.layers.1.weight"].shape[1] == images.train.images[0].numel()
+
+
+def test_a_classifier_of_the_earlier_protocol(few: Few, tmp_path: Path) -> None:
+    """One hidden layer of 1,024: models that were registered with it are still good."""
+    model = {"kind": "pixels", "dataset": "mnist", "pipeline": "", "params": {}}
+    images = TrialImages.load(few("mnist"), "cpu")
+    torch.manual_seed(0)
+    earlier = Classifier(latent_dim=images.valid.images[0].numel(), classes=10, hidden=(1024,))
+    assert_same(model, untrained(model), earlier, images, tmp_path)
 
 
 def kernel(method: Any) -> Tensor:

@@ -51,11 +51,20 @@ def test_separable_latents_are_classified() -> None:
 
 
 def test_classes_that_no_line_separates_are_classified() -> None:
-    """Two variables' signs, alike or not: a linear probe cannot, one hidden layer can."""
+    """Two variables' signs, alike or not: a linear probe cannot, hidden layers can."""
     latents = torch.randn(3000, 2, generator=torch.Generator().manual_seed(0))
     labels = ((latents[:, 0] > 0) == (latents[:, 1] > 0)).long()
     assert share_right(fit_classifier(latents, labels, classes=2, seed=0), latents, labels) > 0.95
     assert share_right(fit_linear_probe(latents, labels, classes=2), latents, labels) < 0.6
+
+
+def test_labels_are_smoothed() -> None:
+    """A tenth of a label is spread over all five classes: the most that it can ask for is 0.92."""
+    latents, labels = clusters(2000, spread=0.3)
+    classifier = fit_classifier(latents, labels, classes=5, seed=0)
+    with torch.no_grad():
+        surest = classifier(latents).softmax(1).amax(1)
+    assert surest.mean().item() == pytest.approx(0.92, abs=0.02)
 
 
 def test_noise_cannot_be_told_apart() -> None:

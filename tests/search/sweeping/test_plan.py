@@ -10,10 +10,12 @@ import pytest
 
 from search.sweeping import plan as planning
 from trainers.data import LabelledImages
-from trainers.evaluation import PASSES
+from trainers.evaluation import passes
 
 
+@pytest.mark.parametrize("dataset", ["mnist", "cifar"])
 def test_the_forecast_counts_every_pass_of_the_protocols_classifier(
+    dataset: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It fits a part of them, and 3 s for that part are more for all."""
@@ -21,7 +23,7 @@ def test_the_forecast_counts_every_pass_of_the_protocols_classifier(
     original = planning.fit_classifier
 
     def count(latents: Any, labels: Any, **values: Any) -> Any:
-        met["passes"] = values.get("epochs", planning.EPOCHS)
+        met["passes"] = values["epochs"]
         return original(latents, labels, **values)
 
     clock = iter([10.0, 13.0])
@@ -30,6 +32,8 @@ def test_the_forecast_counts_every_pass_of_the_protocols_classifier(
     resources = SimpleNamespace(device="cpu", cpus_per_trial=1, precision="float32")
     labels = np.arange(40) % 4
     images = np.zeros((40, 1, 2, 2), dtype=np.uint8)
-    data: Any = SimpleNamespace(train=LabelledImages(images, labels), classes="abcd")
+    train = LabelledImages(images, labels)
+    data: Any = SimpleNamespace(dataset=dataset, train=train, classes="abcd")
     plan: Any = SimpleNamespace(resources=resources)
-    assert planning._classifier_seconds(data, plan) == pytest.approx(3 * PASSES / met["passes"])
+    seconds = planning._classifier_seconds(data, plan)
+    assert seconds == pytest.approx(3 * passes(digits=dataset == "mnist") / met["passes"])
