@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from analysis.document import Paragraph
 from analysis.records import Findings, PipelineRecord
+from analysis.rows import of_todays_classifier
 from trainers.data import DATASETS
 
 
@@ -33,3 +34,14 @@ def absent(findings: Findings, names: Sequence[str]) -> tuple[Paragraph, ...]:
         for name in missing
     ]
     return (Paragraph("Missing here: " + ", ".join(told) + "."),)
+
+
+def earlier_classifiers(findings: Findings) -> list[str]:
+    """A line for each pipeline whose final numbers an earlier version's classifier measured."""
+    option = " --data mini" * findings.mini
+    return [
+        f"{name} was measured by the classifier of an earlier version and is not to be compared "
+        f"with the others. Run: python search/rerun.py --pipeline {name}{option}"
+        for name, record in findings.records.items()
+        if record.result and not of_todays_classifier(record.result)
+    ]

@@ -8,11 +8,20 @@ from typing import Any
 from analysis.records import PipelineRecord
 from search.finals.comparisons import Estimate, estimate
 from search.finals.results import TEST
+from search.pipeline import load_pipeline
+from trainers.data import DATASETS
+from trainers.evaluation import classifier_settings
 
 Row = Mapping[str, Any]
 # As search/finals/driver.py calls them, which would bring Ray along.
 ABLATION, DEFAULTS, RANDOM = "ablation", "defaults", "random encoder"
 SHARED = PCA, PIXELS = "PCA", "raw pixels"  # the same for all pipelines of a data set
+
+
+def of_todays_classifier(result: Mapping[str, Any]) -> bool:
+    """Whether a rerun was measured as one of today is: only such may stand side by side."""
+    dataset = DATASETS[load_pipeline(result["pipeline"]).dataset]
+    return bool(result.get("classifier") == classifier_settings(digits=dataset.digits))
 
 
 def champion(record: PipelineRecord) -> Row | None:

@@ -23,6 +23,7 @@ from analysis import (
     tsne,
 )
 from analysis.document import Document, Section
+from analysis.provenance import earlier_classifiers
 from analysis.reading import find
 from analysis.records import SIX, Findings
 from analysis.theory import page as theory_page, pdf as theory_pdf, reading as theory_reading
@@ -80,7 +81,7 @@ def write(options: Namespace) -> int:
         document = Document(
             title="Latent spaces of MNIST and CIFAR-10",
             subtitle="Autoencoders, supervised and contrastive encoders, searched and compared",
-            notices=(*notices, *_missing(findings)),
+            notices=(*notices, *_missing(findings), *earlier_classifiers(findings)),
             sections=tuple(sections),
         )
         out.mkdir(parents=True, exist_ok=True)

@@ -9,8 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from models import VariationalEncoder
+from models.heads import CLASSIFIER_HIDDEN
 from trainers.augmentation import Augmentation, Digits
-from trainers.classifier import fit_classifier, fit_linear_probe
+from trainers.classifier import (
+    LABEL_SMOOTHING,
+    LEARNING_RATE,
+    WEIGHT_DECAY,
+    fit_classifier,
+    fit_linear_probe,
+)
 from trainers.loop import DeviceImages
 from trainers.losses import bernoulli_nll, kl_to_standard_normal
 from trainers.methods import Method
@@ -29,6 +36,7 @@ DIGIT_VIEWS, DIGIT_STRENGTH = 11, 0.4
 # masked one 74.9 at 24, 75.3 at 16, 74.7 at 12. Of digits, in twelve variants: 99.18 % at 24, 99.25
 # at 36, 99.34 at 48, 99.36 at 72. One encoder and two fits each, as in `classifier`.
 PICTURE_PASSES, DIGIT_PASSES = 16, 48
+VARIANTS = {True: 1 + DIGIT_VIEWS, False: 2}  # by whether it is a digit; the image is one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +91,7 @@ def encode_variants(
 
     own = encode(encoder, data, precision=precision)
     # Filled one by one: of raw pixels all variants are two gigabytes, and would be four in a cat.
-    latents = own.new_empty(1 + (DIGIT_VIEWS if digits else 1), *own.shape)
+    latents = own.new_empty(VARIANTS[digits], *own.shape)
     latents[0] = own
     for variant in latents[1:]:
         variant.copy_(encode(encoder, data, precision=precision, view=view))
@@ -93,6 +101,21 @@ def encode_variants(
 def passes(*, digits: bool) -> int:
     """How often the protocol's classifier meets an image, its variants counted."""
     return DIGIT_PASSES if digits else PICTURE_PASSES
+
+
+def classifier_settings(*, digits: bool) -> str:
+    """One line for the classifier and what it learns from: hidden units, training, variants.
+
+    It stands beside every final number. Accuracies under different lines are not to be compared,
+    and what changes the protocol's classifier has to change the line.
+    """
+    hidden = "-".join(map(str, CLASSIFIER_HIDDEN))
+    drawn = f" of strength {DIGIT_STRENGTH:g}" if digits else ""
+    return (
+        f"hidden {hidden}, labels smoothed {LABEL_SMOOTHING:g}, "
+        f"rate {LEARNING_RATE:g}, decay {WEIGHT_DECAY:g}, "
+        f"{passes(digits=digits)} passes of {VARIANTS[digits]} variants{drawn}"
+    )
 
 
 @torch.no_grad()

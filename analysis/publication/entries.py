@@ -14,7 +14,7 @@ from typing import Any
 
 from analysis.records import SIX, PipelineRecord, StudyRecord
 from analysis.reproduction import COMMIT, VERSIONS, rerun_command, search_command
-from analysis.rows import DEFAULTS
+from analysis.rows import DEFAULTS, of_todays_classifier
 from analysis.writers.files import write_whole
 from search.finals.results import TEST
 from search.pipeline import METRIC, load_pipeline, pipeline_names
@@ -44,7 +44,8 @@ class Published:
     def champion(self, pipeline: str, *, depth: int | None = None) -> Json | None:
         """The final numbers that are best by validation, of encoders with `depth` layers.
 
-        Several seeds go before a single one, as `search.finals.finished` has it.
+        Today's classifier goes before an earlier version's, several seeds before a single one, as
+        `search.finals.finished` has it.
         """
         newest: dict[str, Json] = {}  # of equal configurations, which may have more seeds
         for entry in sorted(self.finals.get(pipeline, ()), key=lambda e: str(e["made"])):
@@ -58,15 +59,18 @@ class Published:
         every = ((name, self.champion(name)) for name in in_order(self.finals))
         return {name: entry for name, entry in every if entry is not None and tested(entry)}
 
-    def rows(self, pipeline: str, *, depth: int | None = None) -> list[Json]:
-        """The trainings that the test set was read for, champions and defaults, best first."""
+    def rows(self, pipeline: str, *, depth: int | None = None) -> list[tuple[Json, Json]]:
+        """The trainings that the test set was read for, champions and defaults, best first.
+
+        Each as (the entry that it is in, its row).
+        """
         found = [
-            row
+            (entry, row)
             for entry in self.finals.get(pipeline, ())
             for row in (champion(entry), row_of(entry, DEFAULTS))
             if row and TEST in row["metrics"] and depth in (None, row["params"].get("depth"))
         ]
-        return sorted(found, key=row_standing, reverse=True)
+        return sorted(found, key=lambda pair: standing(*pair), reverse=True)
 
     def configuration(self, pipeline: str, *, depth: int | None = None) -> Json | None:
         """The champion's, good for `rerun.py --config`; where there is none, of the best trial.
@@ -78,7 +82,7 @@ class Published:
         entry = self.champion(pipeline, depth=depth)
         row = champion(entry) if entry else None
         if depth is not None:
-            row = next(iter(self.rows(pipeline, depth=depth)), row)
+            row = next((one for _, one in self.rows(pipeline, depth=depth)), row)
         if row:
             source = self._origin(pipeline, row)
             return _configuration(pipeline, row["params"], row["epochs"], source)
@@ -143,15 +147,14 @@ def row_of(entry: Json, name: str) -> Json | None:
     return next((row for row in entry["rows"] if row["name"] == name), None)
 
 
-def standing(entry: Json) -> tuple[bool, float]:
-    """Ranks entries by their champions."""
-    return row_standing(champion(entry))
+def standing(entry: Json, row: Json | None = None) -> tuple[bool, bool, float]:
+    """Ranks entries by their champions, or by another of their rows.
 
-
-def row_standing(row: Json) -> tuple[bool, float]:
-    """Whether a row has several seeds, then its mean validation accuracy."""
-    values = row["metrics"][METRIC]
-    return len(values) > 1, float(sum(values) / len(values))
+    Whether it was measured by today's classifier, whether it has several seeds, then its mean
+    validation accuracy.
+    """
+    values = (row or champion(entry))["metrics"][METRIC]
+    return of_todays_classifier(entry), len(values) > 1, float(sum(values) / len(values))
 
 
 def seconds(entry: Json) -> float:
@@ -206,6 +209,7 @@ def final_entry(record: PipelineRecord) -> Json:
         "run": record.run_id,
         "command": rerun_command(record, result),
         **{name: result[name] for name in ("epochs", "source", "train_size", "data_fingerprint")},
+        "classifier": result.get("classifier"),
         **{
             name: info.get(name)
             for name in ("made", "machine", "device", "precision", "threads", "concurrency")

@@ -17,23 +17,26 @@ from analysis.publication.entries import (
     tested,
 )
 from analysis.publication.goals import GOALS, GPU_ONLY, OTHERS, Goal
-from analysis.rows import ABLATION, DEFAULTS, PCA, PIXELS, RANDOM
+from analysis.rows import ABLATION, DEFAULTS, PCA, PIXELS, RANDOM, of_todays_classifier
 from search.finals.comparisons import estimate
 from search.finals.results import TEST
 from search.pipeline import METRIC
 
 NOT_MEASURED = "not measured"
+EARLIER = " †"  # behind what an earlier version's classifier measured
 BASELINES = (DEFAULTS, ABLATION, RANDOM, PCA, PIXELS)
 
 
 def headline(found: Published) -> str:
     """The champions beside what they are measured against, all on the test set."""
-    rows = [_champion(name, entry) for name, entry in found.champions().items()]
-    return table(
+    champions = found.champions()
+    rows = [_champion(name, entry) for name, entry in champions.items()]
+    shown = table(
         ("pipeline", "epochs", "n", "validation", "**test**", "MAE", *BASELINES),
         rows,
         numbers=range(1, 11),
     )
+    return shown + footnote([*champions.values()])
 
 
 def others(found: Published) -> str:
@@ -86,8 +89,8 @@ def depths(found: Published) -> str:
         every, three = found.rows(name), found.rows(name, depth=3)
         if not every:
             continue
-        cells = _size(three[0]) if three else (NOT_MEASURED, "", "", "")
-        rows.append((f"`{name}`", cells[0], *cells[2:], *_size(every[0])))
+        cells = _size(*three[0]) if three else (NOT_MEASURED, "", "", "")
+        rows.append((f"`{name}`", cells[0], *cells[2:], *_size(*every[0])))
     return table(
         (
             *("pipeline", "three layers, test", "width", "weights"),
@@ -135,7 +138,8 @@ def carrying(found: Published) -> str:
             one = compute_carrying(entry["rows"])
             if one:
                 n = str(len(one))
-                rows.append((f"`{name}`", n, str(one.epochs), f"{one.rho:+.2f}", f"{one.p:.4f}"))
+                said = f"`{name}`{mark(entry)}"
+                rows.append((said, n, str(one.epochs), f"{one.rho:+.2f}", f"{one.p:.4f}"))
     return table(
         ("pipeline", "configurations", "epochs", "rank correlation", "p"), rows, numbers=range(1, 5)
     )
@@ -155,7 +159,8 @@ def verdicts(found: Published) -> str:
             best = max(others, key=standing, default=None)
             if best:
                 epochs = champion(best)["epochs"]
-                said += [f"After {epochs} epochs {sentence}" for sentence in best["comparisons"]]
+                told = [f"After {epochs} epochs {sentence}" for sentence in best["comparisons"]]
+                said += [sentence + mark(best) for sentence in told]
     return "".join(f"- {sentence}.\n" for sentence in said) or f"{NOT_MEASURED}\n"
 
 
@@ -204,10 +209,27 @@ def table(
     return "".join(f"| {' | '.join(line)} |\n" for line in (columns, rule, *rows))
 
 
+def footnote(entries: Sequence[Json]) -> str:
+    """What † says, with the settings of each earlier classifier; empty where none is shown."""
+    used = {entry.get("classifier") for entry in entries if not of_todays_classifier(entry)}
+    if not used:
+        return ""
+    settings = "; ".join(sorted(str(one or "not recorded") for one in used))
+    return (
+        f"\n† Measured by an earlier classifier ({settings}), as are its baselines: not to be "
+        "compared with the other rows.\n"
+    )
+
+
+def mark(entry: Json) -> str:
+    """† where an earlier classifier measured it."""
+    return "" if of_todays_classifier(entry) else EARLIER
+
+
 def _champion(name: str, entry: Json) -> tuple[str, ...]:
     row = champion(entry)
     return (
-        f"`{name}`",
+        f"`{name}`{mark(entry)}",
         str(row["epochs"]),
         str(len(row["seeds"])),
         interval(row, METRIC),
@@ -222,14 +244,15 @@ def _measured(entry: Json) -> tuple[str, str, str, str]:
     row = champion(entry)
     threads, machine = entry["threads"], entry["machine"] or "unknown"
     used = f"{machine}, {threads} thread{'s' * (threads != 1)}"
-    return f"**{interval(row, TEST)}**", str(len(row["seeds"])), f"{seconds(entry):,.0f}", used
+    shown = f"**{interval(row, TEST)}**{mark(entry)}"
+    return shown, str(len(row["seeds"])), f"{seconds(entry):,.0f}", used
 
 
-def _size(row: Json) -> tuple[str, str, str, str]:
+def _size(entry: Json, row: Json) -> tuple[str, str, str, str]:
     """Test accuracy, layers, width, weights."""
     layers, width = (str(row["params"].get(name, "")) for name in ("depth", "width"))
     weights = row["metrics"].get("model/parameters", [0.0])[0]
-    return interval(row, TEST), layers, width, f"{weights:,.0f}"
+    return f"{interval(row, TEST)}{mark(entry)}", layers, width, f"{weights:,.0f}"
 
 
 def _asked(goal: Goal) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from search.finals.cells import TEST_OUTPUTS
 from search.finals.comparisons import Comparison, compare, correct, verdict
-from search.finals.finished import best_rerun
+from search.finals.finished import best_rerun, comparable
 from search.finals.results import TEST, Result, comparisons_json
 from search.pipeline import experiment_name
 from search.tracking import Store
@@ -22,12 +22,13 @@ ABLATION = "ablation"
 
 
 def compare_datasets(
-    store: Store, results: Sequence[Result], home: Path
+    store: Store, results: Sequence[Result], home: Path, say: Callable[[str], None]
 ) -> dict[str, list[Comparison]]:
     """The comparisons of every data set that `results` touch, Holm-corrected within it.
 
     The pipelines' best finished reruns are compared, whichever call made them. The contrastive
-    pipeline's run is given the comparisons. Returns experiment -> comparisons.
+    pipeline's run is given the comparisons. What was measured on other data, or by a classifier of
+    another version, is left out, which `say` is told. Returns experiment -> comparisons.
     """
     found: dict[str, list[Comparison]] = {}
     for dataset, mini in sorted({(r.pipeline.split("_")[0], r.mini) for r in results}):
@@ -42,8 +43,14 @@ def compare_datasets(
             pairs.append(("its ablation", ablation, main))
         for opponent in (f"{dataset}_{other}" for other in OTHERS):
             other = _result(store, results, opponent, mini)
-            if other and other["data_fingerprint"] == main["data_fingerprint"]:
+            if other and comparable(main, other):
                 pairs.append((opponent, _champion(other), other))
+            elif other:
+                older = opponent if name in {r.pipeline for r in results} else name
+                say(
+                    f"{name} is not compared with {opponent}: measured on other data or by another "
+                    f"classifier; to mend: python search/rerun.py --pipeline {older}"
+                )
         hits = _hits(store, home, main, mains)
         compared = correct(
             [

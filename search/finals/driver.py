@@ -92,7 +92,7 @@ def run(options: Namespace) -> int:
                 "search first: python search/tune.py --pipeline cifar_contrastive",
                 status=FAILED,
             )
-        compared = compare_datasets(store, results, home)
+        compared = compare_datasets(store, results, home, lambda line: _warn(console, line))
         table.show_comparisons(console, compared)
     if options.json:
         _write_json(Path(options.json), results, skipped, compared)
@@ -296,6 +296,10 @@ class _Rerun:
             )
             for kept in row.kept
         }
+
+
+def _warn(console: Console, line: str) -> None:
+    console.print(line, style="yellow", markup=False, soft_wrap=True)
 
 
 def _mean(row: Row, metric: str) -> float:

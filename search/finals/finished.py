@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,15 +50,23 @@ def finished_reruns(store: Store, experiment: str) -> list[Finished]:
     return found
 
 
+def comparable(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two results.json were measured on the same data, by the same classifier.
+
+    Versions from before the classifier was recorded have none, and are comparable to each other.
+    """
+    return all(one.get(name) == other.get(name) for name in ("data_fingerprint", "classifier"))
+
+
 def best_rerun(store: Store, experiment: str) -> Finished | None:
     """The one whose champion is best on validation images; None where none is finished.
 
     A short training for its own sake, or one at another size, thus hides no better one, nor does
     one seed hide several. Of equal configurations the latest rerun counts, which may have more
-    seeds; only what was measured on the latest rerun's data does.
+    seeds; only what was measured on the latest rerun's data and by its classifier does.
     """
     newest: dict[str, Finished] = {}
     for one in (found := finished_reruns(store, experiment)):
-        if one.result["data_fingerprint"] == found[0].result["data_fingerprint"]:
+        if comparable(one.result, found[0].result):
             newest.setdefault(one.trained, one)
     return max(newest.values(), key=lambda one: one.standing, default=None)

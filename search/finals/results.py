@@ -9,7 +9,9 @@ from typing import Any, Literal
 
 from search.finals.cells import Kept
 from search.finals.comparisons import Comparison, Estimate, estimate, verdict
-from search.pipeline import METRIC, Scalar
+from search.pipeline import METRIC, Scalar, load_pipeline
+from trainers.data import DATASETS
+from trainers.evaluation import classifier_settings
 
 RowKind = Literal["final", "baseline", "ablation"]
 TEST = "test/accuracy"
@@ -130,6 +132,12 @@ class Result:
         return self.rows[0]
 
     @property
+    def classifier(self) -> str:
+        """What all rows are measured with, in a line: those of another line are not comparable."""
+        dataset = load_pipeline(self.pipeline).dataset
+        return classifier_settings(digits=DATASETS[dataset].digits)
+
+    @property
     def optimism(self) -> float | None:
         """What the search had promised minus what fresh seeds gave, both on validation images."""
         mean = self.champion.estimate(self.metric)
@@ -147,6 +155,7 @@ class Result:
             "run_id": self.run_id,
             "data": self.source_of_data,
             "data_fingerprint": self.fingerprint,
+            "classifier": self.classifier,
             "train_size": self.train_size,
             "classes": list(self.classes),
             "source": self.source,

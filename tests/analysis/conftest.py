@@ -31,7 +31,7 @@ from search.rebuild import rebuild, untrained
 from search.rungs import rungs
 from trainers.data import DATASETS, LabelledImages, TrainingData, load_training
 from trainers.data.test_set import load_test
-from trainers.evaluation import encode
+from trainers.evaluation import classifier_settings, encode
 from trainers.loop import DeviceImages
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -358,6 +358,7 @@ def _result(
         "run_id": f"run-of-{name}",
         "data": "mini",
         "data_fingerprint": data.fingerprint,
+        "classifier": classifier_settings(digits=DATASETS[data.dataset].digits),
         "train_size": len(data.train),
         "classes": list(data.classes),
         "source": f"trial 5 of {name}-20251120-1200",

@@ -251,6 +251,28 @@ def test_a_joint_classifier_has_met_its_images_already(
     assert first == second
 
 
+def test_the_line_beside_final_numbers_changes_with_the_classifier(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said = evaluation.classifier_settings(digits=True)
+    assert said == (
+        "hidden 512-512, labels smoothed 0.1, rate 0.006, decay 0.5, "
+        "48 passes of 12 variants of strength 0.4"
+    )
+    assert evaluation.classifier_settings(digits=False).endswith(", 16 passes of 2 variants")
+    for name, value in (
+        ("CLASSIFIER_HIDDEN", (1024,)),
+        ("LABEL_SMOOTHING", 0.0),
+        ("LEARNING_RATE", 1e-3),
+        ("WEIGHT_DECAY", 0.1),
+        ("DIGIT_PASSES", 24),
+        ("DIGIT_STRENGTH", 0.3),
+    ):
+        with monkeypatch.context() as patched:
+            patched.setattr(evaluation, name, value)
+            assert evaluation.classifier_settings(digits=True) != said, name
+
+
 def test_a_pictures_variant_is_its_mirror_image(
     build_method: BuildMethod, make_images: MakeImages
 ) -> None:

@@ -65,8 +65,8 @@ def test_a_single_seed_hides_no_mean_of_several(findings: Findings, published_fo
     found = entries.read(published_folder)
     best = found.champion(NAME)
     assert best is not None and best["run"] == record.run_id
-    assert found.rows(NAME)[0]["params"] == row["params"]
-    assert found.rows(NAME)[-1]["params"]["width"] == 8
+    assert found.rows(NAME)[0][1]["params"] == row["params"]
+    assert found.rows(NAME)[-1][1]["params"]["width"] == 8
 
 
 def test_of_equal_configurations_the_latest_counts(

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from search.finals import across
 from search.finals.across import compare_datasets
+from search.finals.finished import Finished, best_rerun
 from search.finals.results import comparisons_json
 from search.tracking import Store
 
@@ -160,11 +163,38 @@ def test_what_is_gone_from_the_disk_is_read_from_mlflow(reruns: Reruns, tmp_path
     left = reruns["more seeds"].result().left
     store = Store(f"sqlite:///{left.folder / 'mlruns' / 'mlflow.db'}")
     of_another: Any = SimpleNamespace(pipeline="mnist_supcon", mini=True)
-    [(name, compared)] = compare_datasets(store, [of_another], tmp_path).items()
+    told: list[str] = []
+    [(name, compared)] = compare_datasets(store, [of_another], tmp_path, told.append).items()
     assert name == "mnist_contrastive-mini"
     before = json.loads((left.folder / "more.json").read_text())["comparisons"][name]
     assert json.loads(json.dumps(comparisons_json(compared))) == before
     assert list(tmp_path.iterdir()) == []
+    assert told == []
+
+
+def test_what_another_classifier_measured_is_not_compared(
+    everything: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A store outlives versions: the autoencoder's numbers are made to be of an earlier one."""
+
+    def found(store: Store, experiment: str) -> Finished | None:
+        one = best_rerun(store, experiment)
+        if one and one.result["pipeline"] == "mnist_autoencoder":
+            return replace(one, result={**one.result, "classifier": "an earlier one"})
+        return one
+
+    monkeypatch.setattr(across, "best_rerun", found)
+    monkeypatch.setattr(across, "_write", lambda *_: None)  # the other tests' store stays as it is
+    home = everything.left.folder / "mlruns"
+    store = Store(f"sqlite:///{home / 'mlflow.db'}")
+    told: list[str] = []
+    of_contrastive: Any = SimpleNamespace(pipeline="mnist_contrastive", mini=True)
+    [compared] = compare_datasets(store, [of_contrastive], home, told.append).values()
+    assert [c.second for c in compared] == ["its ablation", "mnist_supervised"]
+    assert told == [
+        "mnist_contrastive is not compared with mnist_autoencoder: measured on other data or by "
+        "another classifier; to mend: python search/rerun.py --pipeline mnist_autoencoder"
+    ]
 
 
 def test_an_exported_champion_is_trained_again_where_nothing_was_searched(
