@@ -25,6 +25,7 @@ from search.pipeline import METRIC
 from search.rebuild import rebuild
 from search.study_run import experiment_tags
 from trainers.data import DATASETS
+from trainers.evaluation import classifier_settings
 
 SOURCE = "search/rerun.py"
 
@@ -83,6 +84,7 @@ class Records:
                 "seeds": len(plan.seeds),
                 "epochs": " ".join(map(str, plan.budgets)),
                 "train_size": len(plan.data.train),
+                "classifier": classifier_settings(digits=DATASETS[plan.data.dataset].digits),
                 "candidates": "; ".join(c.source for c in plan.candidates)[:500],
             },
         )

@@ -208,6 +208,7 @@ def test_an_exported_champion_is_trained_again_where_nothing_was_searched(
     left = done.left
     parent = left.parent("mnist_supervised")
     assert parent.data.params["top"] == "1"
+    assert parent.data.params["classifier"] == left.results(parent)["classifier"]
     assert "optimism/accuracy" not in parent.data.metrics
     results = left.results(parent)
     there = everything.left.results(everything.left.parent("mnist_supervised"))
