@@ -150,7 +150,7 @@ def start() -> Callable[[Path, Sequence[str]], subprocess.Popen[str]]:
 def tune(start: Callable[[Path, Sequence[str]], subprocess.Popen[str]]) -> Tune:
     """(folder, *arguments) -> how `python search/tune.py ...` ended in that folder."""
 
-    def run(folder: Path, *arguments: str, timeout: float = 300) -> Finished:
+    def run(folder: Path, *arguments: str, timeout: float = 900) -> Finished:
         began = time.monotonic()
         process = start(folder, arguments)
         try:

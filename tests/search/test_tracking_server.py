@@ -45,7 +45,7 @@ def address(tmp_path: Path, empty_store: Path) -> Iterator[str]:
         )
     found = f"http://127.0.0.1:{port}"
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 900
         while not _answers(found):
             assert process.poll() is None, (folder / "log").read_text()
             assert time.monotonic() < deadline, (folder / "log").read_text()
@@ -53,7 +53,7 @@ def address(tmp_path: Path, empty_store: Path) -> Iterator[str]:
         yield found
     finally:
         process.terminate()
-        process.wait(timeout=60)
+        process.wait(timeout=900)
 
 
 def _answers(address: str) -> bool:

@@ -27,6 +27,7 @@ from trainers.precision import DTYPES
 
 pytestmark = pytest.mark.slow
 
+PATIENCE = 900  # seconds for a minute's work: a busy machine is no failure
 Begin = Callable[[Path, Sequence[str]], subprocess.Popen[str]]
 COLUMNS = {
     "train/loss",
@@ -367,13 +368,13 @@ def interrupted(
     study = arguments[list(arguments).index("--study") + 1]
     process = start(folder, arguments)
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + PATIENCE
         while not under_way(folder, study):
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.1)
         process.send_signal(send)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE)
     finally:
         if process.poll() is None:
             process.kill()
