@@ -19,6 +19,7 @@ from search.tracking import Store
 
 METHOD, OTHERS = "contrastive", ("autoencoder", "supervised")
 ABLATION = "ablation"
+REFUSED = "not compared: measured on other data or by another classifier"
 
 
 def compare_datasets(
@@ -28,7 +29,8 @@ def compare_datasets(
 
     The pipelines' best finished reruns are compared, whichever call made them. The contrastive
     pipeline's run is given the comparisons. What was measured on other data, or by a classifier of
-    another version, is left out, which `say` is told. Returns experiment -> comparisons.
+    another version, is left out, which `say` is told with what mends it. Returns experiment ->
+    comparisons.
     """
     found: dict[str, list[Comparison]] = {}
     for dataset, mini in sorted({(r.pipeline.split("_")[0], r.mini) for r in results}):
@@ -36,8 +38,8 @@ def compare_datasets(
         main = _result(store, results, name, mini)
         if main is None:
             continue
-        mains = _champion(main)
         pairs: list[tuple[str, dict[str, Any], dict[str, Any]]] = []
+        refused: list[str] = []
         ablation = next((row for row in main["rows"] if row["kind"] == ABLATION), None)
         if ablation and ablation["test"]:
             pairs.append(("its ablation", ablation, main))
@@ -46,27 +48,51 @@ def compare_datasets(
             if other and comparable(main, other):
                 pairs.append((opponent, _champion(other), other))
             elif other:
-                older = opponent if name in {r.pipeline for r in results} else name
-                say(
-                    f"{name} is not compared with {opponent}: measured on other data or by another "
-                    f"classifier; to mend: python search/rerun.py --pipeline {older}"
-                )
-        hits = _hits(store, home, main, mains)
-        compared = correct(
-            [
-                compare(
-                    name,
-                    label,
-                    accuracies=(mains["metrics"][TEST], row["metrics"][TEST]),
-                    hits=(hits, _hits(store, home, source, row)),
-                )
-                for label, row, source in pairs
-            ]
-        )
+                refused.append(opponent)
+                older = _older({name: main, opponent: other}, results, dataset, mini)
+                say(f"{name} and {opponent} are {REFUSED}; to mend: {_reruns(older, mini)}")
+        compared = _compare(store, home, main, pairs)
         if compared:
             found[experiment_name(name, mini=mini)] = compared
-            _write(store, main, compared)
+        if compared or refused:  # what an earlier call had said of those refused goes
+            _write(store, main, compared, refused)
     return found
+
+
+def _compare(
+    store: Store,
+    home: Path,
+    main: Mapping[str, Any],
+    pairs: Sequence[tuple[str, dict[str, Any], dict[str, Any]]],
+) -> list[Comparison]:
+    """The champion of `main` against each of (label, row, the result that has it)."""
+    mains = _champion(main)
+    hits = _hits(store, home, main, mains)
+    return correct(
+        [
+            compare(
+                main["pipeline"],
+                label,
+                accuracies=(mains["metrics"][TEST], row["metrics"][TEST]),
+                hits=(hits, _hits(store, home, source, row)),
+            )
+            for label, row, source in pairs
+        ]
+    )
+
+
+def _older(
+    pair: Mapping[str, Mapping[str, Any]], results: Sequence[Result], dataset: str, mini: bool
+) -> list[str]:
+    """Those of a pair that were measured otherwise than this call measures."""
+    made = next(r for r in results if (r.pipeline.split("_")[0], r.mini) == (dataset, mini))
+    today = {"data_fingerprint": made.fingerprint, "classifier": made.classifier}
+    return [name for name, result in pair.items() if not comparable(result, today)]
+
+
+def _reruns(pipelines: Sequence[str], mini: bool) -> str:
+    option = " --data mini" * mini
+    return "; ".join(f"python search/rerun.py --pipeline {name}{option}" for name in pipelines)
 
 
 def _result(
@@ -112,8 +138,11 @@ def _read(file: Path) -> np.ndarray:
     return right
 
 
-def _write(store: Store, main: Mapping[str, Any], compared: Sequence[Comparison]) -> None:
+def _write(
+    store: Store, main: Mapping[str, Any], compared: Sequence[Comparison], refused: Sequence[str]
+) -> None:
     whole = {**main, "comparisons": comparisons_json(compared)}
     store.log_text(main["run_id"], json.dumps(whole, indent=1), "results.json")
     tags = {f"verdict/{c.second}": verdict(c) for c in compared}
+    tags |= dict.fromkeys((f"verdict/{opponent}" for opponent in refused), REFUSED)
     store.log(main["run_id"], tags=tags)

@@ -16,6 +16,7 @@ import pytest
 
 from search.finals import across
 from search.finals.across import compare_datasets
+from search.finals.comparisons import verdict
 from search.finals.finished import Finished, best_rerun
 from search.finals.results import comparisons_json
 from search.tracking import Store
@@ -172,29 +173,66 @@ def test_what_is_gone_from_the_disk_is_read_from_mlflow(reruns: Reruns, tmp_path
     assert told == []
 
 
+RERUN = "python search/rerun.py --pipeline mnist_{} --data mini"
+NOT_COMPARED = "not compared: measured on other data or by another classifier"
+
+
+@pytest.mark.parametrize(
+    ("older", "compared", "mend"),
+    [
+        (["autoencoder"], ["mnist_supervised"], {"autoencoder": ["autoencoder"]}),
+        (
+            ["contrastive"],
+            [],
+            {"autoencoder": ["contrastive"], "supervised": ["contrastive"]},
+        ),
+        (["autoencoder", "contrastive"], ["mnist_autoencoder"], {"supervised": ["contrastive"]}),
+    ],
+)
 def test_what_another_classifier_measured_is_not_compared(
-    everything: Any, monkeypatch: pytest.MonkeyPatch
+    older: list[str],
+    compared: list[str],
+    mend: dict[str, list[str]],
+    everything: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A store outlives versions: the autoencoder's numbers are made to be of an earlier one."""
+    """A store outlives versions: some pipelines' numbers are made to be of an earlier one.
+
+    It is they that must be made anew, whichever pipeline this call is about.
+    """
+    home = everything.left.folder / "mlruns"
+    store = Store(f"sqlite:///{home / 'mlflow.db'}")
 
     def found(store: Store, experiment: str) -> Finished | None:
         one = best_rerun(store, experiment)
-        if one and one.result["pipeline"] == "mnist_autoencoder":
+        if one and one.result["pipeline"].removeprefix("mnist_") in older:
             return replace(one, result={**one.result, "classifier": "an earlier one"})
         return one
 
+    logged: dict[str, Any] = {}  # the other tests' store stays as it is
     monkeypatch.setattr(across, "best_rerun", found)
-    monkeypatch.setattr(across, "_write", lambda *_: None)  # the other tests' store stays as it is
-    home = everything.left.folder / "mlruns"
-    store = Store(f"sqlite:///{home / 'mlflow.db'}")
+    monkeypatch.setattr(Store, "log_text", lambda _, run, text, name: logged.update({name: text}))
+    monkeypatch.setattr(Store, "log", lambda _, run, tags: logged.update(tags=tags))
+    whole = everything.left.results(everything.left.parent())
+    this_call: Any = SimpleNamespace(
+        pipeline="mnist_supcon",
+        mini=True,
+        fingerprint=whole["data_fingerprint"],
+        classifier=whole["classifier"],
+    )
     told: list[str] = []
-    of_contrastive: Any = SimpleNamespace(pipeline="mnist_contrastive", mini=True)
-    [compared] = compare_datasets(store, [of_contrastive], home, told.append).values()
-    assert [c.second for c in compared] == ["its ablation", "mnist_supervised"]
+    [made] = compare_datasets(store, [this_call], home, told.append).values()
+    assert [c.second for c in made] == ["its ablation", *compared]
     assert told == [
-        "mnist_contrastive is not compared with mnist_autoencoder: measured on other data or by "
-        "another classifier; to mend: python search/rerun.py --pipeline mnist_autoencoder"
+        f"mnist_contrastive and mnist_{opponent} are {NOT_COMPARED}; to mend: "
+        + "; ".join(RERUN.format(name) for name in names)
+        for opponent, names in mend.items()
     ]
+    verdicts = {f"verdict/{c.second}": verdict(c) for c in made}
+    refusals = {f"verdict/mnist_{opponent}": NOT_COMPARED for opponent in mend}
+    assert logged["tags"] == verdicts | refusals
+    written = json.loads(logged["results.json"])
+    assert written["comparisons"] == json.loads(json.dumps(comparisons_json(made)))
 
 
 def test_an_exported_champion_is_trained_again_where_nothing_was_searched(
