@@ -36,7 +36,6 @@ DIGIT_VIEWS, DIGIT_STRENGTH = 11, 0.4
 # masked one 74.9 at 24, 75.3 at 16, 74.7 at 12. Of digits, in twelve variants: 99.18 % at 24, 99.25
 # at 36, 99.34 at 48, 99.36 at 72. One encoder and two fits each, as in `classifier`.
 PICTURE_PASSES, DIGIT_PASSES = 16, 48
-VARIANTS = {True: 1 + DIGIT_VIEWS, False: 2}  # by whether it is a digit; the image is one
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,15 +90,20 @@ def encode_variants(
 
     own = encode(encoder, data, precision=precision)
     # Filled one by one: of raw pixels all variants are two gigabytes, and would be four in a cat.
-    latents = own.new_empty(VARIANTS[digits], *own.shape)
+    latents = own.new_empty(variants(digits=digits), *own.shape)
     latents[0] = own
     for variant in latents[1:]:
         variant.copy_(encode(encoder, data, precision=precision, view=view))
     return latents
 
 
+def variants(*, digits: bool) -> int:
+    """In how many variants the classifier meets an image, itself the first of them."""
+    return 1 + DIGIT_VIEWS if digits else 2
+
+
 def passes(*, digits: bool) -> int:
-    """How often the protocol's classifier meets an image, its variants counted."""
+    """How often the protocol's classifier meets an image, in whichever variant."""
     return DIGIT_PASSES if digits else PICTURE_PASSES
 
 
@@ -114,7 +118,7 @@ def classifier_settings(*, digits: bool) -> str:
     return (
         f"hidden {hidden}, labels smoothed {LABEL_SMOOTHING:g}, "
         f"rate {LEARNING_RATE:g}, decay {WEIGHT_DECAY:g}, "
-        f"{passes(digits=digits)} passes of {VARIANTS[digits]} variants{drawn}"
+        f"{passes(digits=digits)} passes of {variants(digits=digits)} variants{drawn}"
     )
 
 
