@@ -41,7 +41,7 @@ def earlier_classifiers(findings: Findings) -> list[str]:
     option = " --data mini" * findings.mini
     return [
         f"{name} was measured by the classifier of an earlier version and is not to be compared "
-        f"with the others. Run: python search/rerun.py --pipeline {name}{option}"
+        f"with those of today's. Run: python search/rerun.py --pipeline {name}{option}"
         for name, record in findings.records.items()
         if record.result and not of_todays_classifier(record.result)
     ]

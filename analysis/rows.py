@@ -16,12 +16,23 @@ Row = Mapping[str, Any]
 # As search/finals/driver.py calls them, which would bring Ray along.
 ABLATION, DEFAULTS, RANDOM = "ablation", "defaults", "random encoder"
 SHARED = PCA, PIXELS = "PCA", "raw pixels"  # the same for all pipelines of a data set
+EARLIER = " †"  # behind what an earlier version's classifier measured
 
 
 def of_todays_classifier(result: Mapping[str, Any]) -> bool:
     """Whether a rerun was measured as one of today is: only such may stand side by side."""
     dataset = DATASETS[load_pipeline(result["pipeline"]).dataset]
     return bool(result.get("classifier") == classifier_settings(digits=dataset.digits))
+
+
+def mark(result: Mapping[str, Any]) -> str:
+    """† where an earlier version's classifier measured a rerun, to be set behind its name."""
+    return "" if of_todays_classifier(result) else EARLIER
+
+
+def named(record: PipelineRecord) -> str:
+    """A pipeline's name, with † where an earlier version's classifier measured it."""
+    return record.name + (mark(record.result) if record.result else "")
 
 
 def champion(record: PipelineRecord) -> Row | None:

@@ -44,8 +44,8 @@ class Published:
     def champion(self, pipeline: str, *, depth: int | None = None) -> Json | None:
         """The final numbers that are best by validation, of encoders with `depth` layers.
 
-        Today's classifier goes before an earlier version's, several seeds before a single one, as
-        `search.finals.finished` has it.
+        Several seeds go before a single one, as in `search.finals.finished`, and today's classifier
+        before both.
         """
         newest: dict[str, Json] = {}  # of equal configurations, which may have more seeds
         for entry in sorted(self.finals.get(pipeline, ()), key=lambda e: str(e["made"])):

@@ -13,6 +13,7 @@ from analysis.document import Document, Figure, Section
 from analysis.publication import entries, pages
 from analysis.reading import every_final, find
 from analysis.records import SIX, Findings, StudyRecord
+from analysis.rows import mark
 from analysis.summary import accuracies
 from analysis.writers import files
 from search import tracking, tracking_address
@@ -134,7 +135,8 @@ def accuracy_figures(published: entries.Published) -> Iterator[Figure]:
             if load_pipeline(name).dataset == dataset
         }
         if all(name in reruns for name in SIX if load_pipeline(name).dataset == dataset):
-            yield accuracies.figure(dataset, accuracies.compute_bars(reruns))
+            earlier = [name for name in reruns if mark(champions[name])]
+            yield accuracies.figure(dataset, accuracies.compute_bars(reruns, earlier=earlier))
 
 
 def _of_champions(findings: Findings) -> tuple:  # type: ignore[type-arg]

@@ -17,13 +17,12 @@ from analysis.publication.entries import (
     tested,
 )
 from analysis.publication.goals import GOALS, GPU_ONLY, OTHERS, Goal
-from analysis.rows import ABLATION, DEFAULTS, PCA, PIXELS, RANDOM, of_todays_classifier
+from analysis.rows import ABLATION, DEFAULTS, PCA, PIXELS, RANDOM, mark, of_todays_classifier
 from search.finals.comparisons import estimate
 from search.finals.results import TEST
 from search.pipeline import METRIC
 
 NOT_MEASURED = "not measured"
-EARLIER = " †"  # behind what an earlier version's classifier measured
 BASELINES = (DEFAULTS, ABLATION, RANDOM, PCA, PIXELS)
 
 
@@ -153,7 +152,7 @@ def verdicts(found: Published) -> str:
     """
     said = []
     for name, entry in found.champions().items():
-        said += entry["comparisons"]
+        said += [sentence + mark(entry) for sentence in entry["comparisons"]]
         if not row_of(entry, ABLATION):
             others = [other for other in found.finals[name] if row_of(other, ABLATION)]
             best = max(others, key=standing, default=None)
@@ -216,14 +215,9 @@ def footnote(entries: Sequence[Json]) -> str:
         return ""
     settings = "; ".join(sorted(str(one or "not recorded") for one in used))
     return (
-        f"\n† Measured by an earlier classifier ({settings}), as are its baselines: not to be "
-        "compared with the other rows.\n"
+        f"\n† The whole row was measured by an earlier classifier ({settings}): not to be compared "
+        "with a row without †.\n"
     )
-
-
-def mark(entry: Json) -> str:
-    """† where an earlier classifier measured it."""
-    return "" if of_todays_classifier(entry) else EARLIER
 
 
 def _champion(name: str, entry: Json) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure as Canvas
 
 from analysis import style
 from analysis.document import Figure
-from analysis.rows import ABLATION, DEFAULTS, PCA, PIXELS, RANDOM, SHARED, Row
+from analysis.rows import ABLATION, DEFAULTS, EARLIER, PCA, PIXELS, RANDOM, SHARED, Row
 from search.finals.comparisons import estimate
 from search.finals.results import TEST
 from trainers.data import DATASETS
@@ -27,11 +27,13 @@ class Bar:
         pipeline: whose row it is; empty for what all pipelines of a data set share.
         name: of the row, `champion` for the champion.
         accuracies: (n,) in [0, 1], one a seed.
+        earlier: by an earlier version's classifier, not to be compared with the others.
     """
 
     pipeline: str
     name: str
     accuracies: tuple[float, ...]
+    earlier: bool = False
 
     def __post_init__(self) -> None:
         if not self.accuracies or not all(0 <= value <= 1 for value in self.accuracies):
@@ -52,14 +54,18 @@ class Bar:
     def label(self) -> str:
         """As on the figure's axis."""
         method = self.pipeline.partition("_")[2].replace("_", " ")
-        return f"{method}: {self.name}" if method else self.name
+        named = f"{method}: {self.name}" if method else self.name
+        return named + EARLIER * self.earlier
 
 
-def compute_bars(reruns: Mapping[str, Sequence[Row]]) -> tuple[Bar, ...]:
+def compute_bars(
+    reruns: Mapping[str, Sequence[Row]], *, earlier: Collection[str] = ()
+) -> tuple[Bar, ...]:
     """Every row that was tested, the pipelines' first, what they share last.
 
     Args:
         reruns: pipeline -> the rows of its rerun, the champion's first; all of one data set.
+        earlier: the pipelines that an earlier version's classifier measured.
     """
     bars: dict[str, Bar] = {}
     shared: dict[str, Bar] = {}
@@ -72,8 +78,9 @@ def compute_bars(reruns: Mapping[str, Sequence[Row]]) -> tuple[Bar, ...]:
                 pipeline="" if common else pipeline,
                 name=CHAMPION if number == 0 else row["name"],
                 accuracies=tuple(row["metrics"][TEST]),
+                earlier=pipeline in earlier,
             )
-            (shared if common else bars).setdefault(f"{bar.pipeline} {bar.name}", bar)
+            (shared if common else bars).setdefault(f"{bar.pipeline} {bar.label}", bar)
     return (*bars.values(), *shared.values())
 
 
@@ -111,8 +118,12 @@ def draw_bars(axis: Axes, bars: tuple[Bar, ...]) -> None:
 
 def figure(dataset: str, bars: tuple[Bar, ...]) -> Figure:
     title = DATASETS[dataset].title
-    first = max(bars, key=lambda bar: bar.mean)
-    last = min(bars, key=lambda bar: bar.mean)
+    ranked = sorted(bars, key=lambda bar: (not bar.earlier, bar.mean))
+    first = ranked[-1]
+    last = next(bar for bar in ranked if bar.earlier == first.earlier)
+    classifier = "with the same classifier"
+    if ranked[0].earlier:
+        classifier += " (†: that of an earlier version, not to be compared with the rest)"
 
     def draw() -> Canvas:
         canvas, [axis] = style.axes(width=8.0, height=1.1 + 0.29 * len(bars))
@@ -123,8 +134,8 @@ def figure(dataset: str, bars: tuple[Bar, ...]) -> Figure:
     counts = " or ".join(map(str, sorted({len(bar.accuracies) for bar in bars})))
     caption = (
         f"Champions (full circles) beside what they are measured against, all on the same test "
-        f"images with the same classifier; strokes are the {counts} seeds, the line is the 95 % "
-        f"interval of their mean, which stands on the right. Best is {first.label} with "
+        f"images {classifier}; strokes are the {counts} seeds, the line is the 95 % interval of "
+        f"their mean, which stands on the right. Best is {first.label} with "
         f"{100 * first.mean:.2f} %, last is {last.label} with {100 * last.mean:.2f} %. The axis "
         "does not start at zero. Raw pixels are no latent: the classifier sees the image there."
     )

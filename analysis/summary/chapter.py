@@ -8,7 +8,7 @@ from analysis import rows
 from analysis.document import Block, Bullets, Cell, Heading, Paragraph, Section, Table
 from analysis.provenance import title_of
 from analysis.records import SIX, Findings, PipelineRecord
-from analysis.rows import DEFAULTS, PCA, PIXELS, RANDOM, SHARED
+from analysis.rows import DEFAULTS, EARLIER, PCA, PIXELS, RANDOM, SHARED
 from analysis.summary import accuracies, verdicts
 from search.finals.results import TEST
 from search.pipeline import LATENT_DIM, METRIC
@@ -22,7 +22,12 @@ def section(findings: Findings) -> Section:
     blocks: list[Block] = [*_opening(findings), _champions(records)]
     for dataset in DATASETS:
         bars = accuracies.compute_bars(
-            {record.name: record.result["rows"] for record in findings.of(dataset) if record.result}
+            {
+                record.name: record.result["rows"]
+                for record in findings.of(dataset)
+                if record.result
+            },
+            earlier=[record.name for record in final if _is_earlier(record)],
         )
         if bars:
             blocks.append(accuracies.figure(dataset, bars))
@@ -52,15 +57,22 @@ def section(findings: Findings) -> Section:
 def _opening(findings: Findings) -> Iterator[Paragraph]:
     final = [findings.records[name] for name in SIX if name in findings.records]
     final = [record for record in final if record.final]
+    today = [record for record in final if not _is_earlier(record)]
+    classifier = "all with the same classifier"
+    if today != final:
+        classifier = (
+            f"those with{EARLIER} with the classifier of an earlier version and not to be "
+            "compared with the others"
+        )
     yield Paragraph(
         f"Each pipeline maps an image to a latent vector of {LATENT_DIM} numbers and classifies "
-        "from that vector alone, all with the same classifier. Configurations were searched and "
-        "chosen on validation images; the champion of each was then trained again with fresh "
-        "seeds, and only after that was the test set read."
+        f"from that vector alone, {classifier}. Configurations were searched and chosen on "
+        "validation images; the champion of each was then trained again with fresh seeds, and "
+        "only after that was the test set read."
     )
-    if not final:
+    if not today:
         return
-    ranked = sorted(final, key=lambda r: rows.mean(rows.champion(r), TEST) or 0.0)
+    ranked = sorted(today, key=lambda r: rows.mean(rows.champion(r), TEST) or 0.0)
     told = []
     for dataset, spec in DATASETS.items():
         found = [record for record in reversed(ranked) if record.dataset == dataset]
@@ -71,10 +83,14 @@ def _opening(findings: Findings) -> Iterator[Paragraph]:
     if len(ranked) > 1:
         worst = ranked[0]
         told.append(
-            f"The lowest of the {len(final)} is {title_of(worst)} with "
+            f"The lowest of the {len(ranked)} is {title_of(worst)} with "
             f"{rows.with_interval(rows.champion(worst), TEST)} %."
         )
     yield Paragraph(" ".join(told))
+
+
+def _is_earlier(record: PipelineRecord) -> bool:
+    return bool(record.result and not rows.of_todays_classifier(record.result))
 
 
 def _champions(records: list[PipelineRecord]) -> Table:
@@ -110,7 +126,7 @@ def _champion(record: PipelineRecord) -> tuple[Cell, ...]:
     parameters = rows.mean(row, "model/parameters")
     seconds = rows.mean(row, "time/train_seconds")
     return (
-        record.name,
+        rows.named(record),
         labels,
         *(rows.with_interval(row, metric) for metric in ("train/accuracy", METRIC, TEST)),
         len(row["seeds"]),
@@ -141,7 +157,7 @@ def _gains(final: list[PipelineRecord]) -> list[Block]:
         tuned = "the champion is the defaults" if record.name in untuned else None
         lines.append(
             (
-                record.name,
+                rows.named(record),
                 *(rows.points(found[name]) for name in (RANDOM, PCA, PIXELS)),
                 tuned or rows.points(found[DEFAULTS]),
             )
@@ -187,7 +203,8 @@ def _baselines(final: list[PipelineRecord]) -> Table:
             if row["name"] in SHARED and cells in seen:
                 continue
             seen.add(cells)
-            whose = DATASETS[record.dataset].title if row["name"] in SHARED else record.name
+            shared = DATASETS[record.dataset].title + rows.mark(record.result or {})
+            whose = shared if row["name"] in SHARED else rows.named(record)
             lines.append((whose, row["name"], "yes" if row["uses_labels"] else "no", *_line(row)))
     return Table(
         name="baselines",

@@ -71,8 +71,8 @@ def test_what_an_earlier_classifier_measured_is_marked_and_yields(
     earlier = changed("cifar_supervised", classifier="hidden 1024")
     assert "`cifar_supervised` †" in tables.headline(earlier)
     assert tables.headline(earlier).endswith(
-        "\n† Measured by an earlier classifier (hidden 1024), as are its baselines: not to be "
-        "compared with the other rows.\n"
+        "\n† The whole row was measured by an earlier classifier (hidden 1024): not to be compared "
+        "with a row without †.\n"
     )
     for table in (tables.others, tables.goals, tables.depths):
         [marked] = [line for line in table(earlier).splitlines() if "†" in line]
@@ -86,6 +86,9 @@ def test_what_an_earlier_classifier_measured_is_marked_and_yields(
     best = both.champion("cifar_supervised")
     assert best is not None and best["run"] == "today's"
     assert "†" not in tables.headline(both)
+    verdicts = tables.verdicts(changed("cifar_contrastive", classifier="hidden 1024"))
+    marked = [line for line in verdicts.splitlines() if line.endswith("†.")]
+    assert len(marked) == 3 and all("cifar_contrastive" in line for line in marked)
 
 
 def test_goals_are_judged_by_what_fits_into_their_time(

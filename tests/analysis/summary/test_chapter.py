@@ -220,6 +220,34 @@ def test_one_alone_is_the_lowest_of_nothing(findings: Findings, only: Only) -> N
     assert "The lowest of the 2 is" in texts(two)
 
 
+def test_what_an_earlier_classifier_measured_stands_apart(findings: Findings) -> None:
+    """Marked wherever it stands, and ranked against nothing of today's, whatever its height."""
+    assert "all with the same classifier" in texts(summary.section(findings))
+    name = "mnist_supervised"
+    record = findings.records[name]
+    older = replace(record, result={**(record.result or {}), "classifier": "an earlier one"})
+    section = summary.section(replace(findings, records={**findings.records, name: older}))
+    said = texts(section)
+    assert "all with the same classifier" not in said
+    assert "those with † with the classifier of an earlier version" in said
+    assert "The lowest of the 5 is" in said
+    assert "supervised" not in said.partition("**MNIST**, test accuracy: ")[2].partition(".")[0]
+    for each in ("champions", "gains", "baselines"):
+        marked = {str(row[0]) for row in table(section, each).rows if "†" in str(row[0])}
+        assert marked - {"MNIST †"} == {f"{name} †"}, each
+    bars = accuracies.compute_bars(reruns(findings, "mnist"), earlier=[name])
+    marked = {bar.label for bar in bars if bar.earlier}
+    assert marked == {bar.label for bar in bars if "†" in bar.label}
+    assert marked == {
+        *(f"supervised: {row} †" for row in ("champion", "defaults", "random encoder")),
+        *("PCA †", "raw pixels †"),
+    }
+    high = replace(bars[0], earlier=True, accuracies=(1.0,))
+    caption = accuracies.figure("mnist", (*bars[1:], high)).caption
+    assert "†" in caption
+    assert f"Best is {high.label}" not in caption
+
+
 def test_not_final(findings: Findings, only: Only, unfinished: MakeUnfinished) -> None:
     records = {name: unfinished(findings.records[name]) for name in SIX}
     section = summary.section(only(findings, *SIX, **records))
