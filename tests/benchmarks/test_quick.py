@@ -52,7 +52,9 @@ def test_quick(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert kept["machine"] in done.stdout
     assert kept["command"].startswith(f"{name}.py") and str(tmp_path) not in kept["command"]
     numbers = list(_numbers(kept["figures"]))
-    assert numbers and all(0 <= number < 1e9 for number in numbers if number == number)
+    # A difference of two times is below zero where other work disturbed them.
+    assert numbers and all(abs(number) < 1e9 for number in numbers if number == number)
+    assert any(number > 0 for number in numbers)
 
 
 def _numbers(value: object) -> list[float]:
