@@ -47,8 +47,8 @@ class Published:
         Several seeds go before a single one, as in `search.finals.finished`, and today's classifier
         before both.
         """
-        newest: dict[str, Json] = {}  # of equal configurations, which may have more seeds
-        for entry in sorted(self.finals.get(pipeline, ()), key=lambda e: str(e["made"])):
+        newest: dict[str, Json] = {}  # of equal configurations
+        for entry in sorted(self.finals.get(pipeline, ()), key=_age):
             row = champion(entry)
             if depth in (None, row["params"].get("depth")):
                 newest[json.dumps([row["params"], row["epochs"]], sort_keys=True)] = entry
@@ -108,6 +108,14 @@ class Published:
         if row["name"] == DEFAULTS or params == load_pipeline(pipeline).defaults:
             return DEFAULTS
         return next(str(e["source"]) for e in self.finals[pipeline] if row in e["rows"])
+
+
+def _age(final: Json) -> tuple[str, int]:
+    """Orders final numbers, the latest last.
+
+    `made` is when the first seed was trained, which a rerun with more seeds does not train again.
+    """
+    return str(final["made"]), len(champion(final)["seeds"])
 
 
 def _named(trial: Json, search: Json) -> str:

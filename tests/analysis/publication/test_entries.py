@@ -87,6 +87,20 @@ def test_of_equal_configurations_the_latest_counts(
     assert best is not None and best["run"] == "a"
 
 
+@pytest.mark.parametrize("run", ["before", "zzz"], ids=["its file first", "its file last"])
+def test_more_seeds_of_a_configuration_outrank_the_first_of_them(
+    run: str, findings: Findings, published_folder: Path
+) -> None:
+    """Their first one was trained when it was, and is not trained again."""
+    final = entries.final_entry(findings.records[NAME])
+    row = entries.champion(final)
+    high = {key: [values[0] + 0.01] for key, values in row["metrics"].items()}
+    first = {**row, "seeds": row["seeds"][:1], "metrics": high}
+    entries.keep(published_folder, {**final, "run": run, "rows": [first]})
+    best = entries.read(published_folder).champion(NAME)
+    assert best is not None and best["run"] == final["run"]
+
+
 def test_one_training_is_counted_with_its_measurements(published_folder: Path) -> None:
     [final] = entries.read(published_folder).finals[NAME]
     assert entries.seconds(final) == pytest.approx((61 + 64 + 59 + 9 + 11 + 10) / 3)
