@@ -114,7 +114,7 @@ def test_fresh_processes_give_what_was_measured(champion: Champion) -> None:
         )
         for name, code in (("here", HERE), ("alone", ALONE))
     }
-    ended = {name: process.communicate(timeout=900) for name, process in started.items()}
+    ended = {name: process.communicate(timeout=300) for name, process in started.items()}
     measured = champion.kept.test_outputs()
     found = {}
     for name, process in started.items():

@@ -73,7 +73,7 @@ def test_a_driver_may_open_the_studies_while_another_makes_their_tables(tmp_path
 def test_drivers_that_start_together_in_a_fresh_folder_lose_nothing(tmp_path: Path) -> None:
     command = [sys.executable, str(ROOT / "benchmarks" / "concurrent_drivers.py")]
     command += ["--drivers", "4", "--trials", "3", "--home", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == "nothing lost"
     names = studies.study_names(studies.open_storage(tmp_path / "mlruns"))

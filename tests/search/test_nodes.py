@@ -115,7 +115,7 @@ def two_nodes() -> Iterator[Cluster]:
         for node in reversed(running):
             node.terminate()
         for node in running:
-            node.wait(timeout=900)
+            node.wait(timeout=60)
         log.close()
         rmtree(folder, ignore_errors=True)
 
@@ -203,7 +203,7 @@ def looked(two_nodes: Cluster, tmp_path_factory: pytest.TempPathFactory) -> dict
         env={**two_nodes.environment, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=200,
     )
     assert done.returncode == 0, done.stderr
     assert [entry.name for entry in folder.iterdir()] == ["mlruns"]
@@ -287,7 +287,7 @@ def test_the_command_takes_the_clusters_gpus_for_its_own(
         env=dict(two_nodes.environment),
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=200,
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert "Ray counts 1 GPU on node" in done.stderr
@@ -332,7 +332,7 @@ def test_a_search_outlives_a_node(
                 if now:  # seconds are in it: the same ones only where nothing was trained again
                     assert now[: len(known)] == known
             time.sleep(0.1)
-        out, err = process.communicate(timeout=900)
+        out, err = process.communicate(timeout=60)
     finally:
         process.kill()
         process.communicate()

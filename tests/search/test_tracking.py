@@ -47,7 +47,7 @@ def test_two_processes_that_make_the_same_store_both_succeed(tmp_path: Path) -> 
         )
         for name in ("one", "two")
     ]
-    errors = [process.communicate(timeout=900)[1] for process in both]
+    errors = [process.communicate(timeout=120)[1] for process in both]
     assert [process.returncode for process in both] == [0, 0], errors
     client = MlflowClient(tracking_uri=f"sqlite:///{file}")
     names = {experiment.name for experiment in client.search_experiments()}

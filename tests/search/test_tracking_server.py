@@ -53,7 +53,7 @@ def address(tmp_path: Path, empty_store: Path) -> Iterator[str]:
         yield found
     finally:
         process.terminate()
-        process.wait(timeout=900)
+        process.wait(timeout=60)
 
 
 def _answers(address: str) -> bool:

@@ -374,7 +374,7 @@ def interrupted(
             assert time.monotonic() < deadline
             time.sleep(0.1)
         process.send_signal(send)
-        out, err = process.communicate(timeout=PATIENCE)
+        out, err = process.communicate(timeout=60)
     finally:
         if process.poll() is None:
             process.kill()

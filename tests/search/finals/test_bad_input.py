@@ -267,7 +267,7 @@ def test_the_command_as_a_process(
     arguments: Sequence[str],
 ) -> None:
     process = start_rerun(tmp_path / "cwd", *arguments)
-    out, err = process.communicate(timeout=900)
+    out, err = process.communicate(timeout=120)
     assert out == ""
     check(process.returncode, status, err)
     assert contents(tmp_path / "cwd") == {}
