@@ -25,6 +25,7 @@ PACKAGES = ("models", "trainers", "search")  # all that a worker imports of this
 # Read by Ray when it is imported or started.
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_prestart_worker_first_driver": "0",  # else one idle process a CPU, which no trial gets
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # else `uv run` uploads the folder, data and all
     "RAY_DEDUP_LOGS": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",

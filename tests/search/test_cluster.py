@@ -27,9 +27,31 @@ one = Resources(
     device="cpu", concurrency=1, cpus_per_trial=1, gpus_per_trial=0.0, precision="float32"
 )
 cluster.start(one, load_training("mnist", mini=True, train_size=100))
-import ray
 
-assert ray.get(ray.remote(lambda: 1).remote()) == 1  # a worker listens too
+
+def family():
+    # this process and all below it
+    parents = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            parents[int(process.name)] = parent(process)
+        except OSError:  # ended meanwhile
+            pass
+    own = {os.getpid()}
+    while more := {pid for pid, above in parents.items() if above in own} - own:
+        own |= more
+    return own
+
+
+def parent(process):
+    return int((process / "stat").read_text().rpartition(")")[2].split()[1])
+
+
+def name(pid):
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
 
 
 def sockets(process):
@@ -42,24 +64,14 @@ def sockets(process):
     return {int(name[8:-1]) for name in names if name.startswith("socket:[")}
 
 
-def parent(process):
-    return int((process / "stat").read_text().rpartition(")")[2].split()[1])
+idle = [pid for pid in family() if name(pid) == "ray::IDLE"]
+import ray
 
-
-parents = {}
-for process in Path("/proc").glob("[0-9]*"):
-    try:
-        parents[int(process.name)] = parent(process)
-    except OSError:  # ended meanwhile
-        pass
-own = {os.getpid()}
-while more := {pid for pid, above in parents.items() if above in own} - own:
-    own |= more
+assert ray.get(ray.remote(lambda: 1).remote()) == 1  # a worker listens too
 names = {}
-for pid in own:
+for pid in family():
     try:
-        name = Path(f"/proc/{pid}/comm").read_text().strip()
-        names |= {inode: name for inode in sockets(Path(f"/proc/{pid}"))}
+        names |= {inode: name(pid) for inode in sockets(Path(f"/proc/{pid}"))}
     except OSError:
         pass
 found = []
@@ -72,17 +84,19 @@ for table, words in (("tcp", 1), ("tcp6", 4)):
             family = socket.AF_INET if words == 1 else socket.AF_INET6
             found.append((names[int(fields[9])], socket.inet_ntop(family, packed)))
 cluster.stop()
-print(json.dumps(found))
+print(json.dumps({"idle": len(idle), "found": found}))
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_nothing_listens_beyond_this_machine() -> None:
+def test_nothing_listens_beyond_this_machine_and_nobody_idles() -> None:
     done = subprocess.run(
         [sys.executable, "-c", LISTENERS], cwd=ROOT, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert said["idle"] == 0, "a worker starts when there is work for it"
+    found = said["found"]
     assert len(found) >= 4, "Ray's server, its node and the workers listen"
     for name, address in found:
         parsed = ipaddress.ip_address(address)
