@@ -190,7 +190,7 @@ def ranking(
 
 def importances(console: Console, shares: Mapping[str, float], *, metric: str, epoch: int) -> None:
     """How much of the metric's variation at `epoch` each parameter explains, as bars."""
-    console.print(f"Importance of each parameter for {metric} after {epoch} epochs (PED-ANOVA)")
+    console.print(f"Importance of each parameter for {metric} after epoch {epoch} (PED-ANOVA)")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for name, value in shares.items():
         table.add_row(name, f"{value:.2f}", "█" * round(30 * value))

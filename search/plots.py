@@ -25,7 +25,7 @@ def page(study: optuna.Study, *, metric: str, title: str) -> str:
 
     everything = _in_memory(studies.trained(study))
     alike, epoch = comparable(study)
-    told = f"{metric} of {len(alike.trials)} trials after {epoch} epochs"
+    told = f"{metric} of {len(alike.trials)} trials after epoch {epoch}"
     pictures = (
         ("History", draw.plot_optimization_history, everything, "complete trials, and the best"),
         ("Learning curves", draw.plot_intermediate_values, everything, "pruned trials end early"),
