@@ -11,7 +11,6 @@ import dataclasses
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -29,19 +28,17 @@ from search.finals.results import comparisons_json
 from search.pipeline import load_pipeline
 from search.rebuild import rebuild, untrained
 from search.rungs import rungs
+from tests import commands
 from trainers.data import DATASETS, LabelledImages, TrainingData, load_training
 from trainers.data.test_set import load_test
 from trainers.evaluation import classifier_settings, encode
 from trainers.loop import DeviceImages
 
-ROOT = Path(__file__).resolve().parents[2]
 SMALL = {
     **{"width": 2, "depth": 3, "upsample": "transposed", "pixel_loss": "l2", "lr": 2e-3},
     **{"weight_decay": 1e-2, "batch_size": 128, "warmup": 0.1, "dropout": 0.0},
     **{"augment_strength": 0.1, "block": "strided", "optimizer": "adamw"},
 }
-PATIENCE = 900  # seconds for a minute's work: a busy machine is no failure
-Command = Callable[..., subprocess.CompletedProcess[str]]
 SEEDS = (1409, 7919, 4243)
 TRAIN, VALID, TEST = 300, 80, 120  # images
 EPOCHS = 9
@@ -134,23 +131,7 @@ def only() -> Callable[..., Findings]:
 
 
 @pytest.fixture(scope="session")
-def command() -> Command:
-    """(folder, script, *arguments) -> how that command ended in that folder."""
-
-    def run(folder: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, str(ROOT / script), *arguments],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-        )
-
-    return run
-
-
-@pytest.fixture(scope="session")
-def folder(command: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One pipeline with final numbers, one with a search only, one sweep."""
     made = tmp_path_factory.mktemp("report")
     best = {"pipeline": "mnist_autoencoder", "params": SMALL, "epochs": 1}
@@ -162,8 +143,8 @@ def folder(command: Command, tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("search/sweep.py", "--sweep", "interpolation", "--quick", "--epochs", "1"),
     ):
         seeds = ("--seeds", "2") if "tune" not in script else ("--set", "width=16")
-        done = command(made, script, *given, *seeds, *few)
-        assert (done.returncode, done.stderr) == (0, "")
+        done = commands.run(script, *given, *seeds, *few, folder=made)
+        assert (done.status, done.err) == (0, "")
     return made
 
 

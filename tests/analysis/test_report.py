@@ -7,7 +7,6 @@ import io
 import json
 import re
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,39 +18,36 @@ from PIL import Image
 from analysis import report as report_command
 from analysis.sweeps import chapter
 from analysis.theory import reading
+from tests import commands
 
-Command = Callable[..., subprocess.CompletedProcess[str]]
 IDS = (
     *("summary", "reasoning", "search", "reconstructions", "interpolation", "tsne"),
     *("structure", "mistakes", "sweeps", "reproduction"),
 )
-PATIENCE = 900  # seconds for a minute's work: a busy machine is no failure
 
 
 @pytest.fixture(scope="module")
-def report(command: Command, folder: Path) -> subprocess.CompletedProcess[str]:
-    return command(folder, "analysis/report.py", "--data", "mini", "--points", "120")
+def report(folder: Path) -> commands.Ended:
+    return commands.run("analysis/report.py", "--data", "mini", "--points", "120", folder=folder)
 
 
 @pytest.fixture(scope="module")
-def page(folder: Path, report: subprocess.CompletedProcess[str]) -> str:
-    assert (report.returncode, report.stderr) == (0, "")
+def page(folder: Path, report: commands.Ended) -> str:
+    assert (report.status, report.err) == (0, "")
     return (folder / "report" / "index.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow
 def test_it_says_what_it_made_and_what_is_missing(
-    report: subprocess.CompletedProcess[str],
+    report: commands.Ended,
 ) -> None:
-    assert (report.returncode, report.stderr) == (0, "")
-    assert re.search(r"\d+ files in report/ after \d+ s: \d+ figures, \d+ tables", report.stdout)
-    assert "Stand-in data" in report.stdout
+    assert (report.status, report.err) == (0, "")
+    assert re.search(r"\d+ files in report/ after \d+ s: \d+ figures, \d+ tables", report.out)
+    assert "Stand-in data" in report.out
     searched = "python search/tune.py --pipeline cifar_contrastive --data mini"
-    assert f"cifar_contrastive is missing. Run: {searched}" in report.stdout
+    assert f"cifar_contrastive is missing. Run: {searched}" in report.out
     final = "python search/rerun.py --pipeline mnist_supervised --data mini"
-    assert (
-        "mnist_supervised is not final: drawn from its best trial. Run: " + final in report.stdout
-    )
+    assert "mnist_supervised is not final: drawn from its best trial. Run: " + final in report.out
 
 
 @pytest.mark.slow
@@ -96,16 +92,14 @@ def test_what_is_not_final_has_no_test_figures(folder: Path, page: str) -> None:
 
 
 @pytest.mark.slow
-def test_the_same_again_draws_nothing_and_writes_the_same(
-    command: Command, folder: Path, page: str
-) -> None:
+def test_the_same_again_draws_nothing_and_writes_the_same(folder: Path, page: str) -> None:
     out, kept = folder / "report", folder / "mlruns" / "analysis_cache"
     before = {file: file.stat().st_mtime_ns for file in kept.iterdir()}
     figures = {file: file.read_bytes() for file in (out / "figures").iterdir()}
     given = ("--data", "mini", "--points", "120", "--quiet")
     theory = {name: (out / name).read_bytes() for name in ("theory.html", "theory.pdf")}
-    done = command(folder, "analysis/report.py", *given)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    done = commands.run("analysis/report.py", *given, folder=folder)
+    assert (done.status, done.out, done.err) == (0, "", "")
     assert {name: (out / name).read_bytes() for name in theory} == theory
     assert {file: file.stat().st_mtime_ns for file in kept.iterdir()} == before
     assert {file: file.read_bytes() for file in (out / "figures").iterdir()} == figures
@@ -131,7 +125,7 @@ def test_alone_in_a_folder_a_browser_finds_nothing_missing(
     file = tmp_path / "alone" / "page.html"
     file.parent.mkdir()
     file.write_text(page.replace("</body>", f"{COUNTED}</body>"), encoding="utf-8")
-    shown = browser(file, width=1400, patience=PATIENCE)
+    shown = browser(file, width=1400, patience=commands.TIMEOUT)
     told = re.search(r'data-told="(\d+) (\d+)"', shown)
     assert told
     pictures, broken = map(int, told.groups())
@@ -161,31 +155,31 @@ def test_a_package_without_the_theory_makes_the_report_all_the_same(
 
 
 @pytest.mark.slow
-def test_a_sweep_is_reported_without_any_search(
-    command: Command, folder: Path, tmp_path: Path
-) -> None:
+def test_a_sweep_is_reported_without_any_search(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder / "mlruns", tmp_path / "mlruns")
     client = MlflowClient(tracking_uri=f"sqlite:///{tmp_path / 'mlruns' / 'mlflow.db'}")
     for experiment in client.search_experiments():
         if not experiment.name.startswith(("sweep_", "Default")):
             client.delete_experiment(experiment.experiment_id)
-    done = command(tmp_path, "analysis/report.py", "--data", "mini", "--formats", "csv")
-    assert (done.returncode, done.stderr) == (0, "")
+    done = commands.run("analysis/report.py", "--data", "mini", "--formats", "csv", folder=tmp_path)
+    assert (done.status, done.err) == (0, "")
     tables = [file.stem for file in (tmp_path / "report" / "tables").iterdir()]
     assert tables and all(name.startswith("sweep_") for name in tables)
 
 
-def test_without_any_store(command: Command, tmp_path: Path) -> None:
-    done = command(tmp_path, "analysis/report.py")
-    assert done.returncode == 2
-    assert "python search/tune.py --pipeline" in done.stderr
-    assert len(done.stderr.splitlines()) <= 3
+def test_without_any_store(tmp_path: Path) -> None:
+    done = commands.run("analysis/report.py", folder=tmp_path)
+    assert done.status == 2
+    assert "python search/tune.py --pipeline" in done.err
+    assert len(done.err.splitlines()) <= 3
     assert not list(tmp_path.rglob("*.html"))
 
 
 @pytest.mark.slow
-def test_a_pipeline_without_a_study_names_the_command(command: Command, folder: Path) -> None:
-    done = command(folder, "analysis/report.py", "--pipeline", "cifar_supervised", "--out", "no")
-    assert done.returncode == 1
-    assert "python search/tune.py --pipeline" in done.stderr
-    assert len(done.stderr.splitlines()) <= 3
+def test_a_pipeline_without_a_study_names_the_command(folder: Path) -> None:
+    done = commands.run(
+        "analysis/report.py", "--pipeline", "cifar_supervised", "--out", "no", folder=folder
+    )
+    assert done.status == 1
+    assert "python search/tune.py --pipeline" in done.err
+    assert len(done.err.splitlines()) <= 3

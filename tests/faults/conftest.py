@@ -6,8 +6,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
@@ -24,9 +22,9 @@ from optuna.trial import FrozenTrial, TrialState
 from search import faults, study as studies
 from search.tracking import STATUS, Store
 from search.trial import Trial, TrialConfig, TrialImages
+from tests import commands
 from trainers.data import TrainingData, load_training
 
-ROOT = Path(__file__).resolve().parents[2]
 CURVES = ("train/loss", "valid/accuracy")
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 STUDY = "broken"
@@ -42,6 +40,7 @@ class Search:
         trials, epochs: its size.
         environment: more of it.
         arguments: more of them.
+        own_ray: whether the search that is broken starts Ray itself.
         ended: what the study said of each trial that ended, when it was first seen to have.
     """
 
@@ -50,38 +49,33 @@ class Search:
     epochs: int
     environment: dict[str, str] = field(default_factory=dict)
     arguments: Sequence[str] = ()
+    own_ray: bool = True
     ended: Ended = field(default_factory=dict)
 
-    def command(self, *more: str) -> list[str]:
+    def words(self, *more: str) -> list[str]:
         return [
-            *(sys.executable, str(ROOT / "search" / "tune.py")),
             *("--pipeline", "mnist_supervised", "--data", "mini", "--train-size", "256"),
             *("--set", "width=16", "--set", "depth=3", "--set", "batch_size=128"),
             *("--study", STUDY, "--trials", str(self.trials), "--epochs", str(self.epochs)),
             *("--concurrency", "2", *self.arguments, *more),
         ]
 
-    def start(self, *more: str, fault: str = "") -> subprocess.Popen[str]:
+    def start(self, *more: str, fault: str = "") -> commands.Process:
         """The command in its own process group; `fault` is MOMENT:N:DEED (search/faults.py)."""
-        environment = {k: v for k, v in os.environ.items() if k != "DATA_DIR"}
-        environment |= {"NO_COLOR": "1", **self.environment}
+        environment = commands.plain_environment() | self.environment
         if fault:
             environment[faults.VARIABLE] = f"{fault}:{self.folder / 'broken'}"
-        return subprocess.Popen(
-            self.command(*more),
-            cwd=self.folder,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
+        where = {"folder": self.folder, "environment": environment}
+        how = {"own_group": True, "own_ray": self.own_ray}
+        return commands.start("search/tune.py", *self.words(*more), **where, **how)
 
     def finish(self) -> None:
         """Go on, with nothing in the way, and hold that the command is content."""
-        process = self.start("--resume", "--quiet")
-        out, err = process.communicate(timeout=300)
-        assert (process.returncode, out, err) == (0, "", "")
+        words = self.words("--resume", "--quiet")
+        environment = commands.plain_environment() | self.environment
+        where = {"folder": self.folder, "environment": environment}
+        done = commands.run("search/tune.py", *words, **where)
+        assert (done.status, done.out, done.err) == (0, "", "")
 
     def note_ended(self) -> None:
         """Whatever ended may never be trained again: it stays as it is seen the first time."""
@@ -138,17 +132,9 @@ class Search:
         for left in (f"studies/{STUDY}/trials", "ray"):
             path = self.folder / "mlruns" / left
             assert not path.exists() or not list(path.iterdir()), f"{left} is not empty"
-        doctor = subprocess.run(
-            [
-                *(sys.executable, str(ROOT / "search" / "doctor.py")),
-                *(("--tracking-uri", uri) if uri else ()),
-            ],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert (doctor.returncode, doctor.stdout) == (0, "all is well\n"), doctor.stdout
+        words = ("--tracking-uri", uri) if uri else ()
+        doctor = commands.run("search/doctor.py", *words, folder=self.folder)
+        assert (doctor.status, doctor.out) == (0, "all is well\n"), doctor.out
         return trials
 
 
@@ -179,7 +165,7 @@ def undisturbed(config: TrialConfig, data: TrainingData, last: int) -> dict[str,
 # What is killed ---------------------------------------------------------------------------------
 
 
-def kill_one(process: subprocess.Popen[str], whom: str, choose: random.Random) -> str:
+def kill_one(process: commands.Process, whom: str, choose: random.Random) -> str:
     """SIGKILL for the driver, its whole group with all below it, or one worker of it.
 
     Returns whom it met: where there is no worker at the moment, it is the driver.
@@ -200,7 +186,7 @@ def kill_one(process: subprocess.Popen[str], whom: str, choose: random.Random) -
     return whom if whom == "group" else "driver"
 
 
-def workers_of(process: subprocess.Popen[str]) -> list[int]:
+def workers_of(process: commands.Process) -> list[int]:
     """The processes that train trials, whatever Ray calls them at the moment."""
     names = ("TrialWorker", "ResourceTr")
     return [p for p in descendants(process.pid) if any(name in title(p) for name in names)]
@@ -259,13 +245,13 @@ def make_search(
 
 
 @pytest.fixture(scope="session")
-def kill() -> Callable[[subprocess.Popen[str], str, random.Random], str]:
+def kill() -> Callable[[commands.Process, str, random.Random], str]:
     """(driver, `driver`, `group` or `worker`, chance) -> whom it met."""
     return kill_one
 
 
 @pytest.fixture(scope="session")
-def workers() -> Callable[[subprocess.Popen[str]], list[int]]:
+def workers() -> Callable[[commands.Process], list[int]]:
     """(driver) -> its processes that train trials."""
     return workers_of
 

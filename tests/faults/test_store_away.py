@@ -64,6 +64,7 @@ class Server:
 def search_and_server(make_search: Callable[..., Any]) -> Iterator[tuple[Any, Server]]:
     search = make_search(trials=6, epochs=15)
     server = Server(search.folder / "mlruns")
+    search.own_ray = False
     search.arguments = ("--tracking-uri", server.uri, "--scheduler", "none")
     server.start()
     yield search, server

@@ -1,40 +1,21 @@
-"""Ready-made parts: mini data of few images, an empty MLflow store, the command as a process."""
+"""Ready-made parts: mini data of few images, an empty MLflow store, the command."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from search.pipeline import Scalar
 from search.trial import TrialConfig
+from tests import commands
 from trainers.data import LabelledImages, TrainingData, load_training
-
-ROOT = Path(__file__).resolve().parents[2]
-TUNE = ROOT / "search" / "tune.py"
 
 Few = Callable[[str], TrainingData]
 MakeConfig = Callable[..., TrialConfig]
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A command that ended."""
-
-    status: int
-    out: str
-    err: str
-    seconds: float
-
-
-Tune = Callable[..., Finished]
 
 
 @pytest.fixture(autouse=True)
@@ -124,41 +105,7 @@ def prepare(empty_store: Path) -> Callable[[Path], Path]:
     return place
 
 
-def environment() -> dict[str, str]:
-    """The environment of a command: this one's, plain and quiet."""
-    return {k: v for k, v in os.environ.items() if k != "DATA_DIR"} | {"NO_COLOR": "1"}
-
-
 @pytest.fixture(scope="session")
-def start() -> Callable[[Path, Sequence[str]], subprocess.Popen[str]]:
-    """(folder, arguments) -> `python search/tune.py ...` under way in that folder."""
-
-    def begin(folder: Path, arguments: Sequence[str]) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, str(TUNE), *arguments],
-            cwd=folder,
-            env=environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    return begin
-
-
-@pytest.fixture(scope="session")
-def tune(start: Callable[[Path, Sequence[str]], subprocess.Popen[str]]) -> Tune:
+def tune() -> Callable[..., commands.Ended]:
     """(folder, *arguments) -> how `python search/tune.py ...` ended in that folder."""
-
-    def run(folder: Path, *arguments: str, timeout: float = 900) -> Finished:
-        began = time.monotonic()
-        process = start(folder, arguments)
-        try:
-            out, err = process.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            raise
-        return Finished(process.returncode, out, err, time.monotonic() - began)
-
-    return run
+    return lambda folder, *arguments: commands.run("search/tune.py", *arguments, folder=folder)

@@ -6,10 +6,9 @@ import json
 import re
 import signal
 import sqlite3
-import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +22,11 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search import study as studies
 from search.pipeline import load_pipeline, pipeline_names
+from tests import commands
 from trainers.precision import DTYPES
 
 pytestmark = pytest.mark.slow
 
-PATIENCE = 900  # seconds for a minute's work: a busy machine is no failure
-Begin = Callable[[Path, Sequence[str]], subprocess.Popen[str]]
 COLUMNS = {
     "train/loss",
     "train/lr",
@@ -44,14 +42,14 @@ COLUMNS = {
 STATUS = {"COMPLETE": "FINISHED", "PRUNED": "FINISHED", "FAIL": "FAILED"}
 
 
-def tiny(pipeline: str, *, trials: int, epochs: int, study: str) -> list[str]:
+def tiny(pipeline: str, *, trials: int, epochs: int, study: str, concurrency: int = 2) -> list[str]:
     """Arguments of a search that trains in moments."""
     space = load_pipeline(pipeline).space
     batch = min(space["batch_size"].choices)  # type: ignore[attr-defined]
     width = space["width"].low  # type: ignore[attr-defined]
     return [
         *("--pipeline", pipeline, "--data", "mini", "--train-size", "256", "--study", study),
-        *("--trials", str(trials), "--epochs", str(epochs), "--concurrency", "2"),
+        *("--trials", str(trials), "--epochs", str(epochs), "--concurrency", str(concurrency)),
         *("--set", f"width={width}", "--set", "depth=3", "--set", f"batch_size={batch}"),
     ]
 
@@ -139,7 +137,6 @@ Background = dict[str, tuple[Path, Future[Any]]]
 @pytest.fixture(scope="module")
 def background(
     tune: Callable[..., Any],
-    start: Begin,
     prepare: Callable[[Path], Path],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Background]:
@@ -153,9 +150,9 @@ def background(
 
     submit("rich", tune, *RICH)
     for name in pipeline_names():
-        submit(name, tune, *tiny(name, trials=2, epochs=1, study="tiny"))
+        submit(name, tune, *tiny(name, trials=2, epochs=1, study="tiny", concurrency=1))
     for each in SIGNALS:
-        submit(each.name, stop_and_resume, tune, start, each)
+        submit(each.name, stop_and_resume, each)
     submit("budget", tune, *BUDGET)
     submit("finite", tune, *FINITE)
     yield started
@@ -361,25 +358,20 @@ def test_a_search_is_resumed_to_a_higher_number_without_training_again(
 # Interruptions ----------------------------------------------------------------------------------
 
 
-def interrupted(
-    folder: Path, start: Begin, arguments: Sequence[str], send: signal.Signals
-) -> tuple[int, str, str]:
+def interrupted(folder: Path, send: signal.Signals) -> commands.Ended:
     """Start a search, wait until a trial has ended and others are under way, send the signal."""
-    study = arguments[list(arguments).index("--study") + 1]
-    process = start(folder, arguments)
+    process = commands.start("search/tune.py", *STOPPED, folder=folder, own_ray=True)
     try:
-        deadline = time.monotonic() + PATIENCE
-        while not under_way(folder, study):
+        deadline = time.monotonic() + commands.TIMEOUT
+        while not under_way(folder, "stop"):
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.1)
         process.send_signal(send)
         out, err = process.communicate(timeout=60)
     finally:
-        if process.poll() is None:
-            process.kill()
-            process.communicate()
-    return process.returncode, out, err
+        process.kill()
+    return commands.Ended(process.wait(), out, err)
 
 
 def under_way(folder: Path, study: str) -> bool:
@@ -404,22 +396,18 @@ STOPPED = [*tiny("mnist_supervised", trials=4, epochs=25, study="stop"), "--sche
 class Stopped:
     """A search that was interrupted, what it left, and how it went on."""
 
-    status: int
-    out: str
-    err: str
+    ended: commands.Ended
     left: Records | None
     under_way: list[str]
-    resumed: Any
+    resumed: commands.Ended
 
 
-def stop_and_resume(
-    folder: Path, tune: Callable[..., Any], start: Begin, send: signal.Signals
-) -> Stopped:
-    status, out, err = interrupted(folder, start, STOPPED, send)
-    left = records(folder, "stop") if status == 130 else None
+def stop_and_resume(folder: Path, send: signal.Signals) -> Stopped:
+    ended = interrupted(folder, send)
+    left = records(folder, "stop") if ended.status == 130 else None
     interrupted_trials = begun_and_not_ended(folder, "stop")
-    resumed = tune(folder, *STOPPED, "--resume", "--quiet")
-    return Stopped(status, out, err, left, interrupted_trials, resumed)
+    resumed = commands.run("search/tune.py", *STOPPED, "--resume", "--quiet", folder=folder)
+    return Stopped(ended, left, interrupted_trials, resumed)
 
 
 def begun_and_not_ended(folder: Path, study: str) -> list[str]:
@@ -437,8 +425,8 @@ def begun_and_not_ended(folder: Path, study: str) -> list[str]:
 @pytest.mark.parametrize("send", SIGNALS[:2])
 def test_an_interrupted_search_ends_in_order(send: signal.Signals, background: Background) -> None:
     stopped = background[send.name][1].result()
-    assert (stopped.status, stopped.err) == (130, "")
-    assert "--resume" in stopped.out
+    assert (stopped.ended.status, stopped.ended.err) == (130, "")
+    assert "--resume" in stopped.ended.out
     found = stopped.left
     assert found is not None
     agree(found)
@@ -483,7 +471,7 @@ def test_a_resumed_trial_has_the_curve_of_an_uninterrupted_one(
 
 BUDGET = [
     *tiny("mnist_supervised", trials=500, epochs=20, study="budget"),
-    *("--scheduler", "none", "--time-budget", "15s"),
+    *("--scheduler", "none", "--time-budget", "8s"),
 ]
 
 

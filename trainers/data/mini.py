@@ -13,6 +13,8 @@ and shapes drawn from another seed, which only test_set.py knows.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -48,19 +50,34 @@ def digits() -> LabelledImages:
 
     MNIST fits a digit into 20 x 20 pixels, centred on black 28 x 28, its strokes nearly white.
     """
-    from sklearn.datasets import load_digits  # a second to import
-
-    small, labels = load_digits(return_X_y=True)
+    small, labels = _small_digits()
     enlarge = _interpolation(8, 20)
     # 8 x 8 grey levels of 0 .. 16; weights in tenths on each axis make this exact in integers, so
     # that every machine makes the same pixels and the same fingerprint.
-    grey = enlarge @ small.reshape(-1, 8, 8).astype(np.int64) @ enlarge.T
+    grey = enlarge @ small.reshape(-1, 8, 8) @ enlarge.T
     # Interpolating blurs and fattens; a steeper grey scale brings back strokes like MNIST's.
     peak = grey.max(axis=(1, 2), keepdims=True)
     crisp = np.clip((grey * 35 - peak * 12) * 255 // (peak * 20), 0, 255)
     images = np.zeros((len(labels), 1, 28, 28), dtype=np.uint8)
     images[:, 0, 4:24, 4:24] = crisp
-    return LabelledImages(images, labels.astype(np.int64))
+    return LabelledImages(images, labels)
+
+
+def _small_digits() -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """(1797, 64) grey levels and (1797,) labels, as `sklearn.datasets.load_digits` has them.
+
+    They are read from that package's file: importing it for them takes a second.
+    """
+    package = find_spec("sklearn")
+    assert package and package.origin
+    file = Path(package.origin).parent / "datasets" / "data" / "digits.csv.gz"
+    if file.exists():
+        rows = np.loadtxt(file, delimiter=",", dtype=np.int64)
+    else:  # a later version may keep it elsewhere
+        from sklearn.datasets import load_digits
+
+        rows = np.column_stack(load_digits(return_X_y=True)).astype(np.int64)
+    return rows[:, :-1], rows[:, -1]
 
 
 def _interpolation(size: int, larger: int) -> npt.NDArray[np.int64]:

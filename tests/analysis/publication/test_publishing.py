@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,22 +12,19 @@ from analysis import publish
 from analysis.document import Figure
 from analysis.publication import entries, publishing
 from analysis.records import Findings
-
-Command = Callable[..., subprocess.CompletedProcess[str]]
+from tests import commands
 
 
 @pytest.mark.slow
-def test_entries_configurations_figures_and_tables(
-    command: Command, folder: Path, tmp_path: Path
-) -> None:
+def test_entries_configurations_figures_and_tables(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder / "mlruns", tmp_path / "mlruns")
     out = tmp_path / "out"
     out.mkdir()
     marks = "<!-- results: {} -->\n<!-- results end -->\n"
     (out / "README.md").write_text("".join(map(marks.format, ("headline", "searches"))))
     given = ("--data", "mini", "--points", "60", "--out", "out")
-    done = command(tmp_path, "analysis/publish.py", *given)
-    assert (done.returncode, done.stderr) == (0, "")
+    done = commands.run("analysis/publish.py", *given, folder=tmp_path)
+    assert (done.status, done.err) == (0, "")
     page = (out / "README.md").read_text()
     assert "| `mnist_autoencoder` | 1 | 2 |" in page and "| `mnist_supervised` | 2 |" in page
     assert page.count("Stand-in data") == 2
@@ -42,14 +37,15 @@ def test_entries_configurations_figures_and_tables(
     figures = {file.stem for file in (out / "figures").iterdir()}
     assert {"search_mnist_supervised", "reconstructions_mnist_autoencoder"} <= figures
     before = {file: file.read_bytes() for file in out.rglob("*") if file.is_file()}
-    assert command(tmp_path, "analysis/publish.py", *given, "--quiet").returncode == 0
+    assert commands.run("analysis/publish.py", *given, "--quiet", folder=tmp_path).status == 0
     assert {file: file.read_bytes() for file in out.rglob("*") if file.is_file()} == before
-    assert command(tmp_path, "analysis/publish.py", "--out", "out", "--check").returncode == 0
+    check = ("analysis/publish.py", "--out", "out", "--check")
+    assert commands.run(*check, folder=tmp_path).status == 0
     (out / "README.md").write_text(page.replace("| 1 | 2 |", "| 1 | 3 |"))
-    stale = command(tmp_path, "analysis/publish.py", "--out", "out", "--check")
-    assert stale.returncode == 1 and "not what out/ says: out/README.md" in stale.stdout
-    mended = command(tmp_path, "analysis/publish.py", "--out", "out", "--tables")
-    assert (mended.returncode, mended.stdout) == (0, "made anew: out/README.md\n")
+    stale = commands.run(*check, folder=tmp_path)
+    assert stale.status == 1 and "not what out/ says: out/README.md" in stale.out
+    mended = commands.run("analysis/publish.py", "--out", "out", "--tables", folder=tmp_path)
+    assert (mended.status, mended.out) == (0, "made anew: out/README.md\n")
     assert (out / "README.md").read_text() == page
 
 

@@ -11,8 +11,6 @@ import json
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -27,11 +25,9 @@ from mlflow.tracking import MlflowClient
 from search.pipeline import Scalar, load_pipeline
 from search.tracking import Store
 from search.trial import TrialConfig
+from tests import commands
 from trainers.data import load_training
 
-ROOT = Path(__file__).resolve().parents[3]
-RERUN = ROOT / "search" / "rerun.py"
-PATIENCE = 1800.0  # seconds for half a minute's work: a busy machine is no failure
 TWO = ("--top", "2", "--seeds", "2")
 CONTRASTIVE = ("--pipeline", "mnist_contrastive", *TWO)
 ALONE = ("--concurrency", "1")  # for trainings so short a second process costs more than it saves
@@ -42,7 +38,7 @@ DIVERGES = {"lr": 1e20}
 
 Changes = Mapping[str, Scalar]
 AddStudy = Callable[..., str]
-Begin = Callable[..., subprocess.Popen[str]]
+Begin = Callable[..., commands.Process]
 
 
 @dataclass(frozen=True)
@@ -206,27 +202,14 @@ class Ended:
 
 def environment() -> dict[str, str]:
     """A plain one, in which a rerun's numbers do not hang on how busy the machine is."""
-    plain = {k: v for k, v in os.environ.items() if k != "DATA_DIR"}
-    return plain | {
-        "NO_COLOR": "1",
-        # Threads that spin while they wait take a busy machine's cores from each other.
-        "OMP_WAIT_POLICY": "PASSIVE",
-        # Without bfloat16 instructions float32 is the faster one, by whatever clock.
-        "ONEDNN_MAX_CPU_ISA": "AVX2",
-    }
+    # Without bfloat16 instructions float32 is the faster one, by whatever clock.
+    return commands.plain_environment() | {"ONEDNN_MAX_CPU_ISA": "AVX2"}
 
 
-def begin(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+def begin(folder: Path, *arguments: str, own_ray: bool = False) -> commands.Process:
     """`python search/rerun.py ...` under way in that folder, in a process group of its own."""
-    return subprocess.Popen(
-        [sys.executable, str(RERUN), *arguments],
-        cwd=folder,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    where = {"folder": folder, "environment": environment(), "own_ray": own_ray}
+    return commands.start("search/rerun.py", *arguments, **where, own_group=True)
 
 
 @pytest.fixture(scope="session")
@@ -249,10 +232,10 @@ def stop_when(
 ) -> Ended:
     """Start the command, send its whole group the signal once `happened`, and wait for its end.
 
-    The group is what Ctrl-C in a terminal reaches too.
+    The group is what Ctrl-C in a terminal reaches too. It has a Ray of its own.
     """
-    deadline = time.monotonic() + PATIENCE
-    process = begin(folder, *arguments)
+    deadline = time.monotonic() + commands.TIMEOUT
+    process = begin(folder, *arguments, own_ray=happened is not None)
     try:
         while happened and not happened():
             assert process.poll() is None, process.communicate()
@@ -260,7 +243,7 @@ def stop_when(
             time.sleep(0.01)
         if happened:
             os.killpg(process.pid, send)
-        out, err = process.communicate(timeout=PATIENCE)
+        out, err = process.communicate()
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,11 +17,8 @@ from mlflow.tracking import MlflowClient
 from search import recipes, sweep as command
 from search.pipeline import load_pipeline, pipeline_names
 from search.sweeping.sweep import Point, load_sweep, sweep_names
+from tests import commands
 from trainers.data import DATASETS
-
-ROOT = Path(__file__).resolve().parents[3]
-PATIENCE = 1800  # seconds for a minute's work: a busy machine is no failure
-
 
 # The contract -----------------------------------------------------------------------------------
 
@@ -113,20 +108,11 @@ def test_wrong_arguments(
 
 
 def test_batches_that_do_not_fit(tmp_path: Path) -> None:
-    done = run(tmp_path, "--sweep", "depth", "--quick", "--data", "mini", "--train-size", "60")
-    assert done.returncode == 2
-    assert "give a larger --train-size" in done.stderr
+    words = ("--sweep", "depth", "--quick", "--data", "mini", "--train-size", "60")
+    done = commands.run("search/sweep.py", *words, folder=tmp_path, own_ray=True)
+    assert done.status == 2
+    assert "give a larger --train-size" in done.err
     assert not list((tmp_path / "mlruns").rglob("*")), "nothing was begun"
-
-
-def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(ROOT / "search" / "sweep.py"), *words],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
 
 
 GIVEN = ("--sweep", "decorrelation", "--quick", "--data", "mini", "--epochs", "1", "--seeds", "2")
@@ -140,28 +126,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def interrupted(folder: Path) -> tuple[int, str, str]:
     """Status, output and errors of a run that got Ctrl-C after its first training."""
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "search" / "sweep.py"), *GIVEN],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + PATIENCE
+    process = commands.start("search/sweep.py", *GIVEN, folder=folder, own_group=True, own_ray=True)
+    deadline = time.monotonic() + commands.TIMEOUT
     while not list((folder / "mlruns" / "finals").glob("[0-9a-f]*/model.json")):
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < deadline
         time.sleep(0.02)
     os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=PATIENCE)
-    return process.returncode, out, err
+    out, err = process.communicate()
+    return process.wait(), out, err
 
 
 @pytest.fixture(scope="module")
-def first(folder: Path, interrupted: tuple[int, str, str]) -> subprocess.CompletedProcess[str]:
+def first(folder: Path, interrupted: tuple[int, str, str]) -> commands.Ended:
     """The whole sweep, going on where the interrupted one had left it."""
-    return run(folder, *GIVEN, "--json", "out.json")
+    return commands.run("search/sweep.py", *GIVEN, "--json", "out.json", folder=folder)
 
 
 @pytest.mark.slow
@@ -176,8 +155,8 @@ def test_ctrl_c_keeps_what_is_trained_and_says_how_to_go_on(
 
 
 @pytest.mark.slow
-def test_it_shows_forecast_table_and_answer(first: subprocess.CompletedProcess[str]) -> None:
-    assert (first.returncode, first.stderr) == (0, "")
+def test_it_shows_forecast_table_and_answer(first: commands.Ended) -> None:
+    assert (first.status, first.err) == (0, "")
     for words in (
         "sweep_decorrelation-mini: Are the coordinates",
         "3 points x 2 seeds = 6 trainings, ",
@@ -188,13 +167,11 @@ def test_it_shows_forecast_table_and_answer(first: subprocess.CompletedProcess[s
         "Mean absolute correlation between two coordinates: ",
         "the figure: python analysis/report.py",
     ):
-        assert words in first.stdout, first.stdout
+        assert words in first.out, first.out
 
 
 @pytest.mark.slow
-def test_mlflow_holds_a_parent_and_a_run_a_cell(
-    folder: Path, first: subprocess.CompletedProcess[str]
-) -> None:
+def test_mlflow_holds_a_parent_and_a_run_a_cell(folder: Path, first: commands.Ended) -> None:
     client = MlflowClient(tracking_uri=f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("sweep_decorrelation-mini")
     assert experiment is not None
@@ -214,9 +191,7 @@ def test_mlflow_holds_a_parent_and_a_run_a_cell(
 
 
 @pytest.mark.slow
-def test_the_test_set_is_read_once_a_training(
-    folder: Path, first: subprocess.CompletedProcess[str]
-) -> None:
+def test_the_test_set_is_read_once_a_training(folder: Path, first: commands.Ended) -> None:
     ledger = (folder / "mlruns" / "test_readings.jsonl").read_text().splitlines()
     lines = [json.loads(line) for line in ledger]
     assert len(lines) == len({line["cell"] for line in lines}) == 6
@@ -224,9 +199,7 @@ def test_the_test_set_is_read_once_a_training(
 
 
 @pytest.mark.slow
-def test_the_numbers_are_those_of_the_cells(
-    folder: Path, first: subprocess.CompletedProcess[str]
-) -> None:
+def test_the_numbers_are_those_of_the_cells(folder: Path, first: commands.Ended) -> None:
     outcome = json.loads((folder / "out.json").read_text())["decorrelation"]
     assert [row["x"] for row in outcome["rows"]] == [2, 10, 30]
     for row in outcome["rows"]:
@@ -238,9 +211,7 @@ def test_the_numbers_are_those_of_the_cells(
 
 
 @pytest.mark.slow
-def test_the_same_again_trains_and_reads_nothing(
-    folder: Path, first: subprocess.CompletedProcess[str]
-) -> None:
+def test_the_same_again_trains_and_reads_nothing(folder: Path, first: commands.Ended) -> None:
     def files() -> dict[Path, int]:
         finals = folder / "mlruns" / "finals"
         return {
@@ -250,10 +221,10 @@ def test_the_same_again_trains_and_reads_nothing(
         }
 
     before, ledger = files(), (folder / "mlruns" / "test_readings.jsonl").read_text()
-    again = run(folder, *GIVEN, "--json", "again.json")
-    assert (again.returncode, again.stderr) == (0, "")
-    assert "6 of them trained before" in again.stdout
-    assert "forecast" not in again.stdout
+    again = commands.run("search/sweep.py", *GIVEN, "--json", "again.json", folder=folder)
+    assert (again.status, again.err) == (0, "")
+    assert "6 of them trained before" in again.out
+    assert "forecast" not in again.out
     assert files() == before
     assert (folder / "mlruns" / "test_readings.jsonl").read_text() == ledger
     assert (folder / "again.json").read_text() == (folder / "out.json").read_text()
