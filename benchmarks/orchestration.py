@@ -59,10 +59,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     """A line for each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=40)
-    machine.add_options(parser, "6 trials, one start, few seconds of writing")
+    machine.add_options(parser, "2 trials, one start, a second of writing")
     options = parser.parse_args(argv)
-    trials = 6 if options.quick else options.trials
-    starts, helps, seconds = (1, 3, 3) if options.quick else (3, 10, 30)
+    trials = 2 if options.quick else options.trials
+    starts, helps, seconds = (1, 1, 1) if options.quick else (3, 10, 30)
     where = machine.describe("torch", "ray", "optuna", "mlflow")
     print(where)
     figures: dict[str, float] = {"help": help_seconds(helps)}

@@ -50,11 +50,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--trials", type=int, default=8)
     parser.add_argument("--workers", type=int, default=64)
-    machine.add_options(parser, "one round of two trials, four workers that sleep a second")
+    machine.add_options(parser, "one round of two trials, two workers that sleep for moments")
     options = parser.parse_args(argv)
     sleep = SLEEP
     if options.quick:
-        options.rounds, options.trials, options.workers, sleep = 1, 2, 4, 1.0
+        options.rounds, options.trials, options.workers, sleep = 1, 2, 2, 0.2
     where = machine.describe("torch", "ray", "optuna", "mlflow")
     print(where)
     found: dict[str, list[float]] = {way: [] for way in WAYS}
@@ -85,7 +85,7 @@ def trials_an_hour(options: argparse.Namespace, concurrency: int, threads: int) 
     if options.data_dir:
         words += ["--data-dir", str(Path(options.data_dir).resolve()), "--train-size", "5000"]
     else:
-        words += ["--data", "mini"]
+        words += ["--data", "mini", *(["--train-size", "512"] if options.quick else [])]
     equal = ("width=32", "depth=3", "block=strided", "batch_size=256", "projection=head")
     for setting in equal:
         words += ["--set", setting]

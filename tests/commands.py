@@ -26,9 +26,9 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from shutil import rmtree
 from threading import RLock
@@ -47,8 +47,23 @@ LATER_IN_COMMANDS = (
     *("mlflow.store.model_registry.sqlalchemy_store", "optuna.visualization._plotly_imports"),
     *("optuna.importance._fanova._evaluator", "plotly.io", "pyarrow.json", "matplotlib.pyplot"),
 )
-SET_UP = ("--language", "--serialized-runtime-env-context")  # what Ray tells setup_worker.py alone
-TRAINING = ("search/tune.py", "search/rerun.py", "search/sweep.py")  # what starts Ray
+PASSED_ON = ("ONEDNN_MAX_CPU_ISA",)  # of a command's environment, to the workers of the cluster
+TRAINING = (  # what starts Ray, or what does
+    *("search/tune.py", "search/rerun.py", "search/sweep.py"),
+    *("benchmarks/load.py", "benchmarks/orchestration.py", "benchmarks/scale.py"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is to be forked; the fields are those of `start`, `cluster` an address to join."""
+
+    script: str
+    arguments: Sequence[str]
+    folder: str
+    environment: Mapping[str, str]
+    own_group: bool = False
+    cluster: str | None = None
 
 
 class Process:
@@ -123,14 +138,15 @@ def start(
     """
     out = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
     err = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
-    request = {
-        "script": str(ROOT / script),
-        "arguments": arguments,
-        "folder": str(folder),
-        "environment": dict(plain_environment() if environment is None else environment),
-        "own_group": own_group,
-        "cluster": _Warm.get().cluster() if script in TRAINING and not own_ray else None,
-    }
+    joins = script in TRAINING and not own_ray
+    request = Request(
+        script=str(ROOT / script),
+        arguments=arguments,
+        folder=str(folder),
+        environment=plain_environment() if environment is None else environment,
+        own_group=own_group,
+        cluster=_Warm.get().cluster() if joins else None,
+    )
     status = _Warm.get().fork(request, out.fileno(), err.fileno())
     return Process([script, *arguments], out, err, status)
 
@@ -188,7 +204,7 @@ class _Warm:
                 atexit.register(cls._one.close)
             return cls._one
 
-    def fork(self, request: Mapping[str, Any], out: int, err: int) -> int:
+    def fork(self, request: Request, out: int, err: int) -> int:
         """Have a process forked; where its id and its exit status can be read."""
         return ask(self._folder / "commands", request, out, err)
 
@@ -224,16 +240,24 @@ def listen(path: Path) -> socket.socket:
     return made
 
 
-def ask(requests: Path | str, request: Mapping[str, Any], out: int, err: int) -> int:
+def ask(requests: Path | str, request: Request, out: int, err: int) -> int:
     """Send a request to the warm process; where the fork's id and exit status can be read."""
     mine, theirs = os.pipe()
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
             connection.connect(str(requests))
-            socket.send_fds(connection, [json.dumps(request).encode()], [out, err, theirs])
+            message = json.dumps([asdict(request), str(requests)]).encode()
+            socket.send_fds(connection, [message], [out, err, theirs])
     finally:
         os.close(theirs)
     return mine
+
+
+def end_of(status: int) -> int:
+    """How what was asked for ended."""
+    with os.fdopen(status) as told:
+        told.readline()  # its process id
+        return int(told.readline())
 
 
 # In the warm process ----------------------------------------------------------------------------
@@ -279,18 +303,19 @@ def fork_for(requests: socket.socket) -> NoReturn:
             message, descriptors, _, _ = socket.recv_fds(connection, LONGEST, 3)
         if os.fork() == 0:
             requests.close()
-            watch(json.loads(message), *descriptors)
+            fields, path = json.loads(message)
+            watch(Request(**fields), path, *descriptors)
         for each in descriptors:
             os.close(each)
     os._exit(0)
 
 
-def watch(request: dict[str, Any], out: int, err: int, status: int) -> NoReturn:
+def watch(request: Request, requests: str, out: int, err: int, status: int) -> NoReturn:
     """Fork the command, tell its process id, wait for it, tell how it ended."""
     pid = os.fork()
     if pid == 0:
         os.close(status)
-        become(request, out, err)
+        become(request, requests, out, err)
     os.close(out)
     os.close(err)
     with suppress(BrokenPipeError):  # nobody waits for it any more
@@ -300,24 +325,25 @@ def watch(request: dict[str, Any], out: int, err: int, status: int) -> NoReturn:
     os._exit(0)
 
 
-def become(request: dict[str, Any], out: int, err: int) -> NoReturn:
+def become(request: Request, requests: str, out: int, err: int) -> NoReturn:
     """Be the command as if Python had just been started for it."""
     from search.leaving import leave
 
-    if request["own_group"]:
+    if request.own_group:
         os.setsid()
     os.dup2(out, 1)
     os.dup2(err, 2)
-    os.chdir(request["folder"])
+    os.chdir(request.folder)
     os.environ.clear()
-    os.environ.update(request["environment"])
-    sys.argv = [request["script"], *request["arguments"]]
-    sys.path[0] = str(Path(request["script"]).parent)
-    if request["cluster"]:
-        join_instead(request["cluster"])
+    os.environ.update(request.environment)
+    sys.argv = [request.script, *request.arguments]
+    sys.path[0] = str(Path(request.script).parent)
+    if request.cluster:
+        join_instead(request.cluster)
+        fork_instead(request, requests)
     status = 0
     try:
-        runpy.run_path(request["script"], run_name="__main__")
+        runpy.run_path(request.script, run_name="__main__")
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
     except BaseException:
@@ -335,10 +361,27 @@ def join_instead(address: str) -> None:
 
     def join(resources: object, data: object) -> None:
         enable_token_auth_by_default()  # Ray does so where it starts, not where it joins
+        passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        where = {"address": address, "_node_ip_address": cluster.LOOPBACK}
         with cluster._loopback_taken_at_its_word():
-            ray.init(address=address, _node_ip_address=cluster.LOOPBACK, **cluster.QUIETLY)
+            ray.init(
+                **where, runtime_env={"env_vars": passed} if passed else None, **cluster.QUIETLY
+            )
 
     cluster.start = join  # type: ignore[assignment]
+
+
+def fork_instead(mine: Request, requests: str) -> None:
+    """Let a benchmark that starts a search have it forked too."""
+    from benchmarks import commands
+
+    def tune(words: Sequence[str], folder: Path | str) -> None:
+        script = str(ROOT / "search" / "tune.py")
+        search = replace(mine, script=script, arguments=words, folder=str(folder), own_group=False)
+        status = end_of(ask(requests, search, 2, 2))
+        assert status == 0, f"{words} ended with status {status}"
+
+    commands.tune = tune
 
 
 def keep_cluster(file: Path, workers: str) -> None:
@@ -371,17 +414,21 @@ def keep_cluster(file: Path, workers: str) -> None:
 
 def stand_for_worker(script: str, *arguments: str) -> int:
     """In place of Ray's `setup_worker.py`: have the worker forked, and end when it ends."""
-    request = {
-        "script": script,
-        "arguments": [a for a in arguments if not a.startswith(SET_UP)],
-        "folder": str(Path.cwd()),
-        "environment": dict(os.environ),
-        "own_group": True,  # Ray ends a worker with its group
-        "cluster": None,
-    }
-    with os.fdopen(ask(os.environ[WORKERS], request, 1, 2)) as told:
-        told.readline()  # its process id
-        return int(told.readline()) & 255
+    options, environment = [], dict(os.environ)
+    for word in arguments:
+        name, _, value = word.partition("=")
+        if name == "--serialized-runtime-env-context":
+            environment |= json.loads(value).get("env_vars", {})
+        elif name != "--language":
+            options.append(word)
+    request = Request(
+        script=script,
+        arguments=options,
+        folder=str(Path.cwd()),
+        environment=environment,
+        own_group=True,  # Ray ends a worker with its group
+    )
+    return end_of(ask(os.environ[WORKERS], request, 1, 2)) & 255
 
 
 if __name__ == "__main__":

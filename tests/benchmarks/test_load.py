@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests import commands
 
 
 @pytest.mark.slow
 def test_a_short_load_is_measured_and_all_of_it_is_stored() -> None:
-    command = [sys.executable, str(ROOT / "benchmarks" / "load.py"), "--trials", "24"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
-    assert done.returncode == 0, done.stderr
-    *_, stored, verdict = done.stdout.splitlines()
+    done = commands.run("benchmarks/load.py", "--trials", "24", folder=commands.ROOT)
+    assert done.status == 0, done.err
+    *_, stored, verdict = done.out.splitlines()
     optuna, mlflow = stored.split("; ")
     states = {state: int(n) for n, state in re.findall(r"(\d+) ([A-Z]+)", optuna)}
     assert states.keys() <= {"COMPLETE", "PRUNED"} and sum(states.values()) == 24

@@ -1,18 +1,18 @@
 """Every benchmark runs in its quick mode, prints what it measured and keeps it as JSON.
 
-Their figures are not judged here: other work on the machine would fail the tests.
+Their figures are not judged here: other work on the machine would fail the tests, and most of the
+searches that they start begin warm (tests/commands.py).
 """
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests import commands
+
 COMMANDS = {
     "attention": [],
     "augmentation": [],
@@ -29,7 +29,7 @@ PARTS = {"commands", "fake_trials", "machine", "surrogate", "table"}  # measure 
 
 
 def test_all_of_them_are_here() -> None:
-    found = {file.stem for file in (ROOT / "benchmarks").glob("*.py")}
+    found = {file.stem for file in (commands.ROOT / "benchmarks").glob("*.py")}
     assert found == {*COMMANDS, *ELSEWHERE, *PARTS}
 
 
@@ -38,18 +38,12 @@ def test_all_of_them_are_here() -> None:
 def test_quick(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "figures.json"
     words = [*COMMANDS[name], "--quick", "--json", str(file)]
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "benchmarks" / f"{name}.py"), *words],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    done = commands.run(f"benchmarks/{name}.py", *words, folder=tmp_path)
     with capsys.disabled():  # what CI shows
-        print(f"\n{done.stdout}")
-    assert done.returncode == 0, done.stderr
+        print(f"\n{done.out}")
+    assert done.status == 0, done.err
     kept = json.loads(file.read_text())
-    assert kept["machine"] in done.stdout
+    assert kept["machine"] in done.out
     assert kept["command"].startswith(f"{name}.py") and str(tmp_path) not in kept["command"]
     difference = kept["figures"].pop("per_trial", 0.0)  # of two times: other work disturbs both
     assert abs(difference) < 1e9
