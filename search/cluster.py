@@ -38,6 +38,9 @@ SETTINGS = {
     "PYTHONWARNINGS": "ignore",  # of the workers
 }
 
+# Methods of Ray's node that start the autoscaler, the forwarding of output and the dashboard.
+UNNEEDED = ("start_monitor", "start_log_monitor", "start_api_server")
+
 QUIETLY: dict[str, Any] = {
     "log_to_driver": False,
     "logging_level": logging.ERROR,
@@ -82,7 +85,7 @@ def start(resources: Resources, data: TrainingData) -> None:
     # Lets the workers find this project where it is not installed.
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
-    with _loopback_taken_at_its_word():
+    with no_more_than_a_search_needs():
         ray.init(
             address="local",  # never join a cluster that happens to run here
             num_cpus=resources.cpus,
@@ -95,23 +98,30 @@ def start(resources: Resources, data: TrainingData) -> None:
 
 
 @contextmanager
-def _loopback_taken_at_its_word() -> Iterator[None]:
-    """Ray replaces a loopback address by one that other machines can reach, and then listens there.
+def no_more_than_a_search_needs() -> Iterator[None]:
+    """While entered, Ray starts as it does for `start`. Where a later Ray differs, as it likes.
 
-    There is no setting against it; every process that is told the loopback address itself keeps
-    to it. Where a later Ray has no such function, it starts as it likes.
+    Ray replaces a loopback address by one that other machines can reach, and then listens there;
+    every process that is told the loopback address itself keeps to it. It also starts processes
+    that nobody asks here: together they took two of three seconds. There is no setting against
+    either.
     """
-    from ray._private import services
+    from ray._private import node, services
 
-    replace = getattr(services, "resolve_ip_for_localhost", None)
-    if replace is None:
-        yield
-        return
-    services.resolve_ip_for_localhost = lambda host: host
+    changes: list[tuple[Any, str, Any]] = [
+        (services, "resolve_ip_for_localhost", lambda host: host)
+    ]
+    changes += [(node.Node, name, lambda self, **unused: None) for name in UNNEEDED]
+    before = {(owner, name): getattr(owner, name, None) for owner, name, _ in changes}
+    for owner, name, change in changes:
+        if before[owner, name]:
+            setattr(owner, name, change)
     try:
         yield
     finally:
-        services.resolve_ip_for_localhost = replace
+        for (owner, name), kept in before.items():
+            if kept:
+                setattr(owner, name, kept)
 
 
 def join(address: str) -> tuple[int, int]:

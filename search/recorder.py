@@ -34,8 +34,8 @@ BATCH_SECONDS = 10.0  # that an epoch waits at most
 EVERY_EPOCH = "train/loss"  # is in the batch of every epoch, whole or not at all
 PAUSE, LONGEST_PAUSE = 0.5, 5.0  # seconds before a record is tried again; doubled each time
 TRIES = 5  # of a record that fails though the store answers
-# Seconds that the end of a search waits for a store that is away.
-PATIENCE = float(os.environ.get("LATENT_SEARCH_PATIENCE", "60"))
+PATIENCE = "60"  # seconds that the end of a search waits for a store that is away
+VARIABLE = "LATENT_SEARCH_PATIENCE"  # of the environment: other seconds
 
 
 class _Epoch(NamedTuple):
@@ -61,7 +61,7 @@ class Recorder:
         folder: has a folder for each trial under way; that of a trial is removed once all that it
             holds is in the store.
         runs: trial id -> run, of those that have one already.
-        patience: seconds that `close` waits for a store that is away.
+        patience: seconds that `close` waits for a store that is away; the environment's, if None.
         away: told when the store no longer answers (True), and when it does again (False).
 
     Attributes:
@@ -79,7 +79,7 @@ class Recorder:
         params: Mapping[str, object],
         folder: Path,
         runs: Mapping[str, RunView],
-        patience: float = PATIENCE,
+        patience: float | None = None,
         away: Callable[[bool], None] | None = None,
     ) -> None:
         self._store = store
@@ -95,6 +95,8 @@ class Recorder:
         self._queue: queue.SimpleQueue[_Epoch | Callable[[], None] | None] = queue.SimpleQueue()
         self._epochs: dict[str, list[Step]] = {}  # by trial; wait for `_due`
         self._due = float("inf")
+        if patience is None:
+            patience = float(os.environ.get(VARIABLE, PATIENCE))
         self._patience = patience
         self._away = away
         self._deadline = float("inf")

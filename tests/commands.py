@@ -47,6 +47,7 @@ LATER_IN_COMMANDS = (
     *("mlflow.store.model_registry.sqlalchemy_store", "optuna.visualization._plotly_imports"),
     *("optuna.importance._fanova._evaluator", "plotly.io", "pyarrow.json", "matplotlib.pyplot"),
 )
+SET_BY_IMPORTS: dict[str, str] = {}  # environment that modules set when they are imported
 PASSED_ON = ("ONEDNN_MAX_CPU_ISA",)  # of a command's environment, to the workers of the cluster
 TRAINING = (  # what starts Ray, or what does
     *("search/tune.py", "search/rerun.py", "search/sweep.py"),
@@ -268,6 +269,7 @@ def serve(commands: int, workers: int) -> None:
 
     A worker must load Ray's library itself: the library reads once who the worker is.
     """
+    before = dict(os.environ)
     for name in ("search.trial", *LATER_IN_WORKERS):
         importlib.import_module(name)
     if os.fork():
@@ -283,6 +285,7 @@ def serve(commands: int, workers: int) -> None:
             importlib.import_module(found.name)
     for name in LATER_IN_COMMANDS:
         importlib.import_module(name)
+    SET_BY_IMPORTS.update(os.environ.items() - before.items())
     fork_for(socket.socket(fileno=commands))
 
 
@@ -335,7 +338,7 @@ def become(request: Request, requests: str, out: int, err: int) -> NoReturn:
     os.dup2(err, 2)
     os.chdir(request.folder)
     os.environ.clear()
-    os.environ.update(request.environment)
+    os.environ.update({**SET_BY_IMPORTS, **request.environment})
     sys.argv = [request.script, *request.arguments]
     sys.path[0] = str(Path(request.script).parent)
     if request.cluster:
@@ -363,7 +366,7 @@ def join_instead(address: str) -> None:
         enable_token_auth_by_default()  # Ray does so where it starts, not where it joins
         passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         where = {"address": address, "_node_ip_address": cluster.LOOPBACK}
-        with cluster._loopback_taken_at_its_word():
+        with cluster.no_more_than_a_search_needs():
             ray.init(
                 **where, runtime_env={"env_vars": passed} if passed else None, **cluster.QUIETLY
             )

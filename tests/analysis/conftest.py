@@ -131,9 +131,9 @@ def only() -> Callable[..., Findings]:
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory, prepare: Callable[[Path], Path]) -> Path:
     """One pipeline with final numbers, one with a search only, one sweep."""
-    made = tmp_path_factory.mktemp("report")
+    made = prepare(tmp_path_factory.mktemp("report"))
     best = {"pipeline": "mnist_autoencoder", "params": SMALL, "epochs": 1}
     (made / "best.json").write_text(json.dumps(best))
     few = ("--data", "mini", "--quiet", "--concurrency", "1")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +19,7 @@ from mlflow.tracking import MlflowClient
 from optuna.trial import FrozenTrial, TrialState
 
 from search import faults, study as studies
-from search.tracking import STATUS, Store
+from search.tracking import STATUS
 from search.trial import Trial, TrialConfig, TrialImages
 from tests import commands
 from trainers.data import TrainingData, load_training
@@ -221,24 +220,15 @@ def data() -> TrainingData:
 
 
 @pytest.fixture(scope="session")
-def store_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow database without runs: making a fresh one takes seconds."""
-    file = tmp_path_factory.mktemp("store") / "mlflow.db"
-    Store(f"sqlite:///{file}")
-    return file
-
-
-@pytest.fixture(scope="session")
 def make_search(
-    tmp_path_factory: pytest.TempPathFactory, store_file: Path
+    tmp_path_factory: pytest.TempPathFactory, prepare: Callable[[Path], Path]
 ) -> Callable[..., Search]:
     """(trials, epochs, ...) -> a `Search` in a new folder."""
 
     def make(*, trials: int = 4, epochs: int = 6, store: bool = True, **more: Any) -> Search:
         folder = tmp_path_factory.mktemp("search")
         if store:
-            (folder / "mlruns").mkdir()
-            shutil.copy(store_file, folder / "mlruns" / "mlflow.db")
+            prepare(folder)
         return Search(folder=folder, trials=trials, epochs=epochs, **more)
 
     return make

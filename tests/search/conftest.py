@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 
 import pytest
 
@@ -81,28 +79,6 @@ def make_config() -> MakeConfig:
         return TrialConfig(**values)  # type: ignore[arg-type]
 
     return make
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow database without runs, to be copied: migrating a fresh one takes seconds."""
-    from search.tracking import Store
-
-    file = tmp_path_factory.mktemp("store") / "mlflow.db"
-    Store(f"sqlite:///{file}")
-    return file
-
-
-@pytest.fixture(scope="session")
-def prepare(empty_store: Path) -> Callable[[Path], Path]:
-    """(folder) -> the folder with an empty store in mlruns/."""
-
-    def place(folder: Path) -> Path:
-        (folder / "mlruns").mkdir(parents=True, exist_ok=True)
-        shutil.copy(empty_store, folder / "mlruns" / "mlflow.db")
-        return folder
-
-    return place
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -119,8 +119,8 @@ GIVEN = ("--sweep", "decorrelation", "--quick", "--data", "mini", "--epochs", "1
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("sweep")
+def folder(tmp_path_factory: pytest.TempPathFactory, prepare: Callable[[Path], Path]) -> Path:
+    return prepare(tmp_path_factory.mktemp("sweep"))
 
 
 @pytest.fixture(scope="module")
