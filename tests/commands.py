@@ -65,6 +65,7 @@ class Request:
     environment: Mapping[str, str]
     own_group: bool = False
     cluster: str | None = None
+    cold_workers: bool = False
 
 
 class Process:
@@ -127,6 +128,7 @@ def start(
     environment: Mapping[str, str] | None = None,
     own_group: bool = False,
     own_ray: bool = False,
+    cold_workers: bool = False,
 ) -> Process:
     """`python SCRIPT ARGUMENTS` under way in a folder.
 
@@ -136,6 +138,7 @@ def start(
         own_group: whether it leads a group of processes of its own, as a terminal's command does.
         own_ray: whether it starts Ray itself, as users' commands do, if it comes to that; else it
             joins the test run's.
+        cold_workers: whether its Ray starts workers itself, so that they lie below it.
     """
     out = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
     err = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
@@ -147,6 +150,7 @@ def start(
         environment=plain_environment() if environment is None else environment,
         own_group=own_group,
         cluster=_Warm.get().cluster() if joins else None,
+        cold_workers=cold_workers,
     )
     status = _Warm.get().fork(request, out.fileno(), err.fileno())
     return Process([script, *arguments], out, err, status)
@@ -214,7 +218,7 @@ class _Warm:
         file = self._folder / "address"
         with self._lock:
             if self._cluster is None:
-                words = ("cluster", str(file), str(self._folder / "workers"))
+                words = ("cluster", str(file))
                 self._cluster = start("tests/commands.py", *words, folder=self._folder)
         deadline = time.monotonic() + TIMEOUT
         while not file.exists():
@@ -230,7 +234,7 @@ class _Warm:
             self._cluster.communicate()
         self._process.terminate()
         self._process.wait(timeout=60)
-        rmtree(self._folder)
+        rmtree(self._folder, ignore_errors=True)
 
 
 def listen(path: Path) -> socket.socket:
@@ -344,6 +348,8 @@ def become(request: Request, requests: str, out: int, err: int) -> NoReturn:
     if request.cluster:
         join_instead(request.cluster)
         fork_instead(request, requests)
+    elif Path(requests).name == "commands" and not request.cold_workers:
+        fork_workers(requests)
     status = 0
     try:
         runpy.run_path(request.script, run_name="__main__")
@@ -387,13 +393,17 @@ def fork_instead(mine: Request, requests: str) -> None:
     commands.tune = tune
 
 
-def keep_cluster(file: Path, workers: str) -> None:
-    """Start Ray with room for many searches; stop it on SIGTERM, or when the tests are gone.
-
-    Its workers are forks of the warm process too.
-    """
-    import ray
+def fork_workers(requests: str) -> None:
+    """Let the Ray that this process may start have its workers forked."""
     from ray._private import ray_constants
+
+    os.environ[WORKERS] = str(Path(requests).with_name("workers"))
+    ray_constants.SETUP_WORKER_FILENAME = __file__  # joined to a folder; an absolute path wins
+
+
+def keep_cluster(file: Path) -> None:
+    """Start Ray with room for many searches; stop it on SIGTERM, or when the tests are gone."""
+    import ray
 
     from search import cluster
     from search.resources import Resources
@@ -401,15 +411,13 @@ def keep_cluster(file: Path, workers: str) -> None:
     room = Resources(
         device="cpu", concurrency=64, cpus_per_trial=1, gpus_per_trial=0.0, precision="float32"
     )
-    os.environ[WORKERS] = workers
-    ray_constants.SETUP_WORKER_FILENAME = __file__  # joined to a folder; an absolute path wins
     cluster.start(room, SimpleNamespace(nbytes=0))  # type: ignore[arg-type]
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     unfinished = file.with_suffix(".part")
     unfinished.write_text(ray.get_runtime_context().gcs_address)
     unfinished.rename(file)
     try:
-        while Path(workers).exists():
+        while file.exists():
             time.sleep(0.5)
     finally:
         cluster.stop()
@@ -438,6 +446,6 @@ if __name__ == "__main__":
     if sys.argv[1] == "serve":
         serve(int(sys.argv[2]), int(sys.argv[3]))
     elif sys.argv[1] == "cluster":
-        keep_cluster(Path(sys.argv[2]), sys.argv[3])
+        keep_cluster(Path(sys.argv[2]))
     else:
         os._exit(stand_for_worker(*sys.argv[1:]))

@@ -22,6 +22,19 @@ for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME", "
 torch.set_num_threads(1)
 
 
+FOLDER = Path(__file__).parent
+TOGETHER = ("analysis", "search/finals")  # folders whose tests share an expensive set-up
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where two processes test side by side, what shares a set-up is tested by one of them."""
+    for item in items:
+        file = item.path.relative_to(FOLDER).as_posix()
+        group = next((each for each in TOGETHER if file.startswith(each)), file)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Of `-m faults`, which breaks searches by the hundred (tests/faults)."""
     parser.addoption("--kills", type=int, default=200, help="random kills")

@@ -136,14 +136,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory, prepare: Callable[[Path], P
     made = prepare(tmp_path_factory.mktemp("report"))
     best = {"pipeline": "mnist_autoencoder", "params": SMALL, "epochs": 1}
     (made / "best.json").write_text(json.dumps(best))
-    few = ("--data", "mini", "--quiet", "--concurrency", "1")
+    few, two = ("--train-size", "256"), ("--seeds", "2")
+    small = ("--set", "width=16", "--set", "batch_size=128", *few)
+    searched = ("--pipeline", "mnist_supervised", "--trials", "2", "--epochs", "1", *small)
+    swept = ("--sweep", "interpolation", "--quick", "--epochs", "1", *two, *few)
     for script, *given in (
-        ("search/tune.py", "--pipeline", "mnist_supervised", "--trials", "2", "--epochs", "1"),
-        ("search/rerun.py", "--pipeline", "mnist_autoencoder", "--config", "best.json"),
-        ("search/sweep.py", "--sweep", "interpolation", "--quick", "--epochs", "1"),
+        ("search/tune.py", *searched),
+        ("search/rerun.py", "--pipeline", "mnist_autoencoder", "--config", "best.json", *two),
+        ("search/sweep.py", *swept),
     ):
-        seeds = ("--seeds", "2") if "tune" not in script else ("--set", "width=16")
-        done = commands.run(script, *given, *seeds, *few, folder=made)
+        given += ("--data", "mini", "--quiet", "--concurrency", "1")
+        done = commands.run(script, *given, folder=made)
         assert (done.status, done.err) == (0, "")
     return made
 

@@ -40,6 +40,7 @@ class Search:
         environment: more of it.
         arguments: more of them.
         own_ray: whether the search that is broken starts Ray itself.
+        cold_workers: whether that one starts its workers itself: they can be found below it.
         ended: what the study said of each trial that ended, when it was first seen to have.
     """
 
@@ -49,6 +50,7 @@ class Search:
     environment: dict[str, str] = field(default_factory=dict)
     arguments: Sequence[str] = ()
     own_ray: bool = True
+    cold_workers: bool = False
     ended: Ended = field(default_factory=dict)
 
     def words(self, *more: str) -> list[str]:
@@ -65,7 +67,7 @@ class Search:
         if fault:
             environment[faults.VARIABLE] = f"{fault}:{self.folder / 'broken'}"
         where = {"folder": self.folder, "environment": environment}
-        how = {"own_group": True, "own_ray": self.own_ray}
+        how = {"own_group": True, "own_ray": self.own_ray, "cold_workers": self.cold_workers}
         return commands.start("search/tune.py", *self.words(*more), **where, **how)
 
     def finish(self) -> None:

@@ -67,7 +67,7 @@ def test_a_few_kills(
     workers: Callable[..., list[int]],
     data: TrainingData,
 ) -> None:
-    search = make_search(trials=6, epochs=8)
+    search = make_search(trials=6, epochs=8, cold_workers=True)
     assert torment(search, kill, workers, 4, seed=1).total() == 4
     search.whole(data)
 
@@ -85,7 +85,7 @@ def test_hundreds_of_kills(
     met: Counter[str] = Counter()
     trials = searches = 0
     while met.total() < wanted:
-        search = make_search(trials=6, epochs=8)
+        search = make_search(trials=6, epochs=8, cold_workers=True)
         kills = min(EACH, wanted - met.total())
         met += torment(search, kill, workers, kills, seed=1000 * seed + searches)
         trials += len(search.whole(data))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +13,7 @@ from sqlalchemy import event
 
 from search import study as studies
 from search.database import create_once
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests import commands
 
 
 def test_a_database_is_made_once_and_seen_only_whole(tmp_path: Path) -> None:
@@ -71,10 +68,9 @@ def test_a_driver_may_open_the_studies_while_another_makes_their_tables(tmp_path
 
 @pytest.mark.slow
 def test_drivers_that_start_together_in_a_fresh_folder_lose_nothing(tmp_path: Path) -> None:
-    command = [sys.executable, str(ROOT / "benchmarks" / "concurrent_drivers.py")]
-    command += ["--drivers", "4", "--trials", "3", "--home", str(tmp_path)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.splitlines()[-1] == "nothing lost"
+    words = ("--drivers", "4", "--trials", "3", "--home", str(tmp_path))
+    done = commands.run("benchmarks/concurrent_drivers.py", *words, folder=commands.ROOT)
+    assert done.status == 0, done.out + done.err
+    assert done.out.splitlines()[-1] == "nothing lost"
     names = studies.study_names(studies.open_storage(tmp_path / "mlruns"))
     assert len(set(names)) == 4

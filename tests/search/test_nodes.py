@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -157,12 +157,6 @@ found = {"fine": said(), "digest": data.digest()}
 found["broken"] = said(data=Broken())
 found["large"] = said(resources=replace(one, cpus_per_trial=2))
 found["elsewhere"] = said(home=Path("/proc/self/cwd/mlruns"))
-version, torch.__version__ = torch.__version__, "1.2.3"
-found["torch"] = said()
-torch.__version__ = version
-type(data).digest, kept = lambda self: "0123456789abcdef", type(data).digest
-found["data"] = said()
-type(data).digest = kept
 
 def surveyed(device, threads=1):
     try:
@@ -228,10 +222,8 @@ def test_the_code_comes_from_the_driver(looked: dict[str, Any]) -> None:
     ("case", "words"),
     [
         ("elsewhere", ["does not see /proc/self/cwd/mlruns", "shared disk on all nodes"]),
-        ("torch", [f"has torch {torch.__version__}, and 1.2.3 is here", "constraints.txt"]),
         ("broken", ["cannot train", "No module named 'safetensors'", "constraints.txt"]),
         ("silent", ["does not answer within 0 s"]),
-        ("data", ["has other data: fingerprint", "0123456789abcdef here"]),
     ],
 )
 def test_a_node_on_which_trials_would_fail_is_named(
@@ -242,10 +234,6 @@ def test_a_node_on_which_trials_would_fail_is_named(
     for each in words:
         assert each in said
     assert len(said.splitlines()) == 2
-
-
-def test_both_fingerprints_are_shown(looked: dict[str, Any]) -> None:
-    assert looked["digest"] in looked["data"]
 
 
 def test_a_trial_must_fit_on_one_node(looked: dict[str, Any]) -> None:
@@ -294,10 +282,24 @@ def test_the_command_takes_the_clusters_gpus_for_its_own(
     assert not list((tmp_path / "mlruns").glob("*")), "nothing is half-made"
 
 
-def test_a_folder_that_can_only_be_read() -> None:
-    seen = nodes.Seen(shared=True, torch=torch.__version__, digest="d", code="")
-    with pytest.raises(UserError, match="cannot write into"):
-        nodes._judge("n", seen, home=Path("mlruns"), written=False, digest="d")
+@pytest.mark.parametrize(
+    ("differs", "words"),
+    [
+        ({}, ["cannot write into", "shared disk on all nodes"]),
+        ({"torch": "1.2.3"}, [f"has torch 1.2.3, and {torch.__version__} is here", "constraints"]),
+        ({"digest": "0123"}, ["has other data: fingerprint 0123, and d here", "numpy"]),
+    ],
+)
+def test_a_node_that_would_train_something_else_is_refused(
+    differs: dict[str, str], words: list[str]
+) -> None:
+    plain = nodes.Seen(shared=True, torch=torch.__version__, digest="d", code="")
+    judged = {"home": Path("mlruns"), "written": bool(differs), "digest": "d"}
+    with pytest.raises(UserError, match=r"^node n ") as refused:
+        nodes._judge("n", replace(plain, **differs), **judged)
+    assert all(each in str(refused.value) for each in words)
+    assert len(str(refused.value).splitlines()) == 2
+    nodes._judge("n", plain, **{**judged, "written": True})
 
 
 # A node that dies: the last test, for the cluster has one node after it --------------------------

@@ -115,7 +115,10 @@ def test_batches_that_do_not_fit(tmp_path: Path) -> None:
     assert not list((tmp_path / "mlruns").rglob("*")), "nothing was begun"
 
 
-GIVEN = ("--sweep", "decorrelation", "--quick", "--data", "mini", "--epochs", "1", "--seeds", "2")
+GIVEN = (
+    *("--sweep", "decorrelation", "--quick", "--data", "mini"),
+    *("--train-size", "256", "--epochs", "1", "--seeds", "2"),
+)
 
 
 @pytest.fixture(scope="module")
