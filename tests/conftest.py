@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests import commands
+
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME", "RAY_ADDRESS"):
@@ -20,19 +22,7 @@ for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME", "
 
 # Tests run beside the searches that they start: with more threads they would spin and wait.
 torch.set_num_threads(1)
-
-
-FOLDER = Path(__file__).parent
-TOGETHER = ("analysis", "search/finals")  # folders whose tests share an expensive set-up
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where two processes test side by side, what shares a set-up is tested by one of them."""
-    for item in items:
-        file = item.path.relative_to(FOLDER).as_posix()
-        group = next((each for each in TOGETHER if file.startswith(each)), file)
-        item.add_marker(pytest.mark.xdist_group(group))
+commands.take_fewer_digits()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

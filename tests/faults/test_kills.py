@@ -72,6 +72,7 @@ def test_a_few_kills(
     search.whole(data)
 
 
+@pytest.mark.slow
 @pytest.mark.faults
 def test_hundreds_of_kills(
     make_search: Callable[..., Any],

@@ -117,6 +117,7 @@ def test_a_store_that_does_not_come_back_is_told_later(
     search.whole(data, server.uri)
 
 
+@pytest.mark.slow
 @pytest.mark.faults
 def test_half_a_minute(
     search_and_server: tuple[Any, Server], wait_until: Callable[..., None], data: TrainingData

@@ -68,6 +68,7 @@ idle = [pid for pid in family() if name(pid) == "ray::IDLE"]
 import ray
 
 assert ray.get(ray.remote(lambda: 1).remote()) == 1  # a worker listens too
+running = [Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ") for pid in family()]
 names = {}
 for pid in family():
     try:
@@ -84,18 +85,20 @@ for table, words in (("tcp", 1), ("tcp6", 4)):
             family = socket.AF_INET if words == 1 else socket.AF_INET6
             found.append((names[int(fields[9])], socket.inet_ntop(family, packed)))
 cluster.stop()
-print(json.dumps({"idle": len(idle), "found": found}))
+print(json.dumps({"idle": len(idle), "found": found, "running": running}))
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_nothing_listens_beyond_this_machine_and_nobody_idles() -> None:
+def test_nothing_listens_beyond_this_machine_and_nothing_runs_unasked() -> None:
     done = subprocess.run(
         [sys.executable, "-c", LISTENERS], cwd=ROOT, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout.splitlines()[-1])
     assert said["idle"] == 0, "a worker starts when there is work for it"
+    for unneeded in ("monitor.py", "log_monitor.py", "dashboard.py"):
+        assert not any(unneeded in command for command in said["running"])
     found = said["found"]
     assert len(found) >= 4, "Ray's server, its node and the workers listen"
     for name, address in found:

@@ -490,10 +490,10 @@ def test_a_time_budget_ends_a_search_early_and_well(background: Background) -> N
 # All but one choice of two is fixed: there are two configurations, whatever --trials says.
 FIXED = {
     **load_pipeline("mnist_contrastive").defaults,
-    **{"width": 16, "depth": 3, "block": "strided", "batch_size": "256,512"},
+    **{"width": 16, "depth": 3, "block": "strided", "projection": "head,none"},
 }
 FINITE = [
-    *("--pipeline", "mnist_contrastive", "--data", "mini", "--train-size", "512"),
+    *("--pipeline", "mnist_contrastive", "--data", "mini", "--train-size", "256"),
     *("--trials", "6", "--epochs", "1", "--study", "finite"),
     *(word for name, value in FIXED.items() for word in ("--set", f"{name}={value}")),
 ]

@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pytest
 import torch
+from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn import functional as F
 
@@ -29,6 +30,19 @@ def test_a_stand_in_has_the_shape_of_its_set_and_needs_no_folder(
     assert (data.source, data.folder, len(data.classes)) == ("mini", None, 10)
     assert data.train.images.shape[1:] == (spec.channels, spec.size, spec.size)
     assert set(data.valid.labels) == set(data.train.labels) == set(range(10))
+
+
+@pytest.mark.parametrize("file_is_there", [True, False])
+def test_mini_digits_are_scikit_learns(
+    file_is_there: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read from its file, or from where a later version keeps them."""
+    if not file_is_there:
+        monkeypatch.setattr(mini_module.Path, "exists", lambda path: False)
+    images, labels = mini_module._small_digits()
+    expected, classes = load_digits(return_X_y=True)
+    assert (images == expected).all() and (labels == classes).all()
+    assert images.dtype == labels.dtype == np.int64
 
 
 def test_mini_digits_sit_in_the_middle_of_black_with_full_contrast() -> None:
