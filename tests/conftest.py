@@ -13,8 +13,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests import commands
-
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME", "RAY_ADDRESS"):
@@ -22,7 +20,6 @@ for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME", "
 
 # Tests run beside the searches that they start: with more threads they would spin and wait.
 torch.set_num_threads(1)
-commands.take_fewer_digits()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

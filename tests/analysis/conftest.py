@@ -40,7 +40,7 @@ SMALL = {
     **{"augment_strength": 0.1, "block": "strided", "optimizer": "adamw"},
 }
 SEEDS = (1409, 7919, 4243)
-TRAIN, VALID, TEST = 300, 50, 120  # images
+TRAIN, VALID, TEST = 300, 80, 120  # images
 EPOCHS = 9
 TEST_ACCURACY = {
     "mnist_autoencoder": 0.981,

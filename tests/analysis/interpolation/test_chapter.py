@@ -135,5 +135,5 @@ def test_what_is_not_final_is_drawn_from_validation(
     record: PipelineRecord = replace(unfinished(findings.records[MNIST]), cache=Cache(tmp_path))
     made = section(only(findings, MNIST, **{MNIST: record}))
     caption = figures(made)[f"interpolation_{MNIST}"].caption
-    assert "50 validation images; not final: the best trial so far" in caption
+    assert "80 validation images; not final: the best trial so far" in caption
     assert "real validation images" in words(made)

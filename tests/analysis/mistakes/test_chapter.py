@@ -118,7 +118,7 @@ def test_without_a_champion_predictions_are_counted(findings: Findings, unfinish
     record = unfinished(findings.records[NAME])
     found = compute_confusion(record)
     assert found.seeds == 1
-    assert found.counts.sum() == len(record.images) == 50
+    assert found.counts.sum() == len(record.images) == 80
     assert np.trace(found.mean) == (record.predictions == record.images.labels).sum()
 
 
@@ -214,5 +214,5 @@ def test_what_is_not_final_says_so(findings: Findings, only: Any, unfinished: An
     record: PipelineRecord = unfinished(findings.records[NAME])
     made = section(only(findings, NAME, **{NAME: record}))
     caption = figures(made)[f"confusion_{NAME}"].caption
-    assert "one seed (50 validation images; not final: the best trial so far" in caption
+    assert "one seed (80 validation images; not final: the best trial so far" in caption
     assert "no interval from one seed" in caption

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainers.data import files, mini, training
+from trainers.data import files, training
 from trainers.data.files import DataFile, ImageFiles
 
 COUNT = 200  # images of each tiny set
@@ -124,7 +124,6 @@ def _no_data_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.chdir(tmp_path / "cwd")
     monkeypatch.setattr(files, "SEARCHED", (Path("data"), tmp_path / "cluster"))
     monkeypatch.setattr(files, "download", refuse)
-    monkeypatch.setattr(mini, "_DIGITS_TRAINING", 0.8)  # as users have it
 
 
 def use(tiny: TinyData, monkeypatch: pytest.MonkeyPatch) -> TinyData:
