@@ -61,7 +61,6 @@ class Recorder:
         folder: has a folder for each trial under way; that of a trial is removed once all that it
             holds is in the store.
         runs: trial id -> run, of those that have one already.
-        patience: seconds that `close` waits for a store that is away; the environment's, if None.
         away: told when the store no longer answers (True), and when it does again (False).
 
     Attributes:
@@ -79,7 +78,6 @@ class Recorder:
         params: Mapping[str, object],
         folder: Path,
         runs: Mapping[str, RunView],
-        patience: float | None = None,
         away: Callable[[bool], None] | None = None,
     ) -> None:
         self._store = store
@@ -95,9 +93,7 @@ class Recorder:
         self._queue: queue.SimpleQueue[_Epoch | Callable[[], None] | None] = queue.SimpleQueue()
         self._epochs: dict[str, list[Step]] = {}  # by trial; wait for `_due`
         self._due = float("inf")
-        if patience is None:
-            patience = float(os.environ.get(VARIABLE, PATIENCE))
-        self._patience = patience
+        self._patience = float(os.environ.get(VARIABLE, PATIENCE))
         self._away = away
         self._deadline = float("inf")
         self._closing = threading.Event()

@@ -49,7 +49,7 @@ LATER_IN_COMMANDS = (
 )
 SET_BY_IMPORTS: dict[str, str] = {}  # environment that modules set when they are imported
 PASSED_ON = ("ONEDNN_MAX_CPU_ISA",)  # of a command's environment, to the workers of the cluster
-TRAINING = (  # what starts Ray, or what does
+TRAINING = (  # they start Ray, or searches that do
     *("search/tune.py", "search/rerun.py", "search/sweep.py"),
     *("benchmarks/load.py", "benchmarks/orchestration.py", "benchmarks/scale.py"),
 )
@@ -103,7 +103,7 @@ class Process:
         return status
 
     def communicate(self, timeout: float = TIMEOUT) -> tuple[str, str]:
-        """Wait for its end; standard output and error."""
+        """Wait for its end; returns standard output and error."""
         self.wait(timeout)
         texts = []
         for file in (self._out, self._err):
@@ -112,7 +112,7 @@ class Process:
         return texts[0], texts[1]
 
     def send_signal(self, number: int) -> None:
-        """To the process alone; nothing where it has ended."""
+        """Signal the process alone, unless it has ended."""
         if self.poll() is None:
             os.kill(self.pid, number)
 
@@ -210,7 +210,7 @@ class _Warm:
             return cls._one
 
     def fork(self, request: Request, out: int, err: int) -> int:
-        """Have a process forked; where its id and its exit status can be read."""
+        """Have a process forked; returns where its id and exit status can be read."""
         return ask(self._folder / "commands", request, out, err)
 
     def cluster(self) -> str:
@@ -246,7 +246,7 @@ def listen(path: Path) -> socket.socket:
 
 
 def ask(requests: Path | str, request: Request, out: int, err: int) -> int:
-    """Send a request to the warm process; where the fork's id and exit status can be read."""
+    """Send a request to a warm process; returns where the fork's id and exit status can be read."""
     mine, theirs = os.pipe()
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
@@ -259,7 +259,7 @@ def ask(requests: Path | str, request: Request, out: int, err: int) -> int:
 
 
 def end_of(status: int) -> int:
-    """How what was asked for ended."""
+    """Wait for a fork's end; returns its exit status."""
     with os.fdopen(status) as told:
         told.readline()  # its process id
         return int(told.readline())

@@ -11,7 +11,7 @@ from tests import commands
 
 @pytest.mark.slow
 def test_a_short_load_is_measured_and_all_of_it_is_stored() -> None:
-    done = commands.run("benchmarks/load.py", "--trials", "24", folder=commands.ROOT)
+    done = commands.run("benchmarks/load.py", "--trials", "24", folder=commands.ROOT, timeout=600)
     assert done.status == 0, done.err
     *_, stored, verdict = done.out.splitlines()
     optuna, mlflow = stored.split("; ")

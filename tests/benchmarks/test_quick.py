@@ -38,7 +38,7 @@ def test_all_of_them_are_here() -> None:
 def test_quick(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "figures.json"
     words = [*COMMANDS[name], "--quick", "--json", str(file)]
-    done = commands.run(f"benchmarks/{name}.py", *words, folder=tmp_path)
+    done = commands.run(f"benchmarks/{name}.py", *words, folder=tmp_path, timeout=600)
     with capsys.disabled():  # what CI shows
         print(f"\n{done.out}")
     assert done.status == 0, done.err

@@ -75,7 +75,7 @@ class Search:
         words = self.words("--resume", "--quiet")
         environment = commands.plain_environment() | self.environment
         where = {"folder": self.folder, "environment": environment}
-        done = commands.run("search/tune.py", *words, **where)
+        done = commands.run("search/tune.py", *words, **where, timeout=300)
         assert (done.status, done.out, done.err) == (0, "", "")
 
     def note_ended(self) -> None:
@@ -134,7 +134,7 @@ class Search:
             path = self.folder / "mlruns" / left
             assert not path.exists() or not list(path.iterdir()), f"{left} is not empty"
         words = ("--tracking-uri", uri) if uri else ()
-        doctor = commands.run("search/doctor.py", *words, folder=self.folder)
+        doctor = commands.run("search/doctor.py", *words, folder=self.folder, timeout=120)
         assert (doctor.status, doctor.out) == (0, "all is well\n"), doctor.out
         return trials
 

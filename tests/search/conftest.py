@@ -1,4 +1,4 @@
-"""Ready-made parts: mini data of few images, an empty MLflow store, the command."""
+"""Ready-made parts: mini data of few images, a configuration, the command."""
 
 from __future__ import annotations
 

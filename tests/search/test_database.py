@@ -69,7 +69,9 @@ def test_a_driver_may_open_the_studies_while_another_makes_their_tables(tmp_path
 @pytest.mark.slow
 def test_drivers_that_start_together_in_a_fresh_folder_lose_nothing(tmp_path: Path) -> None:
     words = ("--drivers", "4", "--trials", "3", "--home", str(tmp_path))
-    done = commands.run("benchmarks/concurrent_drivers.py", *words, folder=commands.ROOT)
+    done = commands.run(
+        "benchmarks/concurrent_drivers.py", *words, folder=commands.ROOT, timeout=300
+    )
     assert done.status == 0, done.out + done.err
     assert done.out.splitlines()[-1] == "nothing lost"
     names = studies.study_names(studies.open_storage(tmp_path / "mlruns"))

@@ -292,13 +292,18 @@ def test_a_record_bears_the_time_at_which_it_happened(
     assert info.start_time <= metric.timestamp <= info.end_time <= happened
 
 
-def test_the_end_of_a_search_does_not_wait_for_ever(
-    store: Store, fast: None, make_config: Callable[..., TrialConfig], tmp_path: Path
+def test_the_end_of_a_search_waits_as_long_as_the_environment_says(
+    store: Store,
+    fast: None,
+    make_config: Callable[..., TrialConfig],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """What is left is counted, in order or not at all, and the trial's folder stays."""
+    monkeypatch.setenv("LATENT_SEARCH_PATIENCE", "0.2")
     config = make_config()
     (tmp_path / config.trial_id).mkdir()
-    recording = recorder(store, tmp_path, patience=0.2)
+    recording = recorder(store, tmp_path)
     recording.trial_started(config)
     while not recording._runs or not recording._queue.empty():
         time.sleep(0.01)
