@@ -1,10 +1,10 @@
 """The report: reads MLflow and the champions, computes, draws, writes.
 
-    report.py           the command; writing.py puts the parts together
-    reading.py          reads MLflow; records.py is what it found, as plain data
-    freshness.py        whether anything changed since the report was written
+    report.py           the command; build.py puts the parts together
+    load.py             reads MLflow; records.py holds what it found, as plain data
+    fingerprint.py      whether anything changed since the report was written
     cache.py            keeps what is expensive on disk
-    document.py         what a report is made of: sections of text, figures, tables
+    document.py         the parts of a report: sections of text, figures, tables
 
     A folder a section, in the report's order. `compute_*` returns checked data, `draw_*` takes an
     axis; in chapter.py `section` puts text, figures and tables together:
@@ -20,12 +20,13 @@
     sweeps/             grids over one or two parameters
     reproduction.py     commands, seeds, versions, run ids
 
-    What the sections share:
+    Modules that the sections share:
 
     style.py            one look for all figures
-    rows.py             the rows of a rerun's results
-    provenance.py       where numbers come from, in words
-    mosaics.py          many small images on one axis
+    result_rows.py      the rows of a rerun's results
+    sentences.py        pieces of sentences
+    captions.py         where numbers come from, in words
+    image_grid.py       many small images on one axis
 
     publication/        results that are kept in git; publish.py is the command
 

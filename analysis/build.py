@@ -1,4 +1,4 @@
-"""From what MLflow holds to files: reads, puts the sections together, writes what is asked for."""
+"""From what MLflow holds to files: reads, puts the sections together, writes the formats."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from analysis import (
-    freshness,
+    fingerprint,
     history,
     interpolation,
     latents,
@@ -22,17 +22,17 @@ from analysis import (
     sweeps,
     tsne,
 )
+from analysis.captions import earlier_classifiers
 from analysis.document import Document, Section
-from analysis.provenance import earlier_classifiers
-from analysis.reading import find
+from analysis.load import find
 from analysis.records import SIX, Findings
 from analysis.theory import page as theory_page, pdf as theory_pdf, reading as theory_reading
 from analysis.writers import files, page, pdf
-from search import tracking, tracking_address
-from search.errors import FAILED, UserError
-from search.home import HOME
-from search.pipeline import experiment_name, pipeline_names
-from search.sweeping.sweep import sweep_names
+from search.files.home import HOME, check_disk
+from search.grids.sweep import sweep_names
+from search.spaces.pipeline import experiment_name, pipeline_names
+from search.tracking import address
+from search.tracking.store import Store, open_existing
 
 SECTIONS = (
     summary,
@@ -53,8 +53,9 @@ def write(options: Namespace) -> int:
     began = time.monotonic()
     home = HOME.absolute()
     out = Path(options.out)
-    _check_out(out)
-    store = tracking.open_existing(tracking_address.resolve_uri(options.tracking_uri, home))
+    tsne.require(options.embedding)
+    store = open_existing(address.resolve_uri(options.tracking_uri, home))
+    check_disk(home)  # keeps the computed arrays, and who saw the test images
     mini, notices = _which_data(options, store)
     names = options.pipeline or [*SIX, *(n for n in pipeline_names() if n not in SIX)]
     console = Console(highlight=False, quiet=options.quiet)
@@ -88,7 +89,7 @@ def write(options: Namespace) -> int:
         written: list[Path] = []
         progress.update(task, description="drawing")
         cache = findings.cache
-        rendered = files.render(document, cache=cache, key=freshness.key(findings))
+        rendered = files.render(document, cache=cache, key=fingerprint.key(findings))
         progress.advance(task)
         theory = theory_reading.read()
         for kind in options.formats:
@@ -120,21 +121,8 @@ def write(options: Namespace) -> int:
     return 0
 
 
-def _check_out(out: Path) -> None:
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        probe = out / ".probe"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise UserError(
-            f"--out {out}: {error.strerror or error}\ngive a folder that can be written",
-            status=FAILED,
-        ) from None
-
-
-def _which_data(options: Namespace, store: tracking.Store) -> tuple[bool, list[str]]:
-    """Real data, unless mini is asked for or is all there is."""
+def _which_data(options: Namespace, store: Store) -> tuple[bool, list[str]]:
+    """Real data, unless the options ask for mini or the store holds only mini."""
     names = options.pipeline or pipeline_names()
     if options.data == "mini":
         return True, [STAND_IN]
@@ -147,19 +135,19 @@ def _which_data(options: Namespace, store: tracking.Store) -> tuple[bool, list[s
 STAND_IN = "Stand-in data: these numbers and pictures show that the report works, nothing else"
 
 
-def _has_trials(store: tracking.Store, name: str, *, mini: bool) -> bool:
+def _has_trials(store: Store, name: str, *, mini: bool) -> bool:
     experiment = store.find_experiment(experiment_name(name, mini=mini))
-    return bool(experiment and store.runs(experiment, most=1, trial_state="COMPLETE"))
+    return bool(experiment and store.runs(experiment, limit=1, trial_state="COMPLETE"))
 
 
 def _missing(findings: Findings) -> list[str]:
-    told = []
+    lines = []
     for name, command in findings.missing.items():
         if name in findings.records:
-            told.append(f"{name} is not final: drawn from its best trial. Run: {command}")
+            lines.append(f"{name} is not final: drawn from its best trial. Run: {command}")
         elif name in SIX:
-            told.append(f"{name} is missing. Run: {command}")
-    return told
+            lines.append(f"{name} is missing. Run: {command}")
+    return lines
 
 
 def _progress(console: Console) -> Progress:

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
+from search.files import durable, fingerprint
+
 Arrays = Mapping[str, np.ndarray]
+CODE = (
+    *("models/**/*.py", "trainers/**/*.py"),
+    *("search/spaces/rebuild.py", "search/spaces/builders.py"),
+)
 
 
 class Cache:
     """A folder of arrays.
 
     Args:
-        folder: made when something is kept.
+        folder: the cache makes it when it keeps something.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -37,26 +43,23 @@ class Cache:
         Args:
             name: what it is: letters, digits and `_`.
             key: everything that the arrays follow from, JSON-able: weights, seeds, settings. The
-                file that `compute` stands in is part of it by itself.
+                file that `compute` stands in, and the code that it calls, are part of it.
             only: forget what was kept under `name` and other keys.
         """
         text = json.dumps([dict(key), _code_of(compute)], sort_keys=True)
         file = self._folder / f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:16]}.npz"
-        if file.exists():
-            with np.load(file) as stored:
-                return {entry: stored[entry] for entry in stored.files}
+        # The file is missing, or numpy's reader fails in some way on a damaged one.
+        with suppress(Exception), np.load(file) as stored:
+            return {entry: stored[entry] for entry in stored.files}
         arrays = dict(compute())
-        self._folder.mkdir(parents=True, exist_ok=True)
         for other in self._folder.glob(f"{name}-*.npz") if only else ():
             other.unlink(missing_ok=True)
-        partial = file.with_name(f".{os.getpid()}-{file.name}")
-        with partial.open("wb") as handle:
+        with durable.replacing(file) as handle:
             np.savez(handle, **arrays)  # type: ignore[arg-type]
-        partial.replace(file)
         return arrays
 
 
 def _code_of(compute: Callable[[], Arrays]) -> str:
-    """Of the file that it stands in; empty where there is none, as in a notebook."""
+    """Hash the file of `compute`, if it is not in a notebook, and the code that it uses."""
     file = getattr(sys.modules.get(compute.__module__), "__file__", None)
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest() if file else ""
+    return fingerprint.of_code(*CODE, file=Path(file) if file else None)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from analysis.document import Paragraph
 from analysis.records import Findings, PipelineRecord
-from analysis.rows import of_todays_classifier
+from analysis.result_rows import of_todays_classifier
 from trainers.data import DATASETS
 
 
@@ -29,11 +29,11 @@ def absent(findings: Findings, names: Sequence[str]) -> tuple[Paragraph, ...]:
     missing = [name for name in names if name not in findings.records]
     if not missing:
         return ()
-    told = [
+    descriptions = [
         f"{name} (run `{findings.missing[name]}`)" if name in findings.missing else name
         for name in missing
     ]
-    return (Paragraph("Missing here: " + ", ".join(told) + "."),)
+    return (Paragraph("Missing here: " + ", ".join(descriptions) + "."),)
 
 
 def earlier_classifiers(findings: Findings) -> list[str]:

@@ -1,8 +1,8 @@
-"""What a report is made of, before anybody decides how it looks: sections of text, figures, tables.
+"""The parts of a report, before anybody decides how it looks: sections of text, figures, tables.
 
-A section's function takes what was found in MLflow (`records.Findings`) and returns a `Section`;
-`page.py`, `pdf.py` and `files.py` write it. Text is plain; its only marks are `**bold**`,
-`*italic*`, `` `code` `` and `[words](address)`.
+A section's function takes what reading.py found in MLflow (`records.Findings`) and returns a
+`Section`; `page.py`, `pdf.py` and `files.py` write it. Text is plain; its only marks are
+`**bold**`, `*italic*`, `` `code` `` and `[words](address)`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Figure:
         title: above it.
         caption: a short explanation of what is in it; its claims are computed.
         draw: makes it, when somebody wants it.
-        alt: what a reader who cannot see it is told.
+        alt: the words for a reader who cannot see it.
     """
 
     name: str
@@ -101,7 +101,7 @@ class Document:
     """The whole report.
 
     Attributes:
-        notices: told before anything else: stand-in data, missing pipelines.
+        notices: lines before everything else: stand-in data, missing pipelines.
     """
 
     title: str

@@ -1,4 +1,4 @@
-"""What a report follows from, as one key: where it is the same, pictures need not be drawn anew."""
+"""One key for all that a report follows from: for an equal key no picture is drawn again."""
 
 from __future__ import annotations
 
@@ -6,17 +6,13 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
-from pathlib import Path
 
 import matplotlib
 
 from analysis.records import Findings, PipelineRecord
+from search.files import fingerprint
 
-CODE = (
-    *("analysis", "models", "search/pipelines", "search/sweeps", "search/sweeping"),
-    *("search/measures", "search/recipes.py", "search/rebuild.py"),
-)
-ROOT = Path(__file__).resolve().parents[1]
+CODE = ("analysis/**/*.py", "search/**/*.py", "trainers/**/*.py", "models/**/*.py")
 
 
 def key(findings: Findings) -> dict[str, object]:
@@ -48,10 +44,5 @@ def _record(record: PipelineRecord) -> Mapping[str, object]:
 
 
 def code() -> str:
-    """Of all code that a report follows from."""
-    digest = hashlib.sha256()
-    for entry in CODE:
-        path = ROOT / entry
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
-            digest.update(f"{file.relative_to(ROOT)}\n".encode() + file.read_bytes())
-    return digest.hexdigest()
+    """Hash all code that a report follows from."""
+    return fingerprint.of_code(*CODE)

@@ -19,7 +19,7 @@ POINTS = 72.0  # in an inch
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class ImageRow:
     """A row of images.
 
     Attributes:
@@ -40,7 +40,7 @@ class Row:
 
     @property
     def lines(self) -> int:
-        """Of words above."""
+        """Lines of words above the images."""
         return max((words.count("\n") + 1 for words in self.words), default=0)
 
 
@@ -55,7 +55,7 @@ class Mosaic:
         columns: how many images the widest row may have; by default as many as it has.
     """
 
-    rows: Sequence[Row]
+    rows: Sequence[ImageRow]
     width: float
     font: float = 7.5
     columns: int = 0
@@ -99,16 +99,16 @@ class Mosaic:
         """(pixels down, pixels across, 3) in [0, 1], white where no image is."""
         side_y, side_x = self._side
         across = self._count * (side_x + self._gap) - self._gap
-        made = np.ones((self._tops[-1] - self._gap, across, 3), dtype=np.float32)
+        picture = np.ones((self._tops[-1] - self._gap, across, 3), dtype=np.float32)
         for top, row in zip(self._tops, self.rows, strict=False):
             for place, image in enumerate(row.images):
                 left = place * (side_x + self._gap)
                 scaled = image.astype(np.float32) / (255 if image.dtype == np.uint8 else 1)
-                made[top : top + side_y, left : left + side_x] = scaled.transpose(1, 2, 0)
-        return made
+                picture[top : top + side_y, left : left + side_x] = scaled.transpose(1, 2, 0)
+        return picture
 
     def draw(self, axis: Axes, *, title: str, x_label: str = "", y_label: str = "") -> None:
-        """All of it on an axis."""
+        """Draw all of it on an axis."""
         side_y, side_x = self._side
         with style.styled():
             axis.imshow(np.clip(self.canvas(), 0, 1), interpolation="nearest")

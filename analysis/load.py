@@ -1,35 +1,31 @@
-"""Reads MLflow: what it holds about each pipeline becomes the records of records.py."""
+"""Reads MLflow, and makes the records of records.py from what it holds about each pipeline."""
 
 from __future__ import annotations
 
-import json
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from optuna.distributions import CategoricalDistribution, IntDistribution
-from safetensors.torch import load_file
 
 from analysis.cache import Cache
 from analysis.records import Findings, PipelineRecord, StudyRecord, SweepRecord, TrialRecord
-from search import tracking
+from search.cells.cell import MODEL
+from search.cells.heldout import images_for_figures, note_figures
+from search.cells.opening import open_cell, open_trial, read_sealed, rerun_command
 from search.errors import FAILED, UserError
-from search.finals.cells import MODEL, TEST_OUTPUTS, WEIGHTS, file_hash
-from search.finals.finished import best_rerun, finished_reruns
-from search.finals.measurement import images_for_figures, note_figures
+from search.finals.best_rerun import Finished, best_rerun, finished_reruns
 from search.finals.plan import experiment_name
-from search.pipeline import METRIC, Pipeline, load_pipeline
-from search.rebuild import rebuild
-from search.sweeping.outcome import OUTCOME, Outcome, Row
-from search.sweeping.sweep import load_sweep, sweep_experiment
+from search.grids.results import OUTCOME, GridResult, GridRow
+from search.grids.sweep import load_sweep, sweep_experiment
+from search.spaces.pipeline import METRIC, Pipeline, load_pipeline
+from search.tracking.store import RunView, Store
 from trainers.data import LabelledImages, TrainingData, load_training
 
 
 def find(
-    store: tracking.Store,
+    store: Store,
     names: Sequence[str],
     *,
     mini: bool,
@@ -43,7 +39,7 @@ def find(
     """Everything about the pipelines `names` that have a study or a champion, and about `sweeps`.
 
     Raises:
-        UserError: there is nothing of either.
+        UserError: the store holds neither.
     """
     cache = Cache(home / "analysis_cache")
     records: dict[str, PipelineRecord] = {}
@@ -51,12 +47,12 @@ def find(
     option = " --data mini" * mini
     images = _Images(mini=mini, data_dir=data_dir, home=home)
     for name in names:
-        found = _record(store, name, images, cache)
-        if found is None:
+        record = _record(store, name, images, cache)
+        if record is None:
             missing[name] = f"python search/tune.py --pipeline {name}{option}"
             continue
-        records[name] = found
-        if not found.final:
+        records[name] = record
+        if not record.final:
             missing[name] = f"python search/rerun.py --pipeline {name}{option}"
     swept = [one for name in sweeps if (one := _sweep(store, name, images, cache))]
     if not records and not swept:
@@ -98,7 +94,7 @@ class _Images:
         return self._training[dataset]
 
     def test(self, dataset: str, weights: str) -> LabelledImages:
-        """The test images; that the figures of `weights` show them is noted."""
+        """The test images; the store notes that the figures of `weights` show them."""
         note_figures(self.home, weights)
         if dataset not in self._test:
             folder = self.training(dataset).folder
@@ -106,9 +102,7 @@ class _Images:
         return self._test[dataset]
 
 
-def _record(
-    store: tracking.Store, name: str, images: _Images, cache: Cache
-) -> PipelineRecord | None:
+def _record(store: Store, name: str, images: _Images, cache: Cache) -> PipelineRecord | None:
     experiment = store.find_experiment(experiment_name(name, mini=images.mini))
     if experiment is None:
         return None
@@ -123,20 +117,15 @@ def _record(
     if finished is None and best is None:
         return None
     data = images.training(pipeline.dataset)
-    result, stored = None, {}
-    with tempfile.TemporaryDirectory() as folder:
-        if finished:
-            result = finished.result
-            run_id = _champion_run(store, experiment, finished.run.run_id, result["model"]["cell"])
-            info = _json(store, run_id, MODEL, folder)
-            stored = _arrays(store, run_id, TEST_OUTPUTS, folder)
-        else:
-            assert best is not None
-            run_id = best.run_id
-            config = _json(store, run_id, "config.json", folder)
-            info = {**config, "kind": "trained", "dataset": pipeline.dataset}
-        weights = _download(store, run_id, WEIGHTS, folder)
-        model, named = rebuild(info, load_file(weights)), file_hash(weights)
+    result = None
+    if finished:
+        result, run_id = finished.result, _champion_run(store, experiment, finished)
+        opened = open_cell(store, run_id, again=finished.command, test=True)
+    else:
+        assert best is not None
+        run_id = best.run_id
+        again = rerun_command({}, experiment_name(name, mini=images.mini))
+        opened = open_trial(store, run_id, dataset=pipeline.dataset, again=again)
     return PipelineRecord(
         name=name,
         pipeline=pipeline,
@@ -144,42 +133,41 @@ def _record(
         run_id=finished.run.run_id if finished else run_id,
         experiment_id=experiment,
         result=result,
-        info=info,
-        model=model,
-        weights=named,
+        info=opened.info,
+        model=opened.model,
+        weights=opened.weights,
         split="test" if finished else "validation",
-        images=images.test(pipeline.dataset, named) if finished else data.valid,
+        images=images.test(pipeline.dataset, opened.weights) if finished else data.valid,
         data=data,
         studies=tuple(study for study in studies if _same_data(study, data)),
         cache=cache,
-        stored=stored,
+        stored=opened.stored,
     )
 
 
-def _sweep(store: tracking.Store, name: str, images: _Images, cache: Cache) -> SweepRecord | None:
+def _sweep(store: Store, name: str, images: _Images, cache: Cache) -> SweepRecord | None:
     """The latest finished one; a full grid before a quick one."""
     experiment = store.find_experiment(sweep_experiment(name, mini=images.mini))
     runs = store.runs(experiment, kind="sweep") if experiment else []
     finished = [run for run in runs if run.status == "FINISHED"]
     if not finished or experiment is None:
         return None
-    run_id = min(finished, key=lambda run: run.tags.get("quick") == "true").run_id
-    outcome = Outcome.from_json(json.loads(store.read_text(run_id, OUTCOME) or "{}"))
+    run = min(finished, key=lambda run: run.tags.get("quick") == "true")
+    run_id, quick = run.run_id, " --quick" * (run.tags.get("quick") == "true")
+    again = f"python search/sweep.py --sweep {name}{quick}{' --data mini' * images.mini}"
+    outcome = GridResult.from_json(read_sealed(store, run_id, OUTCOME, again=again))
 
-    def load(row: Row, number: int) -> PipelineRecord:
+    def load(row: GridRow, number: int) -> PipelineRecord:
         cell = store.find_run(experiment, parent=run_id, cell=row.cells[number])
         if cell is None:
             raise UserError(
                 f"the sweep {name} has lost the run of its cell {row.cells[number]}\n"
-                f"make it again: python search/sweep.py --sweep {name}",
+                f"make it again: {again}",
                 status=FAILED,
             )
         pipeline = load_pipeline(row.pipeline)
         data = images.training(pipeline.dataset)
-        with tempfile.TemporaryDirectory() as folder:
-            info = _json(store, cell, MODEL, folder)
-            weights = _download(store, cell, WEIGHTS, folder)
-            model, named = rebuild(info, load_file(weights)), file_hash(weights)
+        opened = open_cell(store, cell, again=again)
         return PipelineRecord(
             name=row.pipeline,
             pipeline=pipeline,
@@ -187,9 +175,9 @@ def _sweep(store: tracking.Store, name: str, images: _Images, cache: Cache) -> S
             run_id=cell,
             experiment_id=experiment,
             result=None,
-            info=info,
-            model=model,
-            weights=named,
+            info=opened.info,
+            model=opened.model,
+            weights=opened.weights,
             split="validation",
             images=data.valid,
             data=data,
@@ -201,45 +189,44 @@ def _sweep(store: tracking.Store, name: str, images: _Images, cache: Cache) -> S
     return SweepRecord(name=name, sweep=load_sweep(name), outcome=outcome, run_id=run_id, load=load)
 
 
-def every_final(store: tracking.Store, record: PipelineRecord) -> list[PipelineRecord]:
+def every_final(store: Store, record: PipelineRecord) -> list[PipelineRecord]:
     """The record once for each finished rerun, the latest first, with its result and its info.
 
-    What they draw from (weights, latents, predictions) stays that of the best.
+    All of them keep the weights, latents and predictions of the best.
     """
-    found = []
+    finals = []
     for one in finished_reruns(store, record.experiment_id):
-        run_id, cell = one.run.run_id, one.result["model"]["cell"]
-        champion = _champion_run(store, record.experiment_id, run_id, cell)
-        with tempfile.TemporaryDirectory() as folder:
-            info = _json(store, champion, MODEL, folder)
-        found.append(replace(record, run_id=run_id, result=one.result, info=info))
-    return found
+        champion = _champion_run(store, record.experiment_id, one)
+        info = read_sealed(store, champion, MODEL, again=one.command)
+        finals.append(replace(record, run_id=one.run.run_id, result=one.result, info=info))
+    return finals
 
 
-def _champion_run(store: tracking.Store, experiment: str, rerun: str, cell: str) -> str:
-    found = store.find_run(experiment, parent=rerun, cell=cell, champion="true")
-    if found is None:
+def _champion_run(store: Store, experiment: str, rerun: Finished) -> str:
+    parent, cell = rerun.run.run_id, rerun.result["model"]["cell"]
+    run = store.find_run(experiment, parent=parent, cell=cell, champion="true")
+    if run is None:
         raise UserError(
-            f"the rerun {rerun} has lost its champion's run (cell {cell})\n"
-            "make it again: python search/rerun.py",
+            f"the rerun {parent} has lost its champion's run (cell {cell})\n"
+            f"make it again: {rerun.command}",
             status=FAILED,
         )
-    return found
+    return run
 
 
 def _same_data(study: StudyRecord, data: TrainingData) -> bool:
     return study.tags.get("data_fingerprint") == data.fingerprint
 
 
-def _studies(store: tracking.Store, experiment: str, pipeline: Pipeline) -> list[StudyRecord]:
-    found = []
+def _studies(store: Store, experiment: str, pipeline: Pipeline) -> list[StudyRecord]:
+    studies = []
     for run in reversed(store.runs(experiment, kind="study")):
         trials = [
             _trial(store, child, pipeline)
             for child in store.runs(experiment, kind="trial", parent=run.run_id)
         ]
         rungs = run.params.get("rungs", "none")
-        found.append(
+        studies.append(
             StudyRecord(
                 name=run.tags["study"],
                 run_id=run.run_id,
@@ -251,10 +238,10 @@ def _studies(store: tracking.Store, experiment: str, pipeline: Pipeline) -> list
                 seconds=run.metrics.get("time/seconds", 0.0),
             )
         )
-    return found
+    return studies
 
 
-def _trial(store: tracking.Store, run: tracking.RunView, pipeline: Pipeline) -> TrialRecord:
+def _trial(store: Store, run: RunView, pipeline: Pipeline) -> TrialRecord:
     curve = store.history(run.run_id, METRIC)
     spent = [
         sum(store.history(run.run_id, name).values())
@@ -280,23 +267,3 @@ def _value(distribution: object, text: str) -> Any:
     if isinstance(distribution, CategoricalDistribution):
         return {str(choice): choice for choice in distribution.choices}.get(text, text)
     return int(text) if isinstance(distribution, IntDistribution) else float(text)
-
-
-def _download(store: tracking.Store, run_id: str, name: str, folder: str) -> Path:
-    file = store.download(run_id, name, Path(folder))
-    if file is None:
-        raise UserError(
-            f"run {run_id} has lost its artifact {name}\n"
-            "make it again: python search/rerun.py with the pipeline's name",
-            status=FAILED,
-        )
-    return file
-
-
-def _json(store: tracking.Store, run_id: str, name: str, folder: str) -> dict[str, Any]:
-    return dict(json.loads(_download(store, run_id, name, folder).read_text()))
-
-
-def _arrays(store: tracking.Store, run_id: str, name: str, folder: str) -> dict[str, np.ndarray]:
-    with np.load(_download(store, run_id, name, folder)) as stored:
-        return {entry: stored[entry] for entry in stored.files}

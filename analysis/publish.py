@@ -1,7 +1,7 @@
 """The published results: `python analysis/publish.py`.
 
 Adds what MLflow holds about searches and final numbers on real data to `docs/results/`, and makes
-the tables of its page and of the README anew from all that is published there.
+the tables of its page and of the README again from all that is published there.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ if __name__ == "__main__":
     # As a script, Python puts analysis/ first on the path, where files could hide packages.
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from search import arguments
+from search.cli import arguments
 
 EXAMPLES = """\
 examples:
@@ -28,21 +28,21 @@ Run it in a clone of the repository, after search/tune.py and search/rerun.py.
 
 def parser() -> arguments.Parser:
     """The options of the command."""
-    made = arguments.Parser(
+    command_line = arguments.Parser(
         prog="publish.py",
-        description="Add what MLflow holds to docs/results/ and make its tables anew.",
+        description="Add what MLflow holds to docs/results/ and make its tables again.",
         epilog=EXAMPLES,
         formatter_class=RawDescriptionHelpFormatter,
     )
-    add = made.add_argument
+    add = command_line.add_argument
     add(
         "--out",
         default="docs/results",
         metavar="DIR",
         help="folder of the published results (default docs/results)",
     )
-    only = made.add_mutually_exclusive_group()
-    only.add_argument("--tables", action="store_true", help="read no store, make the tables anew")
+    only = command_line.add_mutually_exclusive_group()
+    only.add_argument("--tables", action="store_true", help="read no store, make the tables again")
     only.add_argument("--check", action="store_true", help="the same, but change nothing: compare")
     add(
         "--points",
@@ -51,11 +51,11 @@ def parser() -> arguments.Parser:
         metavar="N",
         help="images in each t-SNE (default 2000)",
     )
-    arguments.add_data(made)
-    other = made.add_argument_group("records and output")
+    arguments.add_data(command_line)
+    other = command_line.add_argument_group("records and output")
     arguments.add_tracking(other)
     arguments.add_output(other)
-    return made
+    return command_line
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""What MLflow holds about each pipeline, as plain data: its studies, its champion, its outputs."""
+"""Plain data on each pipeline, from MLflow: its studies, its champion, its outputs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import torch
 
 from analysis.cache import Cache
 from models import LatentModel
-from search.pipeline import Pipeline
-from search.sweeping.outcome import Outcome, Row
-from search.sweeping.sweep import Sweep
+from search.grids.results import GridResult, GridRow
+from search.grids.sweep import Sweep
+from search.spaces.pipeline import Pipeline
 from trainers.data import LabelledImages, TrainingData
 from trainers.evaluation import encode
 from trainers.loop import DeviceImages
@@ -32,7 +32,7 @@ class TrialRecord:
 
     Attributes:
         number, state, run_id: as in MLflow; state is COMPLETE, PRUNED, FAIL or INTERRUPTED.
-        value: the last `valid/accuracy`, None if it was never measured.
+        value: the last `valid/accuracy`, None if the trial measured none.
         params: hyperparameters, numbers as numbers.
         curve: epoch -> `valid/accuracy`.
         loss: epoch -> `train/loss`.
@@ -55,7 +55,7 @@ class StudyRecord:
 
     Attributes:
         trials: in the order of their numbers.
-        rungs: epochs at which trials were stopped.
+        rungs: epochs at which the scheduler stopped trials.
         epochs: the full budget of a trial.
         tags, params: of the study's run: sampler, scheduler, seed, versions, device, ...
         seconds: wall time.
@@ -77,8 +77,8 @@ class StudyRecord:
     @property
     def complete(self) -> list[TrialRecord]:
         """The COMPLETE trials, the best first."""
-        found = [t for t in self.trials if t.state == "COMPLETE" and t.value is not None]
-        return sorted(found, key=lambda t: (-(t.value or 0.0), t.number))
+        trials = [t for t in self.trials if t.state == "COMPLETE" and t.value is not None]
+        return sorted(trials, key=lambda t: (-(t.value or 0.0), t.number))
 
 
 def main_study(studies: Sequence[StudyRecord]) -> StudyRecord | None:
@@ -207,9 +207,9 @@ class SweepRecord:
 
     name: str
     sweep: Sweep
-    outcome: Outcome
+    outcome: GridResult
     run_id: str
-    load: Callable[[Row, int], PipelineRecord]
+    load: Callable[[GridRow, int], PipelineRecord]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,7 +218,7 @@ class Findings:
 
     Attributes:
         records: by pipeline name, the six first, in a fixed order.
-        missing: pipeline -> what to run so that it appears.
+        missing: pipeline -> the command that makes it appear.
         sweeps: the finished ones, in the order of their names.
         unswept: those that are not, unless a report of some pipelines only is wanted.
         mini: whether the data is a stand-in.

@@ -14,7 +14,7 @@ if __name__ == "__main__":
     # As a script, Python puts analysis/ first on the path, where files could hide packages.
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from search import arguments
+from search.cli import arguments
 
 EXAMPLES = """\
 examples:
@@ -26,14 +26,20 @@ examples:
 
 def parser() -> arguments.Parser:
     """The options of the command."""
-    made = arguments.Parser(
+    command_line = arguments.Parser(
         prog="report.py",
         description="Draw the final report from what MLflow holds.",
         epilog=EXAMPLES,
         formatter_class=RawDescriptionHelpFormatter,
     )
-    add = made.add_argument
-    add("--out", default="report", metavar="DIR", help="folder to write into (default report/)")
+    add = command_line.add_argument
+    add(
+        "--out",
+        type=arguments.new_folder,
+        default="report",
+        metavar="DIR",
+        help="folder to write into (default report/)",
+    )
     add(
         "--pipeline",
         type=arguments.pipeline,
@@ -69,11 +75,11 @@ def parser() -> arguments.Parser:
         metavar="S",
         help="of random choices (default 0)",
     )
-    arguments.add_data(made)
-    other = made.add_argument_group("records and output")
+    arguments.add_data(command_line)
+    other = command_line.add_argument_group("records and output")
     arguments.add_tracking(other)
     arguments.add_output(other)
-    return made
+    return command_line
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -82,15 +88,15 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(options: Namespace) -> int:
-    from analysis.writing import write
+    from analysis.build import write
 
     return write(options)
 
 
 if __name__ == "__main__":
-    # Imports and MLflow's rows make objects by the million and hardly any garbage. Looking for it
-    # as often as Python does by default, and through all of them again at the end, took a third of
-    # a report whose pictures were drawn before.
+    # Imports and MLflow's rows make objects by the million and hardly any garbage. By default
+    # Python often looks for garbage among them, and once more through all at the end: this took a
+    # third of the time of a report whose pictures were in the cache.
     gc.set_threshold(100_000, 20, 20)
     status = main()
     gc.freeze()

@@ -8,9 +8,9 @@ from typing import Any
 
 from analysis.document import Block, Bullets, Cell, Heading, Paragraph, Section, Table
 from analysis.records import SIX, Findings, PipelineRecord, StudyRecord, SweepRecord
-from analysis.rows import ABLATION, DEFAULTS
+from analysis.result_rows import ABLATION, DEFAULTS
+from search.cells.seeds import final_seeds
 from search.finals.candidates import CHANGED
-from search.finals.seeds import final_seeds
 
 NONE = "none"  # as a study's run says that `--set` was not given
 COMMIT = "mlflow.source.git.commit"
@@ -32,13 +32,13 @@ def section(findings: Findings) -> Section:
         Bullets(tuple(f"`{command}`" for command in [*commands, report_command(findings)])),
         *_orders(records),
     ]
-    told = tuple(
+    bullets = tuple(
         f"{name}: `{command}`"
         for name, command in findings.missing.items()
         if name in SIX or name in findings.records  # nobody need search the variants
     )
-    if told:
-        blocks += [Heading("What is missing, and the command that makes it"), Bullets(told)]
+    if bullets:
+        blocks += [Heading("What is missing, and the command that makes it"), Bullets(bullets)]
     blocks += [Heading("Where it ran"), Paragraph(_versions(records)), _searches(records)]
     final = [record for record in records if record.result]
     if final:
@@ -122,7 +122,7 @@ def sweep_command(record: SweepRecord, *, mini: bool) -> str:
 
 
 def base_seed(seeds: list[int]) -> int | None:
-    """The `--seed` of a rerun that these fresh seeds follow from; None if it is not found."""
+    """The `--seed` of a rerun that these fresh seeds follow from; None if there is none."""
     return next(
         (base for base in BASE_SEEDS if list(final_seeds(base, len(seeds))) == seeds),
         None,
@@ -137,7 +137,7 @@ def report_command(findings: Findings) -> str:
 
 
 def _orders(records: list[PipelineRecord]) -> list[Block]:
-    """What the same command does not repeat exactly."""
+    """Say what the same command does not repeat exactly."""
     studies = [study for record in records for study in record.studies]
     several = [s for s in studies if int(s.params.get("concurrency", 1)) > 1]
     if not several:
@@ -223,11 +223,13 @@ def _readings(records: list[PipelineRecord]) -> str:
     if not readings:
         return "How often the test set was read is not stored with these runs."
     again = sum(count > 1 for count in readings.values())
-    said = f"{again} times not for the first time with the same weights" if again else "once each"
+    repeats = (
+        f"{again} times not for the first time with the same weights" if again else "once each"
+    )
     return (
         f"The test set was read for {len(readings)} sets of weights behind the numbers above, "
-        f"{said}. Every reading leaves a line in `mlruns/test_readings.jsonl`; the figures of this "
-        "report, which show test images, are noted there too."
+        f"{repeats}. Every reading leaves a line in `mlruns/test_readings.jsonl`; the figures of "
+        "this report, which show test images, are noted there too."
     )
 
 
@@ -255,18 +257,18 @@ def _runs(records: list[PipelineRecord]) -> Table:
 
 def _versions(records: list[PipelineRecord]) -> str:
     """Which versions the runs were made with, and which runs where they differ."""
-    found: dict[str, list[str]] = {}
+    runs_by_versions: dict[str, list[str]] = {}
     for record in records:
-        made = {f"study {study.name}": study.tags for study in record.studies}
+        tags_by_run = {f"study {study.name}": study.tags for study in record.studies}
         if record.result:
-            made[f"final numbers of {record.name}"] = record.info.get("versions", {})
-        for what, tags in made.items():
-            said = ", ".join(f"{name} {tags[name]}" for name in VERSIONS if tags.get(name))
-            found.setdefault(said or "unknown", []).append(what)
-    if len(found) == 1:
-        return f"All runs were made with {next(iter(found))}."
-    told = (f"{versions}: {', '.join(runs)}" for versions, runs in found.items())
-    return f"The runs were made with different versions. {'. '.join(told)}."
+            tags_by_run[f"final numbers of {record.name}"] = record.info.get("versions", {})
+        for what, tags in tags_by_run.items():
+            installed = ", ".join(f"{name} {tags[name]}" for name in VERSIONS if tags.get(name))
+            runs_by_versions.setdefault(installed or "unknown", []).append(what)
+    if len(runs_by_versions) == 1:
+        return f"All runs were made with {next(iter(runs_by_versions))}."
+    lists = (f"{versions}: {', '.join(runs)}" for versions, runs in runs_by_versions.items())
+    return f"The runs were made with different versions. {'. '.join(lists)}."
 
 
 def _short(commit: object) -> str:

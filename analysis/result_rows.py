@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from analysis.records import PipelineRecord
-from search.finals.comparisons import Estimate, estimate
-from search.finals.results import TEST
-from search.pipeline import load_pipeline
+from search.cells.metrics import TEST
+from search.cells.statistics import Estimate, welch
+from search.spaces.pipeline import load_pipeline
 from trainers.data import DATASETS
 from trainers.evaluation import classifier_settings
 
@@ -16,7 +16,7 @@ Row = Mapping[str, Any]
 # As search/finals/driver.py calls them, which would bring Ray along.
 ABLATION, DEFAULTS, RANDOM = "ablation", "defaults", "random encoder"
 SHARED = PCA, PIXELS = "PCA", "raw pixels"  # the same for all pipelines of a data set
-EARLIER = " †"  # behind what an earlier version's classifier measured
+EARLIER = " †"  # stands behind what an earlier version's classifier measured
 
 
 def of_todays_classifier(result: Mapping[str, Any]) -> bool:
@@ -47,9 +47,9 @@ def find(record: PipelineRecord, name: str) -> Row | None:
 
 
 def mean(row: Row | None, metric: str) -> float | None:
-    """Mean over seeds; None where it was not measured."""
-    found = row["means"].get(metric) if row else None
-    return None if found is None else float(found["mean"])
+    """Mean over seeds; None where the run did not measure it."""
+    numbers = row["means"].get(metric) if row else None
+    return None if numbers is None else float(numbers["mean"])
 
 
 def with_interval(row: Row | None, metric: str, *, percent: bool = True) -> str | None:
@@ -58,38 +58,21 @@ def with_interval(row: Row | None, metric: str, *, percent: bool = True) -> str 
     Args:
         percent: times 100 with two decimals; else as it is, with four.
     """
-    found = row["means"].get(metric) if row else None
-    if found is None:
+    numbers = row["means"].get(metric) if row else None
+    if numbers is None:
         return None
-    return interval(found["mean"], found["high"], percent=percent)
+    value = Estimate(**numbers)
+    return value.text(2, factor=100) if percent else value.text(4)
 
 
-def interval(mean: float, high: float | None, *, percent: bool = True) -> str:
-    """`98.21 ± 0.30` of a mean and the upper end of its interval, None where there is none."""
-    factor, digits = (100, 2) if percent else (1, 4)
-    said = f"{factor * mean:.{digits}f}"
-    if high is not None:
-        said += f" ± {factor * (high - mean):.{digits}f}"
-    return said
-
-
-def paired(first: Row | None, second: Row | None, metric: str = TEST) -> Estimate | None:
-    """Mean and interval of first - second over the seeds that both have; None if none is."""
-    if first is None or second is None:
-        return None
-    one, other = (
-        dict(zip(row["seeds"], row["metrics"].get(metric, []), strict=False))
-        for row in (first, second)
-    )
-    differences = [one[seed] - other[seed] for seed in one if seed in other]
-    return estimate(differences) if differences else None
+def difference(first: Row | None, second: Row | None, metric: str = TEST) -> Estimate | None:
+    """First - second over seeds, with Welch's interval; None where one was not measured."""
+    one, other = (row["metrics"].get(metric) if row else None for row in (first, second))
+    return welch(one, other) if one and other else None
 
 
 def points(difference: Estimate | None) -> str | None:
     """`+1.20 ± 0.30`: a difference of accuracies in percentage points."""
     if difference is None:
         return None
-    said = f"{100 * difference.mean:+.2f}"
-    if difference.high is not None:
-        said += f" ± {100 * (difference.high - difference.mean):.2f}"
-    return said
+    return difference.text(2, factor=100, sign="+")

@@ -68,20 +68,6 @@ def colour_of(pipeline: str) -> str:
     return COLOURS[METHODS.get(method, len(METHODS)) % len(COLOURS)]
 
 
-def show_image(axis: Axes, image, *, title: str = "") -> None:  # type: ignore[no-untyped-def]
-    """(C, H, W) in [0, 1] or uint8 on an axis without ticks."""
-    pixels = image.transpose(1, 2, 0) if image.shape[0] == 3 else image[0]
-    top = 255 if pixels.dtype.kind == "u" else 1
-    axis.imshow(pixels, cmap="gray", vmin=0, vmax=top, interpolation="nearest")
-    axis.set_xticks([])
-    axis.set_yticks([])
-    axis.grid(False)
-    for spine in axis.spines.values():
-        spine.set_visible(False)
-    if title:
-        axis.set_title(title, fontsize=8, fontweight="normal", loc="center")
-
-
 def close(figure: Figure) -> None:
     """Free a figure that was drawn."""
     plt.close(figure)

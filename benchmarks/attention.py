@@ -66,13 +66,13 @@ def crossover(lengths: Sequence[int], ratios: Sequence[float]) -> float | None:
 
     None where it is never crossed: below 1 at the largest length, or above 1 at all.
     """
-    found = None
+    length = None
     pairs = itertools.pairwise(zip(lengths, ratios, strict=True))
     for (n, ratio), (next_n, next_ratio) in pairs:
         if ratio < 1 <= next_ratio:
             share = math.log(1 / ratio) / math.log(next_ratio / ratio)
-            found = n * (next_n / n) ** share
-    return found if ratios[-1] >= 1 else None
+            length = n * (next_n / n) ** share
+    return length if ratios[-1] >= 1 else None
 
 
 def main() -> None:

@@ -28,8 +28,9 @@ from scipy.stats import t as student
 
 from benchmarks import machine
 from benchmarks.record_curves import METRIC, PIPELINES
-from search.pipeline import load_pipeline
-from search.trial import Trial, TrialConfig, TrialImages
+from search.spaces.pipeline import load_pipeline
+from search.trials.config import TrialConfig
+from search.trials.trial import Trial, TrialImages
 from trainers.data import load_training
 from trainers.precision import fastest_precision
 
@@ -76,11 +77,11 @@ def compare(name: str, options: argparse.Namespace) -> dict[str, dict[str, float
     images = TrialImages.load(data, "cpu")
     runs: dict[str, list[tuple[float, float]]] = {block: [] for block in BLOCKS}
     for seed in range(options.seeds):
-        for block, found in runs.items():
-            found.append(train(name, block, seed, images, options))
+        for block, results in runs.items():
+            results.append(train(name, block, seed, images, options))
     figures = {}
-    for block, found in runs.items():
-        accuracies, rates = zip(*found, strict=True)
+    for block, results in runs.items():
+        accuracies, rates = zip(*results, strict=True)
         figures[block] = {
             "accuracy": statistics.mean(accuracies),
             "half": half_interval(accuracies),

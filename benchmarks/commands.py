@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def tune(words: Sequence[str], folder: Path | str) -> None:
-    """Run `search/tune.py` in `folder`; what it says is only shown if it fails."""
+    """Run `search/tune.py` in `folder`; show its output only if it fails."""
     command = [sys.executable, str(ROOT / "search" / "tune.py"), *words]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     if done.returncode:

@@ -3,8 +3,8 @@
     python benchmarks/concurrent_drivers.py [--drivers 8] [--trials 5] [--home DIR]
 
 Each is a process that runs the whole command (`search/tune.py`) in one empty folder, all starting
-together: whoever comes first makes Optuna's and MLflow's databases. Ray is left out: the driver is
-told of trials that trained nothing. Prints the seconds of each driver and what the stores hold;
+together: the first one makes Optuna's and MLflow's databases. Ray is left out: the driver hears
+of trials that trained nothing. Prints the seconds of each driver and what the stores hold;
 ends with status 1 if a driver failed, a record is missing or anything still counts as running.
 """
 
@@ -54,8 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         folder = options.home or Path(temporary)
         seconds, statuses = run(folder, options.drivers, options.trials)
         optuna, mlflow = stored(folder / "mlruns")
-    told = ", ".join(f"{each:.1f}" for each in sorted(seconds))
-    print(f"{options.drivers} drivers with {options.trials} trials each: {told} s; {statuses}")
+    times = ", ".join(f"{each:.1f}" for each in sorted(seconds))
+    print(f"{options.drivers} drivers with {options.trials} trials each: {times} s; {statuses}")
     print(f"optuna.db: {dict(optuna)}; mlflow.db: {dict(mlflow)}")
     trials = options.drivers * options.trials
     whole = (
@@ -71,9 +71,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(folder: Path, drivers: int, trials: int) -> tuple[list[float], Counter[int | None]]:
     """(seconds of each driver, how many ended with which status)."""
-    import search.driver  # once, before the processes part
-    import search.session
-    import search.tune  # noqa: F401
 
     context = multiprocessing.get_context("fork")
     together = context.Barrier(drivers)
@@ -94,7 +91,8 @@ def run(folder: Path, drivers: int, trials: int) -> tuple[list[float], Counter[i
 
 def _drive(folder: Path, trials: int, together: Any, times: Any) -> None:
     """One driver: the command, with trials that are made up here in place of Ray's."""
-    from search import session, tune
+    from search import tune
+    from search.tuning import session
 
     os.chdir(folder)
     session.train = _report  # type: ignore[assignment]
@@ -107,24 +105,26 @@ def _drive(folder: Path, trials: int, together: Any, times: Any) -> None:
     sys.exit(status)
 
 
-def _report(source: Searcher, *, trials: int, **unused: object) -> None:
-    """In place of `search.ray_run.train`: every trial reports its epochs at once."""
-    from search.pipeline import METRIC
+def _report(searcher: Searcher, *, trials: int, **unused: object) -> None:
+    """In place of `search.cluster.tuner.train`: every trial reports its epochs at once."""
+    from search.spaces.pipeline import METRIC
+    from search.trials.outcome import METRICS
 
     for number in range(trials):
         trial_id = f"ray {number}"
-        if not isinstance(source.suggest(trial_id), dict):
+        if not isinstance(searcher.suggest(trial_id), dict):
             return
         for epoch in range(1, EPOCHS + 1):
-            result = {"epoch": epoch, "train/loss": 1 / epoch, METRIC: 0.1 * epoch + 0.01 * number}
+            metrics = {"train/loss": 1 / epoch, METRIC: 0.1 * epoch + 0.01 * number}
+            result = {"epoch": epoch, **{METRICS + name: value for name, value in metrics.items()}}
             if epoch < EPOCHS:
-                source.on_trial_result(trial_id, result)
+                searcher.on_trial_result(trial_id, result)
             else:
-                source.on_trial_complete(trial_id, result)
+                searcher.on_trial_complete(trial_id, result)
 
 
 def stored(home: Path) -> tuple[Counter[str], Counter[str]]:
-    """What the two stores hold: studies and trials by state, runs by kind and status."""
+    """Count what the two stores hold: studies and trials by state, runs by kind and status."""
     with closing(sqlite3.connect(home / "optuna.db")) as database:
         optuna = Counter(state for (state,) in database.execute("select state from trials"))
         [(studies,)] = database.execute("select count(*) from studies")

@@ -1,4 +1,4 @@
-"""Trials that train nothing, in an otherwise real search: what is left is orchestration."""
+"""Trials that train nothing, in an otherwise real search: only orchestration is left."""
 
 from __future__ import annotations
 
@@ -36,18 +36,19 @@ def search(
         watching: entered while the search runs.
         more: further words for the command.
     """
-    from search import cluster, tune
+    from search import tune
+    from search.cluster import ray_session
 
-    cluster.prepare_environment()  # before Ray is imported
-    from search import ray_run
+    ray_session.prepare_environment()  # before Ray is imported
+    from search.cluster import tuner
 
     words = ["--pipeline", PIPELINE, "--data", "mini", "--study", "load", "--quiet"]
     words += ["--trials", str(trials), "--epochs", str(EPOCHS), "--sampler", sampler]
     words += ["--concurrency", str(concurrency), "--device", "cpu", *more]
     began = time.perf_counter()
-    # The one thing that is not real: what Ray runs as a trial.
+    # The only part that is not real: the function that Ray runs as a trial.
     worker = reporting_worker(epoch_seconds, concurrency if together else 0)
-    fake = mock.patch.object(ray_run, "TrialWorker", worker)
+    fake = mock.patch.object(tuner, "TrialWorker", worker)
     with fake, watching or contextlib.nullcontext():
         status = tune.main(words)
     if status:
@@ -62,11 +63,11 @@ def reporting_worker(epoch_seconds: float, wait_for: int) -> type:
     """
     from ray import tune
 
-    from search.pipeline import METRIC
+    from search.spaces.pipeline import METRIC
 
     class Reporting(tune.Trainable):
         def setup(  # type: ignore[override]
-            self, config: dict[str, Any], data: object, folder: str
+            self, config: dict[str, Any], data: object, folder: str, worth: float
         ) -> None:
             self.reset_config(config)
             self._started = Path(folder).parent / "started"
@@ -88,8 +89,7 @@ def reporting_worker(epoch_seconds: float, wait_for: int) -> type:
             value = 0.9 - abs(self._params["dropout"] - 0.1) - abs(self._params["warmup"] - 0.2)
             return {
                 "epoch": self._epoch,
-                "train/loss": 1 / self._epoch,
-                METRIC: value - 0.1 / self._epoch,
+                "metrics": {"train/loss": 1 / self._epoch, METRIC: value - 0.1 / self._epoch},
                 "done": self._epoch >= self._epochs,
             }
 

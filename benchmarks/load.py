@@ -1,12 +1,12 @@
-"""What a search itself costs a trial, from the first hundred trials to the last.
+"""The cost of the search itself for a trial, from the first hundred trials to the last.
 
     python benchmarks/load.py [--trials 2000] [--sampler tpe] [--quick]
 
 A real search (the command's own path: Ray Tune with reused actors, ASHA, Optuna and MLflow on
 SQLite in a temporary folder) whose trials train nothing: each reports a number after every epoch,
-for three epochs. What is left is orchestration. Prints by hundred trials the seconds from one
+for three epochs. Only orchestration is left. Prints by hundred trials the seconds from one
 trial's end to the next, where they went in the driver's main thread (`ask`: Optuna proposes;
-`tell`: it is told of results and ends; `Ray`: everything else), what a trial's records take in
+`tell`: it takes in results and ends; `Ray`: everything else), what a trial's records take in
 MLflow's own thread and how many wait there, and the driver's resident memory. Both threads share
 an interpreter, so each reading holds some waiting for the other. At the end it counts what the two
 stores hold. Resident memory is read from /proc (Linux).
@@ -79,13 +79,13 @@ class Account:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Time the search's parts and note every trial that ends."""
-        from search.proposals import Proposals
-        from search.recorder import Recorder
+        from search.cluster.searcher import TrialSearcher
+        from search.tracking.recorder import Recorder
 
         parts = [
-            (Proposals, "suggest", "ask"),
-            (Proposals, "on_trial_result", "tell"),
-            (Proposals, "on_trial_complete", "tell"),
+            (TrialSearcher, "suggest", "ask"),
+            (TrialSearcher, "on_trial_result", "tell"),
+            (TrialSearcher, "on_trial_complete", "tell"),
             (Recorder, "_start", "MLflow"),
             (Recorder, "_log_epochs", "MLflow"),
             (Recorder, "_end", "MLflow"),
@@ -172,21 +172,21 @@ def verdict(figures: dict[str, float], span: int) -> str:
 
 
 def stored(home: Path) -> str:
-    """What the two stores hold, by state."""
+    """Count what the two stores hold, by state."""
     runs = "select status, count(*) from runs group by status"
     trials = "select state, count(*) from trials group by state"
-    found = []
+    lines = []
     for name, query in (("optuna.db", trials), ("mlflow.db", runs)):
         with sqlite3.connect(home / name) as store:
             counts = ", ".join(f"{count} {state}" for state, count in store.execute(query))
-        found.append(f"{name}: {counts}")
-    return "; ".join(found)
+        lines.append(f"{name}: {counts}")
+    return "; ".join(lines)
 
 
 def resident_mib() -> float:
     """Resident memory of this process now."""
     try:
-        status = Path("/proc/self/status").read_text()
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
     except OSError:  # not Linux
         return float("nan")
     return int(status.split("VmRSS:")[1].split()[0]) / 1024

@@ -1,4 +1,4 @@
-"""What a figure was measured on, and where it is kept: shared by all benchmarks."""
+"""Names the machine of a figure and keeps the figure: shared by all benchmarks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from search import provenance
+from search.cli.arguments import new_file
+from search.tracking import provenance
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -34,15 +35,19 @@ def accelerator() -> str:
 def add_options(parser: argparse.ArgumentParser, quick: str) -> None:
     """`--quick` and `--json`, which every benchmark has."""
     parser.add_argument("--quick", action="store_true", help=quick)
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    parser.add_argument(
+        "--json",
+        type=lambda text: Path(new_file(text)),
+        metavar="FILE",
+        help="write the figures there too",
+    )
 
 
 def keep(file: Path | None, *, machine: str, figures: Mapping[str, Any]) -> None:
     """Write the figures for `table.py`, if a file is given."""
     if file:
         content = {"command": _command(), "machine": machine, "figures": figures}
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(content, indent=1) + "\n")
+        file.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def _command() -> str:

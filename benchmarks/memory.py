@@ -23,7 +23,7 @@ if str(ROOT) not in sys.path:
 
 from benchmarks import machine
 
-WORKERS = ("ray::TrialWorke", "ray::ResourceTr")  # Linux keeps 15 characters of a name
+WORKERS = (b"ray::TrialWorke", b"ray::ResourceTr")  # Linux keeps 15 characters of a name
 
 
 def main() -> None:
@@ -52,15 +52,15 @@ def main() -> None:
     where = machine.describe("torch", "ray")
     print(where)
     for pid, peak in peaks.items():
-        told = ", ".join(f"{name} {gib:.2f} GiB" for name, gib in peak.items())
-        print(f"worker {pid}: peak {told}")
+        summary = ", ".join(f"{name} {gib:.2f} GiB" for name, gib in peak.items())
+        print(f"worker {pid}: peak {summary}")
     machine.keep(options.json, machine=where, figures={"workers": list(peaks.values())})
 
 
 def _workers() -> Iterator[int]:
     for entry in Path("/proc").iterdir():
         try:
-            if entry.name.isdigit() and (entry / "comm").read_text().startswith(WORKERS):
+            if entry.name.isdigit() and (entry / "comm").read_bytes().startswith(WORKERS):
                 yield int(entry.name)
         except OSError:
             continue  # it ended in between
@@ -68,7 +68,7 @@ def _workers() -> Iterator[int]:
 
 def _memory(pid: int) -> Iterator[tuple[str, float]]:
     try:
-        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="utf-8")
     except OSError:
         return
     kib = {line.split(":")[0]: int(line.split()[1]) for line in text.splitlines() if "kB" in line}

@@ -1,10 +1,12 @@
-"""What stands around the training: the start, the cost of a trial, the writing of records.
+"""The costs around the training: the start, each trial, the writing of records.
 
     python benchmarks/orchestration.py [--trials 40] [--quick] [--json FILE]
 
 - `--help`: seconds of `python search/tune.py --help`, the median of ten.
-- `first step`: from the start of `python search/tune.py` to its first training step, in a fresh
-  folder (a store is made there) and in one that has a store; the median of three. On stand-in data.
+- `start`: the smallest search (stand-in data, one trial of one epoch) in a folder that has stores,
+  from the start of `python search/tune.py` to its first training step and to its end, and the floor
+  under both (`floor.py`), taking turns; medians of five. And the first step in a fresh folder,
+  where stores are made, once.
 - `per trial`: a search of short real trials (stand-in data, two epochs, nobody stopped, two at a
   time), against the same configurations, seeds and measurements trained by two plain processes
   without Ray, Optuna and MLflow. The difference by trial, from the end of the fourth, when all
@@ -20,6 +22,7 @@ import json
 import multiprocessing
 import sqlite3
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -38,6 +41,8 @@ from benchmarks.commands import tune
 
 PIPELINE = "mnist_supervised"
 IMAGES, EPOCHS = 1024, 2
+FLOOR = ROOT / "benchmarks" / "floor.py"
+SMALLEST = ["--pipeline", PIPELINE, "--data", "mini", "--trials", "1", "--epochs", "1", "--quiet"]
 SHORT = ["--pipeline", PIPELINE, "--data", "mini", "--train-size", str(IMAGES), "--quiet"]
 SHORT += ["--epochs", str(EPOCHS), "--scheduler", "none", "--device", "cpu"]
 SHORT += ["--concurrency", "2", "--set", "width=16", "--set", "depth=3"]
@@ -62,15 +67,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     machine.add_options(parser, "2 trials, one start, a second of writing")
     options = parser.parse_args(argv)
     trials = 2 if options.quick else options.trials
-    starts, helps, seconds = (1, 1, 1) if options.quick else (3, 10, 30)
+    starts, helps, seconds = (1, 1, 1) if options.quick else (5, 10, 30)
     where = machine.describe("torch", "ray", "optuna", "mlflow")
     print(where)
     figures: dict[str, float] = {"help": help_seconds(helps)}
     print(f"--help: {figures['help']:.3f} s, median of {helps}", flush=True)
-    fresh, again = first_step(starts)
-    figures |= {"first_step_fresh": fresh, "first_step": again}
+    figures |= start(starts)
     print(
-        f"first step: {again:.2f} s, {fresh:.2f} s where there was no store, median of {starts}",
+        "start: first step after {first_step:.2f} s ({first_step_fresh:.2f} s where there was no "
+        "store), the floor's first answer after {floor_ready:.2f} s; the smallest search "
+        "{smallest:.2f} s, the floor {floor:.2f} s; medians of {starts}".format(**figures),
         flush=True,
     )
     searched, plain = per_trial(trials)
@@ -96,23 +102,34 @@ def help_seconds(count: int) -> float:
     return statistics.median(taken)
 
 
-def first_step(count: int) -> tuple[float, float]:
-    """Median seconds until the first step: (in a fresh folder, in one that has a store)."""
-    fresh, again = [], []
-    for _ in range(count):
-        with tempfile.TemporaryDirectory() as folder:
-            fresh.append(_until_first_step(folder, "1"))
-            again.append(_until_first_step(folder, "2"))
-    return statistics.median(fresh), statistics.median(again)
+def start(count: int) -> dict[str, float]:
+    """Median seconds of the smallest search and of the floor, to the first step and to the end."""
+    searches, floors = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        fresh, _ = _smallest(folder)
+        for _ in range(count):
+            searches.append(_smallest(folder))
+            done = subprocess.run([sys.executable, FLOOR], capture_output=True, check=True)
+            floors.append(json.loads(done.stdout))
+    return {
+        "starts": count,
+        "first_step_fresh": fresh,
+        "first_step": statistics.median(first for first, _ in searches),
+        "smallest": statistics.median(whole for _, whole in searches),
+        "floor_ready": statistics.median(floor["ready"] for floor in floors),
+        "floor": statistics.median(floor["stopped"] for floor in floors),
+    }
 
 
-def _until_first_step(folder: str, name: str) -> float:
+def _smallest(folder: str) -> tuple[float, float]:
+    """Seconds of one search: (to its first step, to its end)."""
     began = time.time()
-    tune([*SHORT, "--study", name, "--trials", "1"], folder)
+    tune(SMALLEST, folder)
+    took = time.time() - began
     with sqlite3.connect(Path(folder) / "mlruns" / "mlflow.db") as store:
         query = FIRST_EPOCH.replace("where", f"where m.timestamp > {int(began * 1e3)} and")
         ended, seconds = store.execute(query).fetchone()
-    return ended / 1e3 - seconds - began
+    return ended / 1e3 - seconds - began, took
 
 
 def per_trial(trials: int) -> tuple[float, float]:
@@ -137,11 +154,12 @@ _images: Any = None
 
 
 def _train(stored: dict[str, Any]) -> int:
-    """What a worker does with a trial, and nothing of what is around it."""
+    """Do what a worker does with a trial, and nothing of what is around it."""
     global _images
     import torch
 
-    from search.trial import Trial, TrialConfig, TrialImages
+    from search.trials.config import TrialConfig
+    from search.trials.trial import Trial, TrialImages
     from trainers.data import load_training
 
     torch.set_num_threads(1)
@@ -153,10 +171,10 @@ def _train(stored: dict[str, Any]) -> int:
 
 def writer(seconds: int) -> float:
     """Processor seconds a second of the recorder's thread at ten reports a second."""
-    from search import recorder as recording
-    from search.outcomes import Outcome
-    from search.tracking import Store
-    from search.trial import TrialConfig
+    from search.tracking import recorder as recording
+    from search.tracking.store import Store
+    from search.trials.config import TrialConfig
+    from search.trials.outcome import TrialOutcome
 
     spent: list[float] = []
     work = recording.Recorder._work
@@ -198,7 +216,7 @@ def writer(seconds: int) -> float:
                 time.sleep(0.1)
         took = time.perf_counter() - began
         for config in configs:
-            recorder.trial_ended(config, Outcome(state="PRUNED", value=0.5))
+            recorder.trial_ended(config, TrialOutcome(state="PRUNED", value=0.5))
         recorder.close()
     return sum(spent) / took
 

@@ -81,30 +81,36 @@ def training(options: argparse.Namespace) -> dict[str, float]:
     for _ in range(options.rounds):
         theirs.append(with_lightly(options))
         ours.append(with_fit(options))
-    found = {"lightly": statistics.median(theirs), "ours": statistics.median(ours)}
+    rates = {"lightly": statistics.median(theirs), "ours": statistics.median(ours)}
     print(
-        f"lightly {found['lightly']:.0f} images/s, ours {found['ours']:.0f}, "
-        f"ratio {found['ours'] / found['lightly']:.1f}; medians of {options.rounds}",
+        f"lightly {rates['lightly']:.0f} images/s, ours {rates['ours']:.0f}, "
+        f"ratio {rates['ours'] / rates['lightly']:.1f}; medians of {options.rounds}",
         flush=True,
     )
-    return found
+    return rates
 
 
 def _prepared(options: argparse.Namespace) -> tuple[Any, dict[str, Any], Any]:
     """(pipeline, parameters, training data)."""
     import torch
 
-    from search.pipeline import load_pipeline
+    from search.spaces.pipeline import load_pipeline
     from trainers.data import load_training
 
     torch.set_num_threads(options.threads)
     torch.set_flush_denormal(True)
     pipeline = load_pipeline(NAME)
-    size = 1280 if options.quick or not options.data_dir else IMAGES
     data = load_training(
-        pipeline.dataset, data_dir=options.data_dir, mini=not options.data_dir, train_size=size
+        pipeline.dataset,
+        data_dir=options.data_dir,
+        mini=not options.data_dir,
+        train_size=_images(options),
     )
     return pipeline, {**pipeline.defaults, **SETTINGS}, data
+
+
+def _images(options: argparse.Namespace) -> int:
+    return 512 if options.quick else IMAGES if options.data_dir else 1280
 
 
 def with_lightly(options: argparse.Namespace) -> float:
@@ -116,8 +122,6 @@ def with_lightly(options: argparse.Namespace) -> float:
     from lightly.loss import NTXentLoss
     from lightly.transforms import SimCLRTransform
     from PIL import Image
-
-    from trainers.data import DATASETS
 
     pipeline, params, data = _prepared(options)
     pictures = [Image.fromarray(image) for image in data.train.images.transpose(0, 2, 3, 1)]
@@ -131,7 +135,7 @@ def with_lightly(options: argparse.Namespace) -> float:
             return transform(pictures[index])
 
     torch.manual_seed(0)
-    method: Any = pipeline.build(params, DATASETS[pipeline.dataset])
+    method: Any = pipeline.method(params)
     optimizer = torch.optim.Adam(method.parameters(), lr=params["lr"])
     criterion = NTXentLoss(temperature=params["temperature"])
     batch = params["batch_size"]
@@ -150,8 +154,7 @@ def with_fit(options: argparse.Namespace) -> float:
     """An epoch of this project's loop, after one that warms up."""
     import torch
 
-    from search import recipes
-    from trainers.data import DATASETS
+    from search.spaces import builders
     from trainers.loop import DeviceImages, fit
     from trainers.precision import fastest_precision
 
@@ -159,10 +162,12 @@ def with_fit(options: argparse.Namespace) -> float:
     device = torch.device("cpu")
     train = DeviceImages.load(data.train, device)
     torch.manual_seed(0)
-    method: Any = pipeline.build(params, DATASETS[pipeline.dataset])
+    method: Any = pipeline.method(params)
     method.to(memory_format=torch.channels_last)
     precision = fastest_precision(device, threads=options.threads)
-    course = fit(method, train, recipes.optimisation(params), epochs=2, seed=0, precision=precision)
+    course = fit(
+        method, train, builders.optimisation(params), epochs=2, seed=0, precision=precision
+    )
     return [result.images_per_second for result in course][-1]
 
 
@@ -172,17 +177,18 @@ def searches(options: argparse.Namespace) -> dict[str, float]:
     for _ in range(options.rounds):
         theirs.append(optuna_alone(options))
         ours.append(our_search(options))
-    found = {}
+    medians = {}
     for name, runs in (("optuna", theirs), ("ours", ours)):
         seconds, accuracy = zip(*runs, strict=True)
-        found[name] = statistics.median(seconds)
-        found[f"{name}_accuracy"] = statistics.median(accuracy)
+        medians[name] = statistics.median(seconds)
+        medians[f"{name}_accuracy"] = statistics.median(accuracy)
     print(
-        f"optuna alone {found['optuna']:.1f} s, ours {found['ours']:.1f} s, ratio "
-        f"{found['optuna'] / found['ours']:.2f}; best accuracy {found['optuna_accuracy']:.4f} "
-        f"and {found['ours_accuracy']:.4f}; medians of {options.rounds}"
+        f"optuna alone {medians['optuna']:.1f} s, ours {medians['ours']:.1f} s, ratio "
+        f"{medians['optuna'] / medians['ours']:.2f}; best accuracy "
+        f"{medians['optuna_accuracy']:.4f} and {medians['ours_accuracy']:.4f}; medians of "
+        f"{options.rounds}"
     )
-    return found
+    return medians
 
 
 def optuna_alone(options: argparse.Namespace) -> tuple[float, float]:
@@ -195,7 +201,7 @@ def optuna_alone(options: argparse.Namespace) -> tuple[float, float]:
         command += ["--data-dir", options.data_dir] if options.data_dir else []
         began = time.perf_counter()
         subprocess.run(command, check=True, capture_output=True, text=True)
-        return time.perf_counter() - began, json.loads(file.read_text())
+        return time.perf_counter() - began, json.loads(file.read_bytes())
 
 
 def optimise(options: argparse.Namespace, file: Path) -> None:
@@ -203,9 +209,10 @@ def optimise(options: argparse.Namespace, file: Path) -> None:
     import optuna
     import torch
 
-    from search.pipeline import METRIC
-    from search.rungs import REDUCTION, rungs
-    from search.trial import Trial, TrialConfig, TrialImages
+    from search.spaces.pipeline import METRIC
+    from search.spaces.rungs import REDUCTION, rungs
+    from search.trials.config import TrialConfig
+    from search.trials.trial import Trial, TrialImages
     from trainers.precision import fastest_precision
 
     pipeline, _, data = _prepared(options)
@@ -245,11 +252,11 @@ def optimise(options: argparse.Namespace, file: Path) -> None:
     )
     study.enqueue_trial({n: v for n, v in pipeline.defaults.items() if n not in SETTINGS})
     study.optimize(objective, n_trials=options.trials, catch=(ArithmeticError,))
-    file.write_text(json.dumps(study.best_value))
+    file.write_text(json.dumps(study.best_value), encoding="utf-8")
 
 
 def suggest(trial: Any, name: str, distribution: Any) -> Any:
-    """What Optuna proposes for one parameter."""
+    """Optuna's proposal for one parameter."""
     if hasattr(distribution, "choices"):
         return trial.suggest_categorical(name, distribution.choices)
     draw = trial.suggest_int if isinstance(distribution.low, int) else trial.suggest_float
@@ -261,10 +268,8 @@ def suggest(trial: Any, name: str, distribution: Any) -> Any:
 def our_search(options: argparse.Namespace) -> tuple[float, float]:
     """(seconds, best accuracy) of `search/tune.py`."""
     words = ["--pipeline", NAME, "--trials", str(options.trials), "--epochs", str(options.epochs)]
-    if options.data_dir:
-        words += ["--data-dir", options.data_dir, "--train-size", str(IMAGES)]
-    else:
-        words += ["--data", "mini", "--train-size", "1280"]
+    words += ["--data-dir", options.data_dir] if options.data_dir else ["--data", "mini"]
+    words += ["--train-size", str(_images(options))]
     words += [word for name, value in SETTINGS.items() for word in ("--set", f"{name}={value}")]
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()

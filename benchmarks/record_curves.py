@@ -60,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         ]
         for (pipeline, number, _), future in zip(jobs, running, strict=True):
             line = future.result()
-            with (options.out / f"{pipeline}.jsonl").open("a") as file:
+            with (options.out / f"{pipeline}.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
             best = max(line["values"], default=float("nan"))
             print(f"{pipeline} {number}: {best:.4f}", flush=True)
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def missing(
     pipelines: Sequence[str], configurations: int, folder: Path
 ) -> Iterator[tuple[str, int, dict[str, Any]]]:
-    """(pipeline, number, parameters) of what is not recorded yet, one of each pipeline in turn."""
+    """(pipeline, number, parameters) of all curves to record, one of each pipeline in turn."""
     drawn = {name: draw(name, configurations) for name in pipelines}
     done = {name: {line["number"] for line in read(folder / f"{name}.jsonl")} for name in pipelines}
     for number in range(configurations):
@@ -82,28 +82,28 @@ def draw(pipeline: str, configurations: int) -> list[dict[str, Any]]:
     """The defaults, then random points of the space; the first are the same however many."""
     import optuna
 
-    from search.pipeline import load_pipeline
+    from search.spaces.pipeline import load_pipeline
 
     definition = load_pipeline(pipeline)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    found = [dict(definition.defaults)]
-    while len(found) < configurations:
-        found.append(study.ask(dict(definition.space)).params)
-    return found
+    parameter_sets = [dict(definition.defaults)]
+    while len(parameter_sets) < configurations:
+        parameter_sets.append(study.ask(dict(definition.space)).params)
+    return parameter_sets
 
 
 def read(file: Path) -> list[dict[str, Any]]:
     """The lines of a recording; a last one that was cut off is left out."""
     if not file.exists():
         return []
-    found = []
-    for line in file.read_text().splitlines():
+    curves = []
+    for line in file.read_text(encoding="utf-8").splitlines():
         try:
-            found.append(json.loads(line))
+            curves.append(json.loads(line))
         except json.JSONDecodeError:
             break
-    return found
+    return curves
 
 
 def record(
@@ -112,8 +112,9 @@ def record(
     """Train one configuration on one thread; a diverged one has fewer values than epochs."""
     import torch
 
-    from search.pipeline import load_pipeline
-    from search.trial import Trial, TrialConfig, TrialImages
+    from search.spaces.pipeline import load_pipeline
+    from search.trials.config import TrialConfig
+    from search.trials.trial import Trial, TrialImages
     from trainers.data import load_training
     from trainers.precision import fastest_precision
 

@@ -46,11 +46,14 @@ from ray.tune.search.optuna import OptunaSearch
 from benchmarks import machine
 from benchmarks.record_curves import CURVES, METRIC, PIPELINES, read
 from benchmarks.surrogate import Surrogate, as_recorded, trust
-from search import stopping, study as studies
-from search.pipeline import Pipeline, load_pipeline
-from search.proposals import Proposals
-from search.rungs import REDUCTION
-from search.trial import TrialConfig
+from search.cluster.asha import ResumableASHA, RungRecord
+from search.cluster.searcher import TrialSearcher
+from search.spaces.pipeline import Pipeline, load_pipeline
+from search.spaces.rungs import REDUCTION
+from search.study import samplers
+from search.study.study_trials import StudyTrials
+from search.trials.config import TrialConfig
+from search.trials.outcome import METRICS
 
 WORKERS = 2
 RANDOM_TRIALS = 50  # of the search whose result is the target
@@ -79,7 +82,7 @@ def tpe(**settings: Any) -> Callable[[int], BaseSampler]:
     """This project's TPE, with some settings changed."""
 
     def build(seed: int) -> BaseSampler:
-        own = studies.build_sampler("tpe", seed=seed, trials_so_far=0)
+        own = samplers.build_sampler("tpe", seed=seed, trials_so_far=0)
         if not settings:
             return own
         common = {"multivariate": False, "constant_liar": True}
@@ -89,7 +92,7 @@ def tpe(**settings: Any) -> Callable[[int], BaseSampler]:
 
 
 def ways(pipeline: Pipeline) -> dict[str, Way]:
-    """What is compared, by name; `pipeline` has a grace of its own."""
+    """The compared ways, by name; `pipeline` has a grace of its own."""
     base = Way(sampler=tpe(), grace=pipeline.grace)
     return {
         "plain pair": Way(sampler=None, grace=0.0, reduction=4, every_epoch=True),
@@ -131,7 +134,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error(f"no way {unknown.pop()!r}, there are: {', '.join(known)}")
     where = machine.describe("ray", "optuna", "scikit-learn")
     print(where)
-    found: dict[str, dict[str, tuple[float, int]]] = {}
+    times_faster: dict[str, dict[str, tuple[float, int]]] = {}
     trusted: dict[str, dict[str, float]] = {}
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(options.jobs, mp_context=context) as pool:
@@ -144,22 +147,22 @@ def main(argv: Sequence[str] | None = None) -> None:
                 flush=True,
             )
             for way, ratio in columns.items():
-                found.setdefault(way, {})[name] = ratio
+                times_faster.setdefault(way, {})[name] = ratio
     print(
         f"\ntimes faster than {RANDOM_TRIALS} random full trials, median of {options.seeds} seeds"
     )
     print(f"{'':15}" + "".join(f"{name:>19}" for name in names))
-    for way, columns in found.items():
-        told = (f"{ratio:.1f} ({reached})" for ratio, reached in map(columns.__getitem__, names))
-        print(f"{way:15}" + "".join(f"{each:>19}" for each in told))
-    figures = {"seeds": options.seeds, "surrogates": trusted, "times_faster": found}
+    for way, columns in times_faster.items():
+        cells = (f"{ratio:.1f} ({reached})" for ratio, reached in map(columns.__getitem__, names))
+        print(f"{way:15}" + "".join(f"{each:>19}" for each in cells))
+    figures = {"seeds": options.seeds, "surrogates": trusted, "times_faster": times_faster}
     machine.keep(options.json, machine=where, figures=figures)
 
 
 def replay(
     name: str, options: argparse.Namespace
 ) -> tuple[dict[str, float], dict[str, tuple[float, int]]]:
-    """How far the curves of a pipeline are to be trusted; way -> (median ratio, times reached)."""
+    """How far to trust the curves of a pipeline; way -> (median ratio, times reached)."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     recorded = read(options.curves / f"{name}.jsonl")
     definition = as_recorded(load_pipeline(name), recorded)
@@ -170,14 +173,14 @@ def replay(
         chosen = {way: chosen[way] for way in options.way or QUICK}
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     goals = [target(definition, surrogate, seed) for seed in seeds]
-    found = {}
+    columns = {}
     for way, settings in chosen.items():
         ratios = [
             whole / until(goal, search(definition, surrogate, settings, seed, options.trials))
             for seed, (goal, whole) in zip(seeds, goals, strict=True)
         ]
-        found[way] = statistics.median(ratios), sum(ratio > 0 for ratio in ratios)
-    return {"curves": len(recorded), "rank": rank, "error": error}, found
+        columns[way] = statistics.median(ratios), sum(ratio > 0 for ratio in ratios)
+    return {"curves": len(recorded), "rank": rank, "error": error}, columns
 
 
 def target(pipeline: Pipeline, surrogate: Surrogate, seed: int) -> tuple[float, float]:
@@ -241,8 +244,9 @@ def search(
         now, order, running = heapq.heappop(events)
         result: dict[str, Any] = {"epoch": running.epoch, "training_iteration": running.epoch}
         if running.epoch in measured:
-            result[METRIC] = running.curve[running.epoch - 1]
-            yield now, result[METRIC]
+            value = running.curve[running.epoch - 1]
+            result |= {METRICS + METRIC: value, METRIC: value}
+            yield now, value
         # As Ray Tune does it: an ended trial is not put to the scheduler's question.
         trial_id = running.named.trial_id
         ended = running.epoch == pipeline.epochs
@@ -250,7 +254,7 @@ def search(
             TrialScheduler.STOP if ended else scheduler.on_trial_result(None, running.named, result)  # type: ignore[arg-type]
         )
         if decision == TrialScheduler.CONTINUE:
-            if METRIC in result or isinstance(searcher, Proposals):
+            if METRIC in result or isinstance(searcher, TrialSearcher):
                 searcher.on_trial_result(trial_id, result)
             proceed(now, order, running)
             continue
@@ -286,21 +290,15 @@ def _parts(
             epochs=epochs,
         )
 
-    searcher = Proposals(
-        study,
-        space=pipeline.space,
-        make_config=make_config,
-        metric=METRIC,
-        listeners=[],
-        seed=seed,
-    )
+    record = RungRecord()
+    source = StudyTrials(study, space=pipeline.space, make_config=make_config, seed=seed)
+    searcher = TrialSearcher(source, metric=METRIC, listeners=[], rungs=record)
     if way.grace is None:
         return searcher, FIFOScheduler(), rungs
-    scheduler = stopping.RememberingASHA(
-        searcher.stopped,
-        searcher.decided,
+    scheduler = ResumableASHA(
+        record,
         time_attr="epoch",
-        metric=METRIC,
+        metric=METRICS + METRIC,
         mode="max",
         max_t=epochs,
         grace_period=rungs[0],
@@ -310,11 +308,11 @@ def _parts(
 
 
 def _rungs(epochs: int, grace: float, reduction: int) -> tuple[int, ...]:
-    at, found = max(1, round(grace * epochs)), []
+    at, rungs = max(1, round(grace * epochs)), []
     while at < epochs:
-        found.append(at)
+        rungs.append(at)
         at *= reduction
-    return tuple(found)
+    return tuple(rungs)
 
 
 if __name__ == "__main__":

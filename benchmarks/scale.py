@@ -1,13 +1,13 @@
-"""More workers: what a second one brings here, and how busy sixty-four are kept.
+"""More workers: the gain of a second one here, and how busy a search keeps sixty-four.
 
     python benchmarks/scale.py [--data-dir DIR] [--rounds 3] [--workers 64] [--quick] [--json FILE]
 
 - `1 to 2`: real trials of cifar_contrastive (width 32, depth 3, one epoch, nobody stopped), one and
   two at a time with one thread each, in turn: trials an hour from the first epoch's start to the
   last one's end. `threads`: the same trials one at a time with two threads.
-- `busy`: trials that sleep, in an otherwise real search on one machine, so many at a time: what of
-  the workers' time from the first trial's start to the last one's end they were asleep in. By
-  tenth of the search, too: the cost of a trial must not grow.
+- `busy`: trials that sleep, in an otherwise real search on one machine, so many at a time: the
+  share of the workers' time, from the first trial's start to the last one's end, in which they
+  slept. By tenth of the search, too: the cost of a trial must not grow.
 """
 
 from __future__ import annotations
@@ -57,11 +57,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         options.rounds, options.trials, options.workers, sleep = 1, 2, 2, 0.2
     where = machine.describe("torch", "ray", "optuna", "mlflow")
     print(where)
-    found: dict[str, list[float]] = {way: [] for way in WAYS}
+    rates: dict[str, list[float]] = {way: [] for way in WAYS}
     for _ in range(options.rounds):
         for way, (concurrency, threads) in WAYS.items():
-            found[way].append(trials_an_hour(options, concurrency, threads))
-    hour = {way: statistics.median(values) for way, values in found.items()}
+            rates[way].append(trials_an_hour(options, concurrency, threads))
+    hour = {way: statistics.median(values) for way, values in rates.items()}
     print(
         f"1 to 2: {hour['one']:.0f} and {hour['two']:.0f} trials an hour, "
         f"ratio {hour['two'] / hour['one']:.2f}; threads {hour['threads']:.0f}, "
@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def trials_an_hour(options: argparse.Namespace, concurrency: int, threads: int) -> float:
-    """Of equal trials, in a search of its own."""
+    """Trials an hour of equal trials, in a search of its own."""
     words = ["--pipeline", "cifar_contrastive", "--trials", str(options.trials), "--epochs", "1"]
     words += ["--scheduler", "none", "--device", "cpu", "--quiet"]
     words += ["--concurrency", str(concurrency), "--cpus-per-trial", str(threads)]
@@ -111,7 +111,7 @@ def kept_busy(workers: int, sleep: float) -> tuple[float, list[float]]:
         with sqlite3.connect(Path("mlruns") / "mlflow.db") as store:
             ends = store.execute(EPOCH_ENDS).fetchall()
     asleep = 1e3 * sleep
-    # From there on all workers have something to do, until there is no further trial to begin.
+    # From there on all workers have something to do, until no trial is left to begin.
     begun = sorted(end for end, step in ends if step == 1)[workers - 1] - asleep
     over = [end for end, step in ends if step == EPOCHS][-workers]
 

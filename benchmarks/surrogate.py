@@ -1,4 +1,4 @@
-"""What any configuration would do, learned from recorded curves: the stand-in for training.
+"""Predicts any configuration from recorded curves: the stand-in for training.
 
 After Eggensperger et al. (2015), "Efficient Benchmarking of Hyperparameter Optimizers via
 Surrogates": a regression model of the recorded results takes the place of training, so that whole
@@ -21,9 +21,9 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 from sklearn.model_selection import KFold
 
-from search.pipeline import Pipeline
+from search.spaces.pipeline import Pipeline
 
-CHANCE = 0.1  # of ten classes: what a diverged configuration is worth
+CHANCE = 0.1  # of ten classes: the accuracy of a diverged configuration
 FLOOR, CEILING = 0.02, 0.999  # accuracies are modelled as logits
 FOLDS = 10
 
@@ -67,7 +67,7 @@ class Surrogate:
         return [float(value) for value in _accuracy(mean + self.noise * draw)]
 
     def seconds(self, params: Params) -> tuple[float, float]:
-        """Of one epoch's training, and of one measurement, on one thread."""
+        """Seconds of one epoch's training, and of one measurement, on one thread."""
         training, measuring = np.exp(self._seconds.predict(self._encode([params]))[0])
         return float(training), float(measuring)
 
@@ -84,7 +84,7 @@ class Surrogate:
 def as_recorded(pipeline: Pipeline, recorded: Sequence[Mapping[str, Any]]) -> Pipeline:
     """The pipeline with the space and the defaults that it had when its curves were recorded.
 
-    What it got since then, a parameter or a choice, no curve knows of.
+    The curves do not know a parameter or a choice that the pipeline got since then.
     """
     seen = [line["params"] for line in recorded]
     space: dict[str, BaseDistribution] = {}
@@ -105,14 +105,14 @@ def trust(
     """Cross-validated: (rank correlation of final accuracies, mean error in accuracy)."""
     from scipy.stats import spearmanr
 
-    truth, found = [], []
+    truth, predicted = [], []
     for fold, held in KFold(FOLDS, shuffle=True, random_state=0).split(recorded):
         model = Surrogate(space, [recorded[i] for i in fold])
         for i in held:
             truth.append(model._whole(recorded[i]["values"])[-1])
-            found.append(model.curve(recorded[i]["params"])[-1])
-    error = float(np.abs(np.subtract(truth, found)).mean())
-    return float(spearmanr(truth, found).statistic), error
+            predicted.append(model.curve(recorded[i]["params"])[-1])
+    error = float(np.abs(np.subtract(truth, predicted)).mean())
+    return float(spearmanr(truth, predicted).statistic), error
 
 
 def _axis(distribution: BaseDistribution, value: Any) -> list[float]:

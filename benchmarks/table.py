@@ -39,12 +39,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     stale = []
     for page in PAGES:
-        text = (ROOT / page).read_text()
+        text = (ROOT / page).read_text(encoding="utf-8")
         filled = fill(text)
         if filled != text:
             stale.append(page)
             if not options.check:
-                (ROOT / page).write_text(filled)
+                (ROOT / page).write_text(filled, encoding="utf-8")
     if options.check and stale:
         print(f"not what benchmarks/results/ says: {', '.join(stale)}; run benchmarks/table.py")
         return 1
@@ -52,19 +52,19 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def fill(text: str) -> str:
-    """The page with each of its tables made anew."""
-    return MARKED.sub(lambda found: f"{found[1]}{TABLES[found[2]]()}{found[3]}", text)
+    """The page with each of its tables made again."""
+    return MARKED.sub(lambda match: f"{match[1]}{TABLES[match[2]]()}{match[3]}", text)
 
 
 def figures(program: str) -> dict[str, Any]:
-    """What `program` measured."""
-    found = json.loads((RESULTS / f"{program}.json").read_text())["figures"]
-    assert isinstance(found, dict)
-    return found
+    """The figures that `program` measured."""
+    values = json.loads((RESULTS / f"{program}.json").read_bytes())["figures"]
+    assert isinstance(values, dict)
+    return values
 
 
 def goals() -> str:
-    """What was asked for, beside what was measured."""
+    """The goals, beside the measured figures."""
     rows = [*_training_goals(), _block_goal(), *_orchestration_goals()]
     rows += [*_search_goals(), *_scale_goals()]
     return _table(("goal", "asked", "measured", ""), rows)
@@ -77,12 +77,12 @@ def _training_goals() -> list[tuple[str, ...]]:
         ("epoch", (0.9, 0.8), "an epoch's rate against the bare step's"),
         ("all", (0.75, 0.75), "a whole trial's, measurements included"),
     ):
-        ratio = {p: found[part] / found["bare"] for p, found in each.items()}
+        ratio = {p: rates[part] / rates["bare"] for p, rates in each.items()}
         one = [r for p, r in ratio.items() if TWO_VIEWS not in p]
         two = [r for p, r in ratio.items() if TWO_VIEWS in p]
         for label, group, least in (("", one, asked[0]), (", two views", two, asked[1])):
             rows.append(_row(f"1: {name}{label}", least, min(group), max(group), 2))
-    against = {p: found["epoch"] / found["plain"] for p, found in each.items()}
+    against = {p: rates["epoch"] / rates["plain"] for p, rates in each.items()}
     auto = [r for p, r in against.items() if "autoencoder" in p]
     other = [r for p, r in against.items() if "autoencoder" not in p]
     rows.append(_row("2: against the tutorials' way, autoencoders", 1.5, min(auto), max(auto), 1))
@@ -96,17 +96,20 @@ def _training_goals() -> list[tuple[str, ...]]:
 
 def _block_goal() -> tuple[str, ...]:
     each = figures("blocks")["pipelines"].values()
-    ratios = [found["patches"]["rate"] / found["strided"]["rate"] for found in each]
+    ratios = [by_block["patches"]["rate"] / by_block["strided"]["rate"] for by_block in each]
     return _row("3: `patches` against `strided`, images/s", 2, min(ratios), max(ratios), 1)
 
 
 def _orchestration_goals() -> list[tuple[str, ...]]:
-    found = figures("orchestration")
+    numbers = figures("orchestration")
+    first = numbers["first_step"] / numbers["floor_ready"]
+    whole = numbers["smallest"] / numbers["floor"]
     return [
-        _limit("4: a trial beyond its training", "50 ms", 1e3 * found["per_trial"], 50, "ms"),
-        _limit("4: `--help`", "0.3 s", found["help"], 0.3, "s"),
-        _limit("4: start to first step", "6 s", found["first_step"], 6, "s"),
-        _limit("4: MLflow's writer, ten reports a second", "2 %", 100 * found["writer"], 2, "%"),
+        _limit("4: a trial beyond its training", "50 ms", 1e3 * numbers["per_trial"], 50, "ms"),
+        _limit("4: `--help`", "0.3 s", numbers["help"], 0.3, "s"),
+        _limit("4: start to first step, against the floor", f"1.3 {TIMES}", first, 1.3, TIMES),
+        _limit("4: the smallest search, against the floor", f"1.25 {TIMES}", whole, 1.25, TIMES),
+        _limit("4: MLflow's writer, ten reports a second", "2 %", 100 * numbers["writer"], 2, "%"),
     ]
 
 
@@ -123,13 +126,16 @@ def _search_goals() -> list[tuple[str, ...]]:
     ratios = [plain[0] / own[0] for plain, own in zip(runs["plain"], runs["ours"], strict=True)]
     middle = _median(runs["plain"], 0) / _median(runs["ours"], 0)
     measured = f"{middle:.1f} {TIMES} ({min(ratios):.1f} to {max(ratios):.1f})"
-    rows.append(("6: a whole search, from outside", f"5 {TIMES}", measured, _verdict(middle >= 5)))
+    rows.append(("6: a whole search, same recipe", f"5 {TIMES}", measured, _verdict(middle >= 5)))
+    share = 100 * statistics.median(runs["reached"]) / _median(runs["plain"], 0)
+    name = "6: our defaults as good as the plain way's best, of its time"
+    rows.append(_limit(name, "10 %", share, 10, "%"))
     return rows
 
 
 def _scale_goals() -> list[tuple[str, ...]]:
-    found = figures("scale")
-    hour = found["trials_an_hour"]
+    numbers = figures("scale")
+    hour = numbers["trials_an_hour"]
     two = hour["two"] / hour["one"]
     return [
         (
@@ -140,16 +146,16 @@ def _scale_goals() -> list[tuple[str, ...]]:
         ),
         ("8: one worker to two", f"1.8 {TIMES}", f"{two:.2f} {TIMES}", _verdict(two >= 1.8)),
         (
-            f"8: {found['workers']} workers busy",
+            f"8: {numbers['workers']} workers busy",
             "90 %",
-            f"{100 * found['busy']:.1f} %",
-            _verdict(found["busy"] >= 0.9),
+            f"{100 * numbers['busy']:.1f} %",
+            _verdict(numbers["busy"] >= 0.9),
         ),
     ]
 
 
 def headline() -> str:
-    """What a user gains, in four lines."""
+    """The gains of a user, in four lines."""
     search, scale = figures("plain_search"), figures("scale")["trials_an_hour"]
     plain, ours = _median(search["plain"], 0), _median(search["ours"], 0)
     each = [p["epoch"] / p["plain"] for p in figures("training")["pipelines"].values()]
@@ -190,9 +196,9 @@ def headline() -> str:
 
 def training() -> str:
     """Rates by pipeline."""
-    found = figures("training")
+    numbers = figures("training")
     rows = []
-    for name, one in found["pipelines"].items():
+    for name, one in numbers["pipelines"].items():
         rows.append(
             (
                 f"`{name}`",
@@ -210,12 +216,12 @@ def training() -> str:
 
 def replays() -> str:
     """Ways to search, times faster than the random search."""
-    found = figures("replay_searches")
+    numbers = figures("replay_searches")
     rows = [
         (way, *(f"{columns[p][0]:.1f} ({columns[p][1]})" for p in PIPELINES))
-        for way, columns in found["times_faster"].items()
+        for way, columns in numbers["times_faster"].items()
     ]
-    trusted = found["surrogates"]
+    trusted = numbers["surrogates"]
     rows.append(("*curves*", *(f"{trusted[p]['curves']}" for p in PIPELINES)))
     rows.append(("*rank correlation*", *(f"{trusted[p]['rank']:.2f}" for p in PIPELINES)))
     return _table(("way", *(f"`{p}`" for p in PIPELINES)), rows)
@@ -223,8 +229,8 @@ def replays() -> str:
 
 def peers() -> str:
     """lightly and Optuna alone."""
-    found = figures("peers")
-    one, two = found["lightly"], found["optuna"]
+    numbers = figures("peers")
+    one, two = numbers["lightly"], numbers["optuna"]
     rows = [
         (
             "lightly's transforms and loss, images/s",
@@ -252,13 +258,13 @@ def blocks() -> str:
     """Accuracy and rate by the encoder's block."""
     each = figures("blocks")["pipelines"]
     rows = []
-    for pipeline, found in each.items():
-        told = [
+    for pipeline, by_block in each.items():
+        cells = [
             f"{100 * one['accuracy']:.1f} \N{PLUS-MINUS SIGN} {100 * one['half']:.1f}, "
             f"{one['rate']:,.0f}"
-            for one in found.values()
+            for one in by_block.values()
         ]
-        rows.append((f"`{pipeline}`", *told))
+        rows.append((f"`{pipeline}`", *cells))
     return _table(("pipeline", *(f"`{name}`" for name in next(iter(each.values())))), rows)
 
 
@@ -266,7 +272,7 @@ def measured() -> str:
     """Which command gave the figures, on what."""
     rows = []
     for file in sorted(RESULTS.glob("*.json")):
-        kept = json.loads(file.read_text())
+        kept = json.loads(file.read_bytes())
         rows.append((f"`python benchmarks/{kept['command']}`", kept["machine"]))
     return _table(("command", "measured on"), rows)
 
@@ -285,9 +291,9 @@ TABLES: dict[str, Callable[[], str]] = {
 def _row(name: str, least: float, low: float, high: float, digits: int) -> tuple[str, ...]:
     """A goal that a range must lie above."""
     most = f"{high:.{digits}f}" if math.isfinite(high) else "\N{INFINITY}"  # the other never came
-    told = f"{low:.{digits}f} to {most}"
+    span = f"{low:.{digits}f} to {most}"
     verdict = "met" if low >= least else "in part" if high >= least else "not met"
-    return name, f"{least:g}", told, verdict
+    return name, f"{least:g}", span, verdict
 
 
 def _limit(name: str, asked: str, value: float, most: float, unit: str) -> tuple[str, ...]:

@@ -46,9 +46,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import machine
 from benchmarks.record_curves import PIPELINES
-from search import recipes
-from search.pipeline import Params, Pipeline, load_pipeline
-from search.rungs import rungs
+from search.spaces import builders
+from search.spaces.pipeline import Params, Pipeline, load_pipeline
+from search.spaces.rungs import rungs
 from trainers.classifier import fit_classifier, fit_linear_probe
 from trainers.data import DATASETS, TrainingData, load_training
 from trainers.evaluation import encode, evaluate
@@ -64,7 +64,7 @@ QUICK_IMAGES = 1280  # the stand-in data has few more
 
 @dataclass(frozen=True)
 class Case:
-    """What is measured, and where."""
+    """The measured training: its parts, and its device."""
 
     pipeline: Pipeline
     params: Params
@@ -118,10 +118,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     figures: dict[str, Any] = {"threads": options.threads, "precision": precision}
     figures |= {"rounds": options.rounds, "matrix_gflops": peak / 1e9, "pipelines": {}}
     for name in names:
-        found = compare(name, options, device, precision)
-        found["share"] = found["bare"] * found["mflop"] * 1e6 / peak
-        figures["pipelines"][name] = found
-        print(line(name, found), flush=True)
+        rates = compare(name, options, device, precision)
+        rates["share"] = rates["bare"] * rates["mflop"] * 1e6 / peak
+        figures["pipelines"][name] = rates
+        print(line(name, rates), flush=True)
     machine.keep(options.json, machine=where, figures=figures)
 
 
@@ -154,46 +154,46 @@ def compare(
         """Images a second of a whole trial."""
         return pipeline.epochs * images / (pipeline.epochs * images * epoch + measuring)
 
-    found: dict[str, Any] = {
+    rates: dict[str, Any] = {
         "bare": BATCH / middle["bare"],
         "epoch": 1 / middle["epoch"],
         "all": trial(middle["epoch"], middle["measuring"]),
         "mflop": operations(case) / 1e6,
     }
     each = list(zip(account.bare, account.epoch, account.measuring, strict=True))
-    found["epoch_ratios"] = [bare / BATCH / epoch for bare, epoch, _ in each]
-    found["all_ratios"] = [trial(epoch, m) * bare / BATCH for bare, epoch, m in each]
+    rates["epoch_ratios"] = [bare / BATCH / epoch for bare, epoch, _ in each]
+    rates["all_ratios"] = [trial(epoch, m) * bare / BATCH for bare, epoch, m in each]
     if options.plain:
-        found |= {"plain": 1 / middle["plain"]}
+        rates |= {"plain": 1 / middle["plain"]}
         both = zip(account.plain, account.epoch, strict=True)
-        found["plain_ratios"] = [plain / epoch for plain, epoch in both]
+        rates["plain_ratios"] = [plain / epoch for plain, epoch in both]
         parts = ("probe", "fit", "plain_fit")
-        found |= {part: middle[part] for part in parts if part in middle}
-    return found
+        rates |= {part: middle[part] for part in parts if part in middle}
+    return rates
 
 
-def line(name: str, found: dict[str, Any]) -> str:
+def line(name: str, rates: dict[str, Any]) -> str:
     """One line of the table; ratios stand behind what they are of."""
-    bare = found["bare"]
+    bare = rates["bare"]
     text = f"{name:18}{bare:9.0f}"
     for part in ("epoch", "all"):
-        text += f"{found[part]:9.0f}{found[part] / bare:6.2f}"
-    has_plain = "plain" in found
+        text += f"{rates[part]:9.0f}{rates[part] / bare:6.2f}"
+    has_plain = "plain" in rates
     text += (
-        f"{found['plain']:8.0f}{found['epoch'] / found['plain']:6.1f}x" if has_plain else " " * 15
+        f"{rates['plain']:8.0f}{rates['epoch'] / rates['plain']:6.1f}x" if has_plain else " " * 15
     )
-    text += f"{found['mflop']:8.1f}{found['share']:7.2f}"
-    if "probe" in found:  # a supervised method has its classifier
-        text += f"{found['plain_fit']:9.2f}"
+    text += f"{rates['mflop']:8.1f}{rates['share']:7.2f}"
+    if "probe" in rates:  # a supervised method has its classifier
+        text += f"{rates['plain_fit']:9.2f}"
         for part in ("probe", "fit"):
-            text += f"{found[part]:7.2f}{found['plain_fit'] / found[part]:6.1f}x"
+            text += f"{rates[part]:7.2f}{rates['plain_fit'] / rates[part]:6.1f}x"
     return text
 
 
 def build(case: Case) -> Any:
     """The method with fresh weights, on the device."""
     torch.manual_seed(0)
-    method = case.pipeline.build(case.params, DATASETS[case.pipeline.dataset])
+    method = case.pipeline.method(case.params)
     assert isinstance(method, nn.Module)
     return method.to(case.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -242,7 +242,7 @@ def whole_epoch(account: Account, case: Case) -> None:
     pipeline, device, precision = case.pipeline, case.device, case.precision
     train, valid = (DeviceImages.load(part, device) for part in (case.data.train, case.data.valid))
     method = build(case)
-    settings = recipes.optimisation(case.params)
+    settings = builders.optimisation(case.params)
     few = train.first(4 * BATCH)
     for _ in fit(method, few, settings, epochs=1, seed=0, precision=precision):
         pass
@@ -279,9 +279,9 @@ def plain(account: Account, name: str, options: argparse.Namespace, case: Case) 
     command += ["--data-dir", str(options.data_dir), "--threads", str(options.threads)]
     command += ["--width", str(WIDTH), "--train-size", str(images)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    found = json.loads(done.stdout.splitlines()[-1])
-    account.plain.append(1 / found["images_per_second"])
-    account.plain_fit.append(found["probe_seconds"])
+    timings = json.loads(done.stdout.splitlines()[-1])
+    account.plain.append(1 / timings["images_per_second"])
+    account.plain_fit.append(timings["probe_seconds"])
     device, precision = case.device, case.precision
     method = build(case)
     train = DeviceImages.load(case.data.train, device).first(images)

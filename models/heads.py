@@ -1,4 +1,4 @@
-"""What stands on a latent vector: classifier, linear head, projection head."""
+"""Heads on a latent vector: classifier, linear head, projection head."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is kept of a training: an encoder and what stands on its latent."""
+"""The network that a training keeps: an encoder and what stands on its latent."""
 
 from __future__ import annotations
 

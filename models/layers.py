@@ -1,4 +1,4 @@
-"""What encoder and decoder share: the stage plan, normalisation, initialisation."""
+"""Parts that encoder and decoder share: the stage plan, normalisation, initialisation."""
 
 from __future__ import annotations
 
@@ -91,13 +91,13 @@ class UnflattenPixels(nn.Module):
 def initialise(module: nn.Module) -> None:
     """He initialisation (He et al., 2015, eq. 10) for every weight, zeros for every bias.
 
-    Normalisation layers keep torch's ones and zeros. The last layer of a head may be set
-    anew by its owner.
+    Normalisation layers keep torch's ones and zeros. The owner of a head may set
+    its last layer again.
     """
     for part in module.modules():
         if isinstance(part, nn.ConvTranspose2d):
-            # torch takes a transposed convolution's fan-in from its output channels. What
-            # reaches an output pixel is every input channel times kernel / stride on each axis.
+            # torch takes a transposed convolution's fan-in from its output channels. But every
+            # input channel, times kernel / stride on each axis, reaches an output pixel.
             reach = math.prod(part.kernel_size) / math.prod(part.stride)
             nn.init.normal_(part.weight, std=math.sqrt(2 / (part.in_channels * reach)))
         elif isinstance(part, nn.Conv2d | nn.Linear):

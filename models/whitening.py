@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from models.layers import at_least_one
 
-FLOOR = 5e-4  # added to every variance, so that what hardly varies is not blown up into noise
+FLOOR = 5e-4  # added to every variance: else a direction that hardly varies becomes noise
 
 
 class PatchWhitening(nn.Module):
@@ -17,8 +17,8 @@ class PatchWhitening(nn.Module):
     Neighbouring pixels are nearly equal, so a first layer that learns spends its first epochs on
     finding differences. Here they are given: the eigenvectors of the patches' covariance, each
     divided by its standard deviation, with both signs so that an activation loses neither. The
-    filters are no parameters; only the biases learn (Jordan, "94% on CIFAR-10 in 3.29 Seconds on
-    a Single GPU", 2024, section 3.1).
+    filters are not parameters; only the biases learn (Jordan, "94% on CIFAR-10 in 3.29 Seconds
+    on a Single GPU", 2024, section 3.1).
 
     Before `fit` the filters are the patches' single pixels.
 

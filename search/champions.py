@@ -1,28 +1,20 @@
-"""The champions: `champions.load("cifar_contrastive")` gives the trained network.
+"""The champions: `champions.load("cifar_contrastive")` returns the trained network.
 
-Rebuilt from safetensors and a small JSON, so that nothing is unpickled.
+The function rebuilds it from safetensors and a small JSON file, and so unpickles nothing.
 """
 
 from __future__ import annotations
 
-import json
-import tempfile
-from pathlib import Path
-
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-
 from models import LatentModel
-from search import tracking, tracking_address
+from search.cells.opening import open_cell, rerun_command
 from search.errors import FAILED, UserError
-from search.home import HOME
-from search.rebuild import rebuild
-
-ALIAS = "champion"
+from search.files.home import HOME
+from search.tracking import address, registry
+from search.tracking.store import PARENT, open_existing
 
 
 def load(name: str, *, tracking_uri: str | None = None) -> LatentModel:
-    """The champion of a pipeline (`<pipeline>-mini` for stand-in data), on the CPU, in eval mode.
+    """Load a pipeline's champion (`<pipeline>-mini` for stand-in data) on the CPU, in eval mode.
 
     (B, C, H, W) float in [0, 1] -> (B, K) logits; its parts are `encoder`, `classifier` and, for
     autoencoders, `decoder`.
@@ -32,26 +24,15 @@ def load(name: str, *, tracking_uri: str | None = None) -> LatentModel:
             below the current folder.
 
     Raises:
-        UserError: there is no such store or champion, or its weights are gone.
+        UserError: the store or the champion is missing, or a file of it is missing or damaged.
     """
-    store = tracking.open_existing(tracking_address.resolve_uri(tracking_uri, HOME.absolute()))
-    run_id = store.aliased_run(name, ALIAS)
+    store = open_existing(address.resolve_uri(tracking_uri, HOME.absolute()))
+    run_id = registry.champion_run(store, name)
     if run_id is None:
         raise UserError(
-            f"{name} has no champion in {store.shown}\n"
-            f"make one: python search/rerun.py --pipeline {name.removesuffix('-mini')}",
+            f"{name} has no champion in {store.shown}\nmake one: {rerun_command({}, name)}",
             status=FAILED,
         )
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            model = store.download(run_id, "model.json", Path(folder))
-            weights = store.download(run_id, "weights.safetensors", Path(folder))
-            if model is None or weights is None:
-                raise FileNotFoundError("model.json or weights.safetensors")
-            return rebuild(json.loads(model.read_text()), load_file(weights))
-        except (OSError, ValueError, KeyError, SafetensorError, RuntimeError) as error:
-            raise UserError(
-                f"the weights of {name}'s champion are gone or damaged (run {run_id}: {error})\n"
-                f"make them again: python search/rerun.py --pipeline {name.removesuffix('-mini')}",
-                status=FAILED,
-            ) from None
+    parent = store.tags(run_id).get(PARENT)
+    again = rerun_command(store.tags(parent) if parent else {}, name)
+    return open_cell(store, run_id, again=again).model

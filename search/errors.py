@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
+import re
+
+from trainers.errors import UserError as UserError
+
+SECRETS = (
+    (re.compile(r"//[^\s/@]*:\S*@|//[^\s/]*@"), "//***@"),
+    (re.compile(r"[^\s/:@'\"]+:[^\s/@]+@"), "***@"),  # in an address without //
+    (  # in a query; MLflow's own links have a viewStateShareKey, which is not secret
+        re.compile(
+            r"(?i)([?&](?!viewState)[\w-]*(?:pass|pwd|token|secret|key|auth)[\w-]*=)[^&\s'\"]*"
+        ),
+        r"\1***",
+    ),
+)
+
 FAILED = 1
 WRONG_ARGUMENTS = 2
 INTERRUPTED = 130
+LINES, WIDTH = 3, 390
 
 
-class UserError(Exception):
-    """Up to three lines: what is wrong, which value was given, how to mend it.
+def shorten(message: str) -> str:
+    """Cut a message to at most three lines of fewer than 400 characters, out of their middle.
 
-    `status` is the exit status: 2 when the arguments were wrong, 1 when the work failed.
+    A line names a value early and its fault late, so that the reader still sees both.
     """
+    lines = message.splitlines()
+    if len(lines) > LINES:
+        lines = [*lines[: LINES - 1], lines[-1]]
+    half = (WIDTH - 5) // 2
+    return "\n".join(
+        line if len(line) <= WIDTH else f"{line[:half]} ... {line[-half:]}" for line in lines
+    )
 
-    def __init__(self, message: str, *, status: int = WRONG_ARGUMENTS) -> None:
-        super().__init__(message)
-        self.status = status
+
+def without_secrets(text: str) -> str:
+    """The text, with user names, passwords and tokens removed from the addresses in it."""
+    for secret, shown in SECRETS:
+        text = secret.sub(shown, text)
+    return text

@@ -14,9 +14,9 @@ if __name__ == "__main__":
     # As a script, Python puts search/ first on the path, where files could hide packages.
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from search import arguments
-from search.leaving import leave
-from search.pipeline import pipeline_names
+from search.cli import arguments
+from search.cli.exiting import exit_fast
+from search.spaces.pipeline import pipeline_names
 
 EXAMPLES = """\
 examples:
@@ -26,91 +26,96 @@ examples:
   python search/rerun.py --pipeline mnist_autoencoder --config best.json
   python search/rerun.py --pipeline cifar_supervised --top 1 --set width=64 --epochs 30
 
-The same command again goes on where it was interrupted; what is trained is not trained again.
+The same command again goes on where it was interrupted and does not repeat finished trainings.
 """
 
 
 def parser() -> arguments.Parser:
     """The options of the command."""
-    made = arguments.Parser(
+    parser = arguments.Parser(
         prog="rerun.py",
         description="Train the best configurations again and read the test set once.",
         epilog=EXAMPLES,
         formatter_class=RawDescriptionHelpFormatter,
     )
     names = ", ".join(pipeline_names())
-    made.add_argument(
+    parser.add_argument(
         "--pipeline",
         type=arguments.pipeline_or_all,
         required=True,
         metavar="NAME|all",
         help=f"one of: {names}; all skips those without a finished study",
     )
-    made.add_argument(
+    parser.add_argument(
         "--top",
         type=arguments.positive,
-        default=3,
+        default=1,
         metavar="K",
-        help="configurations to choose the champion from (default 3)",
+        help="configurations to choose the champion from (default 1)",
     )
-    made.add_argument(
+    parser.add_argument(
         "--seeds",
         type=arguments.positive,
         default=5,
         metavar="N",
         help="trainings of each configuration (default 5)",
     )
-    made.add_argument(
+    parser.add_argument(
         "--epochs",
         type=arguments.positive,
         metavar="E",
-        help="of each training (default: the study's)",
+        help="epochs of each training (default: the study's)",
     )
-    made.add_argument(
+    parser.add_argument(
         "--set",
         action="append",
         default=[],
         metavar="NAME=VALUE",
         help="change a parameter of what is trained again (width=64)",
     )
-    made.add_argument(
+    parser.add_argument(
         "--without",
         type=arguments.some_of("ablation", "defaults", what="row"),
         default=(),
         metavar="ROWS",
-        help="of ablation,defaults: not trained, where a long training is for the champion alone",
+        help="rows to leave out, of ablation,defaults: for long trainings of the champion alone",
     )
-    which = made.add_mutually_exclusive_group()
+    which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--study", type=arguments.name, metavar="NAME", help="the best trials of this study only"
     )
-    which.add_argument("--trial", metavar="ID", help="this trial only")
-    which.add_argument("--config", metavar="FILE", help="the configuration in this best.json only")
-    arguments.add_data(made)
-    arguments.add_machine(made)
-    arguments.add_results(made, seed="the fresh seeds")
-    return made
+    which.add_argument("--trial", type=arguments.filled, metavar="ID", help="this trial only")
+    which.add_argument(
+        "--config",
+        type=arguments.filled,
+        metavar="FILE",
+        help="the configuration in this best.json only",
+    )
+    arguments.add_data(parser)
+    arguments.add_machine(parser)
+    arguments.add_results(parser, seed="the fresh seeds")
+    return parser
 
 
 def main(argv: list[str] | None = None) -> int:
     """The command; returns the exit status."""
-    made = parser()
-    options = made.parse_args(argv)
+    options_parser = parser()
+    options = options_parser.parse_args(argv)
     if options.pipeline == "all":
         for name in ("study", "trial", "config"):
             if getattr(options, name):
-                made.error(f"--{name} belongs to one pipeline: name it instead of all")
+                options_parser.error(f"--{name} belongs to one pipeline: name it instead of all")
     return arguments.run(options, _run)
 
 
 def _run(options) -> int:  # type: ignore[no-untyped-def]
-    from search import cluster
+    from search.cluster import ray_session
 
-    cluster.prepare_environment()
+    ray_session.prepare_environment()
     from search.finals.driver import run
 
     return run(options)
 
 
 if __name__ == "__main__":
-    leave(main())
+    exit_fast(main())

@@ -14,9 +14,9 @@ if __name__ == "__main__":
     # As a script, Python puts search/ first on the path, where files could hide packages.
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from search import arguments
-from search.leaving import leave
-from search.sweeping.sweep import sweep_names
+from search.cli import arguments
+from search.cli.exiting import exit_fast
+from search.grids.sweep import sweep_names
 
 EXAMPLES = """\
 examples:
@@ -24,46 +24,46 @@ examples:
   python search/sweep.py --sweep all --quick --data mini
   python search/sweep.py --sweep few_labels --seeds 1 --train-size 20000 --epochs 6
 
-The same command again goes on where it was interrupted; what is trained is not trained again.
+The same command again goes on where it was interrupted and does not repeat finished trainings.
 """
 
 
 def parser() -> arguments.Parser:
     """The options of the command."""
-    made = arguments.Parser(
+    parser = arguments.Parser(
         prog="sweep.py",
         description="Train a fixed grid and answer one question from it.",
         epilog=EXAMPLES,
         formatter_class=RawDescriptionHelpFormatter,
     )
     names = sweep_names()
-    made.add_argument(
+    parser.add_argument(
         "--sweep",
         type=arguments.one_of(*names, arguments.EVERY),
         required=True,
         metavar="NAME|all",
         help=f"one of: {', '.join(names)}",
     )
-    made.add_argument("--quick", action="store_true", help="a reduced grid, for a first look")
-    made.add_argument(
+    parser.add_argument("--quick", action="store_true", help="a reduced grid, for a first look")
+    parser.add_argument(
         "--seeds", type=arguments.positive, metavar="N", help="trainings of each point"
     )
-    made.add_argument(
+    parser.add_argument(
         "--epochs",
         type=arguments.positive,
         metavar="E",
-        help="of each training (default: the pipeline's, fewer with --quick)",
+        help="epochs of each training (default: the pipeline's, fewer with --quick)",
     )
-    made.add_argument(
+    parser.add_argument(
         "--train-size",
         type=arguments.positive,
         metavar="M",
         help="training images (default: all, fewer with --quick)",
     )
-    arguments.add_data(made)
-    arguments.add_machine(made)
-    arguments.add_results(made, seed="the trainings' seeds")
-    return made
+    arguments.add_data(parser)
+    arguments.add_machine(parser)
+    arguments.add_results(parser, seed="the trainings' seeds")
+    return parser
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -72,13 +72,13 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(options) -> int:  # type: ignore[no-untyped-def]
-    from search import cluster
+    from search.cluster import ray_session
 
-    cluster.prepare_environment()
-    from search.sweeping.driver import run
+    ray_session.prepare_environment()
+    from search.grids.driver import run
 
     return run(options)
 
 
 if __name__ == "__main__":
-    leave(main())
+    exit_fast(main())

@@ -7,16 +7,31 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+
+from tests import commands
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_NAME", "RAY_ADDRESS"):
     os.environ.pop(name, None)
+
+commands.begin_run()
+
+FINALS, ANALYSIS = "tests/search/finals", "tests/analysis"
+SHARED = {  # set-ups of more than one file
+    "reruns": [
+        f"{FINALS}/test_{name}.py"
+        for name in ("best_rerun", "by_dataset", "interruptions", "rerun")
+    ],
+    "folder": [f"{ANALYSIS}/test_report.py", f"{ANALYSIS}/publication/test_publishing.py"],
+}
 
 # Tests run beside the searches that they start: with more threads they would spin and wait.
 torch.set_num_threads(1)
@@ -31,7 +46,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An MLflow database without runs, to be copied: migrating a fresh one takes seconds."""
-    from search.tracking import Store
+    from search.tracking.store import Store
 
     file = tmp_path_factory.mktemp("store") / "mlflow.db"
     Store(f"sqlite:///{file}")
@@ -48,3 +63,42 @@ def prepare(empty_store: Path) -> Callable[[Path], Path]:
         return folder
 
     return place
+
+
+@pytest.fixture
+def unprivileged(tmp_path: Path) -> Callable[[], AbstractContextManager[None]]:
+    """`with unprivileged():` acts as nobody where the tests run as root, whom no mode stops."""
+
+    @contextmanager
+    def as_nobody() -> Iterator[None]:
+        if os.geteuid() != 0:
+            yield
+            return
+        for folder in (tmp_path, *tmp_path.parents):
+            if not folder.stat().st_mode & 0o005:  # pytest's own, closed to others
+                folder.chmod(folder.stat().st_mode | 0o055)
+        os.seteuid(65534)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+
+    return as_nobody
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow ones first: under `pytest -n` no process waits long for the other's end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Under `pytest -n` the tests that share a set-up stay in one process: those of a file."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Files(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return next((name for name, files in SHARED.items() if file in files), file)
+
+    return Files(config, log)

@@ -17,7 +17,7 @@ Average = Literal["exponential", "plain"]
 
 
 def newest_weight(average: Average, step: int, beta: float) -> float:
-    """What the newest of `step` = 1, 2, ... values counts in their average, in (0, 1]."""
+    """The weight of the newest of `step` = 1, 2, ... values in their average, in (0, 1]."""
     if average == "plain":
         return 1 / step
     return (1 - beta) / (1 - beta**step)
@@ -79,5 +79,5 @@ class AveragingAdamW(torch.optim.Optimizer):
             state.update(
                 step=0, first=torch.zeros_like(parameter), second=torch.zeros_like(parameter)
             )
-        found: dict[str, Any] = state
-        return found
+        moments: dict[str, Any] = state
+        return moments

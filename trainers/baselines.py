@@ -1,6 +1,6 @@
 """Encoders that nobody trains, to compare the trained ones with: PCA, raw pixels, random weights.
 
-All are measured like the others: the protocol's classifier on what they give.
+The protocol's classifier measures all of them, on what they give, as it measures the others.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Frozen(nn.Module):
         self.classifier = None
 
     def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-        """There is none."""
+        """Raise: there is no loss."""
         raise NotImplementedError("a frozen encoder is not trained")
 
 
@@ -84,10 +84,10 @@ def fit_pca(data: DeviceImages, *, latent_dim: int) -> Frozen:
     _, channels, size, _ = data.images.shape
     pixels = data.images.flatten(1).cpu().numpy().astype("float32") / 255
     fitted = PCA(latent_dim, svd_solver="covariance_eigh").fit(pixels)
-    made = empty_pca(channels=channels, size=size, latent_dim=latent_dim)
+    model = empty_pca(channels=channels, size=size, latent_dim=latent_dim)
     state = {"mean": torch.from_numpy(fitted.mean_).float()}
     state["components"] = torch.from_numpy(fitted.components_).float()
-    for part in (made.encoder, made.decoder):
+    for part in (model.encoder, model.decoder):
         assert part is not None
         part.load_state_dict(state)
-    return made.to(data.images.device)
+    return model.to(data.images.device)

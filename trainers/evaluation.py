@@ -1,4 +1,4 @@
-"""What a trained method is worth: the metrics that a trial reports, all on frozen weights."""
+"""The worth of a trained method: the metrics that a trial reports, all on frozen weights."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from trainers.precision import Precision, autocast
 BATCH_SIZE = 1000
 SAMPLE = 20_000
 
-# Part of the protocol, as the classifier is. Of a digit it learns from these views besides the
+# Part of the protocol, as the classifier is. It learns from these views of a digit besides the
 # image itself: on the validation images of one MNIST autoencoder 98.4 % without, 99.0 % with three.
 # Six further ones, two fits each: three views of strength 0.3 and 24 passes 98.94 %, seven views of
 # 0.4 and 48 passes 99.07 %, eleven 99.11 %.
 DIGIT_VIEWS, DIGIT_STRENGTH = 11, 0.4
 # How often the classifier meets an image, in whichever variant. Pictures have but two variants, and
 # more passes teach it by heart: on a contrastive encoder 74.0 % at 48, 74.4 at 24, 74.6 at 16, on a
-# masked one 74.9 at 24, 75.3 at 16, 74.7 at 12. Of digits, in twelve variants: 99.18 % at 24, 99.25
+# masked one 74.9 at 24, 75.3 at 16, 74.7 at 12. On digits, in twelve variants: 99.18 % at 24, 99.25
 # at 36, 99.34 at 48, 99.36 at 72. One encoder and two fits each, as in `classifier`.
 PICTURE_PASSES, DIGIT_PASSES = 16, 48
 
@@ -74,7 +74,7 @@ def encode_variants(
     seed: int,
     precision: Precision = "float32",
 ) -> Tensor:
-    """What the classifier learns from: (V, N, D), the latents of N images in V variants.
+    """The latents that the classifier learns from: (V, N, D), of N images in V variants.
 
     Variant 0 is the image itself. A few ten thousand images are few for a classifier, and it
     overfits. A further variant is another image that the label is as true of: of a picture its
@@ -110,8 +110,8 @@ def passes(*, digits: bool) -> int:
 def classifier_settings(*, digits: bool) -> str:
     """One line for the classifier and what it learns from: hidden units, training, variants.
 
-    It stands beside every final number. Accuracies under different lines are not to be compared,
-    and what changes the protocol's classifier has to change the line.
+    It stands beside every final number. Accuracies under different lines do not compare, and
+    a change of the protocol's classifier has to change the line.
     """
     hidden = "-".join(map(str, CLASSIFIER_HIDDEN))
     drawn = f" of strength {DIGIT_STRENGTH:g}" if digits else ""
@@ -153,7 +153,9 @@ def evidence_lower_bound(
 ) -> tuple[float, float]:
     """(ELBO, KL term) in nats an image, means over all of them: one sample of z for each.
 
-    The bound is on log p(x): larger is better, and it is negative for grey values.
+    Larger is better. It would be a bound on log p(x) if pixels were 0 or 1; for grey ones, which
+    the loss takes for probabilities, no normalised density stands behind it (Loaiza-Ganem and
+    Cunningham, 2019, "The continuous Bernoulli"): it compares models, and nothing else.
     """
     encoder.eval()
     decoder.eval()
@@ -187,6 +189,7 @@ def evaluate(
     digits: bool,
     seed: int,
     precision: Precision = "float32",
+    rung: bool = False,
     probe: bool = True,
     final: bool = False,
 ) -> Evaluation:
@@ -194,8 +197,9 @@ def evaluate(
 
     A method with a classifier of its own is measured with it; for the others the protocol's
     classifier is trained first, on the latents of `train` and of variants of its images (see
-    `encode_variants`; `digits` says what the images are). With `probe` the linear probe is fitted
-    too, and the accuracy on training images measured.
+    `encode_variants`; `digits` says what the images are). At a `rung` this, and a variational
+    encoder's bound, is all: by one of them a scheduler compares trials. With `probe` the linear
+    probe is fitted too, and the accuracy on training images measured.
 
     Encoding all training images only for that would cost a method with a classifier of its own
     a fifth of its training: it takes the first `SAMPLE` of them, which are in a shuffled order.
@@ -223,9 +227,16 @@ def evaluate(
         )
     else:
         classifier = method.classifier
-        if probe:
+        if probe and not rung:
             train_latents = encode(method.encoder, train, precision=precision)
     metrics["valid/accuracy"] = accuracy(classifier, valid_latents, valid.labels)
+    if isinstance(method.encoder, VariationalEncoder):
+        assert method.decoder is not None
+        metrics["valid/elbo"], metrics["valid/kl"] = evidence_lower_bound(
+            method.encoder, method.decoder, valid, seed=seed
+        )
+    if rung:
+        return Evaluation(metrics=metrics, classifier=classifier)
     if train_latents is not None:
         metrics["train/accuracy"] = accuracy(classifier, train_latents, train.labels)
     if probe:
@@ -240,11 +251,6 @@ def evaluate(
             metrics["train/mae"] = reconstruction_mae(
                 method.encoder, method.decoder, train, precision=precision
             )
-    if isinstance(method.encoder, VariationalEncoder):
-        assert method.decoder is not None
-        metrics["valid/elbo"], metrics["valid/kl"] = evidence_lower_bound(
-            method.encoder, method.decoder, valid, seed=seed
-        )
     return Evaluation(metrics=metrics, classifier=classifier)
 
 

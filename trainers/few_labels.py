@@ -32,7 +32,7 @@ def draw_balanced(labels: np.ndarray, count: int, *, seed: int) -> np.ndarray:
         (count,) rows.
 
     Raises:
-        ValueError: it is no multiple, or a class has too few images.
+        ValueError: `count` is not a multiple, or a class has too few images.
     """
     classes, sizes = np.unique(labels, return_counts=True)
     each, rest = divmod(count, len(classes))
@@ -160,7 +160,7 @@ def network_accuracy(network: Network, images: Tensor, labels: Tensor) -> float:
 
 @torch.no_grad()
 def head_accuracies(heads: Heads, latents: Tensor, labels: Tensor) -> list[float]:
-    """Of each head, the share of (N, D) latents that it classifies rightly, in [0, 1]."""
+    """Each head's share of (N, D) latents that it classifies rightly, in [0, 1]."""
     every = latents.expand(len(heads.hidden), *latents.shape)
     hits = heads(every).argmax(2) == labels
     return [float(value) for value in hits.double().mean(1)]

@@ -49,7 +49,7 @@ class DeviceImages:
 
 @dataclass(frozen=True, kw_only=True)
 class EpochResult:
-    """What an epoch was.
+    """The figures of an epoch.
 
     Attributes:
         epoch: 1 for the first.
@@ -194,7 +194,7 @@ class Training(Iterator[EpochResult]):
         """Go on where the training stood that `state` is of.
 
         Raises:
-            ValueError: it is of another method. Nothing is changed then.
+            ValueError: it is of another method. Then nothing has changed.
         """
         mine, theirs = _tensors(self._method), state["method"]
         if {n: t.shape for n, t in mine.items()} != {n: t.shape for n, t in theirs.items()}:

@@ -17,8 +17,8 @@ def bernoulli_nll(output: Tensor, target: Tensor) -> Tensor:
 
     The grey value is taken as the probability of white (cross-entropy), as is usual for MNIST.
     """
-    found = F.binary_cross_entropy(output.float(), target.float(), reduction="none")
-    return found.flatten(1).sum(1)
+    losses = F.binary_cross_entropy(output.float(), target.float(), reduction="none")
+    return losses.flatten(1).sum(1)
 
 
 def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
@@ -78,10 +78,10 @@ def supervised_contrastive(
 def barlow_twins(first: Tensor, second: Tensor, *, redundancy: float = 0.02) -> Tensor:
     """Barlow Twins (Zbontar et al., 2021, eq. 1 and 2), per dimension.
 
-    `first` and `second`, each (B, P), are two views of the same images. Of their P x P
+    `first` and `second`, each (B, P), are two views of the same images. In their P x P
     cross-correlation over the batch the diagonal should be 1 (a coordinate says the same of both
-    views) and the rest, weighed by `redundancy`, 0 (no two coordinates say the same). No label is
-    used and no image is another's negative.
+    views) and the rest, weighed by `redundancy`, 0 (no two coordinates say the same). The loss
+    uses no label, and an image is never another's negative.
     """
     with torch.autocast(first.device.type, enabled=False):
         correlation = _standardised(first).T @ _standardised(second) / len(first)

@@ -24,7 +24,7 @@ class Muon(torch.optim.AdamW):
     so that every direction is moved alike. Scaled to AdamW's size of update (Liu et al., "Muon is
     Scalable for LLM Training", 2025, eq. 4), it takes AdamW's learning rates and decay.
 
-    `torch.optim.Muon` takes matrices only, and leaves what is none to a second optimizer.
+    `torch.optim.Muon` takes matrices only, and leaves all else to a second optimizer.
 
     Args:
         groups: as for `torch.optim.AdamW`; `orthogonal` is False where it is not given.

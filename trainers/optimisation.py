@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import torch
 from torch import nn
 
-from trainers.averaging import Average, AveragingAdamW
+from trainers.averaged_adam import Average, AveragingAdamW
 from trainers.muon import Muon
 
 OptimizerName = Literal["adamw", "sgd", "muon"]

@@ -1,4 +1,4 @@
-"""What each pipeline's search cost, so that unequal effort shows: trials, epochs, hours."""
+"""The cost of each pipeline's search, so that unequal effort shows: trials, epochs, hours."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FILLS = dict(zip(STATES, (COLOURS[0], COLOURS[1], COLOURS[5], COLOURS[9]), stric
 
 @dataclass(frozen=True, kw_only=True)
 class Budget:
-    """What was spent on a pipeline, over all its searches on the same data.
+    """The cost of a pipeline, over all its searches on the same data.
 
     Attributes:
         studies: how many searches.
@@ -31,9 +31,9 @@ class Budget:
         epochs: epochs trained, all trials together.
         trial_hours: training and evaluation, trial by trial, hours.
         wall_hours: of the searches, in which trials run side by side, hours; 0 where no search
-            was concluded.
+            ended.
         final_hours: training behind the final numbers, hours; None where nothing is final.
-        devices: what the searches ran on.
+        devices: those that the searches ran on.
     """
 
     studies: int
@@ -57,7 +57,7 @@ class Budget:
 
 
 def compute_budget(record: PipelineRecord) -> Budget:
-    """Over all studies of the pipeline on the same data, and its final runs."""
+    """Sum over all studies of the pipeline on the same data, and over its final runs."""
     every = [trial for study in record.studies for trial in study.trials]
     states = Counter(t.state if t.state in STATES else "INTERRUPTED" for t in every)
     devices = {study.params.get("device", "unknown") for study in record.studies}
@@ -138,16 +138,16 @@ def budget_figure(budgets: Mapping[str, Budget]) -> Canvas:
 
 
 def blocks(records: Sequence[PipelineRecord], missing: Mapping[str, str]) -> list[Block]:
-    """Table, figure and what they say."""
+    """The table, the figure and a paragraph about them."""
     budgets = {record.name: compute_budget(record) for record in records}
     searched = {name: budget for name, budget in budgets.items() if budget.total}
-    made: list[Block] = [Heading("What was spent"), Paragraph(_told(searched, missing))]
+    content: list[Block] = [Heading("What was spent"), Paragraph(_told(searched, missing))]
     if searched:
         caption = (
             "Left: trials by state. Right: training and evaluation of all trials together, in "
             "hours, with the epochs that were trained. All searches on the same data count."
         )
-        made.append(
+        content.append(
             Figure(
                 name="effort",
                 title="Effort by pipeline",
@@ -156,7 +156,7 @@ def blocks(records: Sequence[PipelineRecord], missing: Mapping[str, str]) -> lis
                 alt=caption,
             )
         )
-    made.append(
+    content.append(
         Table(
             name="budget",
             title="Budget of each pipeline",
@@ -186,7 +186,7 @@ def blocks(records: Sequence[PipelineRecord], missing: Mapping[str, str]) -> lis
             ),
         )
     )
-    return made
+    return content
 
 
 def _told(budgets: Mapping[str, Budget], missing: Mapping[str, str]) -> str:
@@ -196,25 +196,25 @@ def _told(budgets: Mapping[str, Budget], missing: Mapping[str, str]) -> str:
         return f"No search on this data is in the store.{without}"
     trials = sum(budget.total for budget in budgets.values())
     hours = sum(budget.trial_hours for budget in budgets.values())
-    said = f"{trials} trials took {_time(hours)} together."
+    text = f"{trials} trials took {_time(hours)} together."
     if len(budgets) > 1:
         ordered = sorted(budgets, key=lambda name: budgets[name].trial_hours)
         least, most = ordered[0], ordered[-1]
         low, high = budgets[least].trial_hours, budgets[most].trial_hours
         ratio = f": {high / low:.1f} times as much" if low > 0 else ""
-        said += f" {most} took the most, {_time(high)}, {least} the least, {_time(low)}{ratio}."
+        text += f" {most} took the most, {_time(high)}, {least} the least, {_time(low)}{ratio}."
         counts = {budget.total for budget in budgets.values()}
         if len(counts) == 1:
-            said += f" Each had {counts.pop()} trials."
+            text += f" Each had {counts.pop()} trials."
         else:
             few = min(budgets, key=lambda name: budgets[name].total)
             many = max(budgets, key=lambda name: budgets[name].total)
-            said += (
+            text += (
                 f" The number of trials is unequal, from {budgets[few].total} ({few}) to "
                 f"{budgets[many].total} ({many}): the better searched of two pipelines has an "
                 "advantage that is none of its method's."
             )
-    return said + without
+    return text + without
 
 
 def _time(hours: float) -> str:

@@ -15,13 +15,13 @@ from collections.abc import Callable
 from matplotlib.figure import Figure as Canvas
 
 from analysis.document import Block, Figure, Heading, Paragraph, Section
-from analysis.history import budget, carrying, selection, tuning
+from analysis.history import budget, rank_transfer, selection, tuning
 from analysis.history.parameter_figures import parallel_figure, parameters_figure
 from analysis.history.parameters import Parameters, compute_parameters
 from analysis.history.trials import STATES, History, compute_history, history_figure
 from analysis.records import Findings, PipelineRecord, StudyRecord, main_study
-from search.pipeline import METRIC
-from search.plots import ENOUGH
+from search.spaces.pipeline import METRIC
+from search.study.plots import ENOUGH
 
 
 def section(findings: Findings) -> Section:
@@ -39,7 +39,7 @@ def section(findings: Findings) -> Section:
     studies = {record.name: main_study(record.studies) for record in records}
     blocks += tuning.blocks(records, studies)
     blocks += selection.blocks(records, studies)
-    blocks += carrying.blocks(records, studies)
+    blocks += rank_transfer.blocks(records, studies)
     for record in records:
         blocks += _of(record)
     return Section(id="search", title="The search", blocks=tuple(blocks))
@@ -51,7 +51,7 @@ def _of(record: PipelineRecord) -> list[Block]:
     if study is None or not study.trials:
         return [heading, Paragraph("This store holds no search on the same data.")]
     history = compute_history(study)
-    found = compute_parameters(study, record.pipeline.space)
+    parameters = compute_parameters(study, record.pipeline.space)
     blocks: list[Block] = [
         heading,
         Paragraph(_story(record, study, history)),
@@ -65,31 +65,31 @@ def _of(record: PipelineRecord) -> list[Block]:
             lambda: history_figure(history),
         ),
     ]
-    if len(found) < 2 or not found.space:
+    if len(parameters) < 2 or not parameters.space:
         return blocks
-    told = _importance_told(found)
+    importance = _importance_told(parameters)
     blocks += [
-        Paragraph(told),
+        Paragraph(importance),
         _figure(
             f"parameters_{record.name}",
             f"{record.name}: parameters",
-            f"Accuracy against each parameter: {len(found)} trials that were measured after "
-            f"{_epochs(found.epoch)}, pruned ones among them"
+            f"Accuracy against each parameter: {len(parameters)} trials that were measured after "
+            f"{_epochs(parameters.epoch)}, pruned ones among them"
             + (
                 "; the star is the best complete trial. "
-                if found.chosen is not None
+                if parameters.chosen is not None
                 else "; the best complete trial was not measured there. "
             )
-            + told,
-            lambda: parameters_figure(found),
+            + importance,
+            lambda: parameters_figure(parameters),
         ),
         _figure(
             f"coordinates_{record.name}",
             f"{record.name}: parallel coordinates",
-            f"The same {len(found)} trials, a line each, from parameter to parameter to the "
-            f"accuracy after {_epochs(found.epoch)}; dark and thick is accurate"
-            + (", dashed is the best complete trial." if found.chosen is not None else "."),
-            lambda: parallel_figure(found),
+            f"The same {len(parameters)} trials, a line each, from parameter to parameter to the "
+            f"accuracy after {_epochs(parameters.epoch)}; dark and thick is accurate"
+            + (", dashed is the best complete trial." if parameters.chosen is not None else "."),
+            lambda: parallel_figure(parameters),
         ),
     ]
     return blocks
@@ -100,7 +100,7 @@ def _figure(name: str, title: str, caption: str, draw: Callable[[], Canvas]) -> 
 
 
 def _story(record: PipelineRecord, study: StudyRecord, history: History) -> str:
-    said = (
+    text = (
         f"{len(study.trials)} trials ({_by_state(history)}) of up to {_epochs(study.epochs)} with "
         f"the sampler {study.tags.get('sampler', 'unknown')} and the scheduler "
         f"{study.tags.get('scheduler', 'unknown')}."
@@ -110,47 +110,47 @@ def _story(record: PipelineRecord, study: StudyRecord, history: History) -> str:
         first = next(
             n for n, b in zip(history.numbers, history.best, strict=True) if b == best.value
         )
-        said += f" The best complete value, {best.value:.4f}, came with trial {first}"
+        text += f" The best complete value, {best.value:.4f}, came with trial {first}"
         after = int((history.numbers > first).sum())
-        said += f"; the {after} trials after it found nothing better." if after else ", the last."
+        text += f"; the {after} trials after it found nothing better." if after else ", the last."
     else:
-        said += " None was complete."
+        text += " None was complete."
     others = len(record.studies) - 1
     if others:
-        said += (
+        text += (
             f" The pipeline has {others} more {'search' if others == 1 else 'searches'} on the "
             "same data; this one holds the best complete trial, the table of budgets counts all."
         )
-    return said
+    return text
 
 
-def _importance_told(found: Parameters) -> str:
-    said = ""
-    if found.importance:
-        (first, share), *rest = found.importance.items()
-        said = (
-            f"By PED-ANOVA (Watanabe et al., 2023), which rests on {len(found)} trials here, "
+def _importance_told(parameters: Parameters) -> str:
+    text = ""
+    if parameters.importance:
+        (first, share), *rest = parameters.importance.items()
+        text = (
+            f"By PED-ANOVA (Watanabe et al., 2023), which rests on {len(parameters)} trials here, "
             f"`{first}` explains {100 * share:.0f} % of the variation"
         )
-        said += f", `{rest[0][0]}` {100 * rest[0][1]:.0f} %." if rest else "."
-        if len(found) < 5 * len(found.importance):
-            said += (
-                f" {len(found)} trials of {len(found.importance)} parameters are few: read it as "
-                "a hint."
+        text += f", `{rest[0][0]}` {100 * rest[0][1]:.0f} %." if rest else "."
+        if len(parameters) < 5 * len(parameters.importance):
+            text += (
+                f" {len(parameters)} trials of {len(parameters.importance)} parameters are few: "
+                "read it as a hint."
             )
     else:
-        said = (
-            f"No importance is shown: {len(found)} trials were measured at one epoch, and such a "
-            f"statement should rest on {ENOUGH} at least."
-            if len(found) < ENOUGH
+        text = (
+            f"No importance is shown: {len(parameters)} trials were measured at one epoch, and "
+            f"such a statement should rest on {ENOUGH} at least."
+            if len(parameters) < ENOUGH
             else "No importance is shown: it could not be computed from these trials."
         )
-    if found.held:
-        held = ", ".join(f"`{name}` = {value}" for name, value in found.held.items())
-        said += f" Held fixed in all of them: {held}."
-    if found.strangers:
-        said += f" Left out are {found.strangers} trials of a time with other parameters."
-    return said
+    if parameters.held:
+        held = ", ".join(f"`{name}` = {value}" for name, value in parameters.held.items())
+        text += f" Held fixed in all of them: {held}."
+    if parameters.strangers:
+        text += f" Left out are {parameters.strangers} trials of a time with other parameters."
+    return text
 
 
 def _by_state(history: History) -> str:

@@ -169,32 +169,32 @@ def _halo() -> dict[str, Any]:
     }
 
 
-def parameters_figure(found: Parameters) -> Canvas:
+def parameters_figure(parameters: Parameters) -> Canvas:
     """Importance, if there is one, and a slice for each parameter."""
-    bars = bool(found.importance)
-    cells = len(found.space) + bars
+    bars = bool(parameters.importance)
+    cells = len(parameters.space) + bars
     columns = min((3, 4, 5), key=lambda c: (-cells % c, c))  # few empty cells
     rows = -(-cells // columns)
     figure, axes = style.axes(rows, columns, height=2.05 * rows + 0.2)
     if bars:
-        draw_importance(axes[0], found)
-    for axis, name in zip(axes[bars:], found.space, strict=False):
-        draw_slice(axis, found, name)
+        draw_importance(axes[0], parameters)
+    for axis, name in zip(axes[bars:], parameters.space, strict=False):
+        draw_slice(axis, parameters, name)
     for place, axis in enumerate(axes):
         axis.set_visible(place < cells)
         if (place % columns == 0 and not (place == 0 and bars)) or place == 1 == bars:
             axis.set_ylabel("accuracy (share)")
         elif place >= bars:
             axis.tick_params(labelleft=False)
-    axes[bars].set_title(f"After {_epochs(found.epoch)}")
+    axes[bars].set_title(f"After {_epochs(parameters.epoch)}")
     return figure
 
 
-def parallel_figure(found: Parameters) -> Canvas:
+def parallel_figure(parameters: Parameters) -> Canvas:
     """Parallel coordinates with a bar that says what the shades mean."""
     figure, (axis,) = style.axes(height=3.7)
-    shades = draw_parallel(axis, found)
-    axis.set_title(f"Trials after {_epochs(found.epoch)}")
+    shades = draw_parallel(axis, parameters)
+    axis.set_title(f"Trials after {_epochs(parameters.epoch)}")
     figure.colorbar(shades, ax=axis, label="validation accuracy (share)", pad=0.01)
     return figure
 

@@ -1,6 +1,6 @@
 """Which hyperparameters mattered in a search: importance, slices, parallel coordinates.
 
-All three look at trials that were measured at one epoch (`search.plots.comparable`): complete
+All three look at trials that were measured at one epoch (`search.study.plots.comparable`): complete
 trials alone are few, and chosen for being good.
 """
 
@@ -22,7 +22,7 @@ from optuna.distributions import (
 from optuna.trial import TrialState, create_trial
 
 from analysis.records import StudyRecord, TrialRecord
-from search import plots
+from search.study import plots
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class Parameters:
         accuracy: (n,) `valid/accuracy` after `epoch` epochs, in [0, 1].
         epoch: the latest that ten trials reached.
         importance: parameter -> its share of the variation, largest first; empty under
-            `search.plots.ENOUGH` trials.
+            `search.study.plots.ENOUGH` trials.
         chosen: row of the study's best complete trial, None if it is not among them.
         strangers: trials left out because the pipeline has other parameters today.
     """
@@ -70,8 +70,8 @@ def as_optuna(
 ) -> tuple[optuna.Study, list[TrialRecord]]:
     """An Optuna study in memory, and the trials that are in it, in its order.
 
-    Left out is what has other parameters than `space`: it was searched before they were changed.
-    Where only the bounds were changed, they are widened to what was tried.
+    Trials with other parameters than `space` are left out: they ran before somebody changed it.
+    Where only the bounds changed, they are widened to hold what the trials tried.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(direction="maximize")
@@ -79,8 +79,8 @@ def as_optuna(
     distributions = widened(space, kept)
     for trial in kept:
         complete = trial.state == "COMPLETE" and trial.value is not None
-        # An interrupted trial is no failure, but Optuna has no other word for one that ended
-        # without a value; what it measured on the way counts all the same.
+        # An interrupted trial did not fail, but Optuna has no other word for one that ended
+        # without a value; its measurements on the way count all the same.
         state = TrialState.PRUNED if trial.state == "PRUNED" else TrialState.FAIL
         study.add_trial(
             create_trial(
@@ -97,28 +97,28 @@ def as_optuna(
 def widened(
     space: Mapping[str, BaseDistribution], trials: Sequence[TrialRecord]
 ) -> dict[str, BaseDistribution]:
-    """`space`, made as wide as it must be to hold all that `trials` have tried."""
-    found: dict[str, BaseDistribution] = {}
+    """`space`, as wide as it must be to hold all that `trials` have tried."""
+    distributions: dict[str, BaseDistribution] = {}
     for name, distribution in space.items():
         tried = [trial.params[name] for trial in trials]
         if isinstance(distribution, CategoricalDistribution):
             choices = dict.fromkeys([*distribution.choices, *tried])
-            found[name] = CategoricalDistribution(list(choices))
+            distributions[name] = CategoricalDistribution(list(choices))
         elif isinstance(distribution, IntDistribution):
             low, high = min([distribution.low, *tried]), max([distribution.high, *tried])
             fits = all((value - low) % distribution.step == 0 for value in [*tried, high])
             step = distribution.step if fits else 1
-            found[name] = IntDistribution(low, high, log=distribution.log, step=step)
+            distributions[name] = IntDistribution(low, high, log=distribution.log, step=step)
         elif isinstance(distribution, FloatDistribution):
             low, high = min([distribution.low, *tried]), max([distribution.high, *tried])
-            found[name] = FloatDistribution(low, high, log=distribution.log)
+            distributions[name] = FloatDistribution(low, high, log=distribution.log)
         else:
             raise TypeError(f"{name} is a {type(distribution).__name__}")
-    return found
+    return distributions
 
 
 def compute_parameters(study: StudyRecord, space: Mapping[str, BaseDistribution]) -> Parameters:
-    """What the study's trials say about each parameter of `space`.
+    """Compute what the study's trials say about each parameter of `space`.
 
     Importance is PED-ANOVA's (Watanabe et al., 2023, "PED-ANOVA: Efficiently Quantifying
     Hyperparameter Importance in Arbitrary Subspaces"), as Optuna computes it.

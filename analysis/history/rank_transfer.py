@@ -13,9 +13,9 @@ from scipy import stats
 from analysis import style
 from analysis.document import Block, Bullets, Figure, Heading
 from analysis.records import PipelineRecord, StudyRecord
-from search.pipeline import METRIC
+from search.spaces.pipeline import METRIC
 
-ENOUGH = 4  # configurations; of fewer, no order is shown by a rank correlation
+ENOUGH = 4  # configurations; a rank correlation of fewer shows no order
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,15 +48,15 @@ class Carrying:
 
 
 def compute_carrying(rows: Sequence[Mapping[str, Any]]) -> Carrying | None:
-    """From the rows of a rerun's results.json; None below `ENOUGH` searched configurations."""
-    found = [
+    """Compute it from a rerun's rows; None below `ENOUGH` searched configurations."""
+    pairs = [
         (float(row["promised"]), float(np.mean(row["metrics"][METRIC])))
         for row in rows
         if row["kind"] == "final" and row.get("promised") is not None
     ]
-    if len(found) < ENOUGH:
+    if len(pairs) < ENOUGH:
         return None
-    short, long = np.array(found).T
+    short, long = np.array(pairs).T
     rho, p = _spearman(short, long)
     return Carrying(short=short, long=long, epochs=int(rows[0]["epochs"]), rho=rho, p=p)
 
@@ -66,7 +66,7 @@ def _spearman(short: np.ndarray, long: np.ndarray) -> tuple[float, float]:
     if np.ptp(short) == 0 or np.ptp(long) == 0:
         return float("nan"), 1.0
     ranks = stats.rankdata(short), stats.rankdata(long)
-    found = stats.permutation_test(
+    test = stats.permutation_test(
         (ranks[0],),
         lambda one: np.corrcoef(one, ranks[1])[0, 1],
         permutation_type="pairings",
@@ -75,17 +75,17 @@ def _spearman(short: np.ndarray, long: np.ndarray) -> tuple[float, float]:
         n_resamples=41_000 if len(short) <= 8 else 9_999,  # 8! = 40,320: all of them
         rng=np.random.default_rng(0),
     )
-    return float(found.statistic), float(found.pvalue)
+    return float(test.statistic), float(test.pvalue)
 
 
-def carrying_figure(found: Mapping[str, Carrying], epochs: Mapping[str, int]) -> Canvas:
+def carrying_figure(carryings: Mapping[str, Carrying], epochs: Mapping[str, int]) -> Canvas:
     """A panel a pipeline: in the search against long training, a point a configuration."""
-    columns = min(3, len(found))
-    rows = -(-len(found) // columns)
+    columns = min(3, len(carryings))
+    rows = -(-len(carryings) // columns)
     figure, axes = style.axes(rows, columns, height=2.6 * rows + 0.3)
-    for axis in axes[len(found) :]:
+    for axis in axes[len(carryings) :]:
         axis.set_visible(False)
-    for place, (axis, (name, carrying)) in enumerate(zip(axes, found.items(), strict=False)):
+    for place, (axis, (name, carrying)) in enumerate(zip(axes, carryings.items(), strict=False)):
         axis.plot(carrying.short, carrying.long, "o", color=style.colour_of(name), ms=5)
         axis.set_title(f"{name}, n = {len(carrying)}", fontsize=9)
         axis.set_xlabel(f"in the search, {epochs[name]} epochs")
@@ -103,15 +103,15 @@ def carrying_figure(found: Mapping[str, Carrying], epochs: Mapping[str, int]) ->
 def blocks(
     records: Sequence[PipelineRecord], studies: Mapping[str, StudyRecord | None]
 ) -> list[Block]:
-    """A line a pipeline and the picture; nothing where nowhere enough was trained again."""
-    found = {
+    """A line a pipeline and the picture; nothing where no rerun trained enough again."""
+    carryings = {
         record.name: carrying
         for record in records
         if record.result and (carrying := compute_carrying(record.result["rows"]))
     }
-    if not found:
+    if not carryings:
         return []
-    epochs = {name: study.epochs if (study := studies[name]) else 0 for name in found}
+    epochs = {name: study.epochs if (study := studies[name]) else 0 for name in carryings}
     caption = (
         "Validation accuracy of each configuration in the search (one training) against the mean "
         "of its trainings afterwards. The best of a search stand closer together than all of its "
@@ -119,12 +119,12 @@ def blocks(
     )
     return [
         Heading("Does the order of a short search hold?"),
-        Bullets(tuple(f"{name}: {carrying}." for name, carrying in found.items())),
+        Bullets(tuple(f"{name}: {carrying}." for name, carrying in carryings.items())),
         Figure(
             name="short_and_long",
             title="Searched short, trained long",
             caption=caption,
-            draw=lambda: carrying_figure(found, epochs),
+            draw=lambda: carrying_figure(carryings, epochs),
             alt=caption,
         ),
     ]

@@ -1,7 +1,7 @@
 """The optimism of choosing the best of many trials.
 
-The best of many noisy values promises more than it keeps. Here stand what the best of k trials may
-be expected to show, and what the champion kept of it with fresh seeds.
+The best of many noisy values promises more than it keeps. This module computes what the best of k
+trials may be expected to show, and what the champion kept of it with fresh seeds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from analysis import style
 from analysis.document import Block, Bullets, Cell, Figure, Heading, Table
 from analysis.history.tuning import points
 from analysis.records import PipelineRecord, StudyRecord
-from search.pipeline import METRIC
+from search.spaces.pipeline import METRIC
 
 
 def expected_maximum(values: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -48,8 +48,10 @@ def luck(n: int) -> float:
     """
     if n < 1:
         raise ValueError(f"the best of {n} trials")
-    found, _ = integrate.quad(lambda x: 1 - stats.norm.cdf(x) ** n - stats.norm.cdf(-x) ** n, 0, 12)
-    return float(found)
+    integral, _ = integrate.quad(
+        lambda x: 1 - stats.norm.cdf(x) ** n - stats.norm.cdf(-x) ** n, 0, 12
+    )
+    return float(integral)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,14 +87,14 @@ class Selection:
 
     @property
     def luck(self) -> float | None:
-        """What the best of as many equal trials would promise too much, from the seeds' spread."""
+        """How much too much the best of equal trials would promise, by the seeds' spread."""
         if len(self.fresh) < 2 or not len(self.values):
             return None
         return luck(len(self.values)) * float(np.std(self.fresh, ddof=1))
 
 
 def compute_selection(record: PipelineRecord, study: StudyRecord | None) -> Selection:
-    """From a study's complete trials and the rerun, where there is one."""
+    """Compute it from a study's complete trials and the rerun, where there is one."""
     values = np.sort([t.value or 0.0 for t in study.complete] if study else []).astype(float)
     result = record.result or {}
     champion = result["rows"][0]["metrics"].get(METRIC, []) if result else []
@@ -143,11 +145,13 @@ def blocks(
     records: Sequence[PipelineRecord], studies: Mapping[str, StudyRecord | None]
 ) -> list[Block]:
     """A line a pipeline, the picture and the table."""
-    found = {record.name: compute_selection(record, studies[record.name]) for record in records}
-    drawn = {name: selection for name, selection in found.items() if len(selection.values)}
-    made: list[Block] = [
+    selections = {
+        record.name: compute_selection(record, studies[record.name]) for record in records
+    }
+    drawn = {name: selection for name, selection in selections.items() if len(selection.values)}
+    content: list[Block] = [
         Heading("Optimism of the chosen trial"),
-        Bullets(tuple(_told(name, s) for name, s in found.items())),
+        Bullets(tuple(_told(name, s) for name, s in selections.items())),
     ]
     if drawn:
         caption = (
@@ -160,7 +164,7 @@ def blocks(
                 "the champion with fresh seeds, and their mean; the triangle's height above the "
                 "line is the optimism."
             )
-        made.append(
+        content.append(
             Figure(
                 name="best_of_many",
                 title="The best of many trials",
@@ -169,7 +173,7 @@ def blocks(
                 alt=caption,
             )
         )
-    made.append(
+    content.append(
         Table(
             name="optimism",
             title="What was promised, and what was kept",
@@ -182,29 +186,29 @@ def blocks(
                 *("pipeline", "complete trials", "mean of trials", "best trial"),
                 *("promised", "kept", "seeds", "optimism", "luck alone"),
             ),
-            rows=tuple(_row(name, selection) for name, selection in found.items()),
+            rows=tuple(_row(name, selection) for name, selection in selections.items()),
         )
     )
-    return made
+    return content
 
 
 def _told(name: str, selection: Selection) -> str:
     n = len(selection.values)
     if not n:
         return f"{name}: no complete trials."
-    said = f"{name}: a complete trial taken at random had {selection.expected[0]:.4f}"
-    said += f", the best of {n} {selection.values[-1]:.4f}" if n > 1 else ", the only one"
+    text = f"{name}: a complete trial taken at random had {selection.expected[0]:.4f}"
+    text += f", the best of {n} {selection.values[-1]:.4f}" if n > 1 else ", the only one"
     half = n // 2
     if n >= 4:
         more = 100 * (selection.expected[-1] - selection.expected[half - 1])
-        said += f"; going from {half} trials to {n} was worth {more:.2f} points of promise"
+        text += f"; going from {half} trials to {n} was worth {more:.2f} points of promise"
     if selection.optimism is None or not selection.fresh:
-        return said + "; what fresh seeds keep of it is not measured."
+        return text + "; what fresh seeds keep of it is not measured."
     kept = float(np.mean(selection.fresh))
-    said += f". The champion had promised {selection.promised:.4f} and kept {kept:.4f}"
+    text += f". The champion had promised {selection.promised:.4f} and kept {kept:.4f}"
     if selection.optimism > 0:
-        return said + f": {100 * selection.optimism:.2f} points too much."
-    return said + ": fresh seeds took nothing of it back."
+        return text + f": {100 * selection.optimism:.2f} points too much."
+    return text + ": fresh seeds took nothing of it back."
 
 
 def _row(name: str, selection: Selection) -> tuple[Cell, ...]:

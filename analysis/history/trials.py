@@ -43,7 +43,7 @@ class History:
     Attributes:
         numbers: (n,) as in MLflow.
         states: a key of `STATES` each.
-        values: (n,) the last `valid/accuracy` in [0, 1], NaN where none was measured.
+        values: (n,) the last `valid/accuracy` in [0, 1], NaN where the trial measured none.
         best: (n,) the best value of the COMPLETE trials so far, NaN before the first.
         curves: epochs (m,) and accuracies (m,) of each trial, as far as it was measured.
         rungs, epochs: where trials may be stopped, and where they end.
@@ -113,7 +113,7 @@ def floor_of(values: np.ndarray) -> float:
 def draw_history(axis: Axes, history: History) -> None:
     """A marker a trial, and the best complete value so far as steps.
 
-    What lies below the axis, or has no value, stands on its lower edge.
+    A value below the axis, or a trial without a value, stands on its lower edge.
     """
     low = floor_of(history.values)
     known = history.values[~np.isnan(history.values)]

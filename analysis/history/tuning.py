@@ -1,15 +1,15 @@
-"""What tuning brought: the defaults against the tuned configuration, on validation and on test."""
+"""The gain of tuning: the tuned configuration against the defaults, on validation and on test."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from analysis import rows
+from analysis import result_rows
 from analysis.document import Block, Bullets, Cell, Heading, Table
 from analysis.records import PipelineRecord, StudyRecord, TrialRecord, same
-from search.finals.comparisons import Estimate
-from search.finals.results import TEST
+from search.cells.metrics import TEST
+from search.cells.statistics import Estimate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,11 +36,11 @@ class TestGain:
 
 @dataclass(frozen=True, kw_only=True)
 class Gain:
-    """What a pipeline's tuning brought.
+    """The gain of a pipeline's tuning.
 
     Attributes:
-        default: `valid/accuracy` of the defaults in the search, None if it was not measured.
-        state: how the defaults' trial ended; None if they were not tried.
+        default: `valid/accuracy` of the defaults in the search, None if it measured none.
+        state: how the defaults' trial ended; None if the study did not try them.
         best: `valid/accuracy` of the best complete trial, None where there is none.
         test: on the test set, None where nothing is final.
     """
@@ -59,7 +59,7 @@ class Gain:
 
 
 def compute_gain(record: PipelineRecord, study: StudyRecord | None) -> Gain:
-    """From a study's trials, and from the rerun's rows `defaults` and champion."""
+    """Compute it from a study's trials, and from the rerun's rows `defaults` and champion."""
     trials = study.trials if study else ()
     default = next((t for t in trials if _is_default(t, trials, record)), None)
     return Gain(
@@ -71,7 +71,7 @@ def compute_gain(record: PipelineRecord, study: StudyRecord | None) -> Gain:
 
 
 def _is_default(trial: TrialRecord, trials: Sequence[TrialRecord], record: PipelineRecord) -> bool:
-    """Whether it tried the defaults, but for what the search held fixed (`--set`)."""
+    """Whether a trial had the defaults, except values that the search held fixed (`--set`)."""
     free = {
         name for name in trial.params if len({str(other.params.get(name)) for other in trials}) > 1
     }
@@ -80,13 +80,16 @@ def _is_default(trial: TrialRecord, trials: Sequence[TrialRecord], record: Pipel
 
 
 def _test_gain(record: PipelineRecord) -> TestGain | None:
-    champion, defaults = rows.champion(record), rows.find(record, rows.DEFAULTS)
-    difference = rows.paired(champion, defaults)
+    champion, defaults = (
+        result_rows.champion(record),
+        result_rows.find(record, result_rows.DEFAULTS),
+    )
+    difference = result_rows.difference(champion, defaults)
     if champion is None or defaults is None or difference is None:
         return None
     return TestGain(
-        defaults=rows.mean(defaults, TEST) or 0.0,
-        champion=rows.mean(champion, TEST) or 0.0,
+        defaults=result_rows.mean(defaults, TEST) or 0.0,
+        champion=result_rows.mean(champion, TEST) or 0.0,
         difference=difference,
         same=defaults["cells"] == champion["cells"],
     )
@@ -146,19 +149,20 @@ def _told(name: str, gain: Gain) -> str:
 def _told_of_test(name: str, test: TestGain) -> str:
     if test.same:
         return f"{name}: the champion is the defaults, so tuning changed nothing."
-    found = test.difference
-    said = (
-        f"{name}: {points(found.mean)} points on test images (defaults {100 * test.defaults:.2f} "
-        f"%, champion {100 * test.champion:.2f} %"
+    difference = test.difference
+    text = (
+        f"{name}: {points(difference.mean)} points on test images (defaults "
+        f"{100 * test.defaults:.2f} %, champion {100 * test.champion:.2f} %"
     )
-    if found.low is None or found.high is None:
-        return said + "; one seed, so no interval)."
-    said += f"; {found.n} seeds, 95 % interval {points(found.low)} to {points(found.high)})"
-    if found.low > 0:
-        return said + "."
-    if found.high < 0:
-        return said + ": the search chose something worse than the defaults."
-    return said + ": a difference is not shown."
+    if difference.low is None or difference.high is None:
+        return text + "; one seed, so no interval)."
+    interval = f"{points(difference.low)} to {points(difference.high)}"
+    text += f"; {difference.n} seeds, 95 % interval {interval})"
+    if difference.low > 0:
+        return text + "."
+    if difference.high < 0:
+        return text + ": the search chose something worse than the defaults."
+    return text + ": a difference is not shown."
 
 
 def points(difference: float) -> str:

@@ -1,16 +1,18 @@
 """Between two latents, decoded, and between the two images themselves.
 
-chapter.py    pairs, paths, and the section
-measures.py   how much a step looks like a real image
+chapter.py    puts the section together
+measures.py   pairs, paths, and how much a step looks like a real image
 figures.py    draws
 words.py      answers from the measures
 """
 
-from analysis.interpolation.chapter import Interpolation, compute_interpolation, section
+from analysis.interpolation.chapter import section
 from analysis.interpolation.figures import compose_walks, draw_measure
 from analysis.interpolation.measures import (
+    Interpolation,
     Paths,
     Real,
+    compute_interpolation,
     entropy,
     ghosting,
     measure_paths,

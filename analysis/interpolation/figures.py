@@ -10,10 +10,10 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from analysis import style
-from analysis.mosaics import Mosaic, Row
+from analysis.image_grid import ImageRow, Mosaic
 
 if TYPE_CHECKING:
-    from analysis.interpolation.chapter import Interpolation
+    from analysis.interpolation.measures import Interpolation
 
 WIDTH = 9.0  # inches
 BETWEEN, WITHIN, MIXED = style.COLOURS[0], style.COLOURS[5], "0.35"
@@ -49,39 +49,41 @@ LINES = (
 )
 
 
-def compose_walks(found: Interpolation, pairs: Sequence[int]) -> Mosaic:
+def compose_walks(interpolation: Interpolation, pairs: Sequence[int]) -> Mosaic:
     """Each shown pair in two rows: the latents decoded, and the pixels mixed."""
-    steps = found.decoded.shape[1]
+    steps = interpolation.decoded.shape[1]
     rows = []
     for number, pair in enumerate(pairs):
-        chances = found.shown.confidence[pair]
-        said = [found.classes[label] for label in found.shown.predicted[pair]]
-        words = [f"{name}\n{chance:.2f}" for name, chance in zip(said, chances, strict=True)]
+        chances = interpolation.shown.confidence[pair]
+        predicted = [interpolation.classes[label] for label in interpolation.shown.predicted[pair]]
+        words = [f"{name}\n{chance:.2f}" for name, chance in zip(predicted, chances, strict=True)]
         if number == 0:
             words = [f"{step / (steps - 1):.2f}\n{word}" for step, word in enumerate(words)]
-        name = found.named(pair)
+        name = interpolation.named(pair)
         rows += [
-            Row(images=found.decoded[pair], label=f"{name}:\nlatents, decoded", words=words),
-            Row(images=found.mixed[pair], label=f"{name}:\npixels, mixed"),
+            ImageRow(
+                images=interpolation.decoded[pair], label=f"{name}:\nlatents, decoded", words=words
+            ),
+            ImageRow(images=interpolation.mixed[pair], label=f"{name}:\npixels, mixed"),
         ]
     return Mosaic(rows=rows, width=WIDTH)
 
 
-def draw_measure(axis: Axes, found: Interpolation, line: Line) -> None:
+def draw_measure(axis: Axes, interpolation: Interpolation, line: Line) -> None:
     """One measure along the walks of many pairs, with that of real images."""
-    between = getattr(found.between, line.measure)
+    between = getattr(interpolation.between, line.measure)
     alpha = np.linspace(0, 1, between.shape[1])
     inner = np.isfinite(between).all(axis=0)  # ghosting has no value at the ends
     low, median, high = np.quantile(between[:, inner], (0.1, 0.5, 0.9), axis=0)
     with style.styled():
         axis.fill_between(alpha[inner], low, high, color=BETWEEN, alpha=0.18, lw=0)
         axis.plot(alpha[inner], median, "o-", color=BETWEEN, label="between different classes")
-        within = np.median(getattr(found.within, line.measure)[:, inner], axis=0)
+        within = np.median(getattr(interpolation.within, line.measure)[:, inner], axis=0)
         axis.plot(alpha[inner], within, "s--", color=WITHIN, label="within one class")
         if line.mixed:
-            mixed = np.median(getattr(found.between, line.mixed), axis=0)
+            mixed = np.median(getattr(interpolation.between, line.mixed), axis=0)
             axis.plot(alpha, mixed, "^:", color=MIXED, label="pixels mixed, different classes")
-        real = getattr(found.real, line.measure, None)
+        real = getattr(interpolation.real, line.measure, None)
         if real is not None:
             axis.axhline(np.median(real), color="black", lw=1.1, label="real images: median")
             axis.axhline(

@@ -1,19 +1,23 @@
-"""What walks between latents pass through, measured: pictures, classes, density, ghosts."""
+"""Measures of what walks between latents pass through: pictures, classes, density, ghosts."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from analysis.reconstructions.errors import five
 from analysis.records import PipelineRecord
-from search.measures.nearest import nearest_distances
-from search.measures.walks import STEPS, entropy, ghosting, path
 from trainers.data import LabelledImages
+from trainers.measures.interpolation import STEPS, entropy, ghosting, path
+from trainers.measures.neighbours import NEIGHBOUR, REFERENCES, nearest_distances
 
-TRAINING = 10_000  # training images and latents that distances are taken to: the first ones
-NEIGHBOUR = 10  # latents: distance to the 10th nearest, steadier than to the nearest
+OTHERS: Mapping[str, tuple[tuple[int, int], ...]] = {"mnist": ((4, 7), (8, 9), (3, 4), (5, 1))}
+
+PAIRS = 100  # random ones of different classes, and as many of one class
+REAL = 1000  # images of the split that the walks are compared with
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +33,7 @@ class Paths:
             [0, 1].
         sparsity: (P, S) distance of the latents to the k-th nearest training latent: the larger,
             the emptier the space.
-        ghosting: (P, S), see `search.measures.walks`; NaN at both ends.
+        ghosting: (P, S), see `trainers.measures.interpolation`; NaN at both ends.
         contrast: (P, S) standard deviation of the decoded pixels over the mean of both ends'.
         mixed_nearest, mixed_entropy: (P, S) the same of the images' own mixes in pixel space.
         classes: K.
@@ -103,7 +107,7 @@ class Real:
                 raise ValueError(f"{name} must be {self.nearest.shape} and not negative")
 
     def usual(self, measure: str) -> float:
-        """What 90 % of them stay below."""
+        """The value that 90 % of them stay below."""
         return float(np.quantile(getattr(self, measure), 0.9))
 
 
@@ -166,11 +170,11 @@ def _measure_paths(record: PipelineRecord, rows: np.ndarray, steps: int) -> dict
 
 def _training(record: PipelineRecord) -> LabelledImages:
     train = record.data.train
-    return LabelledImages(train.images[:TRAINING], train.labels[:TRAINING])
+    return LabelledImages(train.images[:REFERENCES], train.labels[:REFERENCES])
 
 
 def _sparsity(record: PipelineRecord, latents: np.ndarray) -> np.ndarray:
-    training = record.train_latents(TRAINING)
+    training = record.train_latents(REFERENCES)
     return nearest_distances(latents, training, k=min(NEIGHBOUR, len(training)))
 
 
@@ -180,3 +184,105 @@ def _probabilities(record: PipelineRecord, latents: np.ndarray) -> np.ndarray:
         logits = record.model.classifier(torch.from_numpy(latents))
     chances: np.ndarray = logits.double().softmax(dim=1).numpy()
     return chances
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interpolation:
+    """Walks between pairs of images, those shown and many random ones.
+
+    Attributes:
+        shown: the pair of the five first, then the other pairs that are drawn.
+        decoded: (P, S, C, H, W) in [0, 1], their latents decoded.
+        mixed: (P, S, C, H, W) in [0, 1], their images mixed in pixel space.
+        labels: (P, 2) classes of their ends.
+        between: random pairs of different classes.
+        within: random pairs of one class: what walking alone does, with no class to leave.
+        real: images as they are.
+        classes: names by label.
+        training: how many training images distances are taken to.
+    """
+
+    shown: Paths
+    decoded: np.ndarray
+    mixed: np.ndarray
+    labels: np.ndarray
+    between: Paths
+    within: Paths
+    real: Real
+    classes: tuple[str, ...]
+    training: int
+
+    def __post_init__(self) -> None:
+        pairs, steps = self.shown.predicted.shape
+        if self.decoded.shape[:2] != (pairs, steps) or self.mixed.shape != self.decoded.shape:
+            raise ValueError(
+                f"pictures must be ({pairs}, {steps}, C, H, W), not {self.decoded.shape} and "
+                f"{self.mixed.shape}"
+            )
+        for name in ("decoded", "mixed"):
+            pixels = getattr(self, name)
+            if pixels.min() < -1e-6 or pixels.max() > 1 + 1e-6:
+                raise ValueError(f"{name} must lie in [0, 1]")
+        if self.labels.shape != (pairs, 2) or (self.labels[:, 0] == self.labels[:, 1]).any():
+            raise ValueError("the pairs shown must be of different classes")
+
+    def named(self, pair: int) -> str:
+        """`4 to 7`."""
+        start, end = self.labels[pair]
+        return f"{self.classes[start]} to {self.classes[end]}"
+
+
+def random_pairs(labels: np.ndarray, count: int, *, same: bool, seed: int) -> np.ndarray:
+    """Random pairs of rows: of one class if `same`, else of two.
+
+    Args:
+        labels: (N,) classes.
+        count: P.
+
+    Returns:
+        (P, 2) rows, never the same twice in a pair.
+    """
+    classes, counts = np.unique(labels, return_counts=True)
+    if (counts.max() < 2) if same else (len(classes) < 2):
+        raise ValueError("no two images of one class" if same else "all images are of one class")
+    rng = np.random.default_rng([seed, int(same)])
+    pairs: list[tuple[int, int]] = []
+    while len(pairs) < count:
+        first, second = (int(row) for row in rng.integers(len(labels), size=2))
+        if first != second and (labels[first] == labels[second]) == same:
+            pairs.append((first, second))
+    return np.array(pairs)
+
+
+def shown_pairs(record: PipelineRecord, seed: int) -> np.ndarray:
+    """(P, 2) rows of the pairs that are drawn: the first two of the five, then `OTHERS`."""
+    labels = record.images.labels
+    rng = np.random.default_rng([seed, 2])
+    pairs = [tuple(five(record, seed)[:2])]
+    for wanted in OTHERS.get(record.dataset, ()):
+        rows_by_class = [np.flatnonzero(labels == label) for label in wanted]
+        if all(len(rows) for rows in rows_by_class):
+            pairs.append(tuple(rng.choice(rows) for rows in rows_by_class))
+    return np.array(pairs)
+
+
+def compute_interpolation(record: PipelineRecord, seed: int) -> Interpolation:
+    """Walk between the shown pairs and many random ones; measures are cached by weights."""
+    images = record.images
+    rows = shown_pairs(record, seed)
+    ends = record.latents[rows]
+    pixels = images.images[rows].astype(np.float32) / 255
+    latents = np.stack([path(start, end) for start, end in ends])
+    decoded = record.decode(latents.reshape(-1, latents.shape[-1]))
+    sample = np.random.default_rng([seed, 3]).permutation(len(images))[:REAL]
+    return Interpolation(
+        shown=measure_paths(record, rows),
+        decoded=decoded.reshape(len(rows), STEPS, *decoded.shape[1:]),
+        mixed=np.stack([path(start, end) for start, end in pixels]),
+        labels=images.labels[rows],
+        between=measure_paths(record, random_pairs(images.labels, PAIRS, same=False, seed=seed)),
+        within=measure_paths(record, random_pairs(images.labels, PAIRS, same=True, seed=seed)),
+        real=measure_real(record, sample),
+        classes=record.classes,
+        training=min(len(record.data.train), REFERENCES),
+    )

@@ -10,9 +10,11 @@ from scipy import stats
 
 from analysis.interpolation.measures import STEPS, Paths, Real
 from analysis.records import PipelineRecord
+from analysis.sentences import listed
+from search.cells.statistics import p_text
 
 if TYPE_CHECKING:
-    from analysis.interpolation.chapter import Interpolation
+    from analysis.interpolation.measures import Interpolation
 
 MANY, FEW = 0.75, 0.25  # shares of pairs that make an answer yes or no
 GHOST = 0.5  # nearer to the cross-fade than to a decided picture
@@ -21,7 +23,7 @@ SIGNIFICANT = 0.05
 
 
 def introduce(records: Sequence[PipelineRecord], computed: Mapping[str, Interpolation]) -> str:
-    """What the section shows."""
+    """The paragraph that says what the section shows."""
     gaps = STEPS - 1
     pairs = len(computed[records[0].name].between.rows)
     return (
@@ -63,10 +65,10 @@ def middle_is_usual(paths: Paths, real: Real) -> np.ndarray:
     return usual
 
 
-def answer(record: PipelineRecord, found: Interpolation) -> str:
+def answer(record: PipelineRecord, interpolation: Interpolation) -> str:
     """Do the middles look like what the data shows?"""
     things = "digits" if record.dataset == "mnist" else "real pictures"
-    between, within, real = found.between, found.within, found.real
+    between, within, real = interpolation.between, interpolation.within, interpolation.real
     share = middle_is_usual(between, real).mean()
     verdict = "Some do."
     if share >= MANY:
@@ -84,14 +86,14 @@ def answer(record: PipelineRecord, found: Interpolation) -> str:
             "90 % of those,",
             f"and {_percent(middle_is_decided(between).mean())} are less than half a cross-fade.",
             f"Of walks within one class {_percent(middle_is_usual(within, real).mean())} pass.",
-            _majority(found),
+            _majority(interpolation),
         )
     )
 
 
-def _majority(found: Interpolation) -> str:
-    """What most middles between classes are, and are not."""
-    between, real = found.between, found.real
+def _majority(interpolation: Interpolation) -> str:
+    """Say what most middles between classes are, and what they are not."""
+    between, real = interpolation.between, interpolation.real
     tests = (
         (middle_is_near(between, real), "near to the data", "far from the data"),
         (middle_is_decided(between), "decided", "both ends at once, each paler"),
@@ -100,30 +102,26 @@ def _majority(found: Interpolation) -> str:
     kept = [yes for passed, yes, _ in tests if passed.mean() >= 0.5]
     lost = [no for passed, _, no in tests if passed.mean() < 0.5]
     if not lost:
-        return f"Most are {_listed(kept)}."
+        return f"Most are {listed(kept)}."
     if not kept:
-        return f"Most are {_listed(lost)}."
-    return f"Most are {_listed(kept)}, but {_listed(lost)}."
+        return f"Most are {listed(lost)}."
+    return f"Most are {listed(kept)}, but {listed(lost)}."
 
 
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join((", ".join(words[:-1]), words[-1])) if len(words) > 1 else words[0]
+def measurements(interpolation: Interpolation) -> tuple[str, ...]:
+    """The measures of the middles, a sentence or two each."""
+    return (_distance(interpolation), _entropy(interpolation), _ghosting(interpolation))
 
 
-def measurements(found: Interpolation) -> tuple[str, ...]:
-    """What the middles measure, a sentence or two each."""
-    return (_distance(found), _entropy(found), _ghosting(found))
-
-
-def _distance(found: Interpolation) -> str:
-    between, real = found.between, found.real
+def _distance(interpolation: Interpolation) -> str:
+    between, real = interpolation.between, interpolation.real
     ends = float(np.median(between.ends("nearest")))
     middle = float(np.median(between.middle("nearest")))
     mixed = float(np.median(between.middle("mixed_nearest")))
     change = _change(between, "nearest")
     text = (
         f"**Distance** to the nearest training image (median): {middle:.2f} in the middle, "
-        f"{np.median(found.within.middle('nearest')):.2f} in the middle within one class, "
+        f"{np.median(interpolation.within.middle('nearest')):.2f} in the middle within one class, "
         f"{ends:.2f} at the decoded ends, {np.median(real.nearest):.2f} for real images (90 % lie "
         f"below {real.usual('nearest'):.2f}), {mixed:.2f} for mixed pixels."
     )
@@ -149,8 +147,8 @@ def _change(paths: Paths, measure: str) -> float:
     return float(np.median(paths.middle(measure)) / np.median(paths.ends(measure))) - 1
 
 
-def _entropy(found: Interpolation) -> str:
-    between, real, classes = found.between, found.real, found.classes
+def _entropy(interpolation: Interpolation) -> str:
+    between, real, classes = interpolation.between, interpolation.real, interpolation.classes
     usual = real.usual("entropy")
     middle, mixed = (
         float(np.median(between.middle(name))) for name in ("entropy", "mixed_entropy")
@@ -159,26 +157,26 @@ def _entropy(found: Interpolation) -> str:
     unsure = (between.entropy[:, 1:-1] > usual).sum(axis=1).mean()
     text = (
         f"**Certainty**: the classifier's median entropy is {middle:.2f} nats in the middle "
-        f"({ends:.2f} at the ends, {np.median(found.within.middle('entropy')):.2f} in the middle "
-        f"within one class, at most {np.log(len(classes)):.2f}); {mixed:.2f} for the "
+        f"({ends:.2f} at the ends, {np.median(interpolation.within.middle('entropy')):.2f} in the "
+        f"middle within one class, at most {np.log(len(classes)):.2f}); {mixed:.2f} for the "
         f"encoded mix of pixels. On average {unsure:.1f} of the "
         f"{between.entropy.shape[1] - 2} inner steps are less sure than 90 % of real images"
     )
-    return f"{text}; {_percent(_third(found))} of the middles are taken for a third class."
+    return f"{text}; {_percent(_third(interpolation))} of the middles are taken for a third class."
 
 
-def _third(found: Interpolation) -> float:
+def _third(interpolation: Interpolation) -> float:
     """Share of middle steps whose class is that of neither end, as the classifier sees the ends."""
-    predicted = found.between.predicted
+    predicted = interpolation.between.predicted
     steps = predicted.shape[1]
     middle = predicted[:, (steps - 1) // 2 : steps // 2 + 1]
     other = (middle != predicted[:, :1]) & (middle != predicted[:, -1:])
     return float(other.mean())
 
 
-def _ghosting(found: Interpolation) -> str:
-    between = float(np.median(found.between.middle("ghosting")))
-    within = float(np.median(found.within.middle("ghosting")))
+def _ghosting(interpolation: Interpolation) -> str:
+    between = float(np.median(interpolation.between.middle("ghosting")))
+    within = float(np.median(interpolation.within.middle("ghosting")))
     nearer = "the cross-fade of both ends" if between >= GHOST else "a picture that decides"
     return (
         f"**Ghosting** is {between:.2f} in the median middle ({within:.2f} within one class): "
@@ -186,9 +184,17 @@ def _ghosting(found: Interpolation) -> str:
     )
 
 
-def explain(found: Interpolation) -> str:
+def explain(interpolation: Interpolation) -> str:
     """Why the middles look as they do."""
-    return " ".join(("**Why?**", _objective(), _density(found), _decoder(found), _space(found)))
+    return " ".join(
+        (
+            "**Why?**",
+            _objective(),
+            _density(interpolation),
+            _decoder(interpolation),
+            _space(interpolation),
+        )
+    )
 
 
 def _objective() -> str:
@@ -200,16 +206,17 @@ def _objective() -> str:
     )
 
 
-def _density(found: Interpolation) -> str:
-    between, within = found.between.middle("sparsity"), found.within.middle("sparsity")
+def _density(interpolation: Interpolation) -> str:
+    between = interpolation.between.middle("sparsity")
+    within = interpolation.within.middle("sparsity")
     ratio = float(np.median(between) / np.median(within))
     p = float(stats.mannwhitneyu(between, within).pvalue)
     text = (
         "The 10th nearest training latent is at distance "
         f"{np.median(between):.2f} from the middles between classes, at {np.median(within):.2f} "
         "from the middles within a class, and at "
-        f"{np.median(found.real.sparsity):.2f} from real images' latents (medians; "
-        f"Mann-Whitney p of the first two {_p(p)}):"
+        f"{np.median(interpolation.real.sparsity):.2f} from real images' latents (medians; "
+        f"Mann-Whitney p of the first two {'= ' * (p >= 0.0001)}{p_text(p)}):"
     )
     if p < SIGNIFICANT and ratio > 1:
         return (
@@ -224,9 +231,9 @@ def _density(found: Interpolation) -> str:
     )
 
 
-def _decoder(found: Interpolation) -> str:
-    ghost = float(np.median(found.between.middle("ghosting")))
-    contrast = float(np.median(found.between.middle("contrast")))
+def _decoder(interpolation: Interpolation) -> str:
+    ghost = float(np.median(interpolation.between.middle("ghosting")))
+    contrast = float(np.median(interpolation.between.middle("contrast")))
     kept = f"the middles keep {_percent(contrast)} of the ends' contrast"
     if ghost >= GHOST:
         return (
@@ -239,13 +246,13 @@ def _decoder(found: Interpolation) -> str:
     )
 
 
-def _space(found: Interpolation) -> str:
+def _space(interpolation: Interpolation) -> str:
     """The walk between latents against that between pixels, each against its own ends.
 
     Decoded pictures are smoother than images and therefore nearer to all of them, so the two
     distances themselves do not compare.
     """
-    latent, mixed = (_change(found.between, name) for name in ("nearest", "mixed_nearest"))
+    latent, mixed = (_change(interpolation.between, name) for name in ("nearest", "mixed_nearest"))
     text = (
         "From ends to middle the distance to training images changes by "
         f"{round(100 * latent):+d} % on the walk between latents and by {round(100 * mixed):+d} % "
@@ -260,7 +267,3 @@ def _space(found: Interpolation) -> str:
 
 def _percent(share: float) -> str:
     return f"{100 * share:.0f} %"
-
-
-def _p(value: float) -> str:
-    return "< 0.0001" if value < 0.0001 else f"= {value:.4f}"

@@ -4,20 +4,21 @@ from analysis import latents
 latents.effective_rank(z), latents.uniformity(z), latents.alignment(first, second)
 
 chapter.py     the section
+structure.py   measures
 figures.py     draws
 words.py       says what was measured
 """
 
-from analysis.latents.chapter import (
+from analysis.latents.chapter import section
+from analysis.latents.figures import draw_plane, draw_spectrum, plane_figure, spectrum_figure
+from analysis.latents.structure import (
     Structure,
     compute_structures,
     measure,
-    section,
     two_views,
     untrained_encoder,
 )
-from analysis.latents.figures import draw_plane, draw_spectrum, plane_figure, spectrum_figure
-from search.measures.structure import (
+from trainers.measures.structure import (
     alignment,
     correlation,
     effective_rank,

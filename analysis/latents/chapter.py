@@ -1,7 +1,7 @@
 """Structure of the latent space: alignment, uniformity, spectrum, correlation; before and after.
 
 Each pipeline is compared with its own encoder before training (fresh weights of the same
-architecture), and with the others of its data set. The measures themselves: `search.measures`.
+architecture), and with the others of its data set. The measures themselves: `trainers.measures`.
 
     from analysis import latents
     latents.effective_rank(z), latents.uniformity(z), latents.alignment(first, second)
@@ -9,238 +9,26 @@ architecture), and with the others of its data set. The measures themselves: `se
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
-import numpy as np
-import torch
-from torch import Tensor, nn
-
+from analysis.captions import absent, source_of, title_of
 from analysis.document import Block, Cell, Figure, Heading, Paragraph, Section, Table
 from analysis.latents import words
 from analysis.latents.figures import (
-    draw_plane,
-    draw_spectrum,
     plane_figure,
     spectrum_figure,
 )
-from analysis.provenance import absent, source_of, title_of
-from analysis.records import SIX, Findings, PipelineRecord
-from analysis.tsne.separation import choose, digest
-from search.measures.structure import (
-    alignment,
-    correlation,
-    effective_rank,
-    normalised,
-    pair_distance,
-    rank_of,
-    spectrum,
-    uniformity,
+from analysis.latents.structure import (
+    STRENGTH,
+    Structure,
+    compute_structures,
 )
-from search.rebuild import untrained
-from trainers.augmentation import augmentation_for
-from trainers.data import DATASETS
-
-__all__ = [
-    "Structure",
-    "alignment",
-    "compute_structures",
-    "correlation",
-    "draw_plane",
-    "draw_spectrum",
-    "effective_rank",
-    "measure",
-    "normalised",
-    "pair_distance",
-    "section",
-    "spectrum",
-    "two_views",
-    "uniformity",
-    "untrained_encoder",
-]
-
-STRENGTH = 0.5  # of the views: what is usual for CIFAR-10 (trainers/augmentation/policies.py)
-SETTLING = 2000  # training images that an untrained encoder's normalisation is measured on
-BATCH = 500
-
-
-@dataclass(frozen=True, kw_only=True)
-class Structure:
-    """The structure of N latents.
-
-    Attributes:
-        alignment: mean squared distance of two views of an image on the sphere, in [0, 4].
-        apart: mean squared distance of two different images on the sphere, in [0, 4].
-        uniformity: log mean Gaussian potential of pairs, 0 or less.
-        spectrum: (D,) eigenvalues of the covariance, largest first, 0 or more.
-        rank: effective rank, in [0, D].
-        correlation: mean absolute correlation between coordinates, in [0, 1].
-        count: N.
-    """
-
-    alignment: float
-    apart: float
-    uniformity: float
-    spectrum: np.ndarray
-    rank: float
-    correlation: float
-    count: int
-
-    def __post_init__(self) -> None:
-        if self.spectrum.ndim != 1 or (np.diff(self.spectrum) > 0).any():
-            raise ValueError("a spectrum is (D,), largest first")
-        if (self.spectrum < 0).any():
-            raise ValueError("an eigenvalue of a covariance is below 0")
-        ranges = (
-            ("alignment", 0, 4),
-            ("apart", 0, 4),
-            ("uniformity", -np.inf, 1e-9),
-            ("rank", 0, len(self.spectrum) + 1e-6),
-            ("correlation", 0, 1 + 1e-9),
-        )
-        for name, low, high in ranges:
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ValueError(f"{name} {value} outside [{low}, {high}]")
-
-    @property
-    def closeness(self) -> float:
-        """Distance of two views over that of two different images; 0 where all is one point."""
-        return self.alignment / self.apart if self.apart else 0.0
-
-
-def measure(z: np.ndarray, first: np.ndarray, second: np.ndarray) -> Structure:
-    """The structure of latents.
-
-    Args:
-        z: (N, D) latents of images.
-        first, second: (M, D) latents of two views of M images.
-    """
-    values = spectrum(z)
-    return Structure(
-        alignment=alignment(first, second),
-        apart=pair_distance(z),
-        uniformity=uniformity(z),
-        spectrum=values,
-        rank=rank_of(values),
-        correlation=correlation(z),
-        count=len(z),
-    )
-
-
-def two_views(
-    images: np.ndarray, *, digits: bool, seed: int = 0, strength: float = STRENGTH
-) -> tuple[np.ndarray, np.ndarray]:
-    """Two random views of each image, by the policy that training uses.
-
-    Args:
-        images: (N, C, H, W) uint8.
-        digits: whether left and right carry meaning: neither mirrored nor recoloured then.
-        seed: the same views for the same seed.
-        strength: in [0, 1]; 0 gives the images themselves.
-
-    Returns:
-        Two (N, C, H, W) float32 in [0, 1].
-    """
-    augmentation = augmentation_for(digits=digits, strength=strength)
-    generator = torch.Generator().manual_seed(seed)
-    views: tuple[list[Tensor], list[Tensor]] = ([], [])
-    for batch in torch.from_numpy(images).split(BATCH):
-        scaled = batch.float() / 255
-        for made in views:
-            made.append(augmentation(scaled, generator))
-    first, second = (torch.cat(made).numpy() for made in views)
-    return first, second
-
-
-def untrained_encoder(record: PipelineRecord, *, seed: int = 0) -> nn.Module:
-    """The pipeline's encoder before training: the same architecture, fresh weights.
-
-    Its normalisation layers have seen the first training images, as they would in the first steps
-    of training; no weight has been learned. (B, C, H, W) in [0, 1] -> (B, D).
-    """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        encoder: nn.Module = untrained(record.info).encoder  # type: ignore[assignment]
-    for layer in encoder.modules():
-        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
-            layer.momentum = None  # a plain average over what is seen
-            layer.train()
-        elif isinstance(layer, nn.Dropout):
-            layer.eval()
-    images = torch.from_numpy(record.data.train.images[:SETTLING])
-    with torch.no_grad():
-        for batch in images.split(BATCH):
-            if len(batch) > 1:
-                encoder(batch.float() / 255)
-    return encoder.eval()
-
-
-def compute_structures(findings: Findings) -> dict[str, tuple[Structure, Structure]]:
-    """Pipeline -> its latent space before and after training, on the same images and views."""
-    return {name: _both(record, findings) for name, record in findings.records.items()}
-
-
-def _both(record: PipelineRecord, findings: Findings) -> tuple[Structure, Structure]:
-    rows = choose(record.images.labels, findings.points, seed=findings.seed)
-    images = record.images.images[rows]
-    key = {
-        "weights": record.weights,
-        "images": digest(images),
-        "info": {name: record.info[name] for name in ("kind", "pipeline", "params")},
-        "train": [record.data.fingerprint, len(record.data.train), SETTLING],
-        "seed": findings.seed,
-        "strength": STRENGTH,
-        "torch": torch.__version__,
-    }
-
-    def compute() -> dict[str, np.ndarray]:
-        digits = DATASETS[record.dataset].digits
-        views = two_views(images, digits=digits, seed=findings.seed)
-        before = untrained_encoder(record, seed=findings.seed)
-        arrays = {}
-        for when, encoder in (("before", before), ("after", record.model.encoder)):
-            parts = [_encode(encoder, part) for part in (images, *views)]
-            found = measure(*parts)
-            arrays[f"{when}_spectrum"] = found.spectrum
-            arrays[f"{when}_numbers"] = np.array(
-                [
-                    *(found.alignment, found.apart, found.uniformity),
-                    *(found.rank, found.correlation, found.count),
-                ]
-            )
-        return arrays
-
-    stored = findings.cache.get("structure", key, compute)
-    return _structure(stored, "before"), _structure(stored, "after")
-
-
-def _structure(stored: Mapping[str, np.ndarray], when: str) -> Structure:
-    aligned, apart, uniform, rank, correlated, count = map(float, stored[f"{when}_numbers"])
-    return Structure(
-        alignment=aligned,
-        apart=apart,
-        uniformity=uniform,
-        spectrum=stored[f"{when}_spectrum"],
-        rank=rank,
-        correlation=correlated,
-        count=int(count),
-    )
-
-
-def _encode(encoder: nn.Module, images: np.ndarray) -> np.ndarray:
-    """(N, C, H, W), uint8 or float in [0, 1] -> (N, D) float32."""
-    factor = 255 if images.dtype == np.uint8 else 1
-    with torch.no_grad():
-        parts = [encoder(b.float() / factor) for b in torch.from_numpy(images).split(BATCH)]
-        return torch.cat(parts).numpy()
+from analysis.records import SIX, Findings
 
 
 def section(findings: Findings) -> Section:
     """The section `structure`."""
-    found = compute_structures(findings)
+    structures = compute_structures(findings)
     records = findings.records
-    some = next(iter(found.values()))[1]
+    some = next(iter(structures.values()))[1]
     sources = "; ".join(f"{title_of(r)}: {source_of(r)}" for r in records.values())
     spectra = (
         "Eigenvalues of the covariance of the latents, largest first, as shares of their sum: "
@@ -267,7 +55,7 @@ def section(findings: Findings) -> Section:
             ),
             rows=tuple(
                 row
-                for name, (before, after) in found.items()
+                for name, (before, after) in structures.items()
                 for row in (_row(name, "before", before), _row(name, "after", after))
             ),
         ),
@@ -275,26 +63,26 @@ def section(findings: Findings) -> Section:
             name="spectra",
             title="Spectrum of the latent covariance",
             caption=spectra,
-            draw=lambda: spectrum_figure(found, records),
+            draw=lambda: spectrum_figure(structures, records),
             alt=spectra,
         ),
         Figure(
             name="alignment_uniformity",
             title="Alignment and uniformity, before and after training",
             caption=plane,
-            draw=lambda: plane_figure(found, records),
+            draw=lambda: plane_figure(structures, records),
             alt=plane,
         ),
         Heading("Before and after contrastive training"),
-        *words.contrastive(found, findings),
+        *words.contrastive(structures, findings),
         Heading("What the spaces have in common"),
-        *words.general(found, records),
+        *words.general(structures, records),
     ]
     return Section(id="structure", title="Structure of the latent space", blocks=tuple(blocks))
 
 
-def _row(name: str, when: str, found: Structure) -> tuple[Cell, ...]:
+def _row(name: str, when: str, structure: Structure) -> tuple[Cell, ...]:
     return (
-        *(name, when, found.alignment, found.closeness, found.uniformity),
-        *(f"{found.rank:.1f}", len(found.spectrum), found.correlation),
+        *(name, when, structure.alignment, structure.closeness, structure.uniformity),
+        *(f"{structure.rank:.1f}", len(structure.spectrum), structure.correlation),
     )

@@ -15,7 +15,7 @@ from analysis.records import PipelineRecord
 from trainers.data import DATASETS
 
 if TYPE_CHECKING:
-    from analysis.latents.chapter import Structure
+    from analysis.latents.structure import Structure
 
 LINES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1.5, 1, 1.5)))
 FLOOR = 1e-6  # shares below are not drawn: rounding, not structure
@@ -51,7 +51,7 @@ def draw_spectrum(axis: Axes, name: str, before: Structure, after: Structure) ->
 
 
 def spectrum_figure(
-    found: Mapping[str, tuple[Structure, Structure]], records: Mapping[str, PipelineRecord]
+    structures: Mapping[str, tuple[Structure, Structure]], records: Mapping[str, PipelineRecord]
 ) -> Canvas:
     """A panel a data set, all its methods in it."""
     datasets = _datasets(records)
@@ -61,7 +61,7 @@ def spectrum_figure(
         for name, record in records.items():
             if record.dataset != dataset:
                 continue
-            before, after = found[name]
+            before, after = structures[name]
             draw_spectrum(axis, name, before, after)
             colour, marker, line = look_of(name)
             label = f"{record.method.replace('_', ' ')}: {before.rank:.0f} to {after.rank:.0f}"
@@ -88,7 +88,7 @@ def draw_plane(axis: Axes, name: str, before: Structure, after: Structure) -> No
 
 
 def plane_figure(
-    found: Mapping[str, tuple[Structure, Structure]], records: Mapping[str, PipelineRecord]
+    structures: Mapping[str, tuple[Structure, Structure]], records: Mapping[str, PipelineRecord]
 ) -> Canvas:
     """A panel a data set, all its methods in it."""
     datasets = _datasets(records)
@@ -97,7 +97,7 @@ def plane_figure(
     for axis, dataset in zip(axes, datasets, strict=True):
         for name, record in records.items():
             if record.dataset == dataset:
-                draw_plane(axis, name, *found[name])
+                draw_plane(axis, name, *structures[name])
                 colour, marker, _ = look_of(name)
                 word = record.method.replace("_", " ")
                 shown[word] = Line2D([], [], ls="none", marker=marker, color=colour, label=word)

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from analysis.captions import title_of
 from analysis.document import Block, Bullets, Paragraph
-from analysis.provenance import title_of
 from analysis.records import Findings, PipelineRecord
 from trainers.data import DATASETS
 
 if TYPE_CHECKING:
-    from analysis.latents.chapter import Structure
+    from analysis.latents.structure import Structure
 
-    Found = Mapping[str, tuple[Structure, Structure]]  # before and after training
+    Structures = Mapping[str, tuple[Structure, Structure]]  # before and after training
 
 
 def introduction(count: int, seed: int, strength: float) -> str:
-    """What is measured, and how."""
+    """Say which measures the section shows, and how it takes them."""
     return (
         "**Alignment** is the mean squared distance between two augmented views of an image, "
         "**uniformity** the logarithm of the mean Gaussian potential exp(-2 d²) over pairs of "
@@ -32,28 +32,28 @@ def introduction(count: int, seed: int, strength: float) -> str:
     )
 
 
-def contrastive(found: Found, findings: Findings) -> list[Block]:
-    """What contrastive training did to the space, against its beginning and the autoencoder's."""
-    made: list[Block] = []
+def contrastive(structures: Structures, findings: Findings) -> list[Block]:
+    """Compare the contrastive space with its beginning and with the autoencoder's."""
+    content: list[Block] = []
     for dataset, spec in DATASETS.items():
         name = f"{dataset}_contrastive"
-        if name not in found:
+        if name not in structures:
             continue
-        before, after = found[name]
+        before, after = structures[name]
         behind = findings.records[name].info["params"].get("projection", "head") != "none"
-        told = [f"From before to after training: {_changes(before, after)}."]
+        sentences = [f"From before to after training: {_changes(before, after)}."]
         other = f"{dataset}_autoencoder"
-        if other in found:
-            against = _changes(found[other][1], after)
-            told.append(f"From the autoencoder's space to the contrastive one: {against}.")
+        if other in structures:
+            against = _changes(structures[other][1], after)
+            sentences.append(f"From the autoencoder's space to the contrastive one: {against}.")
         else:
-            told.append(f"There is no {other} to compare with.")
-        made += [
+            sentences.append(f"There is no {other} to compare with.")
+        content += [
             Paragraph(f"**{spec.title}.** {verdict(before, after, behind_head=behind)}"),
-            Bullets(tuple(told)),
+            Bullets(tuple(sentences)),
         ]
-    if made:
-        return made
+    if content:
+        return content
     names = [f"{dataset}_contrastive" for dataset in DATASETS]
     commands = "; ".join(f"`{findings.missing[n]}`" for n in names if n in findings.missing)
     run = f" Run: {commands}." if commands else ""
@@ -103,38 +103,38 @@ def verdict(before: Structure, after: Structure, *, behind_head: bool) -> str:
     )
 
 
-def general(found: Found, records: Mapping[str, PipelineRecord]) -> list[Block]:
+def general(structures: Structures, records: Mapping[str, PipelineRecord]) -> list[Block]:
     """How many directions each space uses, and how its coordinates are tied."""
-    told = []
+    bullets = []
     for dataset, spec in DATASETS.items():
         names = [name for name, record in records.items() if record.dataset == dataset]
         if not names:
             continue
-        ranks = {records[name].method.replace("_", " "): found[name][1].rank for name in names}
+        ranks = {records[name].method.replace("_", " "): structures[name][1].rank for name in names}
         shown = ", ".join(f"{method} {rank:.1f}" for method, rank in ranks.items())
-        said = f"**{spec.title}**: effective rank {shown}"
+        text = f"**{spec.title}**: effective rank {shown}"
         if len(ranks) > 1:
             most, least = max(ranks, key=ranks.__getitem__), min(ranks, key=ranks.__getitem__)
             ratio = ranks[most] / ranks[least] if ranks[least] else 0.0
             if ratio >= 1.05:
-                said += f"; the {most} space uses {ratio:.1f} times as many directions as the "
-                said += f"{least} one"
+                text += f"; the {most} space uses {ratio:.1f} times as many directions as the "
+                text += f"{least} one"
             else:
-                said += "; all use about as many directions"
-        ties = {m: found[n][1].correlation for m, n in zip(ranks, names, strict=True)}
-        said += ". Mean absolute correlation of two coordinates: "
-        said += ", ".join(f"{method} {tie:.3f}" for method, tie in ties.items()) + "."
-        told.append(said)
-    return [Bullets(tuple(told)), *_classes(found, records)]
+                text += "; all use about as many directions"
+        ties = {m: structures[n][1].correlation for m, n in zip(ranks, names, strict=True)}
+        text += ". Mean absolute correlation of two coordinates: "
+        text += ", ".join(f"{method} {tie:.3f}" for method, tie in ties.items()) + "."
+        bullets.append(text)
+    return [Bullets(tuple(bullets)), *_classes(structures, records)]
 
 
-def _classes(found: Found, records: Mapping[str, PipelineRecord]) -> list[Block]:
+def _classes(structures: Structures, records: Mapping[str, PipelineRecord]) -> list[Block]:
     """Supervised spaces against the directions that their classes need."""
-    told = []
+    comparisons = []
     for name, record in records.items():
         if record.method != "supervised":
             continue
-        rank, needed = found[name][1].rank, len(record.classes) - 1
+        rank, needed = structures[name][1].rank, len(record.classes) - 1
         place = (
             "close to that"
             if needed / 1.5 <= rank <= 1.5 * needed
@@ -142,13 +142,13 @@ def _classes(found: Found, records: Mapping[str, PipelineRecord]) -> list[Block]
             if rank > needed
             else "fewer than that"
         )
-        told.append(f"{title_of(record)}: {rank:.1f} against {needed}, {place}")
-    if not told:
+        comparisons.append(f"{title_of(record)}: {rank:.1f} against {needed}, {place}")
+    if not comparisons:
         return []
     return [
         Paragraph(
             "To tell K classes apart K - 1 directions are enough, and a supervised space may give "
-            f"up the rest. Effective rank against K - 1: {'; '.join(told)}."
+            f"up the rest. Effective rank against K - 1: {'; '.join(comparisons)}."
         )
     ]
 

@@ -1,17 +1,18 @@
 """Confusion matrices, and the most confident mistakes as pictures.
 
-chapter.py   computes, and puts the section together
+chapter.py   puts the section together
+confusion.py computes
 figures.py   draws
 words.py     says what was measured
 """
 
-from analysis.mistakes.chapter import (
+from analysis.mistakes.chapter import section
+from analysis.mistakes.confusion import (
     Confusion,
     Surest,
     compute_confusion,
     compute_surest,
     confusion_matrix,
-    section,
     softmax,
 )
 from analysis.mistakes.figures import compose_surest, draw_accuracies, draw_confusion

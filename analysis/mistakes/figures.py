@@ -9,11 +9,11 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from analysis import style
-from analysis.mosaics import Mosaic, Row
+from analysis.image_grid import ImageRow, Mosaic
 from analysis.records import PipelineRecord
 
 if TYPE_CHECKING:
-    from analysis.mistakes.chapter import Confusion, Surest
+    from analysis.mistakes.confusion import Confusion, Surest
 
 WIDTH = 9.0  # inches
 SUREST = 8  # pictures a pipeline
@@ -67,12 +67,12 @@ def count_as_text(count: float) -> str:
 def draw_accuracies(axis: Axes, confusion: Confusion) -> None:
     """Accuracy of each class with its interval, in the matrix's order."""
     with style.styled():
-        for place, found in enumerate(confusion.accuracies):
-            if found is None:
+        for place, accuracy in enumerate(confusion.accuracies):
+            if accuracy is None:
                 continue
-            axis.plot(found.mean, place, "o", color=style.COLOURS[0])
-            if found.low is not None and found.high is not None:
-                ends = np.clip([found.low, found.high], 0, 1)
+            axis.plot(accuracy.mean, place, "o", color=style.COLOURS[0])
+            if accuracy.low is not None and accuracy.high is not None:
+                ends = np.clip([accuracy.low, accuracy.high], 0, 1)
                 axis.plot(ends, [place, place], "-|", color=style.COLOURS[0])
         overall = float(np.trace(confusion.mean) / confusion.mean.sum())
         axis.axvline(overall, color="black", ls="--", lw=1.1, label=f"all classes {overall:.4f}")
@@ -99,5 +99,5 @@ def compose_surest(records: Sequence[PipelineRecord], surest: Sequence[Surest]) 
             for row in shown
         ]
         label = record.method.replace("_", " ")
-        rows.append(Row(images=record.images.images[shown], label=label, words=words))
+        rows.append(ImageRow(images=record.images.images[shown], label=label, words=words))
     return Mosaic(rows=rows, width=WIDTH, columns=SUREST) if rows else None

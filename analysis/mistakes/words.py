@@ -8,26 +8,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
+from analysis.captions import title_of
 from analysis.mistakes.figures import count_as_text
-from analysis.provenance import title_of
 from analysis.records import PipelineRecord
 
 if TYPE_CHECKING:
-    from analysis.mistakes.chapter import Confusion, Surest
+    from analysis.mistakes.confusion import Confusion, Surest
 
 NAMED = 3  # confusions a pipeline
 SIGNIFICANT = 0.05
-ENOUGH = 10  # images, before a confusion is said to go one way or both
-SURE = 0.9  # probability from which a mistake is called sure
+ENOUGH = 10  # images, before a sentence says that a confusion goes one way or both
+SURE = 0.9  # probability from which a sentence calls a mistake sure
 
 
 def introduce() -> str:
-    """What the section shows."""
+    """The paragraph that says what the section shows."""
     return (
-        "What the classifiers take for what. Matrices and accuracies by class are those that the "
-        "final runs recorded, a mean over their seeds; where a pipeline has no final run they "
-        "come from the best trial's predictions on validation images, and say so. Pictures and "
-        "probabilities are of one set of weights: the registered champion's, or the best trial's."
+        "Which classes the classifiers take for which. Matrices and accuracies by class are those "
+        "that the final runs recorded, a mean over their seeds; where a pipeline has no final run "
+        "they come from the best trial's predictions on validation images, and say so. Pictures "
+        "and probabilities are of one set of weights: the registered champion's, or the best "
+        "trial's."
     )
 
 
@@ -45,17 +46,19 @@ def describe(record: PipelineRecord, confusion: Confusion, surest: Surest) -> st
 
 
 def _trained(record: PipelineRecord) -> str:
-    """What in its training makes a jointly trained classifier more or less sure."""
+    """Name what in its training makes a jointly trained classifier more or less sure."""
     params = record.info["params"]
     if record.method != "supervised" or "temperature" not in params:
         return ""
     temperature, smoothing = params["temperature"], params.get("label_smoothing", 0)
-    told = []
+    clauses = []
     if abs(temperature - 1) >= 0.01:
-        told.append(f"divided the logits by a temperature of {temperature:.2g}, left out here")
+        clauses.append(f"divided the logits by a temperature of {temperature:.2g}, left out here")
     if smoothing >= 0.005:
-        told.append(f"smoothed the labels by {smoothing:.2g}")
-    return f"Its training {', and '.join(told)}: that changes how sure it looks." if told else ""
+        clauses.append(f"smoothed the labels by {smoothing:.2g}")
+    return (
+        f"Its training {', and '.join(clauses)}: that changes how sure it looks." if clauses else ""
+    )
 
 
 def _pairs(confusion: Confusion) -> str:
@@ -63,31 +66,35 @@ def _pairs(confusion: Confusion) -> str:
     if not pairs:
         return "No image is classified wrongly."
     wrong = confusion.mean.sum() - np.trace(confusion.mean)
-    told = [
-        f"{confusion.classes[true]} taken for {confusion.classes[said]} "
-        f"({_images(confusion.mean[true, said])}, "
-        f"{100 * confusion.shares[true, said]:.1f} % of its class)"
-        for true, said in pairs
+    descriptions = [
+        f"{confusion.classes[true]} taken for {confusion.classes[predicted]} "
+        f"({_images(confusion.mean[true, predicted])}, "
+        f"{100 * confusion.shares[true, predicted]:.1f} % of its class)"
+        for true, predicted in pairs
     ]
-    share = sum(confusion.mean[true, said] for true, said in pairs) / wrong
-    many = "The most frequent confusion is" if len(told) == 1 else "The most frequent confusions:"
+    share = sum(confusion.mean[true, predicted] for true, predicted in pairs) / wrong
+    many = (
+        "The most frequent confusion is"
+        if len(descriptions) == 1
+        else "The most frequent confusions:"
+    )
     return (
-        f"{many} {', '.join(told)}; together {100 * share:.0f} % of all {wrong:,.0f} mistakes"
-        f"{_both_ways(confusion)}."
+        f"{many} {', '.join(descriptions)}; together {100 * share:.0f} % of all {wrong:,.0f} "
+        f"mistakes{_both_ways(confusion)}."
     )
 
 
 def _both_ways(confusion: Confusion) -> str:
     """Whether the most frequent confusion goes both ways."""
-    true, said = confusion.pairs[0]
-    one, other = confusion.mean[true, said], confusion.mean[said, true]
+    true, predicted = confusion.pairs[0]
+    one, other = confusion.mean[true, predicted], confusion.mean[predicted, true]
     if one < ENOUGH:
         return ""
-    names = f"{confusion.classes[true]} and {confusion.classes[said]}"
+    names = f"{confusion.classes[true]} and {confusion.classes[predicted]}"
     if other >= one / 2:
         return f"; {names} are confused both ways"
     return (
-        f"; the first goes one way: {confusion.classes[said]} is taken for "
+        f"; the first goes one way: {confusion.classes[predicted]} is taken for "
         f"{confusion.classes[true]} in {_images(other) if other else 'no image'}"
     )
 
@@ -99,7 +106,9 @@ def _images(count: float) -> str:
 
 def _hardest(confusion: Confusion) -> str:
     means = {
-        label: found.mean for label, found in enumerate(confusion.accuracies) if found is not None
+        label: accuracy.mean
+        for label, accuracy in enumerate(confusion.accuracies)
+        if accuracy is not None
     }
     hard, easy = min(means, key=lambda k: means[k]), max(means, key=lambda k: means[k])
     if means[hard] == means[easy]:

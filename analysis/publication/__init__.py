@@ -1,11 +1,11 @@
 """The published results: `docs/results/`, kept in git, grown search by search.
 
-entries.py             what is published of a search and of final numbers, as JSON
-goals.py               what was asked for, and where others stand
+entries.py             the published part of a search and of final numbers, as JSON
+goals.py               the goals, and where others stand
 tables.py              Markdown tables from the entries
 publishing.py          from what MLflow holds to all of it; `publish.py` is the command
 pages.py               puts them into the pages between their marks
 
-A store (`mlruns/`) lives on one machine; the results come from several. Each entry says what it was
-made with, and the tables are made from all of them.
+A store (`mlruns/`) lives on one machine; the results come from several. Each entry says with
+what it was made, and tables.py makes the tables from all of them.
 """

@@ -1,4 +1,4 @@
-"""What is published of a search and of final numbers, as plain JSON: a file each.
+"""The published part of a search and of final numbers, as plain JSON: a file each.
 
 `<pipeline>/search-<study>.json` and `<pipeline>/final-<run>.json`.
 """
@@ -14,13 +14,15 @@ from typing import Any
 
 from analysis.records import SIX, PipelineRecord, StudyRecord
 from analysis.reproduction import COMMIT, VERSIONS, rerun_command, search_command
-from analysis.rows import DEFAULTS, of_todays_classifier
-from analysis.writers.files import write_whole
-from search.finals.results import TEST
-from search.pipeline import METRIC, load_pipeline, pipeline_names
+from analysis.result_rows import DEFAULTS, of_todays_classifier
+from search.cells.metrics import TEST
+from search.errors import UserError
+from search.files import durable
+from search.finals import best_rerun
+from search.spaces.pipeline import METRIC, load_pipeline, pipeline_names
 
 Json = dict[str, Any]
-# Of a row; what else a rerun knows of it (ids of cells, the test set's classes) stays in MLflow.
+# An entry keeps these of a row; MLflow keeps the rest (ids of cells, the test set's classes).
 ROW = ("name", "kind", "uses_labels", "note", "promised", "epochs", "params", "seeds", "metrics")
 
 
@@ -44,7 +46,7 @@ class Published:
     def champion(self, pipeline: str, *, depth: int | None = None) -> Json | None:
         """The final numbers that are best by validation, of encoders with `depth` layers.
 
-        Several seeds go before a single one, as in `search.finals.finished`, and today's classifier
+        Several seeds go before a single one, as in `best_rerun`, and today's classifier
         before both.
         """
         newest: dict[str, Json] = {}  # of equal configurations
@@ -64,20 +66,20 @@ class Published:
 
         Each as (the entry that it is in, its row).
         """
-        found = [
+        pairs = [
             (entry, row)
             for entry in self.finals.get(pipeline, ())
             for row in (champion(entry), row_of(entry, DEFAULTS))
             if row and TEST in row["metrics"] and depth in (None, row["params"].get("depth"))
         ]
-        return sorted(found, key=lambda pair: standing(*pair), reverse=True)
+        return sorted(pairs, key=lambda pair: standing(*pair), reverse=True)
 
     def configuration(self, pipeline: str, *, depth: int | None = None) -> Json | None:
         """The champion's, good for `rerun.py --config`; where there is none, of the best trial.
 
-        A trial's numbers are those that MLflow holds, which are rounded to six digits. A champion
-        that was trained from a file of this kind is said to come from the trial that it equals.
-        Of so many layers the untuned defaults compete, as in the table of depths.
+        A trial's numbers are those that MLflow holds, which are rounded to six digits. If a
+        rerun trained the champion from a file of this kind, its source is the trial that it equals.
+        With `depth` the untuned defaults of so many layers compete too, as in the table of depths.
         """
         entry = self.champion(pipeline, depth=depth)
         row = champion(entry) if entry else None
@@ -94,7 +96,7 @@ class Published:
         ]
         if not trials:
             return None
-        search, trial = max(trials, key=lambda found: last_accuracy(found[1]))
+        search, trial = max(trials, key=lambda pair: last_accuracy(pair[1]))
         source = _named(trial, search)
         return _configuration(pipeline, trial["params"], search["epochs"], source)
 
@@ -155,18 +157,16 @@ def row_of(entry: Json, name: str) -> Json | None:
     return next((row for row in entry["rows"] if row["name"] == name), None)
 
 
-def standing(entry: Json, row: Json | None = None) -> tuple[bool, bool, float]:
-    """Ranks entries by their champions, or by another of their rows.
+def standing(entry: Json, row: Json | None = None) -> tuple[bool, tuple[bool, float]]:
+    """Ranks entries by their champions, or by another of their rows, as `best_rerun` ranks them.
 
-    Whether it was measured by today's classifier, whether it has several seeds, then its mean
-    validation accuracy.
+    Today's classifier goes before any other.
     """
-    values = (row or champion(entry))["metrics"][METRIC]
-    return of_todays_classifier(entry), len(values) > 1, float(sum(values) / len(values))
+    return of_todays_classifier(entry), best_rerun.standing(row or champion(entry), METRIC)
 
 
 def seconds(entry: Json) -> float:
-    """Of one training of the champion, with its measurements: the mean over seeds."""
+    """Seconds of one training of the champion, with its measurements: the mean over seeds."""
     metrics = champion(entry)["metrics"]
     spent = zip(metrics["time/train_seconds"], metrics["time/evaluation_seconds"], strict=True)
     every = [train + evaluation for train, evaluation in spent]
@@ -238,20 +238,29 @@ def keep(folder: Path, entry: Json) -> Path:
 def write_json(path: Path, content: Json) -> Path:
     """Write it indented, whole or not at all; returns its file."""
     text = json.dumps(content, indent=1, ensure_ascii=False)
-    return write_whole(path, f"{text}\n".encode())
+    return durable.write(path, f"{text}\n".encode())
 
 
 def read(folder: Path) -> Published:
-    """All entries below a folder."""
+    """All entries below a folder.
+
+    Raises:
+        UserError: a file does not hold an entry.
+    """
     return Published(searches=_by_pipeline(folder, "search"), finals=_by_pipeline(folder, "final"))
 
 
 def _by_pipeline(folder: Path, kind: str) -> dict[str, tuple[Json, ...]]:
-    found: dict[str, list[Json]] = {}
+    lists: dict[str, list[Json]] = {}
     for file in sorted(folder.glob(f"*/{kind}-*.json")):
-        entry = json.loads(file.read_text(encoding="utf-8"))
-        found.setdefault(entry["pipeline"], []).append(entry)
-    return {name: tuple(entries) for name, entries in found.items()}
+        try:
+            entry = json.loads(file.read_text(encoding="utf-8"))
+            lists.setdefault(entry["pipeline"], []).append(entry)
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise UserError(
+                f"cannot read {file}: {type(error).__name__}\nbring it back: git checkout -- {file}"
+            ) from None
+    return {name: tuple(entries) for name, entries in lists.items()}
 
 
 def tested(entry: Json) -> bool:

@@ -1,4 +1,4 @@
-"""What was asked for, and where others stand: the two tables that results are shown beside."""
+"""The goals, and where others stand: the two tables beside which the results stand."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Goal:
-    """A test accuracy to be reached by one training.
+    """A test accuracy that one training is to reach.
 
     Attributes:
         pipeline: whose.
         accuracy: in percent, at least.
-        seconds: at most, on 2 CPU cores; None where no time was set.
+        seconds: at most, on 2 CPU cores; None where the goal sets no time.
         gpu: the goal on one data-centre GPU, in words.
     """
 
@@ -24,10 +24,10 @@ class Goal:
 
 @dataclass(frozen=True, kw_only=True)
 class Others:
-    """Test accuracies that are known of others, in words.
+    """Test accuracies of others, in words.
 
     Attributes:
-        pipeline: that they are comparable with.
+        pipeline: the one that they compare with.
         assignment: published solutions of the same assignment.
         nearby: the best known with encoders of about this size, or beyond.
     """

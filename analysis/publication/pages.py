@@ -1,7 +1,7 @@
 """The tables of docs/results/README.md and of the README, made from the published entries.
 
 A table stands between `<!-- results: NAME -->` and `<!-- results end -->`; nobody edits it by hand.
-What else a page says is written by people.
+People write all else on a page.
 """
 
 from __future__ import annotations
@@ -12,39 +12,39 @@ from pathlib import Path
 
 from analysis.publication.entries import Published
 from analysis.publication.tables import TABLES
-from analysis.writers.files import write_whole
 from search.errors import FAILED, UserError
+from search.files import durable
 
 STAND_IN = "**Stand-in data, not a result.**\n\n"
 MARKED = re.compile(r"(<!-- results: (\w+) -->\n).*?(<!-- results end -->)", re.DOTALL)
 
 
-def fill(text: str, found: Published) -> str:
-    """The page with each of its tables made anew.
+def fill(text: str, published: Published) -> str:
+    """The page with each of its tables made again.
 
     Raises:
-        UserError: the page asks for a table that there is not.
+        UserError: the page asks for a table that does not exist.
     """
 
-    def made(match: re.Match[str]) -> str:
+    def refill(match: re.Match[str]) -> str:
         if match[2] not in TABLES:
             raise UserError(
                 f"<!-- results: {match[2]} -->: no such table\nthere are: {', '.join(TABLES)}",
                 status=FAILED,
             )
-        return f"{match[1]}{STAND_IN * found.mini}{TABLES[match[2]](found)}{match[3]}"
+        return f"{match[1]}{STAND_IN * published.mini}{TABLES[match[2]](published)}{match[3]}"
 
-    return MARKED.sub(made, text)
+    return MARKED.sub(refill, text)
 
 
-def refresh(pages: Sequence[Path], found: Published, *, write: bool = True) -> list[Path]:
-    """Those of the pages whose tables were not what the entries say; `write` mends them."""
+def refresh(pages: Sequence[Path], published: Published, *, write: bool = True) -> list[Path]:
+    """The pages whose tables were not what the entries say; `write` fixes them."""
     stale = []
     for page in pages:
         text = page.read_text(encoding="utf-8")
-        filled = fill(text, found)
+        filled = fill(text, published)
         if filled != text:
             stale.append(page)
             if write:
-                write_whole(page, filled.encode())
+                durable.write(page, filled.encode())
     return stale

@@ -10,16 +10,18 @@ from rich.console import Console
 
 from analysis import history, interpolation, reconstructions, tsne
 from analysis.document import Document, Figure, Section
+from analysis.load import every_final, find
 from analysis.publication import entries, pages
-from analysis.reading import every_final, find
 from analysis.records import SIX, Findings, StudyRecord
-from analysis.rows import mark
+from analysis.result_rows import mark
 from analysis.summary import accuracies
 from analysis.writers import files
-from search import tracking, tracking_address
 from search.errors import FAILED, UserError
-from search.home import HOME
-from search.pipeline import load_pipeline, pipeline_names
+from search.files import durable
+from search.files.home import HOME, check_disk
+from search.spaces.pipeline import load_pipeline, pipeline_names
+from search.tracking import address
+from search.tracking.store import Store, open_existing
 from trainers.data import DATASETS
 
 PUBLISHED = "docs/results"
@@ -35,7 +37,7 @@ def run(options: Namespace) -> int:
         stale = pages.refresh(_pages(out), entries.read(out), write=options.tables)
         named = ", ".join(map(str, stale)) or "nothing"
         if options.tables:
-            console.print(f"made anew: {named}", markup=False)
+            console.print(f"made again: {named}", markup=False)
         elif stale:
             say = f"not what {out}/ says: {named}; run analysis/publish.py --tables"
             console.print(say, markup=False)
@@ -44,7 +46,9 @@ def run(options: Namespace) -> int:
     if mini and out == Path(PUBLISHED):
         raise UserError(f"stand-in data are not published in {PUBLISHED}/\ngive another --out")
     home = HOME.absolute()
-    store = tracking.open_existing(tracking_address.resolve_uri(options.tracking_uri, home))
+    store = open_existing(address.resolve_uri(options.tracking_uri, home))
+    check_disk(home)  # keeps the computed arrays, and who saw the test images
+    check_disk(out)
     findings = find(
         store,
         [*SIX, *(name for name in pipeline_names() if name not in SIX)],
@@ -68,7 +72,7 @@ def _pages(out: Path) -> list[Path]:
     return [page for page in (out / PAGE, *readme) if page.exists()]
 
 
-def _entries(store: tracking.Store, findings: Findings, out: Path) -> Iterator[Path]:
+def _entries(store: Store, findings: Findings, out: Path) -> Iterator[Path]:
     for record in findings.records.values():
         for study in filter(_is_finished, record.studies):
             yield entries.keep(out, entries.search_entry(record, study))
@@ -85,9 +89,9 @@ def _configurations(published: entries.Published, out: Path) -> Iterator[Path]:
     """The best of any size and the best of three layers: champions, else of the searches."""
     for name in {**published.searches, **published.finals}:
         for file, depth in (("champion", None), ("three_layers", THREE)):
-            found = published.configuration(name, depth=depth)
-            if found:
-                yield entries.write_json(out / name / f"{file}.json", found)
+            configuration = published.configuration(name, depth=depth)
+            if configuration:
+                yield entries.write_json(out / name / f"{file}.json", configuration)
 
 
 def _figures(findings: Findings, published: entries.Published, out: Path) -> Iterator[Path]:
@@ -104,9 +108,9 @@ def _figures(findings: Findings, published: entries.Published, out: Path) -> Ite
     document = Document(
         title="", subtitle="", notices=(), sections=(Section(id="all", title="", blocks=chosen),)
     )
-    rendered = files.render(document)  # the cache holds the report's pictures, which are others
+    rendered = files.render(document)  # the cache holds the report's pictures, which differ
     for figure in chosen:
-        yield files.write_whole(out / "figures" / f"{figure.name}.png", rendered[figure.name].png)
+        yield durable.write(out / "figures" / f"{figure.name}.png", rendered[figure.name].png)
 
 
 def report_figures(findings: Findings, published: entries.Published) -> set[str]:
@@ -126,7 +130,7 @@ def report_figures(findings: Findings, published: entries.Published) -> set[str]
 
 
 def accuracy_figures(published: entries.Published) -> Iterator[Figure]:
-    """Of each data set that all three of the six are measured on."""
+    """A figure for each data set whose three pipelines of the six all have final numbers."""
     champions = published.champions()
     for dataset in DATASETS:
         reruns = {

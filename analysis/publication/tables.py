@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 
-from analysis import rows as rows_of_reruns
-from analysis.history.carrying import compute_carrying
+from analysis.history.rank_transfer import compute_carrying
 from analysis.publication.entries import (
     Json,
     Published,
@@ -17,18 +17,19 @@ from analysis.publication.entries import (
     tested,
 )
 from analysis.publication.goals import GOALS, GPU_ONLY, OTHERS, Goal
-from analysis.rows import ABLATION, DEFAULTS, PCA, PIXELS, RANDOM, mark, of_todays_classifier
-from search.finals.comparisons import estimate
-from search.finals.results import TEST
-from search.pipeline import METRIC
+from analysis.result_rows import ABLATION, DEFAULTS, PCA, PIXELS, RANDOM, mark, of_todays_classifier
+from search.cells.metrics import TEST
+from search.cells.statistics import estimate
+from search.spaces.pipeline import METRIC
 
 NOT_MEASURED = "not measured"
+MARKS = re.compile(r"<(?=[A-Za-z/!?])|&(?=[#\w])|[|`*\[\]\\]")  # `p < 0.05` does not match
 BASELINES = (DEFAULTS, ABLATION, RANDOM, PCA, PIXELS)
 
 
-def headline(found: Published) -> str:
+def headline(published: Published) -> str:
     """The champions beside what they are measured against, all on the test set."""
-    champions = found.champions()
+    champions = published.champions()
     rows = [_champion(name, entry) for name, entry in champions.items()]
     shown = table(
         ("pipeline", "epochs", "n", "validation", "**test**", "MAE", *BASELINES),
@@ -38,11 +39,11 @@ def headline(found: Published) -> str:
     return shown + footnote([*champions.values()])
 
 
-def others(found: Published) -> str:
-    """What is known of others, and the champion."""
+def others(published: Published) -> str:
+    """The known results of others, and the champion's."""
     rows = []
     for other in OTHERS:
-        entry = found.champion(other.pipeline)
+        entry = published.champion(other.pipeline)
         measured = (NOT_MEASURED, "", "", "") if entry is None else _measured(entry)
         rows.append((f"`{other.pipeline}`", other.assignment, other.nearby, *measured))
     return table(
@@ -52,11 +53,11 @@ def others(found: Published) -> str:
     )
 
 
-def goals(found: Published) -> str:
-    """What was asked for on 2 CPU cores, what was reached in that time, and in any time."""
+def goals(published: Published) -> str:
+    """The goals on 2 CPU cores, with the accuracies reached in that time, and in any time."""
     rows = []
     for goal in GOALS:
-        entries = [e for e in found.finals.get(goal.pipeline, ()) if tested(e)]
+        entries = [e for e in published.finals.get(goal.pipeline, ()) if tested(e)]
         within = [e for e in entries if goal.seconds is None or seconds(e) <= goal.seconds]
         inside, ever = (max(some, key=standing, default=None) for some in (within, entries))
         shown = _measured(inside) if inside else (NOT_MEASURED, "", "", "")
@@ -69,23 +70,25 @@ def goals(found: Published) -> str:
     )
 
 
-def gpu_goals(found: Published) -> str:
-    """What was asked for on a GPU: beside it what one measured, if one did."""
+def gpu_goals(published: Published) -> str:
+    """The goals on a GPU, with the accuracies measured on one, if there are any."""
     asked = [(g.pipeline, g.gpu) for g in GOALS if g.gpu] + list(GPU_ONLY)
     rows = []
     for pipeline, words in asked:
-        there = [e for e in found.finals.get(pipeline, ()) if e["device"] == "cuda" and tested(e)]
+        there = [
+            e for e in published.finals.get(pipeline, ()) if e["device"] == "cuda" and tested(e)
+        ]
         best = max(there, key=standing, default=None)
         measured = (NOT_MEASURED, "", "", "") if best is None else _measured(best)
         rows.append((f"`{pipeline}`", words, *measured))
     return table(("pipeline", "asked", "test", "n", "s", "on"), rows, numbers=(3, 4))
 
 
-def depths(found: Published) -> str:
+def depths(published: Published) -> str:
     """The best of three layers beside the best of any size: champions and defaults compete."""
     rows = []
-    for name in in_order(found.finals):
-        every, three = found.rows(name), found.rows(name, depth=3)
+    for name in in_order(published.finals):
+        every, three = published.rows(name), published.rows(name, depth=3)
         if not every:
             continue
         cells = _size(*three[0]) if three else (NOT_MEASURED, "", "", "")
@@ -100,11 +103,11 @@ def depths(found: Published) -> str:
     )
 
 
-def searches(found: Published) -> str:
+def searches(published: Published) -> str:
     """Each search's budget."""
     rows = []
-    for name in in_order(found.searches):
-        for entry in found.searches[name]:
+    for name in in_order(published.searches):
+        for entry in published.searches[name]:
             states = [trial["state"] for trial in entry["trials"]]
             best = entry["best"]
             rows.append(
@@ -116,7 +119,7 @@ def searches(found: Published) -> str:
                     f"{int(entry['train_size']):,}",
                     f"{entry['seconds'] / 60:.0f}",
                     "" if best is None else f"{100 * best['value']:.2f}",
-                    str(entry["machine"] or "unknown"),
+                    escape(entry["machine"] or "unknown"),
                 )
             )
     return table(
@@ -129,47 +132,50 @@ def searches(found: Published) -> str:
     )
 
 
-def carrying(found: Published) -> str:
+def carrying(published: Published) -> str:
     """Whether a short search's order held in long training."""
     rows = []
-    for name in in_order(found.finals):
-        for entry in found.finals[name]:
+    for name in in_order(published.finals):
+        for entry in published.finals[name]:
             one = compute_carrying(entry["rows"])
             if one:
                 n = str(len(one))
-                said = f"`{name}`{mark(entry)}"
-                rows.append((said, n, str(one.epochs), f"{one.rho:+.2f}", f"{one.p:.4f}"))
+                label = f"`{name}`{mark(entry)}"
+                rows.append((label, n, str(one.epochs), f"{one.rho:+.2f}", f"{one.p:.4f}"))
     return table(
         ("pipeline", "configurations", "epochs", "rank correlation", "p"), rows, numbers=range(1, 5)
     )
 
 
-def verdicts(found: Published) -> str:
+def verdicts(published: Published) -> str:
     """The comparisons on each data set, as the contrastive champions have them.
 
     One that was trained without its ablation leaves open what the method brings: those of its
     pipeline's best rerun with one are said too, and after how many epochs.
     """
-    said = []
-    for name, entry in found.champions().items():
-        said += [sentence + mark(entry) for sentence in entry["comparisons"]]
+    sentences = []
+    for name, entry in published.champions().items():
+        sentences += [sentence + mark(entry) for sentence in entry["comparisons"]]
         if not row_of(entry, ABLATION):
-            others = [other for other in found.finals[name] if row_of(other, ABLATION)]
+            others = [other for other in published.finals[name] if row_of(other, ABLATION)]
             best = max(others, key=standing, default=None)
             if best:
                 epochs = champion(best)["epochs"]
-                told = [f"After {epochs} epochs {sentence}" for sentence in best["comparisons"]]
-                said += [sentence + mark(best) for sentence in told]
-    return "".join(f"- {sentence}.\n" for sentence in said) or f"{NOT_MEASURED}\n"
+                comparisons = [
+                    f"After {epochs} epochs {sentence}" for sentence in best["comparisons"]
+                ]
+                sentences += [sentence + mark(best) for sentence in comparisons]
+    return "".join(f"- {escape(sentence)}.\n" for sentence in sentences) or f"{NOT_MEASURED}\n"
 
 
-def commands(found: Published) -> str:
+def commands(published: Published) -> str:
     """The calls that made all of it, in order."""
     called = []
-    for name in in_order({**found.searches, **found.finals}):
-        entries = [*found.searches.get(name, ())]
-        entries += sorted(found.finals.get(name, ()), key=lambda e: str(e["made"]))
-        called += [entry["command"] for entry in entries]
+    for name in in_order({**published.searches, **published.finals}):
+        entries = [*published.searches.get(name, ())]
+        entries += sorted(published.finals.get(name, ()), key=lambda e: str(e["made"]))
+        # On one line, where nothing closes the block that it stands in.
+        called += [" ".join(entry["command"].split()) for entry in entries]
     return "\n".join(("```", *called, "python analysis/publish.py", "```", ""))
 
 
@@ -190,12 +196,12 @@ TABLES: Mapping[str, Callable[[Published], str]] = {
 
 
 def interval(row: Json | None, metric: str, *, percent: bool = True) -> str:
-    """`98.21 ± 0.30`; nothing where it was not measured."""
+    """`98.21 ± 0.30`; nothing where nobody measured it."""
     values = row["metrics"].get(metric) if row else None
     if not values:
         return ""
-    found = estimate(values)
-    return rows_of_reruns.interval(found.mean, found.high, percent=percent)
+    value = estimate(values)
+    return value.text(2, factor=100) if percent else value.text(4)
 
 
 def table(
@@ -208,12 +214,18 @@ def table(
     return "".join(f"| {' | '.join(line)} |\n" for line in (columns, rule, *rows))
 
 
+def escape(value: object) -> str:
+    """Turn a text from a run into words of one line: neither HTML nor marks of Markdown."""
+    line = " ".join(str(value).split())
+    return MARKS.sub(lambda sign: f"&#{ord(sign[0])};", line)
+
+
 def footnote(entries: Sequence[Json]) -> str:
-    """What † says, with the settings of each earlier classifier; empty where none is shown."""
+    """The note that † refers to, with each earlier classifier's settings; empty without †."""
     used = {entry.get("classifier") for entry in entries if not of_todays_classifier(entry)}
     if not used:
         return ""
-    settings = "; ".join(sorted(str(one or "not recorded") for one in used))
+    settings = "; ".join(sorted(escape(one or "not recorded") for one in used))
     return (
         f"\n† The whole row was measured by an earlier classifier ({settings}): not to be compared "
         "with a row without †.\n"
@@ -236,7 +248,7 @@ def _champion(name: str, entry: Json) -> tuple[str, ...]:
 def _measured(entry: Json) -> tuple[str, str, str, str]:
     """Test accuracy, seeds, seconds, machine."""
     row = champion(entry)
-    threads, machine = entry["threads"], entry["machine"] or "unknown"
+    threads, machine = entry["threads"], escape(entry["machine"] or "unknown")
     used = f"{machine}, {threads} thread{'s' * (threads != 1)}"
     shown = f"**{interval(row, TEST)}**{mark(entry)}"
     return shown, str(len(row["seeds"])), f"{seconds(entry):,.0f}", used
@@ -244,7 +256,7 @@ def _measured(entry: Json) -> tuple[str, str, str, str]:
 
 def _size(entry: Json, row: Json) -> tuple[str, str, str, str]:
     """Test accuracy, layers, width, weights."""
-    layers, width = (str(row["params"].get(name, "")) for name in ("depth", "width"))
+    layers, width = (escape(row["params"].get(name, "")) for name in ("depth", "width"))
     weights = row["metrics"].get("model/parameters", [0.0])[0]
     return f"{interval(row, TEST)}{mark(entry)}", layers, width, f"{weights:,.0f}"
 
@@ -255,7 +267,7 @@ def _asked(goal: Goal) -> str:
 
 
 def _met(goal: Goal, entry: Json | None) -> str:
-    """By the mean; nothing is said where nothing was measured."""
+    """Whether the mean meets the goal, in words; empty where nobody measured it."""
     if entry is None:
         return ""
     values = champion(entry)["metrics"][TEST]

@@ -2,7 +2,7 @@
 
 chapter.py        the section
 architecture.py   draws a network with its shapes
-choices.py        what the trials say of a hyperparameter
+choices.py        what the trials say about a hyperparameter
 references.py     the literature, cited where it is needed
 """
 

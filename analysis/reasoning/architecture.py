@@ -16,7 +16,7 @@ from analysis import style
 from analysis.records import PipelineRecord
 from models import PatchWhitening, parameter_count
 from models.layers import FlattenPixels, MeanPixels, UnflattenPixels
-from search.rebuild import untrained
+from search.spaces.rebuild import untrained
 from trainers.data import DATASETS
 
 # Each begins a layer of the drawing.
@@ -61,7 +61,7 @@ class Part:
 
     @property
     def parameters(self) -> int:
-        """Of all layers."""
+        """The sum over all layers."""
         return sum(layer.parameters for layer in self.layers)
 
 
@@ -87,7 +87,7 @@ def compute_architecture(record: PipelineRecord) -> Architecture:
     image = torch.zeros(1, spec.channels, spec.size, spec.size)
     with torch.no_grad():
         latent = model.encoder(image)
-    method = _made_anew(record)
+    method = _rebuilt(record)
     jointly = "trained with the encoder"
     parts = [_trace("encoder", "what is compared", model.encoder, image)]
     if model.decoder is not None:
@@ -102,8 +102,8 @@ def compute_architecture(record: PipelineRecord) -> Architecture:
     return Architecture(title=record.name, parts=tuple(parts))
 
 
-def _made_anew(record: PipelineRecord) -> Any:
-    """The pipeline's method: of a training, heads that only served the loss are not kept."""
+def _rebuilt(record: PipelineRecord) -> Any:
+    """The pipeline's method: a run does not keep heads that only served the loss."""
     with torch.random.fork_rng(devices=[]):
         return untrained(record.info)
 
@@ -125,16 +125,16 @@ def _trace(name: str, note: str, module: nn.Module, given: Tensor) -> Part:
     layers: list[Layer] = []
     waiting: list[str] = []  # what stands before the first weights
     for leaf, result in seen:
-        said, shape = _words(leaf), tuple(result.shape[1:])
+        operations, shape = _words(leaf), tuple(result.shape[1:])
         if isinstance(leaf, WEIGHED):
-            layers.append(_layer([*waiting, *said], shape, parameter_count(leaf)))
+            layers.append(_layer([*waiting, *operations], shape, parameter_count(leaf)))
             waiting = []
         elif layers and not isinstance(leaf, nn.Flatten | FlattenPixels | MeanPixels | nn.Dropout):
             last = layers[-1]
             parameters = last.parameters + parameter_count(leaf)
-            layers[-1] = _layer([*last.operations, *said], shape, parameters)
+            layers[-1] = _layer([*last.operations, *operations], shape, parameters)
         else:
-            waiting += said
+            waiting += operations
     # A module may end in a function, which no hook sees.
     if seen and not torch.equal(seen[-1][1], output):
         ended = torch.allclose(torch.sigmoid(seen[-1][1]), output, atol=1e-5)
@@ -149,7 +149,7 @@ def _layer(operations: list[str], shape: tuple[int, ...], parameters: int) -> La
 
 
 def _words(leaf: nn.Module) -> list[str]:
-    """What a module does; nothing for one that does nothing or only orders numbers anew."""
+    """Words for what a module does; none if it does nothing or only reorders numbers."""
     if isinstance(leaf, nn.Conv2d | nn.ConvTranspose2d):
         kind = "transposed" if isinstance(leaf, nn.ConvTranspose2d) else "conv"
         size = f"{kind} {leaf.kernel_size[0]} {TIMES} {leaf.kernel_size[1]}"
@@ -203,9 +203,9 @@ def draw_architecture(axis: Axes, data: Architecture) -> None:
 
 def _draw_part(axis: Axes, part: Part, *, top: float, tone: str, first: bool) -> None:
     middle = top - 0.58
-    said = f"{part.name}, {part.parameters:,} weights"
+    heading = f"{part.name}, {part.parameters:,} weights"
     start = -0.45 * COLUMN, top - 0.02
-    name = axis.text(*start, said, va="center", fontsize=8.5, weight="bold")
+    name = axis.text(*start, heading, va="center", fontsize=8.5, weight="bold")
     note = axis.annotate(
         part.note,
         (1, 0.5),
@@ -281,9 +281,9 @@ def _label(
 def _folded(operations: tuple[str, ...]) -> list[str]:
     """Short operations share a line, so that a layer takes few of them."""
     lines: list[str] = []
-    for said in operations:
-        if lines and len(lines[-1]) + len(said) < 18:
-            lines[-1] += f", {said}"
+    for operation in operations:
+        if lines and len(lines[-1]) + len(operation) < 18:
+            lines[-1] += f", {operation}"
         else:
-            lines.append(said)
+            lines.append(operation)
     return lines

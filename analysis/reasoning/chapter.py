@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from analysis.captions import title_of
 from analysis.document import Block, Bullets, Figure, Heading, Paragraph, Section, Table
-from analysis.provenance import title_of
 from analysis.reasoning import choices
 from analysis.reasoning.architecture import Architecture, architecture_figure, compute_architecture
 from analysis.reasoning.choices import worded
 from analysis.reasoning.references import needed
 from analysis.records import Findings, PipelineRecord, main_study, same
 from models.heads import CLASSIFIER_HIDDEN
-from search.pipeline import LATENT_DIM
-from search.spaces import describe
+from search.spaces.pipeline import LATENT_DIM
+from search.spaces.space import describe
 from trainers.data.training import VALID_FRACTION
 
 
@@ -29,7 +29,7 @@ def section(findings: Findings) -> Section:
     return Section(id="reasoning", title="Reasoning", blocks=tuple(blocks))
 
 
-# What holds for all -----------------------------------------------------------------------------
+# All pipelines ----------------------------------------------------------------------------------
 
 
 def _common(records: list[PipelineRecord]) -> list[Block]:
@@ -101,12 +101,12 @@ def _searched(records: list[PipelineRecord]) -> str:
 
 def _pipeline(record: PipelineRecord) -> list[Block]:
     architecture = compute_architecture(record)
-    said = " ".join(record.pipeline.reasoning.split())
-    blocks: list[Block] = [Heading(f"{title_of(record)} (`{record.name}`)"), Paragraph(said)]
+    reasoning = " ".join(record.pipeline.reasoning.split())
+    blocks: list[Block] = [Heading(f"{title_of(record)} (`{record.name}`)"), Paragraph(reasoning)]
     blocks.append(_diagram(record, architecture))
     study = main_study(record.studies)
     if study is not None:
-        blocks.append(Bullets(choices.told(record, study)))
+        blocks.append(Bullets(choices.describe(record, study)))
     blocks.append(_space(record))
     return blocks
 

@@ -1,4 +1,4 @@
-"""What won in a search, and how sharply: margins, changes against the defaults, shapes."""
+"""The winner of a search, and how sharply it won: margins, changed defaults, shapes."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
-from analysis import rows
+from analysis import result_rows
 from analysis.records import PipelineRecord, StudyRecord, TrialRecord, same
-from search.pipeline import METRIC
+from search.spaces.pipeline import METRIC
 
 STATES = {
     "COMPLETE": "trained to the end",
@@ -52,7 +52,7 @@ class Choice:
 
 
 def compute_choice(study: StudyRecord, defaults: Mapping[str, Any]) -> Choice | None:
-    """What won in a study; None where no trial was complete."""
+    """The winner of a study; None where no trial was complete."""
     complete = study.complete
     if not complete:
         return None
@@ -70,8 +70,8 @@ def compute_choice(study: StudyRecord, defaults: Mapping[str, Any]) -> Choice | 
     )
 
 
-def told(record: PipelineRecord, study: StudyRecord) -> tuple[str, ...]:
-    """What was tried, what won, how it differs from the defaults, which shapes did best."""
+def describe(record: PipelineRecord, study: StudyRecord) -> tuple[str, ...]:
+    """Say what the study tried, what won, what differs from the defaults, which shapes did best."""
     choice = compute_choice(study, record.pipeline.defaults)
     return (_tried(study), *_won(record, study, choice), *_shapes(study, record))
 
@@ -94,20 +94,20 @@ def _won(record: PipelineRecord, study: StudyRecord, choice: Choice | None) -> l
     if choice is None:
         return ["**Won:** nothing yet, no trial was trained to the end."]
     best = choice.best
-    said = f"**Won:** trial {best.number} with {100 * (best.value or 0):.2f} % on validation images"
+    text = f"**Won:** trial {best.number} with {100 * (best.value or 0):.2f} % on validation images"
     if choice.to_second is not None and choice.to_median is not None:
-        said += (
+        text += (
             f", {100 * choice.to_second:.2f} points above the second and "
             f"{100 * choice.to_median:.2f} above the median of {len(study.complete)} complete "
             f"trials"
         )
-    said += "." + _against_noise(record, choice)
+    text += "." + _against_noise(record, choice)
     if choice.changed:
         pairs = (f"{n} {worded(old)} → {worded(new)}" for n, (old, new) in choice.changed.items())
         changed = f"**Against the defaults** it changes {', '.join(pairs)}."
     else:
         changed = "**Against the defaults** it changes nothing: it is the defaults."
-    bullets = [said, changed]
+    bullets = [text, changed]
     if record.result:
         number = f"trial {best.number} of {study.name}"
         likewise = record.result["source"] == number
@@ -121,15 +121,15 @@ def _won(record: PipelineRecord, study: StudyRecord, choice: Choice | None) -> l
 
 def _against_noise(record: PipelineRecord, choice: Choice) -> str:
     """Whether the margin is more than two trainings of one configuration differ by anyway."""
-    row = rows.champion(record)
+    row = result_rows.champion(record)
     values = row["metrics"].get(METRIC, []) if row else []
     if len(values) < 2 or choice.to_second is None:
         return ""
     spread = statistics.stdev(values)
-    said = f"the champion's standard deviation over seeds alone ({100 * spread:.2f} points)"
+    noise = f"the champion's standard deviation over seeds alone ({100 * spread:.2f} points)"
     if choice.to_second > spread:
-        return f" The step to the second is larger than {said}."
-    return f" The step to the second is no larger than {said}: the order at the top may be chance."
+        return f" The step to the second is larger than {noise}."
+    return f" The step to the second is no larger than {noise}: the order at the top may be chance."
 
 
 def _shapes(study: StudyRecord, record: PipelineRecord) -> list[str]:
@@ -139,15 +139,15 @@ def _shapes(study: StudyRecord, record: PipelineRecord) -> list[str]:
         distribution = record.pipeline.space.get(name)
         if not isinstance(distribution, CategoricalDistribution | IntDistribution):
             continue
-        found: dict[Any, list[float]] = {}
+        values: dict[Any, list[float]] = {}
         for trial in study.complete:
             if name in trial.params:
-                found.setdefault(trial.params[name], []).append(trial.value or 0.0)
-        if len(found) < 2:
+                values.setdefault(trial.params[name], []).append(trial.value or 0.0)
+        if len(values) < 2:
             continue
         parts = [
-            f"{worded(value)}: {100 * max(found[value]):.2f} % ({len(found[value])})"
-            for value in sorted(found, key=str if isinstance(next(iter(found)), str) else float)
+            f"{worded(value)}: {100 * max(values[value]):.2f} % ({len(values[value])})"
+            for value in sorted(values, key=str if isinstance(next(iter(values)), str) else float)
         ]
         best.append(f"{name} {', '.join(parts)}")
     if not best:

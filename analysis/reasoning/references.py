@@ -46,14 +46,6 @@ REFERENCES = (
         used="the studies",
     ),
     Reference(
-        cited="Agresti and Min, 2005",
-        authors="A. Agresti, Y. Min",
-        title="Simple improved confidence intervals for comparing matched proportions",
-        where="Statistics in Medicine 24, 729-740",
-        address="https://doi.org/10.1002/sim.1781",
-        used="intervals over paired test images",
-    ),
-    Reference(
         cited="Bergstra et al., 2011",
         authors="J. Bergstra, R. Bardenet, Y. Bengio, B. Kégl",
         title="Algorithms for hyper-parameter optimization",
@@ -107,6 +99,14 @@ REFERENCES = (
         title="An image is worth 16x16 words: transformers for image recognition at scale",
         where="ICLR",
         address="https://arxiv.org/abs/2010.11929",
+    ),
+    Reference(
+        cited="Graybill and Wang, 1980",
+        authors="F. A. Graybill, C.-M. Wang",
+        title="Confidence intervals on nonnegative linear combinations of variances",
+        where="Journal of the American Statistical Association 75(372), 869-873",
+        address="https://doi.org/10.1080/01621459.1980.10477565",
+        used="intervals over seeds and test images at once",
     ),
     Reference(
         cited="He et al., 2015",
@@ -245,15 +245,6 @@ REFERENCES = (
         used="pictures of the latents in the plane",
     ),
     Reference(
-        cited="McNemar, 1947",
-        authors="Q. McNemar",
-        title="Note on the sampling error of the difference between correlated proportions or "
-        "percentages",
-        where="Psychometrika 12, 153-157",
-        address="https://doi.org/10.1007/BF02295996",
-        used="two classifiers on the same images",
-    ),
-    Reference(
         cited="Rousseeuw, 1987",
         authors="P. J. Rousseeuw",
         title="Silhouettes: a graphical aid to the interpretation and validation of cluster "
@@ -334,6 +325,15 @@ REFERENCES = (
         used="the importance of parameters",
     ),
     Reference(
+        cited="Welch, 1947",
+        authors="B. L. Welch",
+        title="The generalization of 'Student's' problem when several different population "
+        "variances are involved",
+        where="Biometrika 34(1-2), 28-35",
+        address="https://doi.org/10.1093/biomet/34.1-2.28",
+        used="two methods over seeds",
+    ),
+    Reference(
         cited="Zbontar et al., 2021",
         authors="J. Zbontar, L. Jing, I. Misra, Y. LeCun, S. Deny",
         title="Barlow Twins: self-supervised learning via redundancy reduction",
@@ -352,6 +352,6 @@ def cited_in(text: str) -> set[str]:
 
 
 def needed(texts: Iterable[str]) -> tuple[Reference, ...]:
-    """What every report cites and what these texts cite, by author."""
-    found: set[str] = set().union(*(cited_in(text) for text in texts))
-    return tuple(one for one in REFERENCES if one.used or one.cited in found)
+    """The references that every report cites and those that these texts cite, by author."""
+    cited: set[str] = set().union(*(cited_in(text) for text in texts))
+    return tuple(one for one in REFERENCES if one.used or one.cited in cited)

@@ -1,19 +1,20 @@
 """Test images beside what the decoder makes of them, and their errors.
 
 from analysis import reconstructions
-found = reconstructions.compute_reconstructions(record, seed=0)
+errors = reconstructions.compute_reconstructions(record, seed=0).errors  # (N,)
 
-chapter.py   computes, and puts the section together
+chapter.py   puts the section together
+errors.py    computes
 figures.py   draws
 words.py     says what was measured
 """
 
-from analysis.reconstructions.chapter import (
+from analysis.reconstructions.chapter import section
+from analysis.reconstructions.errors import (
     Reconstructions,
     absolute_errors,
     compute_reconstructions,
     five,
-    section,
 )
 from analysis.reconstructions.figures import (
     compose_extremes,

@@ -8,10 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from analysis import style
-from analysis.mosaics import Mosaic, Row
+from analysis.image_grid import ImageRow, Mosaic
 
 if TYPE_CHECKING:
-    from analysis.reconstructions.chapter import Reconstructions
+    from analysis.reconstructions.errors import Reconstructions
 
 ERROR_TOP = 0.3  # black in pictures of the error
 BINS = 40
@@ -19,43 +19,59 @@ FEWER_BINS = 25  # of one class
 WIDTH = 8.0  # inches
 
 
-def compose_five(found: Reconstructions) -> Mosaic:
+def compose_five(reconstructions: Reconstructions) -> Mosaic:
     """The five images, their reconstructions, and where the error lies."""
-    pairs = [found.pictures[int(row)] for row in found.five]
+    pairs = [reconstructions.pictures[int(row)] for row in reconstructions.five]
     away = np.stack([np.abs(image - decoded).mean(axis=0) for image, decoded in pairs])
-    error = Row(
+    error = ImageRow(
         images=1 - np.clip(away / ERROR_TOP, 0, 1)[:, None],
         label=f"absolute error\n(white: 0, black:\n{ERROR_TOP} or more)",
     )
-    return Mosaic(rows=[*_pair_of_rows(found, found.five, "image"), error], width=WIDTH, font=8.5)
+    return Mosaic(
+        rows=[*_pair_of_rows(reconstructions, reconstructions.five, "image"), error],
+        width=WIDTH,
+        font=8.5,
+    )
 
 
-def compose_extremes(found: Reconstructions) -> Mosaic:
+def compose_extremes(reconstructions: Reconstructions) -> Mosaic:
     """The best images over their reconstructions, and the worst."""
-    best = _pair_of_rows(found, found.best, "best")
-    worst = _pair_of_rows(found, found.worst, "worst")
+    best = _pair_of_rows(reconstructions, reconstructions.best, "best")
+    worst = _pair_of_rows(reconstructions, reconstructions.worst, "worst")
     return Mosaic(rows=[*best, *worst], width=WIDTH, font=8.5)
 
 
-def _pair_of_rows(found: Reconstructions, rows: np.ndarray, label: str) -> list[Row]:
+def _pair_of_rows(reconstructions: Reconstructions, rows: np.ndarray, label: str) -> list[ImageRow]:
     """(n,) rows of the split -> images with their classes, reconstructions with their errors."""
-    images, decoded = (np.stack([found.pictures[int(r)][part] for r in rows]) for part in (0, 1))
+    images, decoded = (
+        np.stack([reconstructions.pictures[int(r)][part] for r in rows]) for part in (0, 1)
+    )
     return [
-        Row(images=images, label=label, words=[found.classes[found.labels[row]] for row in rows]),
-        Row(
+        ImageRow(
+            images=images,
+            label=label,
+            words=[reconstructions.classes[reconstructions.labels[row]] for row in rows],
+        ),
+        ImageRow(
             images=decoded,
             label="reconstruction",
-            words=[f"MAE {found.errors[row]:.4f}" for row in rows],
+            words=[f"MAE {reconstructions.errors[row]:.4f}" for row in rows],
         ),
     ]
 
 
-def draw_histogram(axis: Axes, found: Reconstructions) -> None:
+def draw_histogram(axis: Axes, reconstructions: Reconstructions) -> None:
     """The distribution of the error over all images."""
     with style.styled():
-        axis.hist(found.errors, bins=BINS, color=style.COLOURS[4], edgecolor="white", linewidth=0.3)
-        low, median, high = np.quantile(found.errors, (0.05, 0.5, 0.95))
-        axis.axvline(found.mean, color="black", label=f"mean {found.mean:.4f}")
+        axis.hist(
+            reconstructions.errors,
+            bins=BINS,
+            color=style.COLOURS[4],
+            edgecolor="white",
+            linewidth=0.3,
+        )
+        low, median, high = np.quantile(reconstructions.errors, (0.05, 0.5, 0.95))
+        axis.axvline(reconstructions.mean, color="black", label=f"mean {reconstructions.mean:.4f}")
         axis.axvline(median, color="black", ls="--", label=f"median {median:.4f}")
         for at, label in ((low, f"5 and 95 %: {low:.4f}, {high:.4f}"), (high, None)):
             axis.axvline(at, color="0.35", ls=":", label=label)
@@ -66,11 +82,15 @@ def draw_histogram(axis: Axes, found: Reconstructions) -> None:
         axis.legend(loc="upper right", fontsize=8, frameon=True, edgecolor="none")
 
 
-def draw_by_class(axis: Axes, found: Reconstructions) -> None:
+def draw_by_class(axis: Axes, reconstructions: Reconstructions) -> None:
     """A histogram for each class, one above the other, the hardest class at the top."""
-    edges = np.linspace(found.errors.min(), found.errors.max() + 1e-12, FEWER_BINS + 1)
-    order = found.hardest_first[::-1]
-    heights = [np.histogram(found.of_class(label), edges, density=True)[0] for label in order]
+    edges = np.linspace(
+        reconstructions.errors.min(), reconstructions.errors.max() + 1e-12, FEWER_BINS + 1
+    )
+    order = reconstructions.hardest_first[::-1]
+    heights = [
+        np.histogram(reconstructions.of_class(label), edges, density=True)[0] for label in order
+    ]
     tallest = max(float(height.max()) for height in heights)
     with style.styled():
         for place, (label, height) in enumerate(zip(order, heights, strict=True)):
@@ -84,11 +104,11 @@ def draw_by_class(axis: Axes, found: Reconstructions) -> None:
                 linewidth=0.5,
                 zorder=2 * (len(order) - place),
             )
-            mean = float(found.of_class(label).mean())
+            mean = float(reconstructions.of_class(label).mean())
             axis.plot(
                 [mean, mean], [place, place + 0.55], color="black", zorder=2 * (len(order) - place)
             )
-        axis.set_yticks(range(len(order)), [found.classes[label] for label in order])
+        axis.set_yticks(range(len(order)), [reconstructions.classes[label] for label in order])
         axis.set_ylim(-0.2, len(order) + 1)
         axis.set_title("By class, the hardest at the top")
         axis.set_xlabel("mean absolute error of an image, pixels in [0, 1]")

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
-from analysis.provenance import title_of
+from analysis.captions import title_of
 from analysis.records import PipelineRecord
 
 if TYPE_CHECKING:
-    from analysis.reconstructions.chapter import Reconstructions
+    from analysis.reconstructions.errors import Reconstructions
 
 # The rerun may have measured on another device: sums of float32 differ in the last digits.
 AGREES = 1e-4
 
 
 def introduce(seed: int) -> str:
-    """What the section shows."""
+    """The paragraph that says what the section shows."""
     return (
         "An autoencoder is judged here by the picture that its decoder makes of the 128 numbers "
         "that its encoder kept. The error is the mean absolute error (MAE) over an image's pixels, "
@@ -28,23 +28,23 @@ def introduce(seed: int) -> str:
     )
 
 
-def describe(record: PipelineRecord, found: Reconstructions) -> str:
+def describe(record: PipelineRecord, reconstructions: Reconstructions) -> str:
     """The paragraph of one autoencoder."""
     return " ".join(
         (
             f"**{title_of(record)}.**",
-            _level(record, found),
-            _references(found),
-            _classes(found),
-            _contrast(found),
-            _agreement(record, found),
+            _level(record, reconstructions),
+            _references(reconstructions),
+            _classes(reconstructions),
+            _contrast(reconstructions),
+            _agreement(record, reconstructions),
         )
     )
 
 
-def _level(record: PipelineRecord, found: Reconstructions) -> str:
-    low, median, high = np.quantile(found.errors, (0.05, 0.5, 0.95))
-    skew = found.mean / median - 1
+def _level(record: PipelineRecord, reconstructions: Reconstructions) -> str:
+    low, median, high = np.quantile(reconstructions.errors, (0.05, 0.5, 0.95))
+    skew = reconstructions.mean / median - 1
     shape = (
         "above it: a few images are much worse than the rest"
         if skew > 0.03
@@ -53,27 +53,28 @@ def _level(record: PipelineRecord, found: Reconstructions) -> str:
         else "close to it"
     )
     return (
-        f"The mean error over {len(found.errors):,} {record.split} images is "
-        f"**{found.mean:.4f}**, or {255 * found.mean:.1f} of 255 grey levels; nine images in ten "
-        f"lie between {low:.4f} and {high:.4f}. The median is {median:.4f}, the mean {shape}."
+        f"The mean error over {len(reconstructions.errors):,} {record.split} images is "
+        f"**{reconstructions.mean:.4f}**, or {255 * reconstructions.mean:.1f} of 255 grey levels; "
+        f"nine images in ten lie between {low:.4f} and {high:.4f}. The median is {median:.4f}, the "
+        f"mean {shape}."
     )
 
 
-def _references(found: Reconstructions) -> str:
-    share = found.mean / found.constant
+def _references(reconstructions: Reconstructions) -> str:
+    share = reconstructions.mean / reconstructions.constant
     text = (
         "The best constant picture, the same answer to every image, is off by "
-        f"{found.constant:.4f}: "
+        f"{reconstructions.constant:.4f}: "
     )
     if share < 1:
         text += f"the autoencoder leaves {100 * share:.0f} % of that."
     else:
         text += "the autoencoder is no better than that."
-    if found.linear is not None:
-        ratio = found.mean / found.linear
+    if reconstructions.linear is not None:
+        ratio = reconstructions.mean / reconstructions.linear
         text += (
             " PCA with as many numbers, the best linear autoencoder for squared errors, is off by "
-            f"{found.linear:.4f}; the trained one errs "
+            f"{reconstructions.linear:.4f}; the trained one errs "
         )
         if ratio > 2:
             text += f"{ratio:.1f} times as much."
@@ -82,14 +83,14 @@ def _references(found: Reconstructions) -> str:
     return text
 
 
-def _classes(found: Reconstructions) -> str:
-    order = found.hardest_first
-    means = {label: found.of_class(label).mean() for label in order}
+def _classes(reconstructions: Reconstructions) -> str:
+    order = reconstructions.hardest_first
+    means = {label: reconstructions.of_class(label).mean() for label in order}
     hard, easy = order[:2], order[-1]
-    named = " and ".join(f"{found.classes[label]} ({means[label]:.4f})" for label in hard)
-    share = 100 * found.explained_by_class
+    named = " and ".join(f"{reconstructions.classes[label]} ({means[label]:.4f})" for label in hard)
+    share = 100 * reconstructions.explained_by_class
     text = (
-        f"The hardest classes are {named}, the easiest is {found.classes[easy]} "
+        f"The hardest classes are {named}, the easiest is {reconstructions.classes[easy]} "
         f"({means[easy]:.4f}); "
     )
     if share >= 25:
@@ -100,10 +101,10 @@ def _classes(found: Reconstructions) -> str:
     )
 
 
-def _contrast(found: Reconstructions) -> str:
-    if np.ptp(found.contrast) == 0 or np.ptp(found.errors) == 0:
+def _contrast(reconstructions: Reconstructions) -> str:
+    if np.ptp(reconstructions.contrast) == 0 or np.ptp(reconstructions.errors) == 0:
         return ""
-    rank = float(stats.spearmanr(found.errors, found.contrast).statistic)
+    rank = float(stats.spearmanr(reconstructions.errors, reconstructions.contrast).statistic)
     if abs(rank) < 0.3:
         return (
             "How much contrast an image has says little about its error (rank correlation "
@@ -113,15 +114,17 @@ def _contrast(found: Reconstructions) -> str:
     return f"Images with {which} contrast are harder (rank correlation {rank:+.2f})."
 
 
-def _agreement(record: PipelineRecord, found: Reconstructions) -> str:
-    if found.recorded is None:
+def _agreement(record: PipelineRecord, reconstructions: Reconstructions) -> str:
+    if reconstructions.recorded is None:
         if record.final:
             return "The rerun recorded no test error of these weights to compare with."
         return "There is no final run yet whose record this could be compared with."
-    off = abs(found.mean - found.recorded)
+    off = abs(reconstructions.mean - reconstructions.recorded)
     if off <= AGREES:
-        return f"The rerun recorded {found.recorded:.4f} for the same weights: they agree."
+        return (
+            f"The rerun recorded {reconstructions.recorded:.4f} for the same weights: they agree."
+        )
     return (
-        f"The rerun recorded {found.recorded:.4f} for the same weights: they differ by {off:.4f}, "
-        "more than rounding explains."
+        f"The rerun recorded {reconstructions.recorded:.4f} for the same weights: they differ by "
+        f"{off:.4f}, more than rounding explains."
     )

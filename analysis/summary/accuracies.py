@@ -10,9 +10,9 @@ from matplotlib.figure import Figure as Canvas
 
 from analysis import style
 from analysis.document import Figure
-from analysis.rows import ABLATION, DEFAULTS, EARLIER, PCA, PIXELS, RANDOM, SHARED, Row
-from search.finals.comparisons import estimate
-from search.finals.results import TEST
+from analysis.result_rows import ABLATION, DEFAULTS, EARLIER, PCA, PIXELS, RANDOM, SHARED, Row
+from search.cells.metrics import TEST
+from search.cells.statistics import estimate
 from trainers.data import DATASETS
 
 CHAMPION = "champion"
@@ -41,18 +41,20 @@ class Bar:
 
     @property
     def mean(self) -> float:
-        """Over seeds."""
+        """The mean over seeds."""
         return sum(self.accuracies) / len(self.accuracies)
 
     @property
     def interval(self) -> tuple[float, float] | None:
-        """95 % of the mean, None from one seed."""
-        found = estimate(self.accuracies)
-        return None if found.low is None or found.high is None else (found.low, found.high)
+        """The 95 % interval of the mean, None from one seed."""
+        accuracy = estimate(self.accuracies)
+        return (
+            None if accuracy.low is None or accuracy.high is None else (accuracy.low, accuracy.high)
+        )
 
     @property
     def label(self) -> str:
-        """As on the figure's axis."""
+        """The label on the figure's axis."""
         method = self.pipeline.partition("_")[2].replace("_", " ")
         named = f"{method}: {self.name}" if method else self.name
         return named + EARLIER * self.earlier
@@ -102,10 +104,10 @@ def draw_bars(axis: Axes, bars: tuple[Bar, ...]) -> None:
             markersize=8 if best else 6,
             markerfacecolor=colour if best else "white",
         )
-        said = f"{100 * bar.mean:.2f}"
+        text = f"{100 * bar.mean:.2f}"
         where = axis.get_yaxis_transform()
         weight = "bold" if best else "normal"
-        axis.text(1.01, place, said, transform=where, va="center", fontsize=8.5, weight=weight)
+        axis.text(1.01, place, text, transform=where, va="center", fontsize=8.5, weight=weight)
     axis.set_yticks(range(len(bars)), [bar.label for bar in bars])
     for label, bar in zip(axis.get_yticklabels(), bars, strict=True):
         label.set_fontweight("bold" if bar.name == CHAMPION else "normal")

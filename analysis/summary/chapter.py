@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from analysis import rows
+from analysis import result_rows
+from analysis.captions import title_of
 from analysis.document import Block, Bullets, Cell, Heading, Paragraph, Section, Table
-from analysis.provenance import title_of
 from analysis.records import SIX, Findings, PipelineRecord
-from analysis.rows import DEFAULTS, EARLIER, PCA, PIXELS, RANDOM, SHARED
+from analysis.result_rows import DEFAULTS, EARLIER, PCA, PIXELS, RANDOM, SHARED
 from analysis.summary import accuracies, verdicts
-from search.finals.results import TEST
-from search.pipeline import LATENT_DIM, METRIC
+from search.cells.metrics import TEST
+from search.spaces.pipeline import LATENT_DIM, METRIC
 from trainers.data import DATASETS
 
 
@@ -33,20 +33,22 @@ def section(findings: Findings) -> Section:
             blocks.append(accuracies.figure(dataset, bars))
     blocks.append(Heading("Did the contrastive method succeed?"))
     blocks += [Paragraph(text) for text in verdicts.success(findings)]
-    told = [one.verdict for r in final for one in verdicts.compute_outcomes(r, findings)]
-    if told:
+    sentences = [one.verdict for r in final for one in verdicts.compute_verdicts(r, findings)]
+    if sentences:
         blocks += [
             Paragraph(
-                "The tests behind it, on test accuracy: McNemar's over the images of the first "
-                "seed, a paired *t*-test over seeds; corrected by Holm for the comparisons that "
-                "were made together."
+                "The tests behind it, on test accuracy: Welch's *t*, with the variance over the "
+                "test images beside those over seeds; corrected by Holm for the comparisons that "
+                "were fixed beforehand."
             ),
-            Bullets(tuple(f"{sentence}." for sentence in told)),
+            Bullets(tuple(f"{sentence}." for sentence in sentences)),
         ]
     if final:
         blocks += [Heading("What learning and tuning brought"), *_gains(final)]
         blocks += [Heading("Baselines, ablations and runners-up"), _baselines(final)]
-    if any(rows.mean(rows.champion(record), "test/mae") is not None for record in final):
+    if any(
+        result_rows.mean(result_rows.champion(record), "test/mae") is not None for record in final
+    ):
         blocks.append(_errors(final))
     return Section(id="summary", title="Summary", blocks=tuple(blocks))
 
@@ -72,30 +74,33 @@ def _opening(findings: Findings) -> Iterator[Paragraph]:
     )
     if not today:
         return
-    ranked = sorted(today, key=lambda r: rows.mean(rows.champion(r), TEST) or 0.0)
-    told = []
+    ranked = sorted(today, key=lambda r: result_rows.mean(result_rows.champion(r), TEST) or 0.0)
+    sentences = []
     for dataset, spec in DATASETS.items():
-        found = [record for record in reversed(ranked) if record.dataset == dataset]
+        of_dataset = [record for record in reversed(ranked) if record.dataset == dataset]
         order = ", ".join(
-            f"{r.method} {rows.with_interval(rows.champion(r), TEST)} %" for r in found
+            f"{r.method} {result_rows.with_interval(result_rows.champion(r), TEST)} %"
+            for r in of_dataset
         )
-        told += [f"**{spec.title}**, test accuracy: {order}."] if found else []
+        sentences += [f"**{spec.title}**, test accuracy: {order}."] if of_dataset else []
     if len(ranked) > 1:
         worst = ranked[0]
-        told.append(
+        sentences.append(
             f"The lowest of the {len(ranked)} is {title_of(worst)} with "
-            f"{rows.with_interval(rows.champion(worst), TEST)} %."
+            f"{result_rows.with_interval(result_rows.champion(worst), TEST)} %."
         )
-    yield Paragraph(" ".join(told))
+    yield Paragraph(" ".join(sentences))
 
 
 def _is_earlier(record: PipelineRecord) -> bool:
-    return bool(record.result and not rows.of_todays_classifier(record.result))
+    return bool(record.result and not result_rows.of_todays_classifier(record.result))
 
 
 def _champions(records: list[PipelineRecord]) -> Table:
     lines = [_champion(record) for record in records]
-    counts = sorted({len(row["seeds"]) for record in records if (row := rows.champion(record))})
+    counts = sorted(
+        {len(row["seeds"]) for record in records if (row := result_rows.champion(record))}
+    )
     seeds = f"over n = {' or '.join(map(str, counts))} seeds" if counts else "over seeds"
     return Table(
         name="champions",
@@ -105,7 +110,8 @@ def _champions(records: list[PipelineRecord]) -> Table:
             *("test MAE", "weights", "training s", "run"),
         ),
         rows=tuple(lines),
-        caption=f"Mean accuracy {seeds} with the half-width of its 95 % interval (Student's t). "
+        caption=f"Mean accuracy {seeds} with the half-width of its 95 % interval: over seeds "
+        "(Student's t), that of the test accuracy over test images too. "
         "Labels: whether the encoder's training looks at them. MAE: mean absolute reconstruction "
         "error, pixels in [0, 1]. Weights are those that the loss trains: with the encoder a "
         "decoder or a projection head, the classifier where it is trained jointly. Training time "
@@ -117,20 +123,20 @@ def _champions(records: list[PipelineRecord]) -> Table:
 
 def _champion(record: PipelineRecord) -> tuple[Cell, ...]:
     labels = "yes" if record.pipeline.uses_labels else "no"
-    row = rows.champion(record)
+    row = result_rows.champion(record)
     if row is None:
         best = max((t.value or 0.0 for s in record.studies for t in s.complete), default=None)
         valid = None if best is None else f"{100 * best:.2f}"
         name = f"{record.name} (not final)"
         return (name, labels, None, valid, None, None, None, None, None, record.run_id[:8])
-    parameters = rows.mean(row, "model/parameters")
-    seconds = rows.mean(row, "time/train_seconds")
+    parameters = result_rows.mean(row, "model/parameters")
+    seconds = result_rows.mean(row, "time/train_seconds")
     return (
-        rows.named(record),
+        result_rows.named(record),
         labels,
-        *(rows.with_interval(row, metric) for metric in ("train/accuracy", METRIC, TEST)),
+        *(result_rows.with_interval(row, metric) for metric in ("train/accuracy", METRIC, TEST)),
         len(row["seeds"]),
-        rows.with_interval(row, "test/mae", percent=False),
+        result_rows.with_interval(row, "test/mae", percent=False),
         None if parameters is None else f"{parameters:,.0f}",
         None if seconds is None else f"{seconds:,.0f}",
         record.run_id[:8],
@@ -141,57 +147,60 @@ def _champion(record: PipelineRecord) -> tuple[Cell, ...]:
 
 
 def _gains(final: list[PipelineRecord]) -> list[Block]:
-    """What learning and tuning brought, over paired seeds."""
+    """The gains of learning and of tuning, over seeds."""
     differences: dict[str, dict[str, float]] = {RANDOM: {}, DEFAULTS: {}}
     lines = []
     untuned = [record.name for record in final if _is_untuned(record)]
     for record in final:
-        mine = rows.champion(record)
-        found = {
-            n: rows.paired(mine, rows.find(record, n)) for n in (RANDOM, PCA, PIXELS, DEFAULTS)
+        mine = result_rows.champion(record)
+        gains = {
+            n: result_rows.difference(mine, result_rows.find(record, n))
+            for n in (RANDOM, PCA, PIXELS, DEFAULTS)
         }
         for name, kept in differences.items():
-            difference = found[name]
+            difference = gains[name]
             if difference is not None and not (name == DEFAULTS and record.name in untuned):
                 kept[record.name] = difference.mean
         tuned = "the champion is the defaults" if record.name in untuned else None
         lines.append(
             (
-                rows.named(record),
-                *(rows.points(found[name]) for name in (RANDOM, PCA, PIXELS)),
-                tuned or rows.points(found[DEFAULTS]),
+                result_rows.named(record),
+                *(result_rows.points(gains[name]) for name in (RANDOM, PCA, PIXELS)),
+                tuned or result_rows.points(gains[DEFAULTS]),
             )
         )
-    told = [
+    sentences = [
         *_range("Learning", "the same architecture, never trained", differences[RANDOM]),
         *_range("Tuning", "the pipeline's untuned defaults", differences[DEFAULTS]),
     ]
     if untuned:
-        told.append(f"The search found nothing better than the defaults for {', '.join(untuned)}.")
+        sentences.append(
+            f"The search found nothing better than the defaults for {', '.join(untuned)}."
+        )
     table = Table(
         name="gains",
         title="The champions' test accuracy above other rows",
         columns=("pipeline", f"over a {RANDOM}", f"over {PCA}", f"over {PIXELS}", "over defaults"),
         rows=tuple(lines),
-        caption="Differences in percentage points, over paired seeds, with the half-width of "
-        "their 95 % interval.",
+        caption="Differences in percentage points, over seeds, with the half-width of their "
+        "95 % interval (Welch's t).",
     )
-    return [*([Paragraph(" ".join(told))] if told else []), table]
+    return [*([Paragraph(" ".join(sentences))] if sentences else []), table]
 
 
 def _is_untuned(record: PipelineRecord) -> bool:
-    mine, defaults = rows.champion(record), rows.find(record, DEFAULTS)
+    mine, defaults = result_rows.champion(record), result_rows.find(record, DEFAULTS)
     return bool(mine and defaults and mine["cells"] == defaults["cells"])
 
 
-def _range(what: str, against: str, found: Mapping[str, float]) -> list[str]:
-    if not found:
+def _range(what: str, against: str, gains: Mapping[str, float]) -> list[str]:
+    if not gains:
         return []
-    most, least = max(found, key=found.__getitem__), min(found, key=found.__getitem__)
-    said = f"**{what}**, measured against {against}, brought {100 * found[most]:+.2f} points"
+    most, least = max(gains, key=gains.__getitem__), min(gains, key=gains.__getitem__)
+    text = f"**{what}**, measured against {against}, brought {100 * gains[most]:+.2f} points"
     if most == least:
-        return [f"{said} for {most}."]
-    return [f"{said} at most ({most}) and {100 * found[least]:+.2f} at least ({least})."]
+        return [f"{text} for {most}."]
+    return [f"{text} at most ({most}) and {100 * gains[least]:+.2f} at least ({least})."]
 
 
 def _baselines(final: list[PipelineRecord]) -> Table:
@@ -203,8 +212,8 @@ def _baselines(final: list[PipelineRecord]) -> Table:
             if row["name"] in SHARED and cells in seen:
                 continue
             seen.add(cells)
-            shared = DATASETS[record.dataset].title + rows.mark(record.result or {})
-            whose = shared if row["name"] in SHARED else rows.named(record)
+            shared = DATASETS[record.dataset].title + result_rows.mark(record.result or {})
+            whose = shared if row["name"] in SHARED else result_rows.named(record)
             lines.append((whose, row["name"], "yes" if row["uses_labels"] else "no", *_line(row)))
     return Table(
         name="baselines",
@@ -220,11 +229,11 @@ def _baselines(final: list[PipelineRecord]) -> Table:
     )
 
 
-def _line(row: rows.Row) -> tuple[Cell, ...]:
+def _line(row: result_rows.Row) -> tuple[Cell, ...]:
     return (
-        *(rows.with_interval(row, metric) for metric in ("train/accuracy", METRIC, TEST)),
+        *(result_rows.with_interval(row, metric) for metric in ("train/accuracy", METRIC, TEST)),
         len(row["seeds"]),
-        rows.with_interval(row, "test/mae", percent=False),
+        result_rows.with_interval(row, "test/mae", percent=False),
         row["note"],
     )
 
@@ -234,12 +243,12 @@ def _errors(final: list[PipelineRecord]) -> Table:
     lines: dict[str, tuple[Cell, ...]] = {}
     for record in final:
         for number, row in enumerate((record.result or {})["rows"]):
-            if rows.mean(row, "test/mae") is None:
+            if result_rows.mean(row, "test/mae") is None:
                 continue
             name = "champion" if number == 0 else row["name"]
             whose = DATASETS[record.dataset].title if name in SHARED else record.name
             errors = [
-                rows.with_interval(row, f"{split}/mae", percent=False)
+                result_rows.with_interval(row, f"{split}/mae", percent=False)
                 for split in ("train", "valid", "test")
             ]
             lines.setdefault(f"{whose} {name}", (whose, name, *errors, len(row["seeds"])))
@@ -248,6 +257,6 @@ def _errors(final: list[PipelineRecord]) -> Table:
         title="Mean absolute reconstruction error",
         columns=("pipeline", "row", "train MAE", "validation MAE", "test MAE", "n"),
         rows=tuple(lines.values()),
-        caption="Of everything that has a decoder, pixels in [0, 1], with the half-width of the "
+        caption="Everything that has a decoder, pixels in [0, 1], with the half-width of the "
         "95 % interval over seeds.",
     )

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from analysis import style
 from analysis.document import Block, Figure
 from analysis.records import Findings, SweepRecord
-from search.sweeping.outcome import Row
+from search.grids.results import GridRow
 from search.sweeps.averaging import AVERAGES, TASKS, best, curve, line_of
 
 COLUMNS = 2
@@ -20,7 +20,7 @@ WIDTH, HEIGHT = 9.0, 2.7  # inches; the latter of a row of panels
 
 def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
     """A figure a task."""
-    made: list[Block] = []
+    content: list[Block] = []
     for pipeline in TASKS:
         lines = {
             averages: record.outcome.lines[line_of(pipeline, averages)]
@@ -33,7 +33,7 @@ def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
             "Mean training loss of every epoch, mean over seeds; a panel a peak learning rate. A "
             "thick line is at the rate where that average ends lowest."
         )
-        made.append(
+        content.append(
             Figure(
                 name=f"sweep_averaging_curves_{pipeline}",
                 title=f"Loss curves, {pipeline}",
@@ -42,10 +42,10 @@ def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
                 alt=caption,
             )
         )
-    return made
+    return content
 
 
-def _curves(lines: dict[str, list[Row]]) -> Canvas:
+def _curves(lines: dict[str, list[GridRow]]) -> Canvas:
     rates = sorted({row.x for rows in lines.values() for row in rows})
     columns = min(COLUMNS, len(rates))
     height = -(-len(rates) // columns)

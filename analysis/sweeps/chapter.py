@@ -9,7 +9,7 @@ from analysis.document import Block, Bullets, Cell, Figure, Heading, Paragraph, 
 from analysis.records import Findings, SweepRecord
 from analysis.sweeps.lines import label_of, lines_figure, metrics_of
 from analysis.theory.reading import THEORY
-from search.finals.comparisons import Estimate
+from search.cells.statistics import Estimate
 from trainers.data import DATASETS
 
 
@@ -20,7 +20,7 @@ def section(findings: Findings) -> Section:
             "The champions above share one latent size and one budget. A sweep trains a fixed grid "
             "instead, every point with several seeds, and asks one question of it. Nothing was "
             "chosen on test images: they were read once, when a grid was finished."
-            + " What can be expected is derived in [the theory](theory.html) beside this report."
+            + " [The theory](theory.html) beside this report derives what can be expected."
             * THEORY.exists()
         )
     ]
@@ -60,8 +60,8 @@ def _sweep(record: SweepRecord, findings: Findings) -> list[Block]:
     if metrics:
         blocks.append(_table(record, metrics))
     if outcome.failures:
-        told = "; ".join(f"{what}: {why}" for what, why in outcome.failures.items())
-        blocks.append(Paragraph(f"Could not be trained: {told}."))
+        failures = "; ".join(f"{what}: {why}" for what, why in outcome.failures.items())
+        blocks.append(Paragraph(f"Could not be trained: {failures}."))
     return blocks
 
 
@@ -76,7 +76,7 @@ def _seeds(record: SweepRecord) -> str:
 
 
 def budget_of(record: SweepRecord) -> str:
-    """What was trained, in one or two sentences."""
+    """Say what the sweep trained, in one or two sentences."""
     outcome = record.outcome
     sizes = ", ".join(
         f"{size:,} {DATASETS[dataset].title} images" for dataset, size in outcome.train_size.items()
@@ -107,12 +107,8 @@ def _table(record: SweepRecord, metrics: list[str]) -> Table:
     )
 
 
-def _cell(metric: str, found: Estimate | None) -> Cell:
-    if found is None:
+def _cell(metric: str, value: Estimate | None) -> Cell:
+    if value is None:
         return None
     share = metric.endswith("accuracy") or metric.startswith("few_labels/")
-    factor, digits = (100, 1) if share else (1, 4)
-    text = f"{factor * found.mean:.{digits}f}"
-    if found.high is not None:
-        text += f" ± {factor * (found.high - found.mean):.{digits}f}"
-    return text
+    return value.text(1, factor=100) if share else value.text(4)

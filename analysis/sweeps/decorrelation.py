@@ -9,7 +9,7 @@ from matplotlib.figure import Figure as Canvas
 from analysis import style
 from analysis.document import Block, Figure
 from analysis.records import Findings, SweepRecord
-from search.sweeping.outcome import Row
+from search.grids.results import GridRow
 from search.sweeps.decorrelation import CORRELATION, RANK
 
 COLUMNS = 4
@@ -18,7 +18,7 @@ COLUMNS = 4
 def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
     """One figure: a matrix a size."""
     [rows] = record.outcome.lines.values()
-    counts = sorted({found["latents"] for row in rows for found in row.measured})
+    counts = sorted({measurement["latents"] for row in rows for measurement in row.measured})
     caption = (
         f"Pearson correlations between the coordinates of {counts[0]:,} latents of validation "
         "images; a panel a latent size, first seed. Above each panel the mean absolute value off "
@@ -35,7 +35,7 @@ def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
     ]
 
 
-def draw_matrix(axis: Axes, row: Row):  # type: ignore[no-untyped-def]
+def draw_matrix(axis: Axes, row: GridRow):  # type: ignore[no-untyped-def]
     """(D, D) correlations in [-1, 1]."""
     matrix = np.atleast_2d(np.array(row.measured[0]["matrix"]))
     drawn = axis.imshow(matrix, cmap="PuOr", vmin=-1, vmax=1, interpolation="nearest")
@@ -52,7 +52,7 @@ def draw_matrix(axis: Axes, row: Row):  # type: ignore[no-untyped-def]
     return drawn
 
 
-def _matrices(rows: list[Row]) -> Canvas:
+def _matrices(rows: list[GridRow]) -> Canvas:
     columns = min(COLUMNS, len(rows))
     height = -(-len(rows) // columns)
     with style.styled():

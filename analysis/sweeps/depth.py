@@ -1,13 +1,13 @@
-"""What the best architecture of the sweep `depth` makes of digits, beside the worst."""
+"""Digits as the best architecture of the sweep `depth` reconstructs them, beside the worst."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from analysis.document import Block, Figure
-from analysis.mosaics import Mosaic, Row as Images, figure_of
+from analysis.image_grid import ImageRow, Mosaic, figure_of
 from analysis.records import Findings, SweepRecord
-from search.sweeping.outcome import Row
+from search.grids.results import GridRow
 from search.sweeps.depth import CHOSEN_BY, best
 
 SHOWN = 10  # images, one of each class
@@ -38,20 +38,20 @@ def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
     ]
 
 
-def _compose(record: SweepRecord, rows: dict[str, Row], seed: int) -> Mosaic:
+def _compose(record: SweepRecord, rows: dict[str, GridRow], seed: int) -> Mosaic:
     models = {which: record.load(row, 0) for which, row in rows.items()}
     shown = next(iter(models.values()))
     rng = np.random.default_rng([seed, 3])
     labels = shown.images.labels
     chosen = [rng.choice(np.flatnonzero(labels == label)) for label in np.unique(labels)][:SHOWN]
     images = shown.images.images[chosen]
-    lines = [Images(images=images, label="images")]
+    lines = [ImageRow(images=images, label="images")]
     for which, model in models.items():
         decoded = model.decode(model.encode(images))
         errors = np.abs(decoded - images.astype(np.float32) / 255).mean(axis=(1, 2, 3))
         row = rows[which]
         lines.append(
-            Images(
+            ImageRow(
                 images=decoded,
                 label=f"{which}:\n{row.changes['depth']} layers,\nwidth {row.changes['width']},\n"
                 f"d = {row.x:g}",

@@ -11,8 +11,8 @@ from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 from analysis import style
 from analysis.document import Block, Figure
 from analysis.records import Findings, SweepRecord
-from search.finals.comparisons import estimate
-from search.sweeping.outcome import Row
+from search.cells.statistics import estimate
+from search.grids.results import GridRow
 from search.sweeps.few_labels import CHANCE, MEASURED, MODES, by_draw, counts_of
 
 COLUMNS = 4
@@ -22,7 +22,7 @@ def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
     """A figure a method: a panel a latent size."""
     outcome = record.outcome
     draws = len(by_draw(outcome.rows[0], MODES[0], counts_of(outcome)[0]))
-    made: list[Block] = []
+    content: list[Block] = []
     for line, rows in outcome.lines.items():
         caption = (
             f"Accuracy on {MEASURED:,} validation images after training on few labels, equally "
@@ -31,7 +31,7 @@ def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
             "and head together, from the same start. From scratch: the same without pretraining. "
             f"Dotted: chance, {100 * CHANCE:.0f} %."
         )
-        made.append(
+        content.append(
             Figure(
                 name=f"sweep_few_labels_{line.replace(' ', '_').lower()}",
                 title=f"{line}: accuracy from few labels",
@@ -40,17 +40,17 @@ def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
                 alt=caption,
             )
         )
-    return made
+    return content
 
 
-def draw_labels(axis: Axes, row: Row, counts: list[int]) -> None:
+def draw_labels(axis: Axes, row: GridRow, counts: list[int]) -> None:
     """The three ways of a point against the number of labels."""
     for number, mode in enumerate(MODES):
-        found = [estimate(by_draw(row, mode, count)) for count in counts]
-        halves = [0.0 if one.high is None else one.high - one.mean for one in found]
+        estimates = [estimate(by_draw(row, mode, count)) for count in counts]
+        halves = [0.0 if one.high is None else one.high - one.mean for one in estimates]
         axis.errorbar(
             counts,
-            [one.mean for one in found],
+            [one.mean for one in estimates],
             yerr=halves,
             color=style.COLOURS[number],
             marker=style.MARKERS[number],
@@ -71,7 +71,7 @@ def draw_labels(axis: Axes, row: Row, counts: list[int]) -> None:
     axis.set_xlabel("labels")
 
 
-def _panels(rows: list[Row], counts: list[int]) -> Canvas:
+def _panels(rows: list[GridRow], counts: list[int]) -> Canvas:
     columns = min(COLUMNS, len(rows))
     height = -(-len(rows) // columns)
     with style.styled():

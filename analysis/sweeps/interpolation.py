@@ -7,10 +7,10 @@ import functools
 import numpy as np
 
 from analysis.document import Block, Figure
-from analysis.mosaics import Mosaic, Row as Images, figure_of
+from analysis.image_grid import ImageRow, Mosaic, figure_of
 from analysis.records import Findings, SweepRecord
-from search.measures.walks import ghosting, path
 from search.sweeps.interpolation import STEPS
+from trainers.measures.interpolation import ghosting, path
 
 PAIRS = ((4, 7), (8, 9), (3, 4), (5, 1), (2, 6), (0, 1))
 WIDTH = 9.5  # inches
@@ -36,7 +36,7 @@ def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
 def _strips(record: SweepRecord, pair: tuple[int, int], seed: int):  # type: ignore[no-untyped-def]
     rng = np.random.default_rng([seed, *pair])
     [line] = record.outcome.lines.values()
-    rows: list[Images] = []
+    rows: list[ImageRow] = []
     ends: np.ndarray | None = None
     alphas = [f"{alpha:.1f}" for alpha in np.linspace(0, 1, STEPS)]
     for row in line:
@@ -49,7 +49,7 @@ def _strips(record: SweepRecord, pair: tuple[int, int], seed: int):  # type: ign
         decoded = model.decode(path(latents[0], latents[1], STEPS))
         ghost = ghosting(decoded)[STEPS // 2]
         rows.append(
-            Images(
+            ImageRow(
                 images=decoded,
                 label=f"d = {row.x:g}\nghosting {ghost:.2f}",
                 words=alphas if not rows else (),
@@ -57,7 +57,7 @@ def _strips(record: SweepRecord, pair: tuple[int, int], seed: int):  # type: ign
         )
     assert ends is not None
     scaled = ends.astype(np.float32) / 255
-    rows.append(Images(images=path(scaled[0], scaled[1], STEPS), label="pixels, mixed"))
+    rows.append(ImageRow(images=path(scaled[0], scaled[1], STEPS), label="pixels, mixed"))
     return figure_of(
         Mosaic(rows=rows, width=WIDTH),
         title=f"From {pair[0]} to {pair[1]}",

@@ -13,7 +13,7 @@ from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
 from analysis import style
 from analysis.records import SweepRecord
-from search.sweeping.outcome import Row
+from search.grids.results import GridRow
 from trainers.data import DATASETS
 
 LABELS = {
@@ -89,14 +89,14 @@ def _drawn(axis: Axes) -> list[Line2D]:
 
 
 def _name(line: str, dataset: str | None) -> str:
-    """In a panel of one data set its name need not be said again."""
+    """The name without its data set, in a panel of one data set."""
     return line if dataset is None else line.removeprefix(f"{DATASETS[dataset].title} ")
 
 
 def _number(record: SweepRecord, line: str, dataset: str | None) -> int:
     """Which colour and marker: the same for the same name in every panel."""
-    found = record.outcome.lines.items()
-    names = [_name(line, rows[0].dataset if dataset else None) for line, rows in found]
+    lines = record.outcome.lines.items()
+    names = [_name(line, rows[0].dataset if dataset else None) for line, rows in lines]
     return list(dict.fromkeys(names)).index(_name(line, dataset))
 
 
@@ -109,12 +109,12 @@ def _apart(places: Sequence[float]) -> list[float]:
     return kept
 
 
-def _draw_line(axis: Axes, line: str, rows: Sequence[Row], metric: str, number: int) -> None:
+def _draw_line(axis: Axes, line: str, rows: Sequence[GridRow], metric: str, number: int) -> None:
     if not rows:
         return
-    found = [row.estimate(metric) for row in rows]
-    means = [one.mean for one in found if one]
-    halves = [0.0 if one is None or one.high is None else one.high - one.mean for one in found]
+    estimates = [row.estimate(metric) for row in rows]
+    means = [one.mean for one in estimates if one]
+    halves = [0.0 if one is None or one.high is None else one.high - one.mean for one in estimates]
     axis.errorbar(
         [row.x for row in rows],
         means,

@@ -9,10 +9,10 @@ from matplotlib.figure import Figure as Canvas
 
 from analysis import style
 from analysis.document import Block, Cell, Figure, Table
-from analysis.mosaics import Mosaic, Row as Images, figure_of
+from analysis.image_grid import ImageRow, Mosaic, figure_of
 from analysis.records import Findings, PipelineRecord, SweepRecord
 from analysis.sweeps.plane import POINTS, draw_scatter, draw_tiles, square
-from search.sweeping.outcome import Row
+from search.grids.results import GridRow
 from search.sweeps.pca import CONNECTED, CONVOLUTIONAL, PCA
 
 SIDE = 12  # images along a side of a generated grid
@@ -26,7 +26,7 @@ def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
     """Scatter and grids with two coordinates, random images, and PCA repeated."""
     lines = record.outcome.lines
     flat = {name: rows[0] for name, rows in lines.items() if rows and rows[0].x == 2}
-    made: list[Block] = []
+    content: list[Block] = []
     if flat:
         seeds = len(flat[CONNECTED].seeds)
         scatter = (
@@ -40,7 +40,7 @@ def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
             "mean + sum of alpha_i sqrt(lambda_i) v_i, alpha from -2 to 2; reconstruction uses "
             "equation 1's alpha, which holds the root already."
         )
-        made += [
+        content += [
             Figure(
                 name="sweep_pca_latents",
                 title="Two coordinates: PCA and autoencoders",
@@ -62,7 +62,7 @@ def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
         "Latents drawn from a normal with the training latents' mean and deviations, "
         f"d = {size:g}, and decoded: each coordinate is drawn as if it knew nothing of the others."
     )
-    made.append(
+    content.append(
         Figure(
             name="sweep_pca_random",
             title="Random latents decoded",
@@ -71,11 +71,11 @@ def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
             alt=random,
         )
     )
-    made.append(_repeated(record.load(largest[PCA], 0)))
-    return made
+    content.append(_repeated(record.load(largest[PCA], 0)))
+    return content
 
 
-def _scatter(record: SweepRecord, rows: dict[str, Row]) -> Canvas:
+def _scatter(record: SweepRecord, rows: dict[str, GridRow]) -> Canvas:
     shown = [(PCA, rows[PCA], 0)]
     connected = rows[CONNECTED]
     shown += [
@@ -96,7 +96,7 @@ def _scatter(record: SweepRecord, rows: dict[str, Row]) -> Canvas:
     return figure
 
 
-def _grids(record: SweepRecord, rows: dict[str, Row]) -> Canvas:
+def _grids(record: SweepRecord, rows: dict[str, GridRow]) -> Canvas:
     with style.styled():
         figure, axes = style.axes(1, len(rows), width=WIDTH, height=3.5)
         for axis, (name, row) in zip(axes, rows.items(), strict=True):
@@ -111,13 +111,13 @@ def _grids(record: SweepRecord, rows: dict[str, Row]) -> Canvas:
     return figure
 
 
-def _random(record: SweepRecord, rows: dict[str, Row], seed: int) -> Canvas:
+def _random(record: SweepRecord, rows: dict[str, GridRow], seed: int) -> Canvas:
     lines = []
     for name, row in rows.items():
         model = record.load(row, 0)
         mean, spread = _moments(model)
         draws = np.random.default_rng([seed, 6]).normal(size=(12, len(mean)))
-        lines.append(Images(images=model.decode(mean + draws * spread), label=name))
+        lines.append(ImageRow(images=model.decode(mean + draws * spread), label=name))
     return figure_of(Mosaic(rows=lines, width=WIDTH), title="Random latents decoded")
 
 
@@ -136,15 +136,15 @@ def _repeated(record: PipelineRecord) -> Table:
     solvers = {"covariance_eigh": "exact", "full": "exact", "randomized": "random"}
 
     def compute() -> dict[str, np.ndarray]:
-        found = {}
+        differences = {}
         for solver in solvers:
             one, other = (
                 Fitted(COMPONENTS, svd_solver=solver, random_state=seed).fit(pixels).components_
                 for seed in (0, 1)
             )
             turned = np.minimum(np.abs(one - other), np.abs(one + other))
-            found[solver] = np.array([np.abs(one - other).max(), turned.max()])
-        return found
+            differences[solver] = np.array([np.abs(one - other).max(), turned.max()])
+        return differences
 
     key = {"data": record.data.fingerprint, "images": len(images), "components": COMPONENTS}
     stored = record.cache.get("pca_twice", key, compute)

@@ -11,10 +11,10 @@ from scipy import stats
 
 from analysis import style
 from analysis.document import Block, Figure
-from analysis.mosaics import Mosaic, Row as Images, figure_of
+from analysis.image_grid import ImageRow, Mosaic, figure_of
 from analysis.records import Findings, PipelineRecord, SweepRecord
 from analysis.sweeps.plane import POINTS, draw_scatter, draw_tiles, square
-from search.sweeping.outcome import Row
+from search.grids.results import GridRow
 
 DRAWS, SHOWN = 3, 10  # sets of samples side by side below each other, images in each
 SIDE = 15  # images along a side of a manifold
@@ -23,7 +23,7 @@ WIDTH = 9.0  # inches
 
 def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
     """Samples by size, and for two coordinates the latents and the decoded plane."""
-    made: list[Block] = []
+    content: list[Block] = []
     sizes = sorted({row.x for row in record.outcome.rows})
     for size in sizes:
         rows = [row for row in record.outcome.rows if row.x == size]
@@ -31,7 +31,7 @@ def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
             f"Three draws of ten vectors from N(0, I) with d = {size:g}, decoded; the same vectors "
             "for all networks, first seeds."
         )
-        made.append(
+        content.append(
             Figure(
                 name=f"sweep_vae_samples_{size:g}",
                 title=f"Random vectors decoded, d = {size:g}",
@@ -44,14 +44,14 @@ def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
     if flat:
         latents = (
             f"Latents of {POINTS:,} validation images in two coordinates; circles hold half and "
-            "95 % of N(0, I). What lies outside the outer one is hardly ever drawn; what is empty "
-            "inside it is drawn and means nothing to the decoder."
+            "95 % of N(0, I). A draw hardly ever lies outside the outer one; empty places inside "
+            "it are drawn and mean nothing to the decoder."
         )
         plane = (
             "The plane decoded: coordinates at equal steps of probability under N(0, I), "
             f"{SIDE} x {SIDE} points from 2.5 to 97.5 %."
         )
-        made += [
+        content += [
             Figure(
                 name="sweep_vae_latents",
                 title="Two coordinates, variational and plain",
@@ -67,14 +67,14 @@ def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
                 alt=plane,
             ),
         ]
-    return made
+    return content
 
 
-def _samples(record: SweepRecord, rows: list[Row], seed: int) -> Canvas:
+def _samples(record: SweepRecord, rows: list[GridRow], seed: int) -> Canvas:
     size = int(rows[0].x)
     draws = np.random.default_rng([seed, 5]).normal(size=(DRAWS, SHOWN, size)).astype(np.float32)
     lines = [
-        Images(
+        ImageRow(
             images=record.load(row, 0).decode(draws[draw]), label=f"{row.line},\ndraw {draw + 1}"
         )
         for row in rows
@@ -93,7 +93,7 @@ def draw_latents(axis: Axes, record: PipelineRecord, *, title: str) -> None:
     axis.set_aspect("equal", adjustable="datalim")
 
 
-def _latents(record: SweepRecord, rows: list[Row]) -> Canvas:
+def _latents(record: SweepRecord, rows: list[GridRow]) -> Canvas:
     with style.styled():
         figure, axes = style.axes(1, len(rows), width=WIDTH, height=4.6)
         for axis, row in zip(axes, rows, strict=True):
@@ -114,7 +114,7 @@ def draw_plane(axis: Axes, record: PipelineRecord, *, title: str) -> None:
     axis.set_ylabel("coordinate 2 (no unit)")
 
 
-def _manifolds(record: SweepRecord, rows: list[Row]) -> Canvas:
+def _manifolds(record: SweepRecord, rows: list[GridRow]) -> Canvas:
     with style.styled():
         figure, axes = style.axes(1, len(rows), width=WIDTH, height=3.1)
         for axis, row in zip(axes, rows, strict=True):

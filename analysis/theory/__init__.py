@@ -1,6 +1,5 @@
-"""docs/theory.md: what it claims, as functions that are tested, and the text itself as files.
+"""docs/theory.md as files.
 
-examples.py   the functions
 reading.py    the text as parsed
 page.py       one HTML page, from theory.html.j2; its formulas by mathml.py
 pdf.py        a PDF; its lines by pdf_lines.py, its formulas by glyphs.py

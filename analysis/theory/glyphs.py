@@ -23,7 +23,7 @@ from analysis.writers.pdf_type import INK
 
 FAMILY = "dejavuserif"
 DOTS = 10  # a point: mathtext rounds sizes up to whole dots, by a point if left alone
-# What mathtext would take from fonts with encodings of their own.
+# Signs that mathtext would take from fonts with encodings of their own.
 PRIMES = {"''": "\N{DOUBLE PRIME}", "'": "\N{PRIME}"}
 BLACKBOARD = re.compile(r"\\mathbb\{([A-Z])\}")
 TOKEN = re.compile(r"\\[A-Za-z]+|\\.|.")
@@ -90,26 +90,26 @@ def typeset(formula: str, size: float, *, display: bool = False) -> Formula:
     text = _for_mathtext(formula, display=display)
     face = FontProperties(size=size, math_fontfamily=FAMILY)
     try:
-        made = MathTextParser("path").parse(f"${text}$", dpi=72 * DOTS, prop=face)
+        layout = MathTextParser("path").parse(f"${text}$", dpi=72 * DOTS, prop=face)
     except ValueError as error:
-        # The formula and a pointer into it come first, what is wrong with it last.
+        # The message holds the formula and a pointer into it first, the error last.
         raise BrokenFormula(formula, str(error).strip().splitlines()[-1]) from None
     letters = [
         Letter(_font(Path(str(font.fname))), points, chr(number), float(x) / DOTS, float(y) / DOTS)
-        for font, points, number, *_, x, y in made.glyphs  # `_` came with matplotlib 3.11
+        for font, points, number, *_, x, y in layout.glyphs  # `_` came with matplotlib 3.11
     ]
-    bars = [(x / DOTS, y / DOTS, w / DOTS, h / DOTS) for x, y, w, h in made.rects]
+    bars = [(x / DOTS, y / DOTS, w / DOTS, h / DOTS) for x, y, w, h in layout.rects]
     return Formula(
-        width=made.width / DOTS,
-        height=(made.height - made.depth) / DOTS,
-        depth=made.depth / DOTS,
+        width=layout.width / DOTS,
+        height=(layout.height - layout.depth) / DOTS,
+        depth=layout.depth / DOTS,
         letters=tuple(letters),
         bars=tuple(bars),
     )
 
 
 def _for_mathtext(formula: str, *, display: bool) -> str:
-    """With what TeX would do and mathtext does not."""
+    """The formula with the changes that TeX makes and mathtext does not."""
     text = one_line(formula)
     for ours, theirs in PRIMES.items():
         text = text.replace(ours, theirs)
@@ -127,7 +127,7 @@ def _for_mathtext(formula: str, *, display: bool) -> str:
 
 
 def _double_struck(letter: str) -> str:
-    """Seven of them had their places in Unicode before the others."""
+    """The letter's sign: Unicode had places for seven of them before the others."""
     for kind in ("DOUBLE-STRUCK", "MATHEMATICAL DOUBLE-STRUCK"):
         with suppress(KeyError):
             return unicodedata.lookup(f"{kind} CAPITAL {letter}")

@@ -39,18 +39,18 @@ def mathml(formula: str, *, display: bool) -> str:
         BrokenFormula: with the formula.
     """
     try:
-        made = convert_to_element(one_line(formula), display="block" if display else "inline")
+        tree = convert_to_element(one_line(formula), display="block" if display else "inline")
     except Exception as error:  # any, as its parser trips over a formula in many ways
         raise BrokenFormula(formula, error) from None
-    for element in made.iter():
+    for element in tree.iter():
         if "\\" in (element.text or ""):
             raise BrokenFormula(formula, f"{element.text} is not known")
         element.text = unescape(element.text or "")  # it writes letters as their numbers
-    _space(made)
-    for element in made.iter("msub") if display else ():
+    _space(tree)
+    for element in tree.iter("msub") if display else ():
         if element[0].text in BELOW:
             element.tag = "munder"
-    return tostring(made, encoding="unicode")
+    return tostring(tree, encoding="unicode")
 
 
 def _space(row: Element) -> None:
@@ -115,7 +115,7 @@ def _class(element: Element) -> None:
 
 
 def _core(element: Element) -> Element:
-    """What bears scripts, or braces."""
+    """The base of scripts, or of braces."""
     while element.tag in SCRIPTS or (element.tag == "mrow" and len(element) == 1):
         element = element[0]
     return element

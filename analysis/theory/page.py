@@ -13,8 +13,8 @@ from markupsafe import Markup
 
 from analysis.theory.mathml import mathml
 from analysis.theory.reading import SUBTITLE, Theory
-from analysis.writers.files import write_whole
 from analysis.writers.page import environment
+from search.files import durable
 
 FOLDER = Path(__file__).parent
 
@@ -40,7 +40,7 @@ def write(theory: Theory, path: Path) -> Path:
             sections=parts,
         )
     )
-    return write_whole(path, html.encode())
+    return durable.write(path, html.encode())
 
 
 class _Renderer(RendererHTML):
@@ -50,9 +50,9 @@ class _Renderer(RendererHTML):
         return mathml(tokens[at].content, display=False)
 
     def math_block(self, tokens: Sequence[Token], at: int, *_: Any) -> str:
-        # With the keyboard, too, one can scroll what is wider than the window.
-        made = mathml(tokens[at].content, display=True)
-        return f'<div class="formula" tabindex="0">{made}</div>\n'
+        # A reader can scroll with the keyboard, too, what is wider than the window.
+        formula = mathml(tokens[at].content, display=True)
+        return f'<div class="formula" tabindex="0">{formula}</div>\n'
 
     def table_open(self, *_: Any) -> str:
         return '<div class="scroll table" tabindex="0">\n<table>\n'
@@ -62,5 +62,5 @@ class _Renderer(RendererHTML):
 
 
 def _html(tokens: Sequence[Token]) -> Markup:
-    """What Markdown-it makes of tokens is safe: it escapes what could be HTML."""
+    """Mark the HTML of Markdown-it as safe: it escapes all that could be HTML."""
     return Markup(_Renderer().render(tokens, MarkdownIt("commonmark").options, {}))

@@ -24,17 +24,17 @@ from reportlab.platypus import (
     TableStyle,
 )
 
-from analysis import freshness
+from analysis import fingerprint
 from analysis.cache import Cache
 from analysis.theory.glyphs import typeset
 from analysis.theory.pdf_lines import Display, FormulaCanvas, line
 from analysis.theory.reading import SUBTITLE, Theory
-from analysis.writers.files import write_whole
-from analysis.writers.marks import escape, plain
+from analysis.writers.inline_markup import escape, plain
 from analysis.writers.pdf import WIDTH, Template, contents_of, heading
 from analysis.writers.pdf_tables import LOOK, SHADE, fit
 from analysis.writers.pdf_type import MONO, SANS, SOFT, fonts, style
 from search.errors import FAILED, UserError
+from search.files import durable
 
 LEVELS = 2  # of headings in the contents
 BODY, LARGER, CODE = 9.5, 10.5, 8.0  # points: of text, of formulas on their own, of code
@@ -48,24 +48,24 @@ PAD = 6.0  # points beside code, as reportlab pads a table
 def write(theory: Theory, path: Path, *, cache: Cache | None = None) -> Path:
     """Write the PDF, or the same again as it was kept in `cache`; returns its path."""
     if cache is None:
-        return write_whole(path, _made(theory))
+        return durable.write(path, _made(theory))
     key = {
         "text": hashlib.sha256(theory.source.encode()).hexdigest(),
-        "code": freshness.code(),
+        "code": fingerprint.code(),
         "matplotlib": matplotlib.__version__,  # lays formulas out
     }
 
     def compute() -> dict[str, np.ndarray]:
         return {"pdf": np.frombuffer(_made(theory), dtype=np.uint8)}
 
-    return write_whole(path, cache.get("theory", key, compute, only=True)["pdf"].tobytes())
+    return durable.write(path, cache.get("theory", key, compute, only=True)["pdf"].tobytes())
 
 
 def _made(theory: Theory) -> bytes:
     fonts()
     file = io.BytesIO()
-    made = Template(file, theory.title, levels=LEVELS)
-    made.multiBuild(list(_story(theory)), canvasmaker=FormulaCanvas)
+    template = Template(file, theory.title, levels=LEVELS)
+    template.multiBuild(list(_story(theory)), canvasmaker=FormulaCanvas)
     return file.getvalue()
 
 

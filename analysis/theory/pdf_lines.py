@@ -18,7 +18,7 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable, Paragraph as Text
 
 from analysis.theory.glyphs import Formula, typeset
-from analysis.writers.marks import escape
+from analysis.writers.inline_markup import escape
 from analysis.writers.pdf_type import ACCENT, MONO
 from search.errors import FAILED, UserError
 
@@ -44,32 +44,34 @@ class Display(Flowable):
         self.spaceBefore, self.spaceAfter = 3, 9
 
     def wrap(self, width: float, height: float) -> tuple[float, float]:
-        made = self._formula
+        formula = self._formula
         self._room = width
-        self._scale = min(1.0, width / made.width)
-        return width, self._scale * (made.height + made.depth)
+        self._scale = min(1.0, width / formula.width)
+        return width, self._scale * (formula.height + formula.depth)
 
     def draw(self) -> None:
-        made, canvas = self._formula, self.canv
-        canvas.translate((self._room - self._scale * made.width) / 2, self._scale * made.depth)
+        formula, canvas = self._formula, self.canv
+        canvas.translate(
+            (self._room - self._scale * formula.width) / 2, self._scale * formula.depth
+        )
         canvas.scale(self._scale, self._scale)
-        made.draw(canvas, 0, 0)
+        formula.draw(canvas, 0, 0)
 
 
 def line(inline: Node, look: ParagraphStyle) -> Text:
     """A paragraph from what is marked within it: words, formulas, code."""
     formulas: list[Formula] = []
     markup = "".join(_markup(node, look, formulas) for node in inline.children)
-    made = Text(markup, look.clone(look.name, autoLeading="max"))  # room for what is tall
-    _glue(made.frags, formulas)
-    return made
+    text = Text(markup, look.clone(look.name, autoLeading="max"))  # room for what is tall
+    _glue(text.frags, formulas)
+    return text
 
 
 def _markup(node: Node, look: ParagraphStyle, formulas: list[Formula]) -> str:
     """In reportlab's markup; formulas are collected, and a mark stands where each belongs."""
     if node.type == "math_inline":
-        made = typeset(node.content, LETTERS * look.fontSize)
-        formulas.append(made)
+        formula = typeset(node.content, LETTERS * look.fontSize)
+        formulas.append(formula)
         return '<ondraw name="formula"/>'
     if node.type in ("text", "text_special"):
         return escape(node.content)

@@ -20,7 +20,7 @@ SUBTITLE = "The questions behind the experiments, answered and derived"
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """What stands under a heading of the second level.
+    """A part of the text: all under a heading of the second level.
 
     Attributes:
         id: of the heading, in addresses.
@@ -56,8 +56,8 @@ class BrokenFormula(UserError):
     """A formula that cannot be shown, and why."""
 
     def __init__(self, formula: str, why: object) -> None:
-        told = " ".join(str(why).split()) or type(why).__name__
-        super().__init__(f"no formula: {one_line(formula)}\n{told[:200]}", status=FAILED)
+        reason = " ".join(str(why).split()) or type(why).__name__
+        super().__init__(f"no formula: {one_line(formula)}\n{reason[:200]}", status=FAILED)
 
 
 def read() -> Theory | None:
@@ -107,8 +107,8 @@ def _name(tokens: Sequence[Token], starts: Sequence[int]) -> None:
     """Give every heading an `id` of its own, made of its words."""
     taken: set[str] = set()
     for at in starts:
-        made = re.sub(r"[^a-z0-9]+", "-", words(tokens[at + 1]).lower()).strip("-")
-        while made in taken or made in ("", "top", "menu", "theme"):  # those of the page's frame
-            made += "-again"
-        taken.add(made)
-        tokens[at].attrSet("id", made)
+        name = re.sub(r"[^a-z0-9]+", "-", words(tokens[at + 1]).lower()).strip("-")
+        while name in taken or name in ("", "top", "menu", "theme"):  # those of the page's frame
+            name += "-again"
+        taken.add(name)
+        tokens[at].attrSet("id", name)

@@ -5,17 +5,18 @@ Each comparison is of the same images where both spaces have them, and says whic
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from analysis import style
-from analysis.provenance import title_of
+from analysis.captions import title_of
 from analysis.records import PipelineRecord
+from analysis.sentences import listed
 from analysis.tsne.separation import Separation
-from search.finals.comparisons import SIGNIFICANT, mcnemar
+from search.cells.statistics import SIGNIFICANT, on_images, p_text
 
 COLUMNS = ("silhouette", "k-NN accuracy", "between over within")
 # Attribute of a Separation, its name in a sentence, how it is shown.
@@ -44,7 +45,7 @@ class Space:
 
     @property
     def title(self) -> str:
-        """Of the pipeline: `MNIST autoencoder`."""
+        """The pipeline's title: `MNIST autoencoder`."""
         return title_of(self.record)
 
 
@@ -54,7 +55,7 @@ class Contrast:
 
     Attributes:
         ahead, behind, level: measures in which the first is higher, lower, equal as shown.
-        p: McNemar's exact test on the k-NN hits of the same images; None if they differ.
+        p: of the k-NN hits on the same images; None if the images differ.
         numbers: first against second, in words.
     """
 
@@ -83,21 +84,21 @@ class Contrast:
 
 
 def compute_contrast(first: Space, second: Space) -> Contrast:
-    """What the measures say about two spaces."""
+    """Compare two spaces by all measures."""
     sides: dict[str, list[str]] = {"ahead": [], "behind": [], "level": []}
-    told = []
+    comparisons = []
     p = None
     if first.images == second.images:
-        one, other = first.separation.hits, second.separation.hits
-        p = mcnemar(int((one & ~other).sum()), int((other & ~one).sum()))
+        p = on_images(first.separation.hits, second.separation.hits)
     for attribute, name, form in MEASURES:
         mine, theirs = (getattr(space.separation, attribute) for space in (first, second))
         shown, against = _shown(form, mine), _shown(form, theirs)
         side = "level" if shown == against else "ahead" if mine > theirs else "behind"
         sides[side].append(name)
-        extra = f" (McNemar p {_p(p)})" if attribute == "knn" and p is not None else ""
-        told.append(f"{name} {shown} against {against}{extra}")
-    return Contrast(p=p, numbers=", ".join(told), **{k: tuple(v) for k, v in sides.items()})
+        tested = attribute == "knn" and p is not None
+        extra = f" (p {p_text(p)} over these images)" if tested else ""
+        comparisons.append(f"{name} {shown} against {against}{extra}")
+    return Contrast(p=p, numbers=", ".join(comparisons), **{k: tuple(v) for k, v in sides.items()})
 
 
 def _shown(form: str, value: float) -> str:
@@ -106,38 +107,30 @@ def _shown(form: str, value: float) -> str:
     return text.lstrip("-") if zero else text
 
 
-def _p(p: float) -> str:
-    return "< 0.0001" if p < 0.0001 else f"{p:.4f}"
-
-
 def verdict(first: str, second: str, contrast: Contrast) -> str:
     """One sentence: which of the two is the more separable, by how many measures."""
     if contrast.all_ahead:
-        said = f"{first} separates the classes more than {second} by all three measures"
+        text = f"{first} separates the classes more than {second} by all three measures"
     elif contrast.all_behind:
-        said = f"{first} separates the classes less than {second} by all three measures"
+        text = f"{first} separates the classes less than {second} by all three measures"
     elif not contrast.behind and contrast.ahead:
-        said = f"{first} is ahead of {second} in {_and(contrast.ahead)}, level in "
-        said += _and(contrast.level)
+        text = f"{first} is ahead of {second} in {listed(contrast.ahead)}, level in "
+        text += listed(contrast.level)
     elif not contrast.ahead and contrast.behind:
-        said = f"{first} is behind {second} in {_and(contrast.behind)}, level in "
-        said += _and(contrast.level)
+        text = f"{first} is behind {second} in {listed(contrast.behind)}, level in "
+        text += listed(contrast.level)
     elif not contrast.ahead:
-        said = f"{first} and {second} are level by all three measures"
+        text = f"{first} and {second} are level by all three measures"
     else:
-        said = f"The measures disagree: {first} is ahead of {second} in {_and(contrast.ahead)}, "
-        said += f"behind in {_and(contrast.behind)}"
+        text = f"The measures disagree: {first} is ahead of {second} in {listed(contrast.ahead)}, "
+        text += f"behind in {listed(contrast.behind)}"
     if contrast.p is None:
         weight = "; not the same images"
     elif contrast.p >= SIGNIFICANT:
         weight = "; the difference in k-NN accuracy is within chance"
     else:
         weight = ""
-    return f"{said}: {contrast.numbers}{weight}."
-
-
-def _and(words: Sequence[str]) -> str:
-    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+    return f"{text}: {contrast.numbers}{weight}."
 
 
 def draw_measure(axis: Axes, spaces: Mapping[str, tuple[Space, Space]], attribute: str) -> None:

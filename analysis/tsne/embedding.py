@@ -90,8 +90,8 @@ def embed(
     if method == "tsne":
         # Beginning from the two main axes makes it keep the large structure and need no luck
         # (Kobak and Linderman, 2021).
-        found = TSNE(2, perplexity=perplexity, init="pca", random_state=seed)
-        plane = found.fit_transform(reduced)
+        tsne = TSNE(2, perplexity=perplexity, init="pca", random_state=seed)
+        plane = tsne.fit_transform(reduced)
     elif method == "umap":
         plane = _umap(reduced, seed)
     else:

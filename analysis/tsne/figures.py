@@ -15,7 +15,7 @@ from analysis.tsne import separation
 from analysis.tsne.embedding import NAMES, Embedding
 
 if TYPE_CHECKING:
-    from analysis.tsne.chapter import Views
+    from analysis.tsne.views import Views
 
 
 def draw_embedding(

@@ -104,8 +104,8 @@ def silhouette(distances: np.ndarray, labels: np.ndarray) -> float:
 def knn_hits(distances: np.ndarray, labels: np.ndarray, *, k: int = NEIGHBOURS) -> np.ndarray:
     """(N, N) distances, (N,) labels -> (N,) bool: is the vote of the k nearest others right?
 
-    Each point is left out of its own vote. Of classes with equally many votes the one whose
-    nearest voter is nearest wins.
+    Each point is left out of its own vote. Where classes have equally many votes, the one
+    whose nearest voter is nearest wins.
     """
     n = len(labels)
     k = min(k, n - 1)

@@ -1,17 +1,17 @@
 """The assignment's questions about separable spaces, answered from measures.
 
-What is said follows the numbers, whichever way they fall.
+The sentences follow the numbers, whichever way they fall.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from analysis import rows
+from analysis import result_rows as rows
+from analysis.captions import title_of
 from analysis.document import Block, Bullets, Cell, Figure, Heading, Paragraph, Table
-from analysis.provenance import title_of
 from analysis.records import Findings, PipelineRecord
-from analysis.tsne.separability import (
+from analysis.tsne.contrast import (
     COLUMNS,
     MEASURES,
     Contrast,
@@ -20,7 +20,7 @@ from analysis.tsne.separability import (
     measures_figure,
     verdict,
 )
-from search.finals.comparisons import SIGNIFICANT
+from search.cells.statistics import SIGNIFICANT
 from trainers.data import DATASETS
 
 ABLATION = "its ablation"  # as a rerun's comparisons call it
@@ -65,7 +65,7 @@ def blocks(spaces: Mapping[str, tuple[Space, Space]], findings: Findings) -> lis
 
 def guided(spaces: Mapping[str, tuple[Space, Space]], findings: Findings) -> list[Block]:
     """Supervised against the spaces that were trained without labels."""
-    told, outcomes = [], []
+    verdicts, outcomes = [], []
     for dataset in DATASETS:
         supervised = spaces.get(f"{dataset}_supervised")
         for method in ("autoencoder", "contrastive"):
@@ -74,15 +74,15 @@ def guided(spaces: Mapping[str, tuple[Space, Space]], findings: Findings) -> lis
                 continue
             contrast = compute_contrast(supervised[0], other[0])
             outcomes.append(contrast)
-            told.append(verdict(supervised[0].title, other[0].title, contrast))
+            verdicts.append(verdict(supervised[0].title, other[0].title, contrast))
     if not outcomes:
         return [_nothing("both a supervised and a self-supervised space", findings)]
-    said = (
-        "What the losses ask explains such a difference. Cross-entropy only asks that classes can "
-        "be told apart: whatever does not help may vanish from the latent, and images of one class "
-        "draw together. A reconstruction has to keep all that the pixels need (slant and thickness "
-        "of strokes, colours, background), and the contrastive loss all that tells one image from "
-        "the next; neither is asked to put a class in one place."
+    explanation = (
+        "The aims of the losses explain such a difference. Cross-entropy only asks that classes "
+        "can be told apart: whatever does not help may vanish from the latent, and images of one "
+        "class draw together. A reconstruction has to keep all that the pixels need (slant and "
+        "thickness of strokes, colours, background), and the contrastive loss all that tells one "
+        "image from the next; neither is asked to put a class in one place."
     )
     if all(contrast.all_ahead for contrast in outcomes):
         lead = "Guidance by labels gave the more separable space in every comparison here. "
@@ -90,35 +90,35 @@ def guided(spaces: Mapping[str, tuple[Space, Space]], findings: Findings) -> lis
         lead = "Guidance by labels gave the more separable space in some comparisons, not in all. "
     else:
         lead = "Guidance by labels did not give the more separable space in any comparison here. "
-        said = (
+        explanation = (
             "This is not what the losses lead one to expect: cross-entropy asks for separable "
             "classes and for nothing else. A supervised encoder that was trained too briefly, or "
             "with poor parameters, is the first thing to look for; its accuracy stands in the "
             "summary."
         )
-    return [Bullets(tuple(told)), Paragraph(lead + said)]
+    return [Bullets(tuple(verdicts)), Paragraph(lead + explanation)]
 
 
 def against_pixels(spaces: Mapping[str, tuple[Space, Space]]) -> list[Block]:
     """Latents against the pixels of the same images."""
     contrasts = {pair[0].title: compute_contrast(*pair) for pair in spaces.values()}
-    told = [
+    verdicts = [
         verdict(f"{name}'s latent space", "its images' pixels", contrast)
         for name, contrast in contrasts.items()
     ]
     better = [name for name, contrast in contrasts.items() if contrast.all_ahead]
     worse = [name for name, contrast in contrasts.items() if contrast.all_behind]
     mixed = [name for name in contrasts if name not in better and name not in worse]
-    said = []
+    sentences = []
     if better:
-        said.append(
+        sentences.append(
             f"More separable than pixels by all three measures: {', '.join(better)}. Pixels "
             "compare images place by place, so that a shift, another brightness or another "
             "background moves an image further than another class does; a convolutional encoder "
             "can discount these."
         )
     if worse:
-        said.append(
+        sentences.append(
             f"Less separable than pixels by all three measures: {', '.join(worse)}. A latent space "
             "may hold the classes and still not show them to Euclidean distances: the encoders end "
             "in a normalisation that gives every coordinate the same variance, so that a direction "
@@ -127,29 +127,31 @@ def against_pixels(spaces: Mapping[str, tuple[Space, Space]]) -> list[Block]:
             "directions; a distance cannot."
         )
     if mixed:
-        said.append(f"Undecided, since the measures disagree or are level: {', '.join(mixed)}.")
-    return [Bullets(tuple(told)), Paragraph(" ".join(said))]
+        sentences.append(
+            f"Undecided, since the measures disagree or are level: {', '.join(mixed)}."
+        )
+    return [Bullets(tuple(verdicts)), Paragraph(" ".join(sentences))]
 
 
 def contrastive(spaces: Mapping[str, tuple[Space, Space]], findings: Findings) -> list[Block]:
     """The contrastive spaces against the autoencoders' and against their ablations."""
-    made: list[Block] = []
+    content: list[Block] = []
     for dataset in DATASETS:
         mine = spaces.get(f"{dataset}_contrastive")
         if mine is None:
             continue
-        told = []
+        verdicts = []
         other = spaces.get(f"{dataset}_autoencoder")
         contrast = compute_contrast(mine[0], other[0]) if other else None
         if other and contrast:
-            told.append(verdict(mine[0].title, other[0].title, contrast))
+            verdicts.append(verdict(mine[0].title, other[0].title, contrast))
         else:
-            told.append(f"There is no {dataset}_autoencoder to compare {mine[0].title} with.")
-        told.append(_ablation(mine[0].record, findings))
-        made.append(Bullets(tuple(told)))
+            verdicts.append(f"There is no {dataset}_autoencoder to compare {mine[0].title} with.")
+        verdicts.append(_ablation(mine[0].record, findings))
+        content.append(Bullets(tuple(verdicts)))
         if contrast:
-            made.append(Paragraph(how(DATASETS[dataset].title, contrast)))
-    return made or [_nothing("a contrastive space", findings)]
+            content.append(Paragraph(how(DATASETS[dataset].title, contrast)))
+    return content or [_nothing("a contrastive space", findings)]
 
 
 def how(title: str, contrast: Contrast) -> str:
@@ -185,7 +187,7 @@ def how(title: str, contrast: Contrast) -> str:
 
 
 def _ablation(record: PipelineRecord, findings: Findings) -> str:
-    """What the rerun found about the contrastive loss itself, on classifiers' test accuracy."""
+    """Quote the rerun's tests of the contrastive loss itself, on classifiers' test accuracy."""
     compared = [c for c in (record.result or {}).get("comparisons", []) if c["second"] == ABLATION]
     if not compared:
         command = findings.missing.get(record.name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import os
 import re
 import struct
 import unicodedata
@@ -18,7 +17,8 @@ import numpy as np
 from analysis import style
 from analysis.cache import Cache
 from analysis.document import Cell, Document, Figure, Table, shown
-from analysis.writers.marks import Kind, convert, plain
+from analysis.writers.inline_markup import Kind, convert, plain
+from search.files import durable
 
 NAME = re.compile(r"[A-Za-z0-9_]+")
 MINUS, TIMES = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
@@ -84,7 +84,7 @@ def render(
         key: all that the pictures follow from, of `freshness.key`.
 
     Raises:
-        ValueError: two figures or two tables bear one name, or a name is no file's.
+        ValueError: two figures or two tables bear one name, or a name is not valid for a file.
     """
     _check_names([figure.name for figure in document.figures])
     _check_names([table.name for table in document.tables])
@@ -111,23 +111,23 @@ def render(
 
 
 def digest(document: Document, rendered: Rendered) -> str:
-    """Of all that is said and shown."""
-    found = hashlib.sha256()
-    for said in (document.title, document.subtitle, *document.notices):
-        found.update(f"{said}\n".encode())
+    """Hash all words and pictures."""
+    sha256 = hashlib.sha256()
+    for text in (document.title, document.subtitle, *document.notices):
+        sha256.update(f"{text}\n".encode())
     for section in document.sections:
-        found.update(f"{section.id} {section.title}\n".encode())
+        sha256.update(f"{section.id} {section.title}\n".encode())
         for block in section.blocks:
             if isinstance(block, Figure):
-                found.update(f"{block.title} {block.caption} {block.alt}\n".encode())
-                found.update(rendered[block.name].png)
+                sha256.update(f"{block.title} {block.caption} {block.alt}\n".encode())
+                sha256.update(rendered[block.name].png)
             else:
-                found.update(f"{block!r}\n".encode())
-    return found.hexdigest()
+                sha256.update(f"{block!r}\n".encode())
+    return sha256.hexdigest()
 
 
 def _draw(figure: Figure) -> Picture:
-    with style.styled():  # what a figure adds to its axes later has the same look
+    with style.styled():  # so that what a figure adds to its axes later has the same look
         canvas = figure.draw()
         try:
             png, svg = io.BytesIO(), io.StringIO()
@@ -149,25 +149,13 @@ def write(document: Document, rendered: Rendered, out: Path, kind: str) -> list[
         for figure in document.figures:
             picture = rendered[figure.name]
             content = picture.png if kind == "png" else picture.svg.encode()
-            written.append(write_whole(out / "figures" / f"{figure.name}.{kind}", content))
+            written.append(durable.write(out / "figures" / f"{figure.name}.{kind}", content))
         return written
     text_of = {"csv": csv_text, "tex": tex_text}[kind]
     for table in document.tables:
         content = text_of(table).encode()
-        written.append(write_whole(out / "tables" / f"{table.name}.{kind}", content))
+        written.append(durable.write(out / "tables" / f"{table.name}.{kind}", content))
     return written
-
-
-def write_whole(path: Path, content: bytes) -> Path:
-    """Write the file whole or not at all; returns its path."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return path
 
 
 def csv_text(table: Table) -> str:
@@ -184,7 +172,8 @@ def tex_text(table: Table) -> str:
     """The table as a LaTeX tabular that needs no package; title and caption as comments."""
     columns = range(len(table.columns))
     aligned = "".join("r" if is_numeric(table, column) else "l" for column in columns)
-    lines = [f"% {plain(text)}".replace("\n", " ") for text in (table.title, table.caption)]
+    # Some programs end a line, and with it a comment, at more than a line feed.
+    lines = [f"% {' '.join(plain(text).split())}" for text in (table.title, table.caption)]
     lines += [rf"\begin{{tabular}}{{{aligned}}}", r"\hline"]
     lines += [_tex_row(table.columns, bold=True), r"\hline"]
     lines += [_tex_row(row, bold=index in table.bold) for index, row in enumerate(table.rows)]
@@ -192,7 +181,7 @@ def tex_text(table: Table) -> str:
 
 
 def number(cell: Cell) -> float | None:
-    """What a cell sorts by if it is a number: `98.21 ± 0.30` by 98.21, `98k` by 98."""
+    """The number that a cell sorts by, if any: 98.21 for `98.21 ± 0.30`, 98 for `98k`."""
     if isinstance(cell, int | float):
         return float(cell)
     match = NUMBER.match(plain(cell)) if cell else None
@@ -214,8 +203,8 @@ def _check_names(names: list[str]) -> None:
 
 
 def _tex_row(cells: tuple[Cell, ...] | tuple[str, ...], *, bold: bool) -> str:
-    said = [convert(shown(cell), _tex) for cell in cells]
-    return " & ".join(rf"\textbf{{{c}}}" if bold and c else c for c in said) + r" \\"
+    fields = [convert(shown(cell), _tex) for cell in cells]
+    return " & ".join(rf"\textbf{{{c}}}" if bold and c else c for c in fields) + r" \\"
 
 
 def _tex(kind: Kind, words: str, address: str) -> str:

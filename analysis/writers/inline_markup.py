@@ -25,7 +25,7 @@ def convert(text: str, write: Write) -> str:
 
     Args:
         text: with marks.
-        write: says a part in that language; what stands inside bold or italic is said already.
+        write: writes a part in that language; words inside bold or italic are in it already.
     """
     parts, at = [], 0
     for match in MARK.finditer(text):
@@ -55,10 +55,10 @@ def html(text: str) -> str:
     tags = {"bold": "strong", "italic": "em", "code": "code"}
 
     def write(kind: Kind, words: str, address: str) -> str:
-        said = words if kind in ("bold", "italic") else escape(words)
+        content = words if kind in ("bold", "italic") else escape(words)
         if kind == "link":
-            return f'<a href="{escape(address)}">{said}</a>'
-        return f"<{tags[kind]}>{said}</{tags[kind]}>" if kind in tags else said
+            return f'<a href="{escape(address)}">{content}</a>'
+        return f"<{tags[kind]}>{content}</{tags[kind]}>" if kind in tags else content
 
     return convert(text, write)
 

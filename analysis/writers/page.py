@@ -18,8 +18,9 @@ from markupsafe import Markup
 
 from analysis.document import Block, Cell, Document, Figure, Table, shown
 from analysis.style import SETTINGS
-from analysis.writers import marks
-from analysis.writers.files import Picture, Rendered, is_numeric, number, write_whole
+from analysis.writers import inline_markup
+from analysis.writers.files import Picture, Rendered, is_numeric, number
+from search.files import durable
 
 FOLDER = Path(__file__).parent
 SMALL = 150_000  # bytes of an SVG up to which it is taken: sharp at any size, yet quick to draw
@@ -40,21 +41,21 @@ def write(document: Document, rendered: Rendered, path: Path) -> Path:
         for section in document.sections
     ]
     html = template.render(document=document, sections=sections)
-    return write_whole(path, html.encode())
+    return durable.write(path, html.encode())
 
 
 def environment(*folders: Path) -> Environment:
-    """What reads templates: of `folders`, and of this one, which has the frame of every page."""
-    made = Environment(
+    """A reader of templates: of `folders`, and of this one, which has the frame of every page."""
+    templates = Environment(
         loader=FileSystemLoader([*folders, FOLDER]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["marked"] = lambda text: Markup(marks.html(text))
-    made.filters["plain"] = marks.plain
-    return made
+    templates.filters["marked"] = lambda text: Markup(inline_markup.html(text))
+    templates.filters["plain"] = inline_markup.plain
+    return templates
 
 
 @dataclass
@@ -66,7 +67,7 @@ class _Numbers:
 
 
 def _block(block: Block, rendered: Rendered, numbers: _Numbers) -> dict[str, Any]:
-    """What the template needs of a block, under the block's kind."""
+    """The values that the template needs of a block, under the block's kind."""
     kind = type(block).__name__.lower()
     if isinstance(block, Figure):
         numbers.figures += 1
@@ -84,7 +85,7 @@ def _figure(figure: Figure, picture: Picture) -> dict[str, Any]:
         "source": _source(picture),
         "width": round(width * SCALE),
         "height": round(height * SCALE),
-        "alt": marks.plain(figure.alt or figure.title),
+        "alt": inline_markup.plain(figure.alt or figure.title),
     }
 
 
@@ -109,8 +110,8 @@ def _table(table: Table) -> dict[str, Any]:
 
 
 def _cell(numeric: Sequence[bool], column: int, cell: Cell) -> Mapping[str, object]:
-    """What is shown, and what it sorts by: a number, words, or nothing for a gap."""
+    """The text of a cell, and what it sorts by: a number, words, or nothing for a gap."""
     text = shown(cell)
-    value: object = number(cell) if numeric[column] else marks.plain(text).casefold()
+    value: object = number(cell) if numeric[column] else inline_markup.plain(text).casefold()
     style = "number" if numeric[column] else "long" * (len(text) > LONG)
     return {"text": text, "style": style, "value": "" if value is None else value}

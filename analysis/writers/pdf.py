@@ -30,14 +30,15 @@ from reportlab.platypus import (
 )
 from reportlab.platypus.tableofcontents import TableOfContents
 
-from analysis import freshness
+from analysis import fingerprint
 from analysis.cache import Cache
 from analysis.document import Block, Bullets, Document, Figure, Heading, Paragraph
 from analysis.style import SETTINGS
-from analysis.writers.files import Picture, Rendered, digest, write_whole
-from analysis.writers.marks import escape, plain
+from analysis.writers.files import Picture, Rendered, digest
+from analysis.writers.inline_markup import escape, plain
 from analysis.writers.pdf_tables import table_flow
-from analysis.writers.pdf_type import SANS, SOFT, counted, fonts, said, style
+from analysis.writers.pdf_type import SANS, SOFT, counted, fonts, markup, style
+from search.files import durable
 
 MARGIN = 2.0 * cm
 WIDTH, HEIGHT = A4[0] - 2 * MARGIN, A4[1] - 2 * MARGIN - 0.6 * cm
@@ -51,13 +52,13 @@ def write(
 ) -> Path:
     """Write the PDF, or the same again as it was kept in `cache`; returns its path."""
     if cache is None:
-        return write_whole(path, _made(document, rendered))
-    key = {"document": digest(document, rendered), "code": freshness.code()}
+        return durable.write(path, _made(document, rendered))
+    key = {"document": digest(document, rendered), "code": fingerprint.code()}
 
     def compute() -> dict[str, np.ndarray]:
         return {"pdf": np.frombuffer(_made(document, rendered), dtype=np.uint8)}
 
-    return write_whole(path, cache.get("pdf", key, compute, only=True)["pdf"].tobytes())
+    return durable.write(path, cache.get("pdf", key, compute, only=True)["pdf"].tobytes())
 
 
 def _made(document: Document, rendered: Rendered) -> bytes:
@@ -68,8 +69,8 @@ def _made(document: Document, rendered: Rendered) -> bytes:
     for pictures in (False, True):
         file = io.BytesIO()
         story = list(_Story(rendered, pictures=pictures).of(document, contents))
-        made = Template(file, plain(document.title))
-        (made.build if pictures else made.multiBuild)(story)
+        template = Template(file, plain(document.title))
+        (template.build if pictures else template.multiBuild)(story)
     return file.getvalue()
 
 
@@ -79,19 +80,19 @@ def contents_of(*, levels: int) -> TableOfContents:
     Args:
         levels: of headings that it has.
     """
-    made = TableOfContents(dotsMinLevel=0)
-    made.levelStyles = [
+    contents = TableOfContents(dotsMinLevel=0)
+    contents.levelStyles = [
         style("entry", 10, after=3),
         style("entry below", 8, after=0.5).clone("entry below", leftIndent=14),
     ][:levels]
     if levels > 1:  # many lines: closer together
-        made.tableStyle = TableStyle(
+        contents.tableStyle = TableStyle(
             [
                 *(("LEFTPADDING", (0, 0), (-1, -1), 0), ("RIGHTPADDING", (0, 0), (-1, -1), 0)),
                 *(("TOPPADDING", (0, 0), (-1, -1), 1), ("BOTTOMPADDING", (0, 0), (-1, -1), 1)),
             ]
         )
-    return made
+    return contents
 
 
 class Template(BaseDocTemplate):
@@ -146,10 +147,10 @@ class _Story:
 
     def of(self, document: Document, contents: TableOfContents) -> Iterator[Flowable]:
         """Title, notices, contents, sections."""
-        yield Text(said(document.title), style("title", 19, after=4, bold=True))
-        yield Text(said(document.subtitle), style("subtitle", 10.5, after=12, colour=SOFT))
+        yield Text(markup(document.title), style("title", 19, after=4, bold=True))
+        yield Text(markup(document.subtitle), style("subtitle", 10.5, after=12, colour=SOFT))
         if document.notices:
-            lines = [[Text(said(notice), style("notice", 9))] for notice in document.notices]
+            lines = [[Text(markup(notice), style("notice", 9))] for notice in document.notices]
             shade = TableStyle([("BACKGROUND", (0, 0), (-1, -1), WARN)])
             yield Grid(lines, colWidths=[WIDTH], style=shade)
         yield Spacer(0, 14)
@@ -162,11 +163,11 @@ class _Story:
     def _flow(self, block: Block, key: str) -> Iterator[Flowable]:
         body = style("body", 9.5, after=6)
         if isinstance(block, Paragraph):
-            yield Text(said(block.text), body)
+            yield Text(markup(block.text), body)
         elif isinstance(block, Heading):
             yield heading(block.text, key, level=1)
         elif isinstance(block, Bullets):
-            items = [ListItem(Text(said(item), body), leftIndent=14) for item in block.items]
+            items = [ListItem(Text(markup(item), body), leftIndent=14) for item in block.items]
             yield ListFlowable(items, bulletType="bullet", start="•", bulletFontName=SANS)
         elif isinstance(block, Figure):
             yield KeepTogether(self._figure(block))
@@ -182,12 +183,12 @@ class _Story:
         return [
             Text(title, style("name", 9.5, before=8, after=3, bold=True)),
             Image(_opaque(picture), *place, hAlign="LEFT") if self._pictures else Spacer(*place),
-            Text(said(figure.caption), style("caption", 8, before=3, after=10, colour=SOFT)),
+            Text(markup(figure.caption), style("caption", 8, before=3, after=10, colour=SOFT)),
         ]
 
 
 def _opaque(picture: Picture) -> io.BytesIO:
-    """Without an alpha channel, which would be stored as a second picture."""
+    """The picture without its alpha channel, which a PDF stores as a second picture."""
     file = io.BytesIO()
     Pixels.open(io.BytesIO(picture.png)).convert("RGB").save(file, "ppm")
     file.seek(0)
@@ -197,7 +198,7 @@ def _opaque(picture: Picture) -> io.BytesIO:
 def heading(text: str, key: str, *, level: int) -> Text:
     """A heading of marked text, in the contents and the outline under `key`."""
     size, before = ((14, 18), (11, 10))[level]
-    made = style(f"heading {level}", size, before=before, after=5, bold=True)
-    flow = Text(said(text), made.clone(made.name, keepWithNext=True))
+    look = style(f"heading {level}", size, before=before, after=5, bold=True)
+    flow = Text(markup(text), look.clone(look.name, keepWithNext=True))
     flow.level, flow.key = level, key
     return flow

@@ -10,8 +10,8 @@ from reportlab.platypus import Flowable, Paragraph as Text, Table as Grid, Table
 
 from analysis.document import Cell, Table, shown
 from analysis.writers.files import is_numeric
-from analysis.writers.marks import plain
-from analysis.writers.pdf_type import INK, SANS, SOFT, counted, said, style
+from analysis.writers.inline_markup import plain
+from analysis.writers.pdf_type import INK, SANS, SOFT, counted, markup, style
 
 LINE, SHADE = HexColor("#c9d0d8"), HexColor("#f1f3f6")
 PADDING = 3  # points on either side of a cell's text
@@ -46,13 +46,13 @@ def table_flow(table: Table, number: int, *, width: float) -> Iterator[Flowable]
     size, widths = fit(lines, width)
     cells = [
         [
-            Text(said(_solid(shown(cell))), style("cell", size, bold=strong, right=right))
+            Text(markup(_solid(shown(cell))), style("cell", size, bold=strong, right=right))
             for cell, right in zip(line, numeric, strict=True)
         ]
         for line, strong in zip(lines, bold, strict=True)
     ]
     yield Grid(cells, colWidths=widths, style=LOOK, repeatRows=1, hAlign="LEFT")
-    yield Text(said(table.caption), style("caption", 8, before=3, after=10, colour=SOFT))
+    yield Text(markup(table.caption), style("caption", 8, before=3, after=10, colour=SOFT))
 
 
 def fit(lines: Sequence[Sequence[Cell]], width: float) -> tuple[float, list[float]]:
@@ -90,5 +90,5 @@ def _solid(text: str) -> str:
 
 
 def _widest(texts: Sequence[str]) -> float:
-    """Of some texts, in units of the font size, as if all were bold."""
+    """The widths of some texts, in units of the font size, as if all were bold."""
     return max(stringWidth(text, f"{SANS}-Bold", 1) for text in [*texts, "0"])

@@ -11,7 +11,7 @@ from reportlab.lib.styles import ParagraphStyle
 from reportlab.pdfbase.pdfmetrics import registerFont, registerFontFamily
 from reportlab.pdfbase.ttfonts import TTFont
 
-from analysis.writers.marks import Kind, convert, escape, is_web
+from analysis.writers.inline_markup import Kind, convert, escape, is_web
 
 SANS, MONO = "DejaVuSans", "DejaVuSansMono"
 ACCENT, PALE = "#0b62a3", "#5b6570"
@@ -59,10 +59,10 @@ def style(
 
 def counted(what: str, number: int, title: str) -> str:
     """`Figure 3.` and its title."""
-    return f'<font color="{PALE}">{what} {number}.</font> {said(title)}'
+    return f'<font color="{PALE}">{what} {number}.</font> {markup(title)}'
 
 
-def said(text: str) -> str:
+def markup(text: str) -> str:
     """Marked text in reportlab's own markup; links that lead not to the web are words only."""
 
     def say(kind: Kind, words: str, address: str) -> str:

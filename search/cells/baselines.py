@@ -10,13 +10,14 @@ import torch
 from rich.console import Console
 
 from models import parameter_count
-from search.finals.cells import Cell, Kept, Shelf
-from search.finals.training import facts
-from search.pipeline import LATENT_DIM
-from search.rebuild import untrained
-from search.resources import Resources, cpu_count
-from search.trial import TrialImages, weights_on_cpu
-from search.worker import peak_memory_gib, reset_peak_memory
+from search.cells.cell import Cell
+from search.cells.store import CellStore, TrainedCell
+from search.cells.training import facts
+from search.cluster.resources import Resources, cpu_count
+from search.spaces.pipeline import LATENT_DIM
+from search.spaces.rebuild import untrained
+from search.trials.process import peak_memory_gib, reset_peak_memory
+from search.trials.trial import TrialImages, weights_on_cpu
 from trainers.baselines import fit_pca
 from trainers.data import DATASETS, TrainingData
 from trainers.evaluation import evaluate
@@ -26,21 +27,21 @@ from trainers.loop import fit_stems
 def make_missing(
     cells: Sequence[Cell],
     *,
-    shelf: Shelf,
+    cell_store: CellStore,
     data: TrainingData,
     resources: Resources,
     screen: IO[str],
     quiet: bool,
-    go_on: Callable[[], None],
+    raise_if_interrupted: Callable[[], None],
 ) -> None:
-    """Measure those of `cells` that are not on the shelf, here and with all CPUs.
+    """Measure those of `cells` that are not on the cell_store, here and with all CPUs.
 
     Args:
         data: train and validation images.
         screen: where progress is told, unless `quiet`.
-        go_on: called before each; raises to stop.
+        raise_if_interrupted: called before each.
     """
-    missing = shelf.missing(cells)
+    missing = cell_store.missing(cells)
     if not missing:
         return
     torch.set_num_threads(cpu_count())
@@ -48,14 +49,19 @@ def make_missing(
     known = {**facts(resources), "threads": torch.get_num_threads()}
     say = Console(file=screen, highlight=False, quiet=quiet)
     for number, cell in enumerate(missing, start=1):
-        go_on()
+        raise_if_interrupted()
         say.print(f"baseline {number}/{len(missing)}: {cell.kind}", style="dim")
-        make(cell, shelf=shelf, images=images, resources=resources, facts=known)
+        make(cell, cell_store=cell_store, images=images, resources=resources, facts=known)
 
 
 def make(
-    cell: Cell, *, shelf: Shelf, images: TrialImages, resources: Resources, facts: dict[str, Any]
-) -> Kept:
+    cell: Cell,
+    *,
+    cell_store: CellStore,
+    images: TrialImages,
+    resources: Resources,
+    facts: dict[str, Any],
+) -> TrainedCell:
     """Measure the cell on train and validation images and keep it.
 
     The seed makes the random encoder's weights and every classifier. All is done in float32 but
@@ -97,7 +103,7 @@ def make(
         "memory/peak_gib": peak_memory_gib(device),
         "timestamp": float(int(time.time() * 1000)),
     }
-    return shelf.keep(
+    return cell_store.keep(
         cell,
         weights=weights_on_cpu(method, measured.classifier),
         curves=[metrics],

@@ -2,14 +2,18 @@
 
 Every reading leaves a line in `mlruns/test_readings.jsonl`: when, which weights, what for, and the
 how-manieth of these weights it is. The line and the numbers are written together, at the end: a
-reading that was killed before has shown its numbers to nobody.
+reading that was killed before has shown its numbers to nobody. A line that was cut by a machine
+that stopped is skipped, and still counts for its weights if it names them.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
+import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +22,21 @@ import torch
 from torch import Tensor
 
 from models import VariationalEncoder
-from search.finals.cells import TEST_METRICS, TEST_OUTPUTS, Kept
-from search.rebuild import rebuild
+from search.cells.cell import TEST_METRICS, TEST_OUTPUTS, damaged_test
+from search.cells.store import TrainedCell
+from search.files import durable, seals
+from search.spaces.rebuild import rebuild
 from trainers.data import LabelledImages
 from trainers.data.test_set import load_test
 from trainers.evaluation import decoded_mae, encode, evidence_lower_bound
 from trainers.loop import DeviceImages
 
+log = logging.getLogger(__name__)
+
+Say = Callable[[str], object]
 LEDGER = "test_readings.jsonl"
+NAMED = re.compile(rb'"weights": "([0-9a-f]{16})"')
+_told: set[tuple[Path, int]] = set()  # lines that are damaged
 BATCH_SIZE = 1000
 
 
@@ -36,22 +47,33 @@ class TestSet:
         dataset, data_dir, mini: as for `trainers.data.load_training`.
         ledger: file of the readings.
         device: `cpu` or `cuda`.
+        say: is told of lines of the ledger that are damaged.
     """
 
     def __init__(
-        self, dataset: str, *, data_dir: str | None, mini: bool, ledger: Path, device: str
+        self,
+        dataset: str,
+        *,
+        data_dir: str | None,
+        mini: bool,
+        ledger: Path,
+        device: str,
+        say: Say = log.warning,
     ) -> None:
         where = torch.device(device)
         self._images = DeviceImages.load(load_test(dataset, data_dir=data_dir, mini=mini), where)
         self._ledger = ledger
         self._device = device
+        self._say = say
 
-    def read(self, kept: Kept, *, purpose: str) -> dict[str, Any]:
+    def read(self, kept: TrainedCell, *, purpose: str) -> dict[str, Any]:
         """Measure the cell's weights, in float32, and put the numbers into its folder.
 
-        Returns what `Kept.test` holds: accuracy, per class too, the confusion matrix (row: true,
-        column: predicted), the reconstruction error where there is a decoder, and the reading.
+        Returns what `TrainedCell.test` holds: accuracy, per class too, the confusion matrix (row:
+        true, column: predicted), the reconstruction error where there is a decoder, the reading.
         """
+        if (kept.folder / TEST_METRICS).exists() and (name := damaged_test(kept.folder)):
+            self._say(f"{kept.folder / name} is missing or damaged; the test set is read again")
         model = rebuild(kept.model, kept.weights()).to(self._device)
         images, labels = self._images.images, self._images.labels
         latents = encode(model.encoder, self._images)
@@ -76,18 +98,21 @@ class TestSet:
         outputs = {"predictions": predicted.to(torch.uint8), "labels": labels.to(torch.uint8)}
         if kept.cell.kind in ("trained", "ablation"):
             outputs["latents"] = latents
-        partial = kept.folder / f".{os.getpid()}.npz"
         arrays: dict[str, Any] = {name: value.cpu().numpy() for name, value in outputs.items()}
-        np.savez_compressed(partial, **arrays)
-        numbers["reading"] = self._note(kept, purpose)
-        written = kept.folder / f".{os.getpid()}.json"
-        written.write_text(json.dumps(numbers, indent=1))
-        partial.replace(kept.folder / TEST_OUTPUTS)
-        written.replace(kept.folder / TEST_METRICS)  # last: it says that all is there
+        with (
+            durable.replacing(kept.folder / TEST_METRICS) as metrics,  # last: it says all is there
+            durable.replacing(kept.folder / TEST_OUTPUTS) as file,
+        ):
+            np.savez_compressed(file, **arrays)
+            file.flush()
+            numbers["reading"] = self._note(kept, purpose)
+            numbers = seals.seal(numbers, {TEST_OUTPUTS: Path(file.name)})
+            metrics.write(json.dumps(numbers, indent=1).encode())
         return numbers
 
-    def _note(self, kept: Kept, purpose: str) -> dict[str, Any]:
-        return _note(self._ledger, kept.weights_hash(), {"cell": kept.cell.id, "purpose": purpose})
+    def _note(self, kept: TrainedCell, purpose: str) -> dict[str, Any]:
+        what = {"cell": kept.cell.id, "purpose": purpose}
+        return _note(self._ledger, kept.weights_hash(), what, self._say)
 
 
 FIGURES = "figures of the report"
@@ -101,31 +126,47 @@ def images_for_figures(dataset: str, *, data_dir: str | None, mini: bool) -> Lab
 def note_figures(home: Path, weights: str) -> None:
     """Note in the ledger, once, that figures of `weights` show the test images."""
     ledger = home / LEDGER
-    noted = (line["weights"] == weights and line["purpose"] == FIGURES for line in readings(ledger))
-    if not any(noted):
-        _note(ledger, weights, {"purpose": FIGURES})
+    noted = ((line["weights"], line.get("purpose")) for line in readings(ledger))
+    if (weights, FIGURES) not in noted:
+        _note(ledger, weights, {"purpose": FIGURES}, log.warning)
 
 
-def _note(ledger: Path, weights: str, what: dict[str, str]) -> dict[str, Any]:
-    before = sum(line["weights"] == weights for line in readings(ledger))
+def _note(ledger: Path, weights: str, what: dict[str, str], say: Say) -> dict[str, Any]:
     reading = {
         "when": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "weights": weights,
         **what,
-        "reading": before + 1,
+        "reading": 1 + sum(line["weights"] == weights for line in readings(ledger, say)),
     }
+    cut = ledger.exists() and ledger.read_bytes()[-1:] not in (b"", b"\n")
     with ledger.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(reading) + "\n")
+        file.write("\n" * cut + json.dumps(reading) + "\n")
         file.flush()
         os.fsync(file.fileno())
+    durable.sync(ledger.parent)  # the ledger may be new
     return reading
 
 
-def readings(ledger: Path) -> list[dict[str, Any]]:
-    """All readings so far, oldest first."""
+def readings(ledger: Path, say: Say = log.warning) -> list[dict[str, Any]]:
+    """All readings so far, oldest first.
+
+    `say` gets one sentence for each line that was cut or damaged. If such a line still names its
+    weights, it counts: they may have been read.
+    """
     if not ledger.exists():
         return []
-    return [json.loads(line) for line in ledger.read_text(encoding="utf-8").splitlines()]
+    entries = []
+    for number, line in enumerate(ledger.read_bytes().splitlines(), start=1):
+        try:
+            whole = json.loads(line)
+            entries.append({"weights": whole["weights"], **whole})
+        except (ValueError, TypeError, KeyError):
+            if line and (ledger, number) not in _told:
+                _told.add((ledger, number))
+                say(f"{ledger}: line {number} is cut or damaged, and skipped")
+            if named := NAMED.search(line):
+                entries.append({"weights": named[1].decode()})
+    return entries
 
 
 @torch.no_grad()

@@ -5,23 +5,24 @@ from __future__ import annotations
 import shutil
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from ray.tune.search import Searcher
-
-from search import nodes, provenance
-from search.cluster import ROOT
-from search.display import Progress
+from search.cells.cell import Cell, Curves
+from search.cells.store import CellStore
+from search.cli.progress import Progress
+from search.cli.signals import StopOnSignal
+from search.cluster import nodes, ray_session
+from search.cluster.resources import Resources
+from search.cluster.searcher import TrialSearcher
+from search.cluster.tuner import train
 from search.errors import FAILED, UserError
-from search.finals.cells import Cell, Curves, Shelf
-from search.outcomes import Listener, Outcome, outcome_of, reported_metrics
-from search.pipeline import METRIC
-from search.ray_run import StopOnSignal, train
-from search.resources import Resources
-from search.trial import TrialConfig
+from search.files.home import ROOT
+from search.spaces.pipeline import METRIC
+from search.tracking import provenance
+from search.trials.config import TrialConfig
+from search.trials.outcome import TrialOutcome
 from trainers.data import TrainingData
 
 
@@ -57,16 +58,16 @@ def facts(resources: Resources) -> dict[str, Any]:
     }
 
 
-class Keeper:
-    """A listener that gathers a cell's curves and puts it on the shelf at its end.
+class CellWriter:
+    """A listener that gathers a cell's curves and puts it into the store at its end.
 
     Attributes:
         failures: cell -> why it could not be trained.
         broken: why no further training can be kept, None while they can.
     """
 
-    def __init__(self, shelf: Shelf, cells: Sequence[Cell], resources: Resources) -> None:
-        self._shelf = shelf
+    def __init__(self, cell_store: CellStore, cells: Sequence[Cell], resources: Resources) -> None:
+        self._cell_store = cell_store
         self._cells = {cell.id: cell for cell in cells}
         self._facts = facts(resources)
         self._curves: dict[str, Curves] = {}
@@ -82,7 +83,7 @@ class Keeper:
         stamped = {**metrics, "timestamp": float(int(time.time() * 1000))}
         self._curves[config.trial_id].append(stamped)
 
-    def trial_ended(self, config: TrialConfig, outcome: Outcome) -> None:
+    def trial_ended(self, config: TrialConfig, outcome: TrialOutcome) -> None:
         """Keep it, or remember why not."""
         cell = self._cells[config.trial_id]
         curves = self._curves.pop(config.trial_id)
@@ -90,7 +91,7 @@ class Keeper:
             self.broken = outcome.error or self.broken
             return  # its checkpoint stays, and it goes on from there
         if outcome.state == "COMPLETE" and outcome.weights:
-            self._shelf.keep(
+            self._cell_store.keep(
                 cell,
                 weights=Path(outcome.weights),
                 curves=curves,
@@ -98,88 +99,37 @@ class Keeper:
             )
         elif outcome.state == "FAIL":
             self.failures[cell] = outcome.error or "unknown"
-        shutil.rmtree(self._shelf.trials / config.trial_id, ignore_errors=True)
+        shutil.rmtree(self._cell_store.trials / config.trial_id, ignore_errors=True)
 
 
-@dataclass
-class _Live:
-    config: TrialConfig
-    epoch: int = 0
-    value: float | None = None
+class FixedTrials:
+    """A source of trials (`search.cluster.searcher.TrialSource`) that has them all, in order."""
 
+    def __init__(self, configs: Iterable[TrialConfig]) -> None:
+        self._configs = iter(configs)
 
-class FixedTrials(Searcher):
-    """A Ray searcher that hands out `configs`, in order, and reports to `listeners`."""
-
-    def __init__(self, configs: Sequence[TrialConfig], listeners: Sequence[Listener]) -> None:
-        super().__init__(metric=METRIC, mode="max")
-        self._waiting = list(configs)
-        self._listeners = listeners
-        self._live: dict[str, _Live] = {}
-        self._closed = False
-
-    def suggest(self, trial_id: str) -> dict[str, Any] | str:  # type: ignore[override]
+    def next_trial(self) -> TrialConfig | None:
         """The next of the list."""
-        if self._closed or not self._waiting:
-            return Searcher.FINISHED
-        config = self._waiting.pop(0)
-        self._live[trial_id] = _Live(config)
-        for listener in self._listeners:
-            listener.trial_started(config)
-        return config.to_json()
+        return next(self._configs, None)
 
-    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """A training goes on after this epoch."""
-        live = self._live.get(trial_id)
-        epoch = int(result.get("epoch", 0))
-        if live is None or epoch <= live.epoch:
-            return  # seen already: Ray repeats the last result at the end
-        live.epoch = epoch
-        live.value = result.get(METRIC, live.value)
-        metrics = {"epoch": epoch, **reported_metrics(result)}
-        for listener in self._listeners:
-            listener.epoch_ended(live.config, metrics)
-
-    def on_trial_complete(
-        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
-    ) -> None:
-        """A training ended."""
-        if result:
-            self.on_trial_result(trial_id, result)
-        live = self._live.pop(trial_id, None)
-        if live is None:
-            return
-        outcome = outcome_of(
-            result or {},
-            metric=METRIC,
-            value=live.value,
-            trained=live.epoch >= live.config.epochs,
-            died=error,
-        )
-        for listener in self._listeners:
-            listener.trial_ended(live.config, outcome)
-
-    def interrupt(self) -> None:
-        """What is under way ends as INTERRUPTED."""
-        self._closed = True
-        for trial_id in list(self._live):
-            self.on_trial_complete(trial_id)
-
-    def save(self, checkpoint_path: str) -> None:
-        """Nothing: the shelf is the memory."""
-
-    def restore(self, checkpoint_path: str) -> None:
-        """Nothing: the shelf is the memory."""
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Nothing: Ray writes its searcher to disk now and then and is never asked to read it."""
+    def reported_before(self, config: TrialConfig) -> Mapping[int, float]:
+        """Nothing."""
         return {}
+
+    def report(self, config: TrialConfig, epoch: int, value: float) -> None:
+        """Nothing: a listener keeps it."""
+
+    def end(self, config: TrialConfig, outcome: TrialOutcome) -> None:
+        """Nothing: a listener keeps it."""
+
+    def close(self) -> None:
+        """Nothing: what is missing in the store is trained the next time."""
 
 
 def train_cells(
     cells: Sequence[Cell],
     *,
-    shelf: Shelf,
+    cell_store: CellStore,
     title: str,
     data: TrainingData,
     resources: Resources,
@@ -189,7 +139,7 @@ def train_cells(
     quiet: bool,
     stop: StopOnSignal,
 ) -> dict[Cell, str]:
-    """Train those of `cells` that are not on the shelf; returns those that failed, and why.
+    """Train those of `cells` that are missing; returns those that failed, and why.
 
     Args:
         title: heads the live table.
@@ -200,14 +150,16 @@ def train_cells(
     Raises:
         UserError: weights can no longer be written.
     """
-    missing = shelf.missing(cells)
+    missing = cell_store.missing(cells)
+    for kept in set(cells).difference(missing):  # a process that was killed may have left it
+        shutil.rmtree(cell_store.trials / kept.id, ignore_errors=True)
     if not missing or stop.event.is_set():
         return {}
     configs = [
         trial_config(cell, number=number, group=title, resources=resources)
         for number, cell in enumerate(missing, start=1)
     ]
-    keeper = Keeper(shelf, missing, resources)
+    keeper = CellWriter(cell_store, missing, resources)
     progress = Progress(
         screen,
         title=title,
@@ -219,22 +171,21 @@ def train_cells(
     if address:
         nodes.check(address, home, data, resources)
     ray_folder = home / "ray" / "finals"
-    source = FixedTrials(configs, [keeper, progress])
+    searcher = TrialSearcher(FixedTrials(configs), metric=METRIC, listeners=[keeper, progress])
     try:
-        with progress:
+        with progress, ray_session.running(resources, data, address, stop.listen):
             train(
-                source,
+                searcher,
                 trials=len(configs),
                 scheduler=None,
                 data=data,
                 resources=resources,
-                address=address,
-                folder=shelf.trials,
+                folder=cell_store.trials,
                 ray_folder=ray_folder,
-                stop=stop,
+                stop=stop.event,
             )
     finally:
-        source.interrupt()
+        searcher.interrupt()
         shutil.rmtree(ray_folder, ignore_errors=True)
     if keeper.broken:
         raise UserError(

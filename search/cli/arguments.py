@@ -1,21 +1,25 @@
-"""What the commands share: kinds of arguments, common options, errors that help, exit statuses."""
+"""The commands' argument types, common options, error messages and exit statuses."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from search.errors import FAILED, INTERRUPTED, WRONG_ARGUMENTS, UserError
-from search.pipeline import nearest, pipeline_names
+from search.cli.output import keep_standard_streams
+from search.errors import FAILED, INTERRUPTED, WRONG_ARGUMENTS, UserError, shorten, without_secrets
+from search.spaces.pipeline import nearest, pipeline_names
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)?")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
 EVERY = "all"
+LONGEST_NAME = 200  # bytes; file systems take 255, and a partial file has a longer name
 FORMATS = ("html", "pdf", "png", "svg", "csv", "tex")
 
 
@@ -25,10 +29,22 @@ class Parser(argparse.ArgumentParser):
     def parse_args(self, args=None, namespace=None):  # type: ignore[override, no-untyped-def]
         """As in argparse, with the nearest option for an unknown one.
 
-        The words themselves are kept as `arguments`.
+        The result keeps the words themselves as `arguments`.
         """
         words = sys.argv[1:] if args is None else list(args)
-        parsed, unknown = self.parse_known_args(words, namespace)
+        try:
+            "".join([str(Path.cwd()), *words]).encode()
+        except UnicodeEncodeError:  # no database could be opened below such a path
+            self.error("a path has characters that this locale lacks; export PYTHONUTF8=1")
+        except FileNotFoundError:
+            self.error("the current folder is gone; go to another one")
+        for word in words:
+            if word.startswith("--") and word.endswith("=--"):  # argparse parses it as a list
+                self.error(f"{word[:-3]}: '--' is not a value")
+        try:
+            parsed, unknown = self.parse_known_args(words, namespace)
+        except OSError as error:  # no file can have this name
+            self.error(f"{error.filename}: {error.strerror}")
         parsed.arguments = words
         if unknown:
             options = [o for action in self._actions for o in action.option_strings]
@@ -40,9 +56,17 @@ class Parser(argparse.ArgumentParser):
         return parsed
 
     def error(self, message: str) -> NoReturn:
-        """Two lines and exit status 2."""
+        """Print two lines and exit with status 2."""
         message = re.sub(r"^argument (\S+?)(/\S+)?: ", r"\1: ", message)
-        self.exit(WRONG_ARGUMENTS, f"error: {message}\nsee {self.prog} --help\n")
+        text = shorten(without_secrets(f"error: {message}\nsee {self.prog} --help"))
+        self.exit(WRONG_ARGUMENTS, f"{text}\n")
+
+
+def filled(text: str) -> str:
+    """A text that is not empty: an empty one comes from an unset variable of a shell."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("is empty; give a value or leave the option out")
+    return text
 
 
 def positive(text: str) -> int:
@@ -82,15 +106,15 @@ def duration(text: str) -> float:
     """Seconds, from `90`, `90s`, `30m`, `2h` or `1d`."""
     match = DURATION.fullmatch(text.strip())
     if not match or float(match[1]) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no time; say 90s, 30m, 2h or 1d")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a duration; say 90s, 30m, 2h or 1d")
     return float(match[1]) * SECONDS[match[2]]
 
 
 def name(text: str) -> str:
-    """A study's name: it becomes a folder, so no slashes and no leading dot."""
+    """A study's name; it becomes a folder's, so it has no slash and no leading dot."""
     if not NAME.fullmatch(text):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no name; letters, digits, '.', '_' and '-', up to 100 of them"
+            f"{text!r} is not a valid name; use up to 100 letters, digits, '.', '_' and '-'"
         )
     return text
 
@@ -104,7 +128,7 @@ def pipeline(text: str) -> str:
 
 
 def one_of(*allowed: str):  # type: ignore[no-untyped-def]
-    """One of these words, with the nearest in the error."""
+    """A type for one of these words; its error names the nearest."""
 
     def check(text: str) -> str:
         if text not in allowed:
@@ -125,7 +149,7 @@ def pipeline_or_all(text: str) -> str:
 
 
 def some_of(*names: str, what: str) -> Callable[[str], tuple[str, ...]]:
-    """A type for some of `names`, separated by commas; `what` is one of them, for people."""
+    """A type for some of `names`, separated by commas; the error calls one of them `what`."""
 
     def parse(text: str) -> tuple[str, ...]:
         given = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
@@ -138,13 +162,45 @@ def some_of(*names: str, what: str) -> Callable[[str], tuple[str, ...]]:
 
 
 def new_file(text: str) -> str:
-    """A file to be written, in a folder that is there."""
+    """A regular file to write, in an existing folder; a link stands for its target."""
     path = Path(text)
+    if len(os.fsencode(path.name)) > LONGEST_NAME:
+        raise argparse.ArgumentTypeError(f"{text[:60]}... is too long a name for a file")
+    if path.is_symlink():  # the partial file must lie beside the target
+        path = path.resolve()
+        text = str(path)
     if path.is_dir():
         raise argparse.ArgumentTypeError(f"{text} is a folder; give a file's name")
     if not path.absolute().parent.is_dir():
         raise argparse.ArgumentTypeError(f"there is no folder {path.parent} to write into")
+    if path.exists() and not path.is_file():
+        raise argparse.ArgumentTypeError(f"{text} is not a regular file; give another name")
+    _try_folder(path.parent)
     return text
+
+
+def new_folder(text: str) -> str:
+    """A folder to write into; if it is missing, a later step creates it."""
+    path = Path(text).absolute()
+    if any(len(os.fsencode(part)) > LONGEST_NAME for part in path.parts):
+        raise argparse.ArgumentTypeError(f"{text[:60]}... is too long a name for a folder")
+    there = next(folder for folder in (path, *path.parents) if folder.exists())
+    if not there.is_dir():
+        raise argparse.ArgumentTypeError(f"{there} is not a folder; name another")
+    _try_folder(there)
+    return text
+
+
+def _try_folder(folder: Path) -> None:
+    import tempfile
+
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise argparse.ArgumentTypeError(
+            f"cannot write into {folder}: {reason}; name another"
+        ) from None
 
 
 def add_data(parser: argparse.ArgumentParser) -> Any:
@@ -152,6 +208,7 @@ def add_data(parser: argparse.ArgumentParser) -> Any:
     data = parser.add_argument_group("data")
     data.add_argument(
         "--data-dir",
+        type=filled,
         metavar="DIR",
         help="folder with MNIST/ or cifar-10-batches-py/ (default: $DATA_DIR, ./data, download)",
     )
@@ -165,7 +222,7 @@ def add_data(parser: argparse.ArgumentParser) -> Any:
 
 
 def add_machine(parser: argparse.ArgumentParser) -> None:
-    """Where trainings run, and how many at a time."""
+    """The options for where trainings run, and how many at a time."""
     where = parser.add_argument_group("machine")
     where.add_argument(
         "--device",
@@ -192,15 +249,19 @@ def add_machine(parser: argparse.ArgumentParser) -> None:
         metavar="G",
         help="share of a GPU (default: from measured memory)",
     )
-    where.add_argument("--address", metavar="auto|HOST:PORT", help="join a running Ray cluster")
+    where.add_argument(
+        "--address", type=filled, metavar="auto|HOST:PORT", help="join a running Ray cluster"
+    )
 
 
 def add_tracking(group: Any) -> None:
     """`--tracking-uri`."""
     group.add_argument(
         "--tracking-uri",
+        type=filled,
         metavar="URI",
-        help="MLflow's store (default: $MLFLOW_TRACKING_URI, else mlruns/mlflow.db here)",
+        help="MLflow's store (default: $MLFLOW_TRACKING_URI, else mlruns/mlflow.db here); its "
+        "user and password: set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
     )
 
 
@@ -211,20 +272,26 @@ def add_output(group: Any) -> None:
 
 
 def add_results(parser: argparse.ArgumentParser, *, seed: str) -> None:
-    """`--seed`, `--tracking-uri`, `--json`, `--quiet`: of a command that trains for numbers.
+    """`--seed`, `--tracking-uri`, `--json`, `--quiet`: for commands that train for numbers.
 
     Args:
-        seed: what the seed is of.
+        seed: the thing that the seed determines, for the help.
     """
     other = parser.add_argument_group("records and output")
-    other.add_argument("--seed", type=whole, default=0, metavar="S", help=f"of {seed} (default 0)")
+    other.add_argument(
+        "--seed", type=whole, default=0, metavar="S", help=f"base of {seed} (default 0)"
+    )
     add_tracking(other)
     other.add_argument("--json", type=new_file, metavar="FILE", help="write everything to FILE")
     add_output(other)
 
 
 def run(options: argparse.Namespace, command: Callable[[argparse.Namespace], int]) -> int:
-    """The command's exit status; an error becomes a few lines, with `--debug` a traceback."""
+    """Run the command; returns its exit status.
+
+    An error is printed as a few lines, with `--debug` as a traceback.
+    """
+    keep_standard_streams()
     try:
         return command(options)
     except KeyboardInterrupt:
@@ -232,16 +299,23 @@ def run(options: argparse.Namespace, command: Callable[[argparse.Namespace], int
         return INTERRUPTED
     except Exception as error:
         if options.debug:
-            raise
-        print(_explain(error), file=sys.stderr)
+            text = without_secrets(traceback.format_exc().rstrip())
+        else:
+            text = shorten(without_secrets(_explain(error, options)))
+        print(text, file=sys.stderr)
         return error.status if isinstance(error, UserError) else FAILED
 
 
-def _explain(error: Exception) -> str:
-    from trainers.data import DataError
+def _explain(error: Exception, options: argparse.Namespace) -> str:
+    from search.files.sqlite import explain_damage
 
-    if isinstance(error, UserError | DataError):
+    if isinstance(error, UserError):
         return f"error: {error}"
+    damage = explain_damage(error, getattr(options, "tracking_uri", None))
+    if damage:
+        return f"error: {damage}"
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"error: {error.filename}: {error.strerror or error}"
     reason = str(error).strip().splitlines()
     what = f"{type(error).__name__}: {reason[0] if reason else 'no message'}"
-    return f"error: {what[:500]}\nrun again with --debug for the traceback"
+    return f"error: {what}\nrun again with --debug for the traceback"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from search import spaces
-from search.pipeline import load_pipeline, pipeline_names
+from search.spaces import space
+from search.spaces.pipeline import load_pipeline, pipeline_names
 
 
 def show(only: str | None) -> int:
@@ -23,7 +23,7 @@ def show(only: str | None) -> int:
             table.add_column(column)
         for parameter, distribution in pipeline.space.items():
             table.add_row(
-                parameter, spaces.describe(distribution), f"{pipeline.defaults[parameter]}"
+                parameter, space.describe(distribution), f"{pipeline.defaults[parameter]}"
             )
         console.print(table)
         console.print()

@@ -1,4 +1,4 @@
-"""What the terminal shows: a live table while the search runs, lines where there is no terminal."""
+"""Show a search: a live table in a terminal, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from search.outcomes import Outcome
-from search.pipeline import METRIC
-from search.trial import TrialConfig
+from search.spaces.pipeline import METRIC
+from search.trials.config import TrialConfig
+from search.trials.outcome import TrialOutcome
 
 COLOURS = {"COMPLETE": "green", "PRUNED": "yellow", "FAIL": "red", "INTERRUPTED": "magenta"}
 
@@ -29,16 +29,16 @@ class _Running:
 
 
 class Progress:
-    """A listener that draws. Use as a context manager around the search.
+    """A listener that draws. Use it as a context manager around the search.
 
     Args:
-        screen: where to write.
-        title: the study's name, and whether its data is a stand-in.
-        total: trials asked for.
-        ended: how trials of an earlier call ended.
+        screen: the stream to write to.
+        title: the study's name.
+        total: the number of trials that the study is to have.
+        ended: the numbers of trials that ended in earlier calls, by state.
         quiet: show nothing.
-        metric: what is maximised.
-        noun: what a trial is called.
+        metric: the metric that the search maximises.
+        noun: the screen's word for a trial.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Progress:
                 console=self._console,
                 get_renderable=self._draw,
                 refresh_per_second=2,
-                # What libraries print goes to the log; rich would bring it back to the screen.
+                # The log receives the libraries' output; rich would bring it back to the screen.
                 redirect_stdout=False,
                 redirect_stderr=False,
             )
@@ -84,22 +84,22 @@ class Progress:
             self._live.stop()
 
     def say(self, text: str) -> None:
-        """A line above the table."""
+        """Print a line above the table."""
         self._console.print(text, markup=False, soft_wrap=True)
 
-    def store_away(self, away: bool) -> None:
-        """MLflow no longer answers, or does again."""
-        if away:
+    def store_unreachable(self, unreachable: bool) -> None:
+        """Say that MLflow no longer answers, or that it answers again."""
+        if unreachable:
             self.say("MLflow does not answer; the search goes on and its records wait")
         else:
             self.say("MLflow answers again")
 
     def trial_started(self, config: TrialConfig) -> None:
-        """A row more."""
+        """Add a row."""
         self._running[config.trial_id] = _Running(config)
 
     def epoch_ended(self, config: TrialConfig, metrics: Mapping[str, float]) -> None:
-        """The trial's row, and the best so far."""
+        """Update the trial's row, and the best value so far."""
         row = self._running[config.trial_id]
         row.epoch = int(metrics["epoch"])
         row.seconds = metrics.get("time/epoch_seconds", row.seconds)
@@ -110,8 +110,8 @@ class Progress:
         if self._best is None or value > self._best[0]:
             self._best = (value, config)
 
-    def trial_ended(self, config: TrialConfig, outcome: Outcome) -> None:
-        """The counts; a line where there is no terminal, and for failures in any case."""
+    def trial_ended(self, config: TrialConfig, outcome: TrialOutcome) -> None:
+        """Update the counts; print a line without a terminal, and for every failure."""
         row = self._running.pop(config.trial_id)
         self._counts[outcome.state] += 1
         if self._live and outcome.state != "FAIL":
@@ -173,7 +173,7 @@ class Progress:
 def ranking(
     console: Console, rows: Sequence[tuple[int, float, Mapping[str, object]]], *, metric: str
 ) -> None:
-    """The best trials as a table, a line a parameter, so that any number of them fits.
+    """Print the best trials as a table, a line a parameter, so that any number of them fits.
 
     `rows`: (number, value, parameters), best first.
     """
@@ -189,7 +189,7 @@ def ranking(
 
 
 def importances(console: Console, shares: Mapping[str, float], *, metric: str, epoch: int) -> None:
-    """How much of the metric's variation at `epoch` each parameter explains, as bars."""
+    """Print each parameter's share of the metric's variation at `epoch`, as bars."""
     console.print(f"Importance of each parameter for {metric} after epoch {epoch} (PED-ANOVA)")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     for name, value in shares.items():
@@ -213,3 +213,8 @@ def in_words(seconds: float) -> str:
 
 def _number(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def warn(console: Console, line: str) -> None:
+    """Print a warning in yellow."""
+    console.print(line, style="yellow", markup=False, soft_wrap=True)

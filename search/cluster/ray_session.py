@@ -1,42 +1,50 @@
-"""Ray, started quietly on this machine or joined where it runs."""
+"""Start Ray quietly on this machine, or join a running cluster."""
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
+import secrets
 import socket
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from search.errors import FAILED, UserError
+from search.files.home import ROOT
 
 if TYPE_CHECKING:
-    from search.resources import Resources
+    from search.cluster.resources import Resources
     from trainers.data import TrainingData
 
 PROBE_SECONDS = 3.0
+NODE_SECONDS = 5.0  # after these Ray itself waits on
 LOOPBACK = "127.0.0.1"
-ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("models", "trainers", "search")  # all that a worker imports of this project
+# Bytes of a folder's path: a socket's path has at most 107 on Linux, and Ray's own names take 68.
+LONGEST_FOLDER = 39
+PACKAGES = ("models", "trainers", "search")  # the packages of this project that a worker imports
 
-# Read by Ray when it is imported or started.
+# Ray reads these when it is imported or started.
 SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_AUTH_MODE": "token",  # else every user of this machine can run code in a search
     "RAY_prestart_worker_first_driver": "0",  # else one idle process a CPU, which no trial gets
     "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",  # else `uv run` uploads the folder, data and all
     "RAY_DEDUP_LOGS": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # the driver has its own, for SIGTERM too
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # MLflow has it all; no CSV and JSON beside it
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # the driver handles SIGINT and SIGTERM itself
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # CSV and JSON would repeat MLflow's records
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",  # the metric is measured at rungs only
     "TUNE_WARN_THRESHOLD_S": "5",
-    "TUNE_GLOBAL_CHECKPOINT_S": "60",  # Ray's snapshot is not what a resumed search reads
-    "PYTHONWARNINGS": "ignore",  # of the workers
+    "TUNE_GLOBAL_CHECKPOINT_S": "60",  # a resumed search does not read Ray's snapshot
+    "PYTHONWARNINGS": "ignore",  # for the workers
 }
+
+AUTHENTICATION = ("token", "disabled")
 
 # Methods of Ray's node that start the autoscaler, the forwarding of output and the dashboard.
 UNNEEDED = ("start_monitor", "start_log_monitor", "start_api_server")
@@ -49,25 +57,55 @@ QUIETLY: dict[str, Any] = {
 
 
 def prepare_environment() -> None:
-    """Set what Ray reads from the environment; call before importing it."""
+    """Set the variables that Ray reads from the environment; call before importing Ray.
+
+    Raises:
+        UserError: RAY_AUTH_MODE is a value that Ray would ignore, or end the process over.
+    """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
+    try:
+        Path.home()
+    except RuntimeError:  # a user without a name, as in a container; Ray's import needs a home
+        os.environ["HOME"] = os.sep
+    mode = os.environ["RAY_AUTH_MODE"]
+    if mode not in AUTHENTICATION:
+        raise UserError(
+            f"RAY_AUTH_MODE={mode!r} is not one of {', '.join(AUTHENTICATION)}\n"
+            "unset it for token; with disabled, anyone who reaches Ray's port can run code here"
+        )
+
+
+def check_sockets() -> None:
+    """Make sure that Ray can create its sockets; Ray itself would take seconds to fail.
+
+    Raises:
+        UserError: the paths of the sockets would be too long.
+    """
+    name = "RAY_TMPDIR" if "RAY_TMPDIR" in os.environ else "TMPDIR"
+    length = len(os.fsencode(os.environ.get(name, "")))
+    if length > LONGEST_FOLDER:
+        raise UserError(
+            f"{name} names a folder of {length} bytes, too long for the sockets of Ray in it\n"
+            f"set one of at most {LONGEST_FOLDER} bytes for Ray: export RAY_TMPDIR=/tmp",
+            status=FAILED,
+        )
 
 
 def probe_address(address: str) -> None:
     """Make sure that something listens at HOST:PORT, within five seconds.
 
     Raises:
-        UserError: it is no address, or nothing answers.
+        UserError: the address is not valid, or nothing answers there.
     """
     if address == "auto":
         return
     host, colon, port = address.rpartition(":")
-    if not colon or not port.isdigit() or not host:
+    if not (colon and host and port.isascii() and port.isdigit()):
         raise UserError(f"--address {address}: expected auto or HOST:PORT, as in 10.0.0.5:6379")
     try:
         socket.create_connection((host, int(port)), timeout=PROBE_SECONDS).close()
-    except (OSError, OverflowError) as error:
+    except (OSError, OverflowError, ValueError) as error:  # ValueError: not a valid host name
         raise UserError(
             f"no Ray cluster answers at {address} ({error})\n"
             "start one (ray start --head --port 6379) or leave --address out",
@@ -78,13 +116,15 @@ def probe_address(address: str) -> None:
 def start(resources: Resources, data: TrainingData) -> None:
     """Start a Ray of our own here, with room for the images in shared memory.
 
-    None of its processes can be reached from another machine.
+    Other machines can reach none of its processes.
     """
     import ray
 
-    # Lets the workers find this project where it is not installed.
+    # With this the workers find the project if it is not installed.
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
+    if not os.access(Path.home(), os.W_OK):  # where Ray would keep its token
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
     with no_more_than_a_search_needs():
         ray.init(
             address="local",  # never join a cluster that happens to run here
@@ -99,17 +139,25 @@ def start(resources: Resources, data: TrainingData) -> None:
 
 @contextmanager
 def no_more_than_a_search_needs() -> Iterator[None]:
-    """While entered, Ray starts as it does for `start`. Where a later Ray differs, as it likes.
+    """Change how Ray starts: it listens on the loopback address and starts fewer processes.
 
-    Ray replaces a loopback address by one that other machines can reach, and then listens there;
-    every process that is told the loopback address itself keeps to it. It also starts processes
-    that nobody asks here: together they took two of three seconds. There is no setting against
-    either.
+    Ray replaces a loopback address by one that other machines can reach, and then listens there; a
+    process that gets the loopback address itself keeps to it. Ray also starts processes that a
+    search does not use: together they took two of three seconds. And Ray asks once a second whether
+    its own processes are there. It has no setting for any of these. A function that a later Ray
+    lacks is left out.
     """
     from ray._private import node, services
 
+    find_node = getattr(services, "get_node", None)
+
+    def get_node(address: str, node_id: str) -> Any:
+        _await_node(address, node_id)
+        return find_node(address, node_id)  # type: ignore[misc]
+
     changes: list[tuple[Any, str, Any]] = [
-        (services, "resolve_ip_for_localhost", lambda host: host)
+        (services, "resolve_ip_for_localhost", lambda host: host),
+        (services, "get_node", get_node),
     ]
     changes += [(node.Node, name, lambda self, **unused: None) for name in UNNEEDED]
     before = {(owner, name): getattr(owner, name, None) for owner, name, _ in changes}
@@ -124,16 +172,52 @@ def no_more_than_a_search_needs() -> Iterator[None]:
                 setattr(owner, name, kept)
 
 
+def _await_node(address: str, node_id: str) -> None:
+    """Wait until Ray knows of the node; Ray itself would sleep for a second between two looks."""
+    from ray._raylet import GcsClient  # type: ignore[attr-defined]
+
+    client, deadline = GcsClient(address=address), time.monotonic() + NODE_SECONDS
+    while time.monotonic() < deadline:
+        if any(known.hex() == node_id for known in client.get_all_node_info()):
+            return
+        time.sleep(0.01)
+
+
+@contextmanager
+def running(
+    resources: Resources, data: TrainingData, address: str | None, listen: Callable[[], object]
+) -> Iterator[None]:
+    """A Ray of our own, or the cluster at `address`, while entered.
+
+    Args:
+        listen: installs the command's handlers of signals; called when Ray has installed its own,
+            and again when it has removed them.
+    """
+    try:
+        if address:
+            join(address)
+        else:
+            start(resources, data)
+        listen()
+        yield
+    except SystemExit:  # from Ray's own handler of SIGTERM, which is in place until `listen`
+        raise KeyboardInterrupt from None
+    finally:
+        stop()
+        listen()
+
+
 def join(address: str) -> tuple[int, int]:
     """Join the cluster at `address`, once; returns its (CPUs, GPUs).
 
-    The project's packages go with the driver: nodes need its dependencies only, and train with
-    the code that is here, whatever lies there.
+    The driver uploads the project's packages: the nodes need its dependencies only, and train with
+    the driver's code even if they have another version.
 
     Raises:
-        UserError: it cannot be joined.
+        UserError: the driver cannot join the cluster.
     """
     import ray
+    from ray.exceptions import AuthenticationError
 
     try:
         if not ray.is_initialized():
@@ -145,6 +229,13 @@ def join(address: str) -> tuple[int, int]:
                 },
                 **QUIETLY,
             )
+    except AuthenticationError:
+        raise UserError(
+            f"the Ray cluster at {address} requires its token\n"
+            "set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to the cluster's; "
+            "RAY_AUTH_MODE=disabled joins a cluster without a token",
+            status=FAILED,
+        ) from None
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(
@@ -157,34 +248,15 @@ def join(address: str) -> tuple[int, int]:
 
 
 def stop() -> None:
-    """Stop the Ray that was started here, or leave the one that was joined."""
+    """Stop the Ray that this process started, or leave the cluster that it joined.
+
+    Garbage waits until then: an object of Ray's that a collection in another thread frees while
+    Ray's library ends itself makes the library end the process, with status 1 and without a word.
+    """
     import ray
 
-    ray.shutdown()
-
-
-@contextmanager
-def output_to(path: Path) -> Iterator[IO[str]]:
-    """Send whatever prints, libraries and C++ included, to the file at `path`.
-
-    Yields the real standard output, for what the user is to see.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    kept = os.dup(1), os.dup(2)
-    with path.open("ab") as sink:
-        os.dup2(sink.fileno(), 1)
-        os.dup2(sink.fileno(), 2)
-    screen = os.fdopen(os.dup(kept[0]), "w", encoding="utf-8", errors="replace")
+    gc.disable()
     try:
-        yield screen
+        ray.shutdown()
     finally:
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError):  # the disk of the log is full: what was to say is said by now
-                stream.flush()
-        screen.close()
-        os.dup2(kept[0], 1)
-        os.dup2(kept[1], 2)
-        for descriptor in kept:
-            os.close(descriptor)
+        gc.enable()

@@ -1,16 +1,24 @@
-"""What this machine offers, and how trials share it."""
+"""The resources of this machine, and how trials share them."""
 
 from __future__ import annotations
 
 import math
 import os
+import sys
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from search.errors import UserError
-from trainers.precision import Precision
 
-CONTEXT_GIB = 0.6  # what CUDA itself takes in each process, beside torch's own memory
+if TYPE_CHECKING:
+    from trainers.precision import Precision
+
+
+CONTEXT_GIB = 0.6  # CUDA itself takes this in each process, beside torch's own memory
+# Device files of Nvidia's drivers (of its boards too), of AMD's, and of Windows' Linux.
+GPU_DEVICES = ("nvidia*", "nvhost*", "nvgpu*", "kfd", "dxg")
 HEADROOM = 1.25  # allocations differ from trial to trial; running out costs a whole trial
 
 
@@ -22,7 +30,7 @@ class Resources:
         device: `cpu` or `cuda`.
         concurrency: trials at a time.
         cpus_per_trial: torch's threads, on a CPU.
-        gpus_per_trial: a fraction shares a GPU between trials.
+        gpus_per_trial: GPUs of one trial; trials share a GPU if it is a fraction.
         precision: number format of the products, the faster one on this device.
     """
 
@@ -56,7 +64,7 @@ def cpu_count() -> int:
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     count = allowed or 1
     try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="utf-8").split()
         if quota != "max":
             count = min(count, max(1, int(quota) // int(period)))
     except (OSError, ValueError):
@@ -65,7 +73,10 @@ def cpu_count() -> int:
 
 
 def gpu_count() -> int:
-    """The GPUs that torch can use."""
+    """The GPUs that torch can use; on a Linux without a GPU's driver 0, without importing torch."""
+    devices = Path("/dev")
+    if sys.platform == "linux" and not any(chain(*map(devices.glob, GPU_DEVICES))):
+        return 0
     import torch
 
     return torch.cuda.device_count() if torch.cuda.is_available() else 0
@@ -78,13 +89,14 @@ def choose_device(
     gpus: int,
     none: str = "torch finds no GPU on this machine",
 ) -> str:
-    """`cuda` where there is a GPU and it is wanted, else `cpu`.
+    """`cuda` if there is a GPU and the options allow it, else `cpu`.
 
     Args:
-        gpus, none: how many there are; what to say if there are none.
+        gpus: the number of GPUs.
+        none: the message's words if there are none.
 
     Raises:
-        UserError: a GPU is asked for and there is none.
+        UserError: the options ask for a GPU and there is none.
     """
     if gpus_per_trial and asked == "cpu":
         raise UserError(
@@ -112,7 +124,7 @@ def check_fits(
     """Make sure that one trial alone fits on the machine or cluster.
 
     Raises:
-        UserError: it asks for more CPUs or GPUs than there are.
+        UserError: the trial needs more CPUs or GPUs than there are.
     """
     if cpus_per_trial and cpus_per_trial > cpus:
         raise UserError(
@@ -126,14 +138,14 @@ def check_fits(
         )
 
 
-def gpu_share(peak_gib: float, total_gib: float, *, most: int) -> float:
-    """The fraction of a GPU that one trial needs: 1 / n, n the most that fit, at most `most`.
+def gpu_share(peak_gib: float, total_gib: float, *, limit: int) -> float:
+    """The fraction of a GPU that one trial needs: 1 / n, if n trials fit, n at most `limit`.
 
-    Ray only counts fractions, it limits no memory; so the fraction comes from a measurement of
-    the largest model's peak.
+    Ray counts fractions and does not limit memory. So the fraction comes from the measured peak of
+    the largest model.
     """
     needed = peak_gib * HEADROOM + CONTEXT_GIB
-    fitting = max(1, min(most, math.floor(total_gib / needed)))
+    fitting = max(1, min(limit, math.floor(total_gib / needed)))
     return 1 / fitting
 
 
@@ -147,10 +159,10 @@ def share(
     cpus_per_trial: int | None,
     gpus_per_trial: float,
 ) -> Resources:
-    """Fill in what was not asked for.
+    """Choose the values that the options leave open.
 
     On CPUs a trial gets one thread: two trials with a thread each do more than one with two. On
-    GPUs there are as many trials as fractions, and the CPUs are dealt out among them.
+    GPUs as many trials run as fractions fit, and they share the CPUs equally.
     """
     if device == "cuda":
         if gpus_per_trial < 1:  # a fraction lies on one GPU: two of 0.4 fit there, never 2.5

@@ -1,4 +1,4 @@
-"""How fast a configuration trains here, from a few steps of it."""
+"""Measure how fast a configuration trains here, from a few steps."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 import torch
 
 from models import parameter_count
-from search import recipes
-from search.pipeline import Pipeline, Scalar
-from search.resources import Resources
-from trainers.data import DATASETS, LabelledImages, TrainingData
+from search.cluster.resources import Resources
+from search.spaces import builders
+from search.spaces.pipeline import Pipeline, Scalar
+from trainers.data import LabelledImages, TrainingData
 from trainers.loop import DeviceImages, fit
 
-STEPS = 4  # the first step of a configuration chooses kernels, so some follow it
+STEPS = 4  # the first step of a configuration chooses kernels and is not timed
 
 
 def time_training(
@@ -26,9 +26,9 @@ def time_training(
     *,
     seed: int,
 ) -> tuple[float, float]:
-    """(training images per second, MiB of weights), timed alone with a trial's threads."""
+    """(training images per second, MiB of weights) of one trial alone, with its threads."""
     device = torch.device(resources.device)
-    settings = recipes.optimisation(params)
+    settings = builders.optimisation(params)
     count = settings.batch_size
     rows = np.arange(count) % len(data.train)
     batch = DeviceImages.load(
@@ -38,9 +38,7 @@ def time_training(
     threads = torch.get_num_threads()
     torch.set_num_threads(resources.cpus_per_trial)
     try:
-        method = pipeline.build(params, DATASETS[pipeline.dataset])
-        assert isinstance(method, torch.nn.Module)
-        method.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        method = pipeline.method(params).to(device).to(memory_format=torch.channels_last)
         timings = []
         start = time.perf_counter()
         for _ in fit(

@@ -1,9 +1,9 @@
-"""Named moments at which a test can break this process; without its word they do nothing.
+"""Named moments at which a test can break this process; unless a test asks, they do nothing.
 
-`LATENT_SEARCH_FAULT=MOMENT:N:DEED:FILE` breaks a process when it reaches the moment for the N-th
-time. Deeds: `kill` (this process, at once), `group` (with every process of its group), `full` (the
-disk is). FILE is made by the first that breaks; whoever finds it there goes on. The moments are
-those at which one store knows more than another.
+`LATENT_SEARCH_FAULT=MOMENT:N:ACTION:FILE` breaks a process when it reaches the moment for the N-th
+time. The actions: `kill` ends this process at once, `group` ends every process of its group, `full`
+raises the error of a full disk. The first process that breaks creates FILE; a process that finds
+FILE goes on. At each moment one store knows more than another.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from pathlib import Path
 
 VARIABLE = "LATENT_SEARCH_FAULT"
 MOMENTS = {
-    "creating": "a database is made, but not yet in its place",
-    "creating study": "Optuna has the study, but not yet what it is of",
+    "creating": "a database is written, but not yet in its place",
+    "creating study": "Optuna has the study, but not yet its identity",
     "proposed": "Optuna has proposed a trial, Ray has not heard of it",
     "reported": "Optuna knows an epoch, MLflow does not",
     "checkpoint": "a checkpoint is written, but not yet in its place",
     "weights": "a trial has ended, its weights are not yet in their place",
-    "ended": "Optuna knows that a trial ended, nobody else does",
+    "ended": "Optuna knows that a trial ended, MLflow does not",
     "closing": "a run has all its records and is still open",
 }
 _reached: Counter[str] = Counter()
@@ -32,12 +32,12 @@ def reach(moment: str) -> None:
     """This process is at `moment`.
 
     Raises:
-        OSError: the disk is full, if that is what the environment asks for.
+        OSError: the environment asks for a full disk.
     """
     asked = os.environ.get(VARIABLE)
     if not asked:
         return
-    wanted, number, deed, file = asked.split(":", 3)
+    wanted, number, action, file = asked.split(":", 3)
     _reached[moment] += 1
     if moment != wanted or _reached[moment] != int(number):
         return
@@ -45,8 +45,8 @@ def reach(moment: str) -> None:
         Path(file).touch(exist_ok=False)
     except FileExistsError:
         return
-    if deed == "full":
+    if action == "full":
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    if deed == "group":
+    if action == "group":
         os.killpg(0, signal.SIGKILL)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -9,12 +9,14 @@ from pathlib import Path
 
 from search.errors import FAILED, UserError
 
+ROOT = Path(__file__).resolve().parents[2]
+
 HOME = Path("mlruns")
-FREE_MIB = 200  # with less than this on the disk a search would break in the middle
+FREE_MIB = 200  # a search would break in the middle with less than this on the disk
 
 
 def is_full(error: BaseException | None) -> bool:
-    """Whether `error`, or what led to it, is a full disk: the system's word or SQLite's."""
+    """Whether `error` or a cause of it reports a full disk, as the system or as SQLite does."""
     while error is not None:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             return True
@@ -24,11 +26,30 @@ def is_full(error: BaseException | None) -> bool:
     return False
 
 
-def check_disk(home: Path) -> None:
-    """Make sure that `home` can be written and has room.
+def check_readable(path: Path) -> None:
+    """Make sure that this user may read `path`, if it exists.
+
+    Libraries do not tell a file that may not be read from one that is missing.
 
     Raises:
-        UserError: it is read-only, no folder, or the disk is full.
+        UserError: this user may not read it.
+    """
+    try:
+        path.open("rb").close()
+    except PermissionError:
+        raise UserError(
+            f"this user may not read {path}\nits owner can allow it: chmod -R a+rX {HOME}",
+            status=FAILED,
+        ) from None
+    except OSError:
+        pass
+
+
+def check_disk(home: Path) -> None:
+    """Make sure that `home` is writable and that its disk has room.
+
+    Raises:
+        UserError: it is read-only or not a folder, or the disk is full.
     """
     try:
         home.mkdir(parents=True, exist_ok=True)

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+import logging
+import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from search.pipeline import load_pipeline
-from search.tracking import RunView, Store
+from search.cells.opening import read_sealed, rerun_command
+from search.errors import UserError
+from search.files import seals
+from search.spaces.pipeline import load_pipeline
+from search.tracking.store import RunView, Store
+
+RESULTS = "results.json"
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,30 +32,48 @@ class Finished:
     result: dict[str, Any]
 
     @property
+    def command(self) -> str:
+        """The command that makes it again."""
+        return rerun_command(self.run.tags, self.result["experiment"])
+
+    @property
     def trained(self) -> str:
         """Equal for reruns whose champions are one configuration, trained equally long."""
         return json.dumps([self.result["params"], self.result["epochs"]], sort_keys=True)
 
     @property
-    def value(self) -> float:
-        """What the champion was chosen by, on validation images: the mean over its seeds."""
-        metric = load_pipeline(self.result["pipeline"]).metric
-        return float(self.result["rows"][0]["means"][metric]["mean"])
-
-    @property
     def standing(self) -> tuple[bool, float]:
-        """Ranks reruns: several seeds go first, for the best of single ones is the luckiest."""
-        return len(self.result["rows"][0]["seeds"]) > 1, self.value
+        """Ranks reruns by their champions."""
+        return standing(self.result["rows"][0], load_pipeline(self.result["pipeline"]).metric)
+
+
+def standing(row: Mapping[str, Any], metric: str) -> tuple[bool, float]:
+    """Ranks rows of results.json, best last, by their mean on validation images.
+
+    Several seeds go before a single one, for the best of single ones is the luckiest.
+    """
+    values = row["metrics"][metric]
+    return len(values) > 1, statistics.fmean(values)
 
 
 def finished_reruns(store: Store, experiment: str) -> list[Finished]:
     """All of an experiment, the latest first."""
-    found = []
+    reruns = []
     for run in store.runs(experiment, kind="rerun"):
-        text = store.read_text(run.run_id, "results.json") if run.status == "FINISHED" else None
-        if text:
-            found.append(Finished(run=run, result=json.loads(text)))
-    return found
+        if run.status == "FINISHED":
+            mini = "-mini" * (run.tags.get("data") == "mini")
+            again = rerun_command(run.tags, f"{run.tags.get('pipeline')}{mini}")
+            try:
+                result = read_sealed(store, run.run_id, RESULTS, again=again)
+                reruns.append(Finished(run=run, result=result))
+            except UserError as error:  # the others are worth what they were
+                log.warning("%s", error)
+    return reruns
+
+
+def write_result(store: Store, run_id: str, result: Mapping[str, Any]) -> None:
+    """Write a rerun's results.json."""
+    store.log_text(run_id, json.dumps(seals.seal(result, {}), indent=1), RESULTS)
 
 
 def comparable(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
@@ -66,7 +92,7 @@ def best_rerun(store: Store, experiment: str) -> Finished | None:
     seeds; only what was measured on the latest rerun's data and by its classifier does.
     """
     newest: dict[str, Finished] = {}
-    for one in (found := finished_reruns(store, experiment)):
-        if comparable(one.result, found[0].result):
+    for one in (reruns := finished_reruns(store, experiment)):
+        if comparable(one.result, reruns[0].result):
             newest.setdefault(one.trained, one)
     return max(newest.values(), key=lambda one: one.standing, default=None)

@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-import json
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from search.finals.cells import TEST_OUTPUTS
+from search.cells.cell import TEST_OUTPUTS, damaged_test, damaged_training
+from search.cells.opening import lost, open_cell, rerun_command
+from search.finals.best_rerun import best_rerun, comparable, write_result
 from search.finals.comparisons import Comparison, compare, correct, verdict
-from search.finals.finished import best_rerun, comparable
-from search.finals.results import TEST, Result, comparisons_json
-from search.pipeline import experiment_name
-from search.tracking import Store
+from search.finals.results import Result, comparisons_json
+from search.spaces.pipeline import experiment_name
+from search.tracking.store import Store
 
 METHOD, OTHERS = "contrastive", ("autoencoder", "supervised")
-ABLATION = "ablation"
+ABLATION, DEFAULTS = "ablation", "defaults"
+# What a contrastive champion is compared with on its data set, fixed before anything is measured.
+OWN = {"its ablation": ABLATION, "its defaults": DEFAULTS}
+FAMILY = len(OWN) + len(OTHERS)
 REFUSED = "not compared: measured on other data or by another classifier"
 
 
 def compare_datasets(
     store: Store, results: Sequence[Result], home: Path, say: Callable[[str], None]
 ) -> dict[str, list[Comparison]]:
-    """The comparisons of every data set that `results` touch, Holm-corrected within it.
+    """The comparisons of every data set that `results` touch, Holm-corrected over its family.
 
     The pipelines' best finished reruns are compared, whichever call made them. The contrastive
-    pipeline's run is given the comparisons. What was measured on other data, or by a classifier of
-    another version, is left out, which `say` is told with what mends it. Returns experiment ->
-    comparisons.
+    pipeline's run is given the comparisons. What is missing, was measured on other data, or by a
+    classifier of another version, is left out and counts in the correction all the same; `say`
+    gets the sentence about it. Returns experiment -> comparisons.
     """
-    found: dict[str, list[Comparison]] = {}
+    comparisons: dict[str, list[Comparison]] = {}
     for dataset, mini in sorted({(r.pipeline.split("_")[0], r.mini) for r in results}):
         name = f"{dataset}_{METHOD}"
         main = _result(store, results, name, mini)
@@ -40,9 +42,13 @@ def compare_datasets(
             continue
         pairs: list[tuple[str, dict[str, Any], dict[str, Any]]] = []
         refused: list[str] = []
-        ablation = next((row for row in main["rows"] if row["kind"] == ABLATION), None)
-        if ablation and ablation["test"]:
-            pairs.append(("its ablation", ablation, main))
+        missing: list[str] = []
+        for label, wanted in OWN.items():
+            row = next((row for row in main["rows"] if row["name"] == wanted), None)
+            if row and row["test"] and row["cells"] != _champion(main)["cells"]:
+                pairs.append((label, row, main))
+            else:
+                missing.append(label)
         for opponent in (f"{dataset}_{other}" for other in OTHERS):
             other = _result(store, results, opponent, mini)
             if other and comparable(main, other):
@@ -50,13 +56,17 @@ def compare_datasets(
             elif other:
                 refused.append(opponent)
                 older = _older({name: main, opponent: other}, results, dataset, mini)
-                say(f"{name} and {opponent} are {REFUSED}; to mend: {_reruns(older, mini)}")
+                say(f"{name} and {opponent} are {REFUSED}; to fix: {_reruns(older, mini)}")
+            else:
+                missing.append(opponent)
+        if missing:
+            say(f"{name} is not compared with {', '.join(missing)}: not measured, or the same")
         compared = _compare(store, home, main, pairs)
         if compared:
-            found[experiment_name(name, mini=mini)] = compared
+            comparisons[experiment_name(name, mini=mini)] = compared
         if compared or refused:  # what an earlier call had said of those refused goes
             _write(store, main, compared, refused)
-    return found
+    return comparisons
 
 
 def _compare(
@@ -70,14 +80,10 @@ def _compare(
     hits = _hits(store, home, main, mains)
     return correct(
         [
-            compare(
-                main["pipeline"],
-                label,
-                accuracies=(mains["metrics"][TEST], row["metrics"][TEST]),
-                hits=(hits, _hits(store, home, source, row)),
-            )
+            compare(main["pipeline"], label, hits=(hits, _hits(store, home, source, row)))
             for label, row, source in pairs
-        ]
+        ],
+        FAMILY,
     )
 
 
@@ -85,8 +91,8 @@ def _older(
     pair: Mapping[str, Mapping[str, Any]], results: Sequence[Result], dataset: str, mini: bool
 ) -> list[str]:
     """Those of a pair that were measured otherwise than this call measures."""
-    made = next(r for r in results if (r.pipeline.split("_")[0], r.mini) == (dataset, mini))
-    today = {"data_fingerprint": made.fingerprint, "classifier": made.classifier}
+    measured = next(r for r in results if (r.pipeline.split("_")[0], r.mini) == (dataset, mini))
+    today = {"data_fingerprint": measured.fingerprint, "classifier": measured.classifier}
     return [name for name, result in pair.items() if not comparable(result, today)]
 
 
@@ -100,11 +106,11 @@ def _result(
 ) -> dict[str, Any] | None:
     """A pipeline's final numbers as JSON: the best in MLflow, else those of this call."""
     experiment = store.find_experiment(experiment_name(name, mini=mini))
-    found = best_rerun(store, experiment) if experiment else None
-    if found:
-        return found.result
-    made = (r.to_json() for r in results if (r.pipeline, r.mini) == (name, mini))
-    return next(made, None)
+    best = best_rerun(store, experiment) if experiment else None
+    if best:
+        return best.result
+    own = (r.to_json() for r in results if (r.pipeline, r.mini) == (name, mini))
+    return next(own, None)
 
 
 def _champion(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,27 +120,26 @@ def _champion(result: Mapping[str, Any]) -> dict[str, Any]:
 def _hits(
     store: Store, home: Path, result: Mapping[str, Any], row: Mapping[str, Any]
 ) -> np.ndarray:
-    """(N,) bool: which test images the row's first seed classified rightly."""
-    cell = row["cells"][0]
-    file = home / "finals" / cell / TEST_OUTPUTS
-    if file.exists():
-        return _read(file)
+    """(seeds, images) bool: which test images each of the row's trainings classified rightly."""
+    return np.stack([_cell_hits(store, home, result, cell) for cell in row["cells"]])
+
+
+def _cell_hits(store: Store, home: Path, result: Mapping[str, Any], cell: str) -> np.ndarray:
+    folder = home / "finals" / cell
+    if not (damaged_training(folder) or damaged_test(folder)):
+        with np.load(folder / TEST_OUTPUTS) as stored:
+            return _right(stored)
     experiment = store.find_experiment(result["experiment"])
     assert experiment is not None
+    again = rerun_command(store.tags(result["run_id"]), result["experiment"])
     run_id = store.find_run(experiment, cell=cell, parent=result["run_id"])
-    with tempfile.TemporaryDirectory() as folder:
-        there = store.download(run_id, TEST_OUTPUTS, Path(folder)) if run_id else None
-        if there is None:
-            raise FileNotFoundError(
-                f"{TEST_OUTPUTS} of cell {cell} ({result['pipeline']}) is neither in {home} "
-                "nor in MLflow"
-            )
-        return _read(there)
+    if run_id is None:
+        raise lost(result["run_id"], f"the run of cell {cell}", again)
+    return _right(open_cell(store, run_id, again=again, test=True).stored)
 
 
-def _read(file: Path) -> np.ndarray:
-    with np.load(file) as stored:
-        right: np.ndarray = stored["predictions"] == stored["labels"]
+def _right(stored: Mapping[str, np.ndarray]) -> np.ndarray:
+    right: np.ndarray = stored["predictions"] == stored["labels"]
     return right
 
 
@@ -142,7 +147,7 @@ def _write(
     store: Store, main: Mapping[str, Any], compared: Sequence[Comparison], refused: Sequence[str]
 ) -> None:
     whole = {**main, "comparisons": comparisons_json(compared)}
-    store.log_text(main["run_id"], json.dumps(whole, indent=1), "results.json")
+    write_result(store, main["run_id"], whole)
     tags = {f"verdict/{c.second}": verdict(c) for c in compared}
     tags |= dict.fromkeys((f"verdict/{opponent}" for opponent in refused), REFUSED)
     store.log(main["run_id"], tags=tags)

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from search import spaces
 from search.errors import FAILED, UserError
-from search.pipeline import Pipeline, Scalar
-from search.tracking import RunView, Store
+from search.spaces import space as spaces
+from search.spaces.pipeline import Pipeline, Scalar
+from search.tracking.store import RunView, Store
 from trainers.data import TrainingData
 
 CHANGED = ", with "  # between where a candidate comes from and what `--set` changed of it
@@ -39,8 +39,8 @@ class Candidate:
 
 def complete_trials(store: Store, experiment: str) -> list[RunView]:
     """The COMPLETE trials of an experiment; none where there is no such experiment."""
-    found = store.find_experiment(experiment)
-    return store.runs(found, kind="trial", trial_state="COMPLETE") if found else []
+    experiment_id = store.find_experiment(experiment)
+    return store.runs(experiment_id, kind="trial", trial_state="COMPLETE") if experiment_id else []
 
 
 def choose(
@@ -48,22 +48,25 @@ def choose(
     store: Store,
     trials: Sequence[RunView],
     *,
+    name: str,
     pipeline: Pipeline,
-    metric: str,
     data: TrainingData,
 ) -> list[Candidate]:
     """The top k of `trials`, or what `--study`, `--trial` or `--config` name.
+
+    Args:
+        trials: those of the pipeline, which has this `name`.
 
     Raises:
         UserError: nothing fits; what there is instead is said.
     """
     if options.config:
-        return [read_config(options.config, options.pipeline, pipeline)]
+        return [read_config(options.config, name, pipeline)]
     if options.trial:
         trials = [run for run in trials if run.tags.get("trial_id") == options.trial]
         if not trials:
             raise UserError(
-                f"--trial {options.trial}: {options.pipeline} has no complete trial of this id\n"
+                f"--trial {options.trial}: {name} has no complete trial of this id\n"
                 "the ids are in MLflow, tag trial_id; a pruned trial has no final value"
             )
     if options.study:
@@ -72,27 +75,27 @@ def choose(
         if not trials:
             names = ", ".join(sorted(every)) or "none"
             raise UserError(
-                f"--study {options.study}: {options.pipeline} has no such study with a complete "
+                f"--study {options.study}: {name} has no such study with a complete "
                 f"trial\nthere are: {names}"
             )
     same_data = [run for run in trials if run.tags.get("data_fingerprint") == data.fingerprint]
     if trials and not same_data:
         then = ", ".join(sorted({run.tags.get("data_fingerprint", "?") for run in trials}))
         raise UserError(
-            f"{options.pipeline} was searched on other data: {then} then, {data.fingerprint} now\n"
+            f"{name} was searched on other data: {then} then, {data.fingerprint} now\n"
             "give the --data-dir of the search",
             status=FAILED,
         )
     if not same_data:
         raise UserError(
-            f"{options.pipeline} has no finished trial in {store.shown}\n"
-            f"search first: python search/tune.py --pipeline {options.pipeline}",
+            f"{name} has no finished trial in {store.shown}\n"
+            f"search first: python search/tune.py --pipeline {name}",
             status=FAILED,
         )
     sizes = {int(run.params["train_size"]) for run in same_data}
     same_size = [run for run in same_data if int(run.params["train_size"]) == max(sizes)]
-    best = sorted(same_size, key=lambda run: (-run.metrics.get(metric, 0.0), run.run_id))
-    found: dict[str, Candidate] = {}
+    best = sorted(same_size, key=lambda run: (-run.metrics.get(pipeline.metric, 0.0), run.run_id))
+    chosen: dict[str, Candidate] = {}
     for run in best:
         stored = _stored_config(store, run)
         key = f"{spaces.key(stored['params'])} {stored['epochs']}"
@@ -100,13 +103,13 @@ def choose(
         candidate = Candidate(
             params=stored["params"],
             epochs=int(stored["epochs"]),
-            promised=run.metrics.get(metric),
+            promised=run.metrics.get(pipeline.metric),
             source=f"trial {number} of {run.tags.get('study')}",
         )
-        found.setdefault(key, candidate)  # the same configuration in two studies counts once
-        if len(found) == options.top:
+        chosen.setdefault(key, candidate)  # the same configuration in two studies counts once
+        if len(chosen) == options.top:
             break
-    return list(found.values())
+    return list(chosen.values())
 
 
 def change(
@@ -127,15 +130,15 @@ def change(
         if not distribution.single():
             raise UserError(f"--set {setting}: one value is needed here, as in --set width=32")
         values[name] = spaces.draw({name: distribution}, np.random.default_rng(0))[name]
-    found: dict[str, Candidate] = {}
+    changed: dict[str, Candidate] = {}
     for candidate in candidates:
         params = {**candidate.params, **values}
         if params != dict(candidate.params):
-            said = ", ".join(f"{name}={value}" for name, value in values.items())
-            source = f"{candidate.source}{CHANGED}{said}"
+            described = ", ".join(f"{name}={value}" for name, value in values.items())
+            source = f"{candidate.source}{CHANGED}{described}"
             candidate = replace(candidate, params=params, promised=None, source=source)
-        found.setdefault(f"{spaces.key(params)} {candidate.epochs}", candidate)
-    return list(found.values())
+        changed.setdefault(f"{spaces.key(params)} {candidate.epochs}", candidate)
+    return list(changed.values())
 
 
 def read_config(file: str, name: str, pipeline: Pipeline) -> Candidate:
@@ -150,7 +153,7 @@ def read_config(file: str, name: str, pipeline: Pipeline) -> Candidate:
         epochs = stored.get("epochs")
     except OSError as error:
         raise UserError(f"--config {file}: {error.strerror or error}") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UserError(
             f"--config {file}: not a configuration\n"
             'it is JSON with "pipeline", "params" and "epochs", as best.json in MLflow'
@@ -166,11 +169,11 @@ def read_config(file: str, name: str, pipeline: Pipeline) -> Candidate:
 
 def _stored_config(store: Store, run: RunView) -> dict[str, Any]:
     """The exact configuration: parameters in MLflow are rounded for people."""
-    text = store.read_text(run.run_id, "config.json")
-    if text is None:
+    try:
+        return dict(json.loads(store.read_text(run.run_id, "config.json") or ""))
+    except ValueError:
         raise UserError(
-            f"run {run.run_id} ({run.tags.get('trial_id')}) has lost its artifact config.json\n"
+            f"config.json of run {run.run_id} ({run.tags.get('trial_id')}) is gone or damaged\n"
             "its configuration cannot be trained again; choose another with --trial or --config",
             status=FAILED,
-        )
-    return dict(json.loads(text))
+        ) from None

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import shlex
 from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from search import tracking, tracking_address
-from search.errors import FAILED, UserError
+from search.cells.cell import Cell, Kind
+from search.cells.seeds import final_seeds
+from search.cluster.allocation import plan_resources
+from search.cluster.resources import Resources
+from search.errors import FAILED, UserError, without_secrets
+from search.files.home import HOME
 from search.finals.candidates import Candidate, change, choose, complete_trials, read_config
-from search.finals.cells import Cell, Kind
-from search.finals.seeds import final_seeds
-from search.home import HOME
-from search.pipeline import Pipeline, Scalar, experiment_name, load_pipeline
-from search.plan import plan_resources
-from search.resources import Resources
+from search.spaces.pipeline import Pipeline, Scalar, experiment_name, load_pipeline
+from search.tracking.address import probe, resolve_uri
+from search.tracking.store import RunView, Store, open_existing
 from trainers.data import TrainingData, load_training
 
 
@@ -39,6 +42,7 @@ class FinalPlan:
         without: rows of the table that are not trained: `ablation`, `defaults`.
         home: the folder of all stores.
         notices: what the user should know of how this was settled.
+        command: what makes the same again.
     """
 
     name: str
@@ -56,6 +60,7 @@ class FinalPlan:
     tracking_uri: str
     quiet: bool
     notices: tuple[str, ...]
+    command: str = ""
 
     @property
     def mini(self) -> bool:
@@ -101,34 +106,31 @@ class FinalPlan:
         return [cell for i in range(len(self.candidates)) for cell in self.candidate_cells(i)]
 
 
-def open_store(options: Namespace) -> tracking.Store:
+def open_store(options: Namespace) -> Store:
     """The store that the searches were written to; for `--config` a new one where there is none.
 
     Raises:
         UserError: there is none, or nothing answers.
     """
-    uri = tracking_address.resolve_uri(options.tracking_uri, HOME.absolute())
+    uri = resolve_uri(options.tracking_uri, HOME.absolute())
     if options.config:
         read_config(options.config, options.pipeline, load_pipeline(options.pipeline))
-        tracking_address.probe(uri)
-        return tracking.Store(uri)
-    return tracking.open_existing(uri)
+        probe(uri)
+        return Store(uri)
+    return open_existing(uri)
 
 
-def settle(options: Namespace, name: str, store: tracking.Store) -> FinalPlan:
+def make_plan(options: Namespace, name: str, store: Store) -> FinalPlan:
     """Check every option, choose the candidates and load the data.
 
     Raises:
         NothingToRerun: the pipeline has no complete trial.
-        UserError, DataError: what is wrong, and how to mend it.
+        UserError, DataError: an option or the data is wrong; the message says how to fix it.
     """
-    options.pipeline = name
     pipeline = load_pipeline(name)
     mini, trials, notices = _which_trials(options, name, store)
     data = load_training(pipeline.dataset, data_dir=None if mini else options.data_dir, mini=mini)
-    candidates = choose(
-        options, store, trials, pipeline=pipeline, metric=pipeline.metric, data=data
-    )
+    candidates = choose(options, store, trials, name=name, pipeline=pipeline, data=data)
     candidates = change(candidates, pipeline, options.set)
     budgets = tuple(options.epochs or c.epochs or pipeline.epochs for c in candidates)
     if len(candidates) < options.top and not (options.config or options.trial):
@@ -143,7 +145,7 @@ def settle(options: Namespace, name: str, store: tracking.Store) -> FinalPlan:
         seeds=final_seeds(options.seed, options.seeds),
         data=data,
         data_dir=None if mini else options.data_dir,
-        resources=plan_resources(options, pipeline.space, pipeline.defaults),
+        resources=plan_resources(options, name, pipeline.space, pipeline.defaults),
         address=options.address,
         settings=tuple(options.set),
         without=options.without,
@@ -151,12 +153,19 @@ def settle(options: Namespace, name: str, store: tracking.Store) -> FinalPlan:
         tracking_uri=store.uri,
         quiet=options.quiet,
         notices=tuple(notices),
+        command=_command(options, name, mini),
     )
 
 
+def _command(options: Namespace, name: str, mini: bool) -> str:
+    words = [re.sub("^(--pipeline=|)all$", rf"\1{name}", word) for word in options.arguments]
+    stand_in = ["--data", "mini"] * (mini and options.data != "mini")
+    return without_secrets(shlex.join(["python", "search/rerun.py", *words, *stand_in]))
+
+
 def _which_trials(
-    options: Namespace, name: str, store: tracking.Store
-) -> tuple[bool, list[tracking.RunView], list[str]]:
+    options: Namespace, name: str, store: Store
+) -> tuple[bool, list[RunView], list[str]]:
     """Real trials, unless mini ones are asked for or are all there is."""
     if options.data == "mini":
         trials = complete_trials(store, experiment_name(name, mini=True))

@@ -14,16 +14,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from search import provenance, run_table, tracking
-from search.champions import ALIAS
-from search.cluster import ROOT
-from search.finals.cell_runs import CellRuns
-from search.finals.cells import Kept
+from search.cells.metrics import METRICS, TEST
+from search.cells.opening import COMMAND
+from search.cells.runs import CellRuns
+from search.cells.store import TrainedCell
+from search.files.home import ROOT
+from search.finals.best_rerun import write_result
 from search.finals.plan import FinalPlan
-from search.finals.results import METRICS, TEST, Result, Row, RowKind
-from search.pipeline import METRIC
-from search.rebuild import rebuild
-from search.study_run import experiment_tags
+from search.finals.results import Result, ResultRow, RowKind
+from search.spaces.pipeline import METRIC
+from search.spaces.rebuild import rebuild
+from search.tracking import provenance, registry, views
+from search.tracking.store import Store
+from search.tracking.views import experiment_tags
 from trainers.data import DATASETS
 from trainers.evaluation import classifier_settings
 
@@ -39,9 +42,10 @@ class Records:
 
     Attributes:
         experiment_id, run_id: of the rerun's own run.
+        restored: as in `CellRuns`.
     """
 
-    def __init__(self, plan: FinalPlan, store: tracking.Store) -> None:
+    def __init__(self, plan: FinalPlan, store: Store) -> None:
         self._plan = plan
         self._store = store
         self.experiment_id = store.experiment(
@@ -52,15 +56,19 @@ class Records:
             "rerun": plan.id,
             "data": plan.data.source,
             "data_fingerprint": plan.data.fingerprint,
+            **provenance.home_tag(plan.home),
         }
         self._commit = provenance.source_tags(ROOT)
-        found = store.find_run(self.experiment_id, kind="rerun", rerun=plan.id)
-        if found:
-            store.reopen_run(found)
-        self.run_id = found or self._start()
         self._runs = CellRuns(
-            store, self.experiment_id, self.run_id, source=SOURCE, tags=self._tags
+            store,
+            self.experiment_id,
+            identity={"kind": "rerun", "rerun": plan.id},
+            start=self._start,
+            source=SOURCE,
+            tags=self._tags,
         )
+        self.run_id = self._runs.parent
+        self.restored = self._runs.restored
 
     def _start(self) -> str:
         plan = self._plan
@@ -74,6 +82,7 @@ class Records:
                 **provenance.versions(),
                 "kind": "rerun",
                 "uses_labels": str(plan.pipeline.uses_labels).lower(),
+                COMMAND: plan.command,
                 "mlflow.note.content": "**Stand-in data, not a result.**" if plan.mini else "",
             },
         )
@@ -91,7 +100,13 @@ class Records:
         return run_id
 
     def record(
-        self, kept: Kept, kind: RowKind, name: str, tags: Mapping[str, str], *, uses_labels: bool
+        self,
+        kept: TrainedCell,
+        kind: RowKind,
+        name: str,
+        tags: Mapping[str, str],
+        *,
+        uses_labels: bool,
     ) -> str:
         """Write a cell's run, or what is missing of it; returns the run's id.
 
@@ -107,7 +122,7 @@ class Records:
             tags={"kind": kind, "row": name, "uses_labels": labels, **tags},
         )
 
-    def register(self, row: Row, run_ids: Mapping[str, str]) -> dict[str, str]:
+    def register(self, row: ResultRow, run_ids: Mapping[str, str]) -> dict[str, str]:
         """Register the champion: of its seeds the one with the best validation accuracy.
 
         Args:
@@ -119,7 +134,7 @@ class Records:
         spec = DATASETS[kept.cell.dataset]
         with tempfile.TemporaryDirectory() as folder:
             model = Path(folder) / "model"
-            tracking.save_model(
+            registry.save_model(
                 rebuild(kept.model, kept.weights()),
                 model,
                 example=torch.zeros(2, spec.channels, spec.size, spec.size),
@@ -127,28 +142,28 @@ class Records:
             )
             self._store.log_folder(run_id, model, "model")
         name = self._plan.experiment
-        version = self._store.register(
+        version = registry.register(
+            self._store,
             name,
             run_id=run_id,
             artifact="model",
-            alias=ALIAS,
             tags={"rerun": self._plan.id, "cell": kept.cell.id, "data": self._plan.data.source},
             description=f"{self._plan.pipeline.summary}. (B, C, H, W) in [0, 1] -> (B, K) logits; "
             "`encoder`, `decoder` and `classifier` are its parts.",
         )
-        return {"name": name, "version": version, "alias": ALIAS, "cell": kept.cell.id}
+        return {"name": name, "version": version, "alias": registry.ALIAS, "cell": kept.cell.id}
 
     def conclude(self, result: Result) -> None:
         """The champion's means and intervals, the files, and the run is closed."""
         row = result.champion
         metrics: dict[str, float] = {}
         for metric in METRICS:
-            found = row.estimate(metric)
-            if found is None:
+            estimate = row.estimate(metric)
+            if estimate is None:
                 continue
-            metrics[metric] = found.mean
-            if found.low is not None and found.high is not None:
-                metrics |= {f"{metric}_low": found.low, f"{metric}_high": found.high}
+            metrics[metric] = estimate.mean
+            if estimate.low is not None and estimate.high is not None:
+                metrics |= {f"{metric}_low": estimate.low, f"{metric}_high": estimate.high}
         if result.optimism is not None:
             metrics["optimism/accuracy"] = result.optimism
         per_class = np.mean([kept.test["per_class"] for kept in row.kept], axis=0)
@@ -156,8 +171,8 @@ class Records:
             f"test/class/{name}": float(value)
             for name, value in zip(result.classes, per_class, strict=True)
         }
-        view = run_table.final_view(rerun=self._plan.id, params=self._plan.pipeline.space)
-        self._store.tag_experiment(self.experiment_id, run_table.tag(run_table.FINALS), view)
+        view = views.final_view(rerun=self._plan.id, params=self._plan.pipeline.space)
+        self._store.tag_experiment(self.experiment_id, views.tag(views.FINALS), view)
         self._store.log(
             self.run_id,
             metrics=metrics,
@@ -165,7 +180,7 @@ class Records:
             timestamp=max(kept.ended for kept in row.kept),
             tags={
                 "champion_source": result.source,
-                "model": f"models:/{result.model['name']}@{ALIAS}" if result.model else "",
+                "model": f"models:/{result.model['name']}@{registry.ALIAS}" if result.model else "",
             },
         )
         best = {
@@ -182,11 +197,8 @@ class Records:
 
     def write_result(self, result: Result) -> None:
         """Everything as one file, and the verdicts."""
-        text = json.dumps(result.to_json(), indent=1)
-        self._store.log_text(self.run_id, text, "results.json")
+        write_result(self._store, self.run_id, result.to_json())
 
     def end(self, status: str) -> None:
         """Close the rerun's run, and whatever is open under it."""
-        for run_id in self._store.open_children(self.experiment_id, self.run_id):
-            self._store.end_run(run_id, "KILLED")
-        self._store.end_run(self.run_id, status)
+        self._runs.end(status)

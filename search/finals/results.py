@@ -1,4 +1,4 @@
-"""What a rerun found: rows of numbers by seed, and what follows from them."""
+"""The results of a rerun: rows of numbers by seed, and the conclusions from them."""
 
 from __future__ import annotations
 
@@ -7,36 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from search.finals.cells import Kept
-from search.finals.comparisons import Comparison, Estimate, estimate, verdict
-from search.pipeline import METRIC, Scalar, load_pipeline
+import numpy as np
+
+from search.cells.metrics import METRICS, TEST, cell_metrics
+from search.cells.statistics import Estimate, accuracy, estimate
+from search.cells.store import TrainedCell
+from search.finals.comparisons import Comparison, verdict
+from search.spaces.pipeline import METRIC, Scalar, load_pipeline
 from trainers.data import DATASETS
 from trainers.evaluation import classifier_settings
 
 RowKind = Literal["final", "baseline", "ablation"]
-TEST = "test/accuracy"
-EPOCH, EVALUATION = "time/epoch_seconds", "time/evaluation_seconds"
-# What a row gathers of its cells, in this order in every table.
-METRICS = (
-    "train/accuracy",
-    METRIC,
-    TEST,
-    "valid/linear_accuracy",
-    "train/mae",
-    "valid/mae",
-    "test/mae",
-    "valid/elbo",
-    "valid/kl",
-    "test/elbo",
-    "model/parameters",
-    "time/train_seconds",
-    EVALUATION,
-    "memory/peak_gib",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class ResultRow:
     """One line of the table: the same thing with several seeds.
 
     Attributes:
@@ -50,7 +35,7 @@ class Row:
 
     name: str
     kind: RowKind
-    kept: tuple[Kept, ...]
+    kept: tuple[TrainedCell, ...]
     uses_labels: bool
     note: str = ""
     promised: float | None = None
@@ -68,7 +53,14 @@ class Row:
     def estimate(self, metric: str) -> Estimate | None:
         """Mean and interval of a metric, None where it was not measured."""
         values = self.metrics.get(metric)
-        return estimate(values) if values else None
+        if not values:
+            return None
+        return accuracy(self._hits()) if metric == TEST else estimate(values)
+
+    def _hits(self) -> np.ndarray:
+        """(seeds, images) bool: which test images each training classified rightly."""
+        outputs = [kept.test_outputs() for kept in self.kept]
+        return np.stack([one["predictions"] == one["labels"] for one in outputs])
 
     def to_json(self) -> dict[str, Any]:
         """All numbers by seed, and their means."""
@@ -85,7 +77,9 @@ class Row:
             "epochs": self.kept[0].cell.epochs,
             "params": dict(self.kept[0].cell.params),
             "metrics": metrics,
-            "means": {name: dataclasses.asdict(estimate(v)) for name, v in metrics.items()},
+            "means": {
+                name: dataclasses.asdict(mean) for name in metrics if (mean := self.estimate(name))
+            },
             "test": [kept.test for kept in self.kept] if tested else [],
         }
 
@@ -112,7 +106,7 @@ class Result:
     fingerprint: str
     train_size: int
     classes: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[ResultRow, ...]
     promised: float | None
     source: str
     metric: str = METRIC
@@ -127,23 +121,23 @@ class Result:
         return self.source_of_data == "mini"
 
     @property
-    def champion(self) -> Row:
+    def champion(self) -> ResultRow:
         """The best by mean validation accuracy."""
         return self.rows[0]
 
     @property
     def classifier(self) -> str:
-        """What all rows are measured with, in a line: those of another line are not comparable."""
+        """The classifier of all rows, in a line: rows of another one are not comparable."""
         dataset = load_pipeline(self.pipeline).dataset
         return classifier_settings(digits=DATASETS[dataset].digits)
 
     @property
     def optimism(self) -> float | None:
-        """What the search had promised minus what fresh seeds gave, both on validation images."""
+        """The search's accuracy minus that of fresh seeds, both on validation images."""
         mean = self.champion.estimate(self.metric)
         return None if self.promised is None or mean is None else self.promised - mean.mean
 
-    def row(self, name: str) -> Row | None:
+    def row(self, name: str) -> ResultRow | None:
         """The row of that name."""
         return next((row for row in self.rows if row.name == name), None)
 
@@ -169,24 +163,6 @@ class Result:
             "model": dict(self.model),
             "comparisons": comparisons_json(self.comparisons),
         }
-
-
-def cell_metrics(kept: Kept) -> dict[str, float]:
-    """The metrics of one cell, its times summed over epochs, and test metrics if it was tested."""
-    curves = kept.curves
-    metrics = {name: value for name, value in curves[-1].items() if name in METRICS}
-    metrics.pop(EVALUATION, None)  # of the last epoch alone
-    if any(EPOCH in point for point in curves):
-        metrics["time/train_seconds"] = sum(point.get(EPOCH, 0.0) for point in curves)
-        metrics[EVALUATION] = sum(point.get(EVALUATION, 0.0) for point in curves)
-    if kept.tested:
-        test = kept.test
-        metrics[TEST] = test["accuracy"]
-        if "mae" in test:
-            metrics["test/mae"] = test["mae"]
-        if "elbo" in test:
-            metrics["test/elbo"] = test["elbo"]
-    return metrics
 
 
 def comparisons_json(comparisons: Sequence[Comparison]) -> list[dict[str, Any]]:

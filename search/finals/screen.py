@@ -1,18 +1,21 @@
-"""What the user sees of a rerun: its announcement, a table a pipeline, the verdicts."""
+"""The screen of a rerun: its announcement, a table a pipeline, the verdicts."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
 
-from search import run_table
-from search.finals.comparisons import Comparison, Estimate, verdict
+from search.cells.metrics import TEST
+from search.cells.statistics import Estimate
+from search.finals.comparisons import Comparison, verdict
 from search.finals.plan import FinalPlan
-from search.finals.results import TEST, Result, Row
-from search.pipeline import METRIC
-from search.tracking import Store
+from search.finals.results import Result, ResultRow
+from search.spaces.pipeline import METRIC
+from search.tracking import views
+from search.tracking.store import Store
 
 COLUMNS = {
     "train/accuracy": "train",
@@ -26,7 +29,7 @@ COLUMNS = {
 
 
 def announce(console: Console, plan: FinalPlan) -> None:
-    """What is about to be trained."""
+    """Announce the trainings to come."""
     for notice in plan.notices:
         console.print(notice, style="yellow", markup=False)
     console.print(f"{plan.experiment}: final numbers", style="bold")
@@ -80,9 +83,9 @@ def show(console: Console, plan: FinalPlan, result: Result) -> None:
 
 
 def learned_and_tuned(result: Result) -> list[str]:
-    """What learning and what tuning brought, on the test set."""
+    """Say how much learning and how much tuning brought, on the test set."""
     champion = result.champion.estimate(TEST)
-    said = []
+    sentences = []
     for name, what in (
         ("random encoder", "learning brought"),
         ("PCA", "against PCA"),
@@ -92,10 +95,10 @@ def learned_and_tuned(result: Result) -> list[str]:
         other = row.estimate(TEST) if row else None
         if champion and other:
             if row and row.kept == result.champion.kept:
-                said.append(f"{what} nothing: the champion is the defaults")
+                sentences.append(f"{what} nothing: the champion is the defaults")
             else:
-                said.append(f"{what} {100 * (champion.mean - other.mean):+.2f} points")
-    return ["; ".join(said)] if said else []
+                sentences.append(f"{what} {100 * (champion.mean - other.mean):+.2f} points")
+    return ["; ".join(sentences)] if sentences else []
 
 
 def show_comparisons(console: Console, compared: Mapping[str, Sequence[Comparison]]) -> None:
@@ -117,16 +120,18 @@ def conclude(console: Console, results: Sequence[Result], store: Store) -> None:
             markup=False,
             soft_wrap=True,
         )
-        where = run_table.address(result.experiment_id, run_table.FINALS, server=_server(store))
+        where = views.address(result.experiment_id, views.FINALS, server=_server(store))
         console.print(f"  table: {where}", markup=False, soft_wrap=True)
     if results and not store.shown.startswith("http"):
         console.print(
-            f"compare: mlflow ui --backend-store-uri {store.shown}", markup=False, soft_wrap=True
+            f"compare: mlflow ui --backend-store-uri {shlex.quote(store.shown)}",
+            markup=False,
+            soft_wrap=True,
         )
 
 
 def _server(store: Store) -> str:
-    return store.shown if store.shown.startswith("http") else run_table.LOCAL_SERVER
+    return store.shown if store.shown.startswith("http") else views.LOCAL_SERVER
 
 
 def _epochs(plan: FinalPlan) -> str:
@@ -134,21 +139,21 @@ def _epochs(plan: FinalPlan) -> str:
     return f"{' or '.join(map(str, budgets))} epoch{'s' * (budgets != [1])}"
 
 
-def _cell(metric: str, found: Estimate | None) -> str:
-    if found is None:
+def _cell(metric: str, estimate: Estimate | None) -> str:
+    if estimate is None:
         return ""
     if metric == "model/parameters":
-        return f"{found.mean / 1000:,.0f}k" if found.mean else ""
+        return f"{estimate.mean / 1000:,.0f}k" if estimate.mean else ""
     if metric.startswith("time/"):
-        return f"{found.mean:.0f}"
+        return f"{estimate.mean:.0f}"
     if metric.endswith("mae"):
-        return f"{found.mean:.4f}"
+        return f"{estimate.mean:.4f}"
     if metric.endswith("elbo"):
-        return f"{found.mean:.2f}"
-    alone = found.low is None or metric.startswith("train/")
-    half = "" if alone or found.low is None else f" ± {100 * (found.mean - found.low):.2f}"
-    return f"{100 * found.mean:.2f}{half}"
+        return f"{estimate.mean:.2f}"
+    if metric.startswith("train/"):
+        return f"{100 * estimate.mean:.2f}"
+    return estimate.text(2, factor=100)
 
 
-def _name(row: Row, champion: bool) -> str:
+def _name(row: ResultRow, champion: bool) -> str:
     return "champion" if champion else row.name

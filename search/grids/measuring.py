@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 import signal
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -12,20 +11,21 @@ from pathlib import Path
 
 import torch
 
-from search.finals.cells import Kept
-from search.resources import Resources
-from search.sweeping.sweep import load_sweep
-from search.trial import TrialImages
+from search.cells.store import TrainedCell
+from search.cluster.resources import Resources
+from search.files import durable, seals
+from search.grids.sweep import load_sweep
+from search.trials.trial import TrialImages
 from trainers.data import TrainingData, load_training
 
-PATIENCE = 0.5  # seconds between looks at whether to stop
+INTERVAL = 0.5  # seconds between looks at whether to stop
 
 _images: TrialImages | None = None  # of a worker process
 
 
 def measure_all(
     name: str,
-    work: Sequence[tuple[Kept, Path]],
+    work: Sequence[tuple[TrainedCell, Path]],
     *,
     quick: bool,
     data: TrainingData,
@@ -65,7 +65,7 @@ def measure_all(
             while waiting and len(under_way) < resources.cpus and not stopping():
                 kept, file = waiting.pop(0)
                 under_way.add(pool.submit(_measure, name, kept, file, quick, None))
-            ended, under_way = wait(under_way, timeout=PATIENCE, return_when=FIRST_COMPLETED)
+            ended, under_way = wait(under_way, timeout=INTERVAL, return_when=FIRST_COMPLETED)
             for future in ended:
                 future.result()
                 finished += 1
@@ -82,11 +82,11 @@ def _prepare(dataset: str, folder: str | None, mini: bool, train_size: int) -> N
     _images = TrialImages.load(data, "cpu")
 
 
-def _measure(name: str, kept: Kept, file: Path, quick: bool, images: TrialImages | None) -> None:
+def _measure(
+    name: str, kept: TrainedCell, file: Path, quick: bool, images: TrialImages | None
+) -> None:
     measure = load_sweep(name).measure
     images = images or _images
     assert measure is not None and images is not None
     values = dict(measure(kept, images, quick))
-    partial = file.with_name(f".{os.getpid()}-{file.name}")
-    partial.write_text(json.dumps(values))
-    partial.replace(file)
+    durable.write(file, json.dumps(seals.seal(values, {})))

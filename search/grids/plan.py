@@ -4,31 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
+from search.cells.cell import Cell
+from search.cells.seeds import final_seeds
+from search.cluster.allocation import plan_resources
+from search.cluster.resources import Resources
 from search.errors import UserError
-from search.finals.cells import Cell
-from search.finals.seeds import final_seeds
-from search.home import HOME
-from search.pipeline import Scalar, load_pipeline
-from search.plan import plan_resources
-from search.resources import Resources
-from search.sweeping.sweep import Budget, Point, Sweep, load_sweep, sweep_experiment
-from search.timing import time_training
-from trainers.classifier import fit_classifier
-from trainers.data import DATASETS, TrainingData, load_training
-from trainers.evaluation import passes
-
-TIMED = 3  # points of a pipeline that the forecast times
-TEST_IMAGES = 10_000  # of both data sets, read once for every training
-FORWARD = 3  # a pass without gradients takes about a third of a training step
-FORECAST_PASSES = 4  # of the classifier's: a part is enough to know what all take
+from search.files.home import HOME
+from search.grids.sweep import Budget, Point, Sweep, load_sweep, sweep_experiment
+from search.spaces.pipeline import Scalar, load_pipeline
+from trainers.data import TrainingData, load_training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +45,7 @@ class SweepPlan:
     address: str | None
     home: Path
     tracking_uri: str
-    silent: bool
+    quiet: bool
 
     @property
     def mini(self) -> bool:
@@ -111,11 +100,11 @@ class SweepPlan:
         ]
 
 
-def settle(options: Namespace, name: str, tracking_uri: str) -> SweepPlan:
+def make_plan(options: Namespace, name: str, tracking_uri: str) -> SweepPlan:
     """Check every option and load the data.
 
     Raises:
-        UserError, DataError: what is wrong, and how to mend it.
+        UserError, DataError: an option or the data is wrong; the message says how to fix it.
     """
     sweep = load_sweep(name)
     budget = _budget(sweep, options)
@@ -132,8 +121,9 @@ def settle(options: Namespace, name: str, tracking_uri: str) -> SweepPlan:
         )
         for dataset in dict.fromkeys(pipeline.dataset for pipeline in pipelines.values())
     }
-    options.pipeline = names[-1]  # the dearest by convention: a GPU's share is measured with it
-    made = SweepPlan(
+    # The most expensive by convention: a GPU's share is measured with it.
+    measured, by = names[-1], pipelines[names[-1]]
+    plan = SweepPlan(
         name=name,
         sweep=sweep,
         quick=options.quick,
@@ -142,16 +132,14 @@ def settle(options: Namespace, name: str, tracking_uri: str) -> SweepPlan:
         epochs={name: budget.epochs or pipelines[name].epochs for name in names},
         data=data,
         data_dir=None if mini else options.data_dir,
-        resources=plan_resources(
-            options, pipelines[names[-1]].space, pipelines[names[-1]].defaults
-        ),
+        resources=plan_resources(options, measured, by.space, by.defaults),
         address=options.address,
         home=HOME.absolute(),
         tracking_uri=tracking_uri,
-        silent=options.quiet,
+        quiet=options.quiet,
     )
-    _check_batches(made)
-    return made
+    _check_batches(plan)
+    return plan
 
 
 def _budget(sweep: Sweep, options: Namespace) -> Budget:
@@ -174,69 +162,3 @@ def _check_batches(plan: SweepPlan) -> None:
                 f"{plan.name}: a batch of {point.pipeline} has {size} images, there are {images}\n"
                 "give a larger --train-size"
             )
-
-
-def forecast(plan: SweepPlan, missing: Mapping[str, list[Cell]], unmeasured: int) -> float:
-    """Seconds that the cells which are missing will take, from a few timed steps.
-
-    Args:
-        missing: by data set.
-        unmeasured: cells that the sweep still measures.
-    """
-    seconds, rates = 0.0, []
-    for dataset, cells in missing.items():
-        data = plan.data[dataset]
-        by_pipeline: dict[str, list[Cell]] = {}
-        for cell in cells:
-            if cell.kind == "trained":
-                by_pipeline.setdefault(cell.pipeline, []).append(cell)
-        fits = _classifier_seconds(data, plan)
-        seconds += fits * (len(cells) - sum(map(len, by_pipeline.values())))
-        for name, mine in by_pipeline.items():
-            pipeline = load_pipeline(name)
-            step = max(1, len(mine) // TIMED)
-            timed = [
-                time_training(pipeline, cell.params, data, plan.resources, seed=0)[0]
-                for cell in mine[::step][:TIMED]
-            ]
-            rate = len(timed) / sum(1 / one for one in timed)
-            rates.append(rate)
-            seconds += len(mine) * (plan.epochs[name] * len(data.train) / rate + fits)
-            seconds += len(mine) * TEST_IMAGES / (FORWARD * rate)
-    seconds /= plan.resources.concurrency
-    images = plan.sweep.measured_images(plan.quick) * unmeasured
-    if images:
-        point = plan.points[-1]
-        rate, _ = time_training(
-            load_pipeline(point.pipeline),
-            plan.params(point),
-            plan.data[plan.dataset(point)],
-            plan.resources,
-            seed=0,
-        )
-        seconds += images / rate / max(1, plan.resources.cpus)
-    return seconds
-
-
-def _classifier_seconds(data: TrainingData, plan: SweepPlan) -> float:
-    """What measuring a training takes, most of which is the classifier on its latents."""
-    device = torch.device(plan.resources.device)
-    generator = torch.Generator(device).manual_seed(0)
-    latents = torch.randn(len(data.train), 128, generator=generator, device=device)
-    labels = torch.as_tensor(data.train.labels, device=device).long()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(plan.resources.cpus_per_trial)
-    began = time.perf_counter()
-    try:
-        fit_classifier(
-            latents,
-            labels,
-            classes=len(data.classes),
-            seed=0,
-            epochs=FORECAST_PASSES,
-            precision=plan.resources.precision,
-        )
-    finally:
-        torch.set_num_threads(threads)
-    whole = passes(digits=DATASETS[data.dataset].digits)
-    return (time.perf_counter() - began) * whole / FORECAST_PASSES

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 
-from search import provenance, tracking
-from search.cluster import ROOT
-from search.finals.cell_runs import CellRuns
-from search.finals.cells import Kept
-from search.sweeping.outcome import OUTCOME, Outcome
-from search.sweeping.plan import SweepPlan
-from search.sweeping.sweep import Point
+from search.cells.runs import CellRuns
+from search.cells.store import TrainedCell
+from search.files import seals
+from search.files.home import ROOT
+from search.grids.plan import SweepPlan
+from search.grids.results import OUTCOME, GridResult
+from search.grids.sweep import Point
+from search.tracking import provenance
+from search.tracking.store import Store
 
 SOURCE = "search/sweep.py"
 
@@ -24,27 +26,32 @@ class Records:
 
     Attributes:
         experiment_id, run_id: of the sweep's own run.
+        restored: as in `CellRuns`.
     """
 
-    def __init__(self, plan: SweepPlan, store: tracking.Store) -> None:
+    def __init__(self, plan: SweepPlan, store: Store) -> None:
         self._plan = plan
         self._store = store
         self.experiment_id = store.experiment(
             plan.experiment, {"mlflow.note.content": f"{plan.sweep.title}: {plan.sweep.question}"}
         )
         source = next(iter(plan.data.values())).source
-        self._tags = {"sweep": plan.id, "name": plan.name, "data": source}
-        found = store.find_run(self.experiment_id, kind="sweep", sweep=plan.id)
-        if found:
-            store.reopen_run(found)
-        self.run_id = found or self._start()
+        self._tags = {
+            "sweep": plan.id,
+            "name": plan.name,
+            "data": source,
+            **provenance.home_tag(plan.home),
+        }
         self._runs = CellRuns(
             store,
             self.experiment_id,
-            self.run_id,
+            identity={"kind": "sweep", "sweep": plan.id},
+            start=self._start,
             source=SOURCE,
             tags={**self._tags, "kind": "cell"},
         )
+        self.run_id = self._runs.parent
+        self.restored = self._runs.restored
 
     def _start(self) -> str:
         plan = self._plan
@@ -68,7 +75,7 @@ class Records:
         self._store.log(run_id, params={**counts, **sizes, **epochs})
         return run_id
 
-    def record(self, kept: Kept, point: Point, measured: dict[str, float]) -> None:
+    def record(self, kept: TrainedCell, point: Point, measured: dict[str, float]) -> None:
         """Write a cell's run, or what is missing of it."""
         number = self._plan.seeds.index(kept.cell.seed) + 1
         self._runs.record(
@@ -78,9 +85,9 @@ class Records:
             metrics=measured,
         )
 
-    def conclude(self, outcome: Outcome, answer: list[str]) -> None:
+    def conclude(self, outcome: GridResult, answer: list[str]) -> None:
         """The numbers as one file, the answer as the run's description; the run is closed."""
-        text = json.dumps(outcome.to_json(), indent=1)
+        text = json.dumps(seals.seal(outcome.to_json(), {}), indent=1)
         self._store.log_text(self.run_id, text, OUTCOME)
         stand_in = ["**Stand-in data, not a result.**"] if self._plan.mini else []
         note = "\n\n".join([*stand_in, self._plan.sweep.question, *answer])
@@ -89,6 +96,4 @@ class Records:
 
     def end(self, status: str) -> None:
         """Close the sweep's run, and whatever is open under it."""
-        for run_id in self._store.open_children(self.experiment_id, self.run_id):
-            self._store.end_run(run_id, "KILLED")
-        self._store.end_run(self.run_id, status)
+        self._runs.end(status)

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from search.finals.comparisons import Estimate, estimate
-from search.pipeline import Scalar
+from search.cells.statistics import Estimate, estimate
+from search.spaces.pipeline import Scalar
 
 OUTCOME = "outcome.json"  # the artifact of a sweep's run
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row:
+class GridRow:
     """A point of the grid with all its seeds.
 
     Attributes:
@@ -50,8 +50,8 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What a sweep found.
+class GridResult:
+    """The results of a sweep.
 
     Attributes:
         name: the sweep's.
@@ -64,7 +64,7 @@ class Outcome:
     """
 
     name: str
-    rows: tuple[Row, ...]
+    rows: tuple[GridRow, ...]
     quick: bool
     mini: bool
     train_size: Mapping[str, int]
@@ -72,12 +72,12 @@ class Outcome:
     failures: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
-    def lines(self) -> dict[str, list[Row]]:
+    def lines(self) -> dict[str, list[GridRow]]:
         """Line -> its rows along the axis, lines in the grid's order."""
-        found: dict[str, list[Row]] = {}
+        by_line: dict[str, list[GridRow]] = {}
         for row in self.rows:
-            found.setdefault(row.line, []).append(row)
-        return {line: sorted(rows, key=lambda row: row.x) for line, rows in found.items()}
+            by_line.setdefault(row.line, []).append(row)
+        return {line: sorted(rows, key=lambda row: row.x) for line, rows in by_line.items()}
 
     @property
     def seeds(self) -> int:
@@ -89,10 +89,10 @@ class Outcome:
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> Outcome:
+    def from_json(cls, values: Mapping[str, Any]) -> GridResult:
         """The inverse of `to_json`."""
         rows = tuple(
-            Row(**{**row, "cells": tuple(row["cells"]), "seeds": tuple(row["seeds"])})
+            GridRow(**{**row, "cells": tuple(row["cells"]), "seeds": tuple(row["seeds"])})
             for row in values["rows"]
         )
         return cls(**{**values, "rows": rows})

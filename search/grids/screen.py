@@ -1,23 +1,24 @@
-"""What the user sees of a sweep: its announcement, a table, the answer."""
+"""The screen of a sweep: its announcement, a table, the answer."""
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 from collections.abc import Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
 
-from search import display
-from search.finals.cells import Cell
-from search.finals.comparisons import Estimate
-from search.sweeping.outcome import Outcome
-from search.sweeping.plan import SweepPlan
-from search.tracking_address import without_secrets
+from search.cells.cell import Cell
+from search.cells.statistics import Estimate
+from search.cli import progress
+from search.errors import without_secrets
+from search.grids.plan import SweepPlan
+from search.grids.results import GridResult
 
 
 def announce(console: Console, plan: SweepPlan, missing: Mapping[str, Sequence[Cell]]) -> None:
-    """What is about to be trained."""
+    """Announce the trainings to come."""
     console.print(f"{plan.experiment}: {plan.sweep.question}", style="bold", soft_wrap=True)
     for name, data in plan.data.items():
         where = "stand-in data, not a result" if plan.mini else str(data.folder)
@@ -35,16 +36,16 @@ def announce(console: Console, plan: SweepPlan, missing: Mapping[str, Sequence[C
 
 def show_forecast(console: Console, seconds: float) -> None:
     """How long it will take."""
-    console.print(f"forecast: about {display.in_words(seconds)}", markup=False)
+    console.print(f"forecast: about {progress.in_words(seconds)}", markup=False)
 
 
-def show(console: Console, plan: SweepPlan, outcome: Outcome, answer: Sequence[str]) -> None:
+def show(console: Console, plan: SweepPlan, outcome: GridResult, answer: Sequence[str]) -> None:
     """A table for each metric, and the answer."""
     stand_in = " (stand-in data, not a result)" if plan.mini else ""
     for metric in plan.sweep.metrics:
         rows = {
-            line: {row.x: row.estimate(metric) for row in found}
-            for line, found in outcome.lines.items()
+            line: {row.x: row.estimate(metric) for row in rows}
+            for line, rows in outcome.lines.items()
         }
         if not any(any(values.values()) for values in rows.values()):
             continue
@@ -75,23 +76,18 @@ def show(console: Console, plan: SweepPlan, outcome: Outcome, answer: Sequence[s
         console.print(textwrap.fill(sentence, width), markup=False, soft_wrap=True)
 
 
-def _cell(metric: str, found: Estimate | None) -> str:
-    if found is None:
+def _cell(metric: str, estimate: Estimate | None) -> str:
+    if estimate is None:
         return "-"
     share = metric.endswith("accuracy")
-    factor, digits = (100, 1) if share else (1, 4)
-    text = f"{factor * found.mean:.{digits}f}"
-    if found.high is not None:
-        half = factor * (found.high - found.mean)
-        text += f"±{half:.{digits}f}"
-    return text
+    return estimate.text(1, factor=100) if share else estimate.text(4)
 
 
 def conclude(console: Console, plan: SweepPlan) -> None:
     """Where everything is."""
+    store = shlex.quote(without_secrets(plan.tracking_uri))
     console.print(
-        f"\ncompare: mlflow ui --backend-store-uri {without_secrets(plan.tracking_uri)}\n"
-        "the figure: python analysis/report.py",
+        f"\ncompare: mlflow ui --backend-store-uri {store}\nthe figure: python analysis/report.py",
         markup=False,
         soft_wrap=True,
     )

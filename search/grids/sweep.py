@@ -1,4 +1,4 @@
-"""What a sweep is, and how it is found."""
+"""The definition of a sweep, and the loading of one by its name."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from search.pipeline import METRIC, Scalar, nearest
+from search.spaces.pipeline import METRIC, Scalar, nearest
 
 if TYPE_CHECKING:
-    from search.finals.cells import Kept
-    from search.sweeping.outcome import Outcome
-    from search.trial import TrialImages
+    from search.cells.store import TrainedCell
+    from search.grids.results import GridResult
+    from search.trials.trial import TrialImages
 
-    Measure = Callable[[Kept, TrialImages, bool], Mapping[str, Any]]
+    Measure = Callable[[TrainedCell, TrialImages, bool], Mapping[str, Any]]
 
 FOLDER = Path(__file__).resolve().parents[1] / "sweeps"
 
@@ -79,7 +79,7 @@ class Sweep:
     question: str
     points: Callable[[bool], Sequence[Point]]
     x: str
-    answer: Callable[[Outcome], list[str]]
+    answer: Callable[[GridResult], list[str]]
     log_x: bool = False
     metrics: tuple[str, ...] = (METRIC,)
     full: Budget = field(default_factory=lambda: Budget(seeds=3))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from search.finals.comparisons import Estimate
-from search.sweeping.outcome import Row, between, shown
+from search.cells.statistics import Estimate
+from search.grids.results import GridRow, between, shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,10 +21,10 @@ class Trend:
         slack: a difference that does not matter.
     """
 
-    first: Row
-    best: Row
-    last: Row
-    enough: Row
+    first: GridRow
+    best: GridRow
+    last: GridRow
+    enough: GridRow
     gain: Estimate
     loss: Estimate
     slack: float
@@ -40,7 +40,7 @@ class Trend:
         return shown(self.loss) and self.loss.mean > self.slack
 
 
-def trend(rows: Sequence[Row], metric: str, *, slack: float, lower: bool = False) -> Trend:
+def trend(rows: Sequence[GridRow], metric: str, *, slack: float, lower: bool = False) -> Trend:
     """The trend of `metric` along `rows`, which are in the order of `x`.
 
     Args:
@@ -54,7 +54,7 @@ def trend(rows: Sequence[Row], metric: str, *, slack: float, lower: bool = False
         raise ValueError(f"a trend needs two places, not {len(rows)}")
     sign = -1 if lower else 1
 
-    def values(row: Row) -> list[float]:
+    def values(row: GridRow) -> list[float]:
         return [sign * value for value in row.metrics[metric]]
 
     best = max(rows, key=lambda row: sign * row.mean(metric))

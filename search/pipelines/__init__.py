@@ -1,4 +1,4 @@
-"""One file a pipeline. The file's name is the pipeline's name, its `PIPELINE` the definition.
+"""One file for each pipeline: its name is the pipeline's name, its `PIPELINE` the definition.
 
-Adding a pipeline is adding a file here: nothing else has to know of it.
+To add a pipeline, add a file here; no other file has to change.
 """

@@ -2,8 +2,7 @@
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from search import recipes
-from search.pipeline import Pipeline
+from search.spaces.pipeline import Pipeline
 
 PIPELINE = Pipeline(
     summary="reconstruct CIFAR-10 pictures; classifier on the frozen latent",
@@ -15,7 +14,7 @@ target alike show the decoder more pictures; strong colour distortion costs capa
 moved by Muon (Jordan et al., 2024; Liu et al., 2025): with `shuffle` an error of 0.048 after eight
 epochs where AdamW has 0.052 after nine, and 61.7 in place of 60.1 %; with `transposed` the accuracy
 is 61.1 % with either. Losses that weigh edges where they are (a Laplacian pyramid, structural
-similarity) cost five points and more in about equal time. What pays is to leave out what the
+similarity) cost five points and more in about equal time. It pays to leave out what the
 latent cannot hold anyway: errors of brightness weighed 0.3 times as much as those of colour bring
 one to two points, and then to ask for the right strength of edges by direction in every 4 x 4
 pixels (Dalal and Triggs, 2005), wherever they lie in it, another three to four (66.7 % after eight
@@ -57,7 +56,7 @@ nothing, at thrice two points less. With brightness at 0.12 and squared errors o
         "dropout": 0.0,
         "augment_strength": 0.1,
     },
-    build=recipes.autoencoder,
+    build="autoencoder",
     epochs=9,
     grace=2 / 9,
 )

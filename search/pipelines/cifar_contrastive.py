@@ -2,8 +2,7 @@
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from search import recipes
-from search.pipeline import Pipeline
+from search.spaces.pipeline import Pipeline
 
 PIPELINE = Pipeline(
     summary="contrast views of CIFAR-10 pictures, no labels; classifier on the frozen latent",
@@ -55,8 +54,8 @@ one seed each where no number is given.)""",
         "warmup": 0.1,
         "augment_strength": 0.4,
     },
-    build=recipes.contrastive,
-    ablation=recipes.reconstruction_only,
+    build="contrastive",
+    ablation="reconstruction_only",
     epochs=9,
     grace=2 / 9,
 )

@@ -2,8 +2,7 @@
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from search import recipes
-from search.pipeline import Pipeline
+from search.spaces.pipeline import Pipeline
 
 PIPELINE = Pipeline(
     summary="classify CIFAR-10 pictures from the latent, encoder and classifier jointly",
@@ -51,7 +50,7 @@ strength of 0.5, 89.6 % with 0.3 (validation, one seed each). Label smoothing (S
         "views": "shifts",
         "augment_strength": 0.25,
     },
-    build=recipes.supervised,
+    build="supervised",
     epochs=9,
     grace=2 / 9,
 )

@@ -2,8 +2,7 @@
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from search import recipes
-from search.pipeline import Pipeline
+from search.spaces.pipeline import Pipeline
 
 PIPELINE = Pipeline(
     summary="reconstruct MNIST digits; classifier on the frozen latent",
@@ -44,7 +43,7 @@ choice. There is no softmax before the classifier, so there is no temperature.""
         "dropout": 0.0,
         "augment_strength": 0.1,
     },
-    build=recipes.autoencoder,
+    build="autoencoder",
     epochs=9,
     grace=2 / 9,
 )

@@ -2,8 +2,7 @@
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from search import recipes
-from search.pipeline import Pipeline
+from search.spaces.pipeline import Pipeline
 
 PIPELINE = Pipeline(
     summary="contrast views of MNIST digits, no labels; classifier on the frozen latent",
@@ -42,8 +41,8 @@ convolutions, at 1.5 times as many images a second.""",
         "warmup": 0.1,
         "augment_strength": 0.8,
     },
-    build=recipes.contrastive,
-    ablation=recipes.reconstruction_only,
+    build="contrastive",
+    ablation="reconstruction_only",
     epochs=9,
     grace=2 / 9,
 )

@@ -2,8 +2,7 @@
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from search import recipes
-from search.pipeline import Pipeline
+from search.spaces.pipeline import Pipeline
 
 PIPELINE = Pipeline(
     summary="reconstruct MNIST digits with fully connected layers; classifier on the frozen latent",
@@ -35,7 +34,7 @@ their units.""",
         "dropout": 0.0,
         "augment_strength": 0.0,
     },
-    build=recipes.mlp_autoencoder,
+    build="mlp_autoencoder",
     epochs=12,
     grace=1 / 3,
 )

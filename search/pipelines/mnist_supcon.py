@@ -2,8 +2,7 @@
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from search import recipes
-from search.pipeline import Pipeline
+from search.spaces.pipeline import Pipeline
 
 PIPELINE = Pipeline(
     summary="contrast views of MNIST digits by class; classifier on the frozen latent",
@@ -38,8 +37,8 @@ the classifier is still trained afterwards on the frozen latent.""",
         "warmup": 0.1,
         "augment_strength": 0.8,
     },
-    build=recipes.supervised_contrastive,
-    ablation=recipes.reconstruction_only,
+    build="supervised_contrastive",
+    ablation="reconstruction_only",
     epochs=9,
     grace=2 / 9,
 )

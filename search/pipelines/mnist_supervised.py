@@ -2,8 +2,7 @@
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from search import recipes
-from search.pipeline import Pipeline
+from search.spaces.pipeline import Pipeline
 
 PIPELINE = Pipeline(
     summary="classify MNIST digits from the latent, encoder and classifier jointly",
@@ -41,7 +40,7 @@ et al., 2016) and the temperature shape how far classes are driven apart in the 
         "temperature": 1.0,
         "augment_strength": 0.4,
     },
-    build=recipes.supervised,
+    build="supervised",
     epochs=9,
     grace=2 / 9,
 )

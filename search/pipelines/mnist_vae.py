@@ -2,8 +2,7 @@
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from search import recipes
-from search.pipeline import Pipeline
+from search.spaces.pipeline import Pipeline
 
 PIPELINE = Pipeline(
     summary="variational autoencoder of MNIST digits; the search maximises the evidence bound",
@@ -41,7 +40,7 @@ that the bound does not pay for collapse onto the prior.""",
         "warmup": 0.1,
         "augment_strength": 0.0,
     },
-    build=recipes.variational,
+    build="variational",
     epochs=12,
     grace=1 / 3,
     metric="valid/elbo",

@@ -16,7 +16,7 @@ from models import (
     ShuffledPixels,
     VariationalEncoder,
 )
-from search.pipeline import LATENT_DIM, Params
+from search.spaces.pipeline import LATENT_DIM, Params
 from trainers.augmentation import augmentation_for
 from trainers.data import DatasetSpec
 from trainers.methods import (
@@ -30,7 +30,7 @@ from trainers.methods import (
 from trainers.optimisation import Optimisation
 from trainers.reconstruction import ReconstructionLoss
 
-VARIATIONAL_FEATURES = 256  # that mean and variance are read from
+VARIATIONAL_FEATURES = 256  # the layer from which mean and variance are computed
 SGD_RATE = 50  # SGD with momentum wants rates about 50 times those of AdamW
 
 
@@ -66,8 +66,7 @@ def autoencoder(params: Params, spec: DatasetSpec) -> Autoencoder:
 def masked_autoencoder(params: Params, spec: DatasetSpec) -> MaskedAutoencoder:
     """The autoencoder's networks; squares are hidden, and the clean image is the target.
 
-    A configuration from before there was a choice has `barlow_weight` in place of `agreement` and
-    its weight.
+    An older configuration, from before `agreement` existed, has `barlow_weight` in its place.
     """
     formerly = {"agreement": "barlow_twins", "agreement_weight": params.get("barlow_weight")}
     agreement = {name: params.get(name, before) for name, before in formerly.items()}
@@ -147,14 +146,14 @@ def _two_views(params: Params, spec: DatasetSpec) -> dict[str, Any]:
 
 
 def _projection(params: Params) -> nn.Module:
-    """What the loss is taken behind; `none`: it is taken on the latents themselves."""
+    """The projection head before the loss; with `none` the loss reads the latents themselves."""
     if params.get("projection", "head") == "none":
         return nn.Identity()
     return ProjectionHead(latent_dim=_latent_dim(params))
 
 
 def _encoder(params: Params, spec: DatasetSpec) -> nn.Module:
-    """Convolutional; `encoder=mlp` and `shuffle_pixels` are there for comparison."""
+    """The convolutional encoder; `encoder=mlp` and `shuffle_pixels` serve comparisons."""
     numbers = {**_numbers(params, spec), "dropout": params.get("dropout", 0.0)}
     encoder: nn.Module
     if params.get("encoder") == "mlp":
@@ -184,7 +183,7 @@ def _reconstruction_loss(params: Params) -> ReconstructionLoss:
 
 
 def _numbers(params: Params, spec: DatasetSpec) -> dict[str, Any]:
-    """What every encoder and decoder is built with."""
+    """The arguments that every encoder and decoder takes."""
     return {
         "channels": spec.channels,
         "size": spec.size,
@@ -195,7 +194,7 @@ def _numbers(params: Params, spec: DatasetSpec) -> dict[str, Any]:
 
 
 def _latent_dim(params: Params) -> int:
-    """128 for the six, but in sweeps over it; a variant may have it in its space."""
+    """128 for the six pipelines, except in sweeps over it; a variant may search it."""
     return int(params.get("latent_dim", LATENT_DIM))
 
 

@@ -1,4 +1,4 @@
-"""What a pipeline is, and how it is found."""
+"""The definition of a pipeline, and the loading of one by its name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Scalar = str | int | float | bool
 Params = Mapping[str, Any]
 METRIC = "valid/accuracy"
 LATENT_DIM = 128
-FOLDER = Path(__file__).parent / "pipelines"
+FOLDER = Path(__file__).parents[1] / "pipelines"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,17 +30,18 @@ class Pipeline:
 
     Attributes:
         summary: one line for lists and tables.
-        reasoning: why it is built so, with sources; the report prints it.
+        reasoning: the reasons for its design, with sources; the report prints it.
         dataset: a key of `trainers.data.DATASETS`.
         uses_labels: whether the encoder's training looks at labels; shown in every table.
         space: Optuna's distributions by parameter name, bounds inclusive.
         defaults: a configuration inside the space, tried as trial 0.
-        build: (params, data set) -> a method with fresh weights from torch's global seed.
+        build: (params, data set) -> a method with fresh weights from torch's global seed; or the
+            name of such a function in `search.spaces.builders`, which imports torch.
         epochs: the default budget of a trial.
-        grace: share of the epochs that no trial is stopped before, in (0, 1].
-        metric: what the search maximises.
-        ablation: the same encoder, augmentation and budget without the method's added logic;
-            what that logic brings is measured against it.
+        grace: share of the epochs before which no trial is stopped, in (0, 1].
+        metric: the metric that the search maximises.
+        ablation: the same encoder, augmentation and budget without the method's added logic; the
+            gain of that logic is measured against it.
     """
 
     summary: str
@@ -49,15 +50,34 @@ class Pipeline:
     uses_labels: bool
     space: Mapping[str, BaseDistribution]
     defaults: Mapping[str, Scalar]
-    build: Build
+    build: Build | str
     epochs: int
     grace: float
     metric: str = METRIC
-    ablation: Build | None = None
+    ablation: Build | str | None = None
+
+    def builder(self, *, ablation: bool = False) -> Build:
+        """The function that builds the method, or its ablation.
+
+        Raises:
+            ValueError: there is no ablation.
+        """
+        chosen = self.ablation if ablation else self.build
+        if chosen is None:
+            raise ValueError(f"there is no ablation of: {self.summary}")
+        if isinstance(chosen, str):
+            chosen = getattr(importlib.import_module("search.spaces.builders"), chosen)
+        return chosen
+
+    def method(self, params: Params, *, ablation: bool = False) -> Any:
+        """The method that `params` describe: a module with fresh weights, from torch's seed."""
+        from trainers.data import DATASETS  # numpy's import is too slow for `--help`
+
+        return self.builder(ablation=ablation)(params, DATASETS[self.dataset])
 
 
 def pipeline_names() -> list[str]:
-    """The names of all pipelines, from the files' names alone: nothing is imported."""
+    """The names of all pipelines, from the files' names alone; the function imports nothing."""
     return sorted(p.stem for p in FOLDER.glob("*.py") if not p.stem.startswith("_"))
 
 
@@ -65,7 +85,7 @@ def load_pipeline(name: str) -> Pipeline:
     """The pipeline of that name.
 
     Raises:
-        KeyError: there is none; the message names the nearest.
+        KeyError: no pipeline has that name; the message names the nearest.
     """
     if name not in pipeline_names():
         raise KeyError(f"no pipeline {name!r}{nearest(name, pipeline_names())}")
@@ -75,12 +95,12 @@ def load_pipeline(name: str) -> Pipeline:
 
 
 def experiment_name(pipeline: str, *, mini: bool) -> str:
-    """MLflow's experiment; stand-in data has one of its own."""
+    """The name of MLflow's experiment; stand-in data has an experiment of its own."""
     return pipeline + "-mini" * mini
 
 
 def nearest(given: str, allowed: list[str]) -> str:
-    """`; did you mean X?` for a close match, else the list of what is allowed."""
+    """`; did you mean X?` for a close match, else the list of the allowed names."""
     close = difflib.get_close_matches(given, allowed, n=1, cutoff=0.5)
     if close:
         return f"; did you mean {close[0]}?"

@@ -1,4 +1,4 @@
-"""From a model's description and its weights back to a network."""
+"""Rebuild a network from a model's description and its weights."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from models import Classifier, LatentModel
-from search.pipeline import LATENT_DIM, load_pipeline
+from search.spaces.pipeline import LATENT_DIM, load_pipeline
 from trainers.baselines import Frozen, PixelEncoder, empty_pca
 from trainers.data import DATASETS
 
@@ -27,8 +27,7 @@ def untrained(model: Mapping[str, Any]) -> nn.Module:
         latent_dim = int(model.get("params", {}).get("latent_dim", LATENT_DIM))
         return empty_pca(channels=spec.channels, size=spec.size, latent_dim=latent_dim)
     pipeline = load_pipeline(model["pipeline"])
-    build = pipeline.ablation if kind == "ablation" else pipeline.build
-    assert build is not None, f"{model['pipeline']} has no ablation"
+    build = pipeline.builder(ablation=kind == "ablation")
     method = build(model["params"], spec)
     assert isinstance(method, nn.Module)
     return Frozen(method.encoder) if kind == "random_encoder" else method  # type: ignore[arg-type]
@@ -38,15 +37,15 @@ def rebuild(model: Mapping[str, Any], weights: Mapping[str, Tensor]) -> LatentMo
     """The trained network, on the CPU and in eval mode.
 
     Args:
-        model: what `model.json` holds.
-        weights: what `weights.safetensors` holds.
+        model: the content of `model.json`.
+        weights: the content of `weights.safetensors`.
 
     Raises:
-        RuntimeError: they do not belong together.
+        RuntimeError: model and weights do not belong together.
     """
     method: Any = untrained(model)
     spec = DATASETS[model["dataset"]]
-    # Their shapes say which classifier it was: that of the protocol had one hidden layer once.
+    # The weights' shapes give the classifier's layers: the protocol's once had one hidden layer.
     into = [
         weight.shape[1]
         for name, weight in weights.items()
@@ -58,7 +57,7 @@ def rebuild(model: Mapping[str, Any], weights: Mapping[str, Tensor]) -> LatentMo
         classifier=Classifier(latent_dim=into[0], classes=len(spec.classes), hidden=into[1:]),
     )
     renamed = {name.removeprefix("method."): value for name, value in weights.items()}
-    # The projection head served the loss only. Anything else that is too much is an error.
+    # The projection head served the loss only. Any other superfluous weight is an error.
     kept = {name: value for name, value in renamed.items() if not name.startswith("projection.")}
     made.load_state_dict(kept)
     return made.eval()

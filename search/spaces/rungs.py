@@ -1,4 +1,4 @@
-"""The epochs at which trials are compared."""
+"""The epochs at which the scheduler compares trials."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ REDUCTION = 3  # of the trials that reach a rung, one in three goes on (Li et al
 
 
 def rungs(epochs: int, grace: float) -> tuple[int, ...]:
-    """The epochs at which trials are compared: the grace period, then three times it, and so on.
+    """The epochs at which trials are compared: the grace period, three times it, and so on.
 
-    `grace` is a share of `epochs`. The last epoch is no rung: nothing is stopped there.
+    `grace` is a share of `epochs`. The last epoch is not a rung: no trial is stopped there.
     (9, 1/9) -> (1, 3); (9, 1/3) -> (3,); (6, 1/3) -> (2,); (1, ...) -> ().
     """
     at = max(1, round(grace * epochs))
-    found = []
+    rung_epochs = []
     while at < epochs:
-        found.append(at)
+        rung_epochs.append(at)
         at *= REDUCTION
-    return tuple(found)
+    return tuple(rung_epochs)

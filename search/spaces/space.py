@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 import reprlib
+import sys
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -21,7 +22,7 @@ from optuna.distributions import (
 )
 
 from search.errors import UserError
-from search.pipeline import Scalar, nearest
+from search.spaces.pipeline import Scalar, nearest
 
 Space = Mapping[str, BaseDistribution]
 
@@ -34,7 +35,7 @@ def narrow(
     Returns the new space and defaults that lie inside it (moved to the nearest bound).
 
     Raises:
-        UserError: an unknown parameter, or a value out of range, of the wrong kind or form.
+        UserError: a parameter is unknown, or a value is out of range, of the wrong kind or form.
     """
     narrowed = dict(space)
     for setting in settings:
@@ -84,7 +85,8 @@ def _number(setting: str, text: str, whole: bool, allowed: str) -> float:
     except ValueError:
         kind = "a whole number" if whole else "a number"
         raise UserError(f"--set {setting}: {text!r} is not {kind}\n{allowed}") from None
-    if not math.isfinite(value):
+    # A whole number may have more digits than any float.
+    if not abs(value) <= sys.float_info.max:
         raise UserError(f"--set {setting}: {text!r} is not finite\n{allowed}")
     return value
 
@@ -134,16 +136,24 @@ def _draw(distribution: BaseDistribution, rng: np.random.Generator) -> Scalar:
 
 
 def largest(space: Space, defaults: Mapping[str, Scalar]) -> dict[str, Scalar]:
-    """The defaults with every whole number and numeric choice at its top: the dearest model."""
+    """The most expensive model: the defaults with every number at the top of its range."""
     params = dict(defaults)
     for name, distribution in space.items():
         if isinstance(distribution, IntDistribution):
             params[name] = distribution.high
         elif isinstance(distribution, CategoricalDistribution):
             numbers = [choice for choice in distribution.choices if isinstance(choice, int)]
-            # Of words the last is the dearer one by convention (strided, pooled).
+            # By convention the last of several words is the most expensive (strided, pooled).
             params[name] = max(numbers) if numbers else distribution.choices[-1]  # type: ignore[assignment]
     return params
+
+
+def values(distribution: BaseDistribution) -> list[int]:
+    """The whole numbers of a choice, or the top of a range."""
+    if isinstance(distribution, CategoricalDistribution):
+        return [int(choice) for choice in distribution.choices]  # type: ignore[arg-type]
+    assert isinstance(distribution, IntDistribution)
+    return [distribution.high]
 
 
 def size(space: Space) -> float:
@@ -162,7 +172,7 @@ def size(space: Space) -> float:
 
 
 def key(params: Mapping[str, Scalar]) -> str:
-    """Equal for equal configurations."""
+    """A text that is equal for equal configurations."""
     return json.dumps(dict(params), sort_keys=True)
 
 
@@ -172,22 +182,22 @@ def signature(space: Space) -> dict[str, str]:
 
 
 def fingerprint(space: Space) -> str:
-    """Twelve hexadecimal digits that tell spaces apart."""
+    """Twelve hexadecimal digits that differ between spaces."""
     text = json.dumps(signature(space), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def check(space: Space, params: Mapping[str, object], *, where: str) -> None:
-    """Make sure that `params` name what `space` names, with values of the right kind.
+    """Make sure that `params` and `space` name the same parameters, with values of the right kind.
 
-    Bounds are not held, only the sign is: a space may have been narrowed or moved since the
-    configuration was found.
+    Values outside the bounds pass if their sign is right: a later version may have narrowed or
+    moved the space.
 
     Raises:
-        UserError: begins with `where`.
+        UserError: the message begins with `where`.
     """
     if not isinstance(params, Mapping):
-        raise UserError(f"{where}: params is no table of names and values")
+        raise UserError(f"{where}: params is not a table of names and values")
     for name in params:
         if name not in space:
             raise UserError(f"{where}: no parameter {name!r}{nearest(name, list(space))}")

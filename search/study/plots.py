@@ -9,32 +9,40 @@ from collections import Counter
 import optuna
 from optuna.trial import create_trial
 
-from search import study as studies
+from search.study import study as studies
 
-ENOUGH = 10  # trials that a statement about parameters should rest on
+ENOUGH = 10  # the least number of trials for a statement about parameters
 STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:1200px;margin:2rem auto;padding:0 1rem}"
     "h2{margin-bottom:0}p{margin-top:0;color:#666}div{overflow-x:auto}"
 )
 
 
+def prepare() -> None:
+    """Import what `page` needs: it takes most of a second."""
+    import plotly.io  # noqa: F401
+
+
 def page(study: optuna.Study, *, metric: str, title: str) -> str:
-    """One HTML page with every picture that the study's trials allow, plotly inside it once."""
+    """One HTML page with all pictures that the study's trials allow; it holds plotly once."""
     import plotly.io
     from optuna import visualization as draw
 
     everything = _in_memory(studies.trained(study))
     alike, epoch = comparable(study)
-    told = f"{metric} of {len(alike.trials)} trials after epoch {epoch}"
+    basis = f"{metric} of {len(alike.trials)} trials after epoch {epoch}"
+    enough = len(alike.trials) >= ENOUGH
     pictures = (
         ("History", draw.plot_optimization_history, everything, "complete trials, and the best"),
         ("Learning curves", draw.plot_intermediate_values, everything, "pruned trials end early"),
-        ("Importance", draw.plot_param_importances, alike, f"share of the variation in {told}"),
-        ("Slices", draw.plot_slice, alike, told),
-        ("Parallel coordinates", draw.plot_parallel_coordinate, alike, told),
+        ("Importance", draw.plot_param_importances, alike, f"share of the variation in {basis}"),
+        ("Slices", draw.plot_slice, alike, basis),
+        ("Parallel coordinates", draw.plot_parallel_coordinate, alike, basis),
     )
     parts: list[str] = []
     for heading, picture, of_study, caption in pictures:
+        if picture is draw.plot_param_importances and not enough:
+            continue
         named = {} if picture is draw.plot_intermediate_values else {"target_name": metric}
         try:
             with warnings.catch_warnings(action="ignore"):
@@ -54,9 +62,9 @@ def page(study: optuna.Study, *, metric: str, title: str) -> str:
 
 
 def importance(study: optuna.Study) -> tuple[dict[str, float], int]:
-    """(parameter -> share of the variation, largest first; the epoch that it speaks of).
+    """(parameter -> share of the variation, largest first; the epoch of the values).
 
-    PED-ANOVA (Watanabe et al., 2023). Empty where there are too few trials.
+    By PED-ANOVA (Watanabe et al., 2023). The mapping is empty if there are too few trials.
     """
     alike, epoch = comparable(study)
     if len(alike.trials) < ENOUGH:
@@ -71,8 +79,8 @@ def importance(study: optuna.Study) -> tuple[dict[str, float], int]:
 def comparable(study: optuna.Study) -> tuple[optuna.Study, int]:
     """All trials that were measured at one epoch, with their values there; and that epoch.
 
-    Complete trials alone are few, and chosen for being good. The epoch is the latest that ten
-    trials reached, or the first one measured where there are fewer trials.
+    Complete trials alone are few, and they are there because they were good. The epoch is the
+    latest that ten trials reached, or the first measured one if there are fewer trials.
     """
     trials = studies.trained(study)
     reached = Counter(epoch for trial in trials for epoch in trial.intermediate_values)
@@ -89,7 +97,7 @@ def comparable(study: optuna.Study) -> tuple[optuna.Study, int]:
 
 
 def _in_memory(trials: list[optuna.trial.FrozenTrial]) -> optuna.Study:
-    """A study of these trials: figures read them many times over."""
+    """A study of these trials in memory: figures read them many times over."""
     study = optuna.create_study(direction="maximize")
     study.add_trials(trials)
     return study

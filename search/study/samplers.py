@@ -1,8 +1,8 @@
-"""Optuna's TPE at a bounded price: it looks at no more than so many trials.
+"""Optuna's samplers, and a TPE of bounded cost that looks at a limited number of trials.
 
-The cost of a proposal grows linearly with the number of trials that TPE looks at. What it learns
-from is less: two densities, one of the best trials (a tenth, at most 25), one of all others, in
-which old trials weigh little. So the best and the newest are enough.
+The cost of a proposal grows linearly with the number of trials that TPE looks at. TPE learns from
+two densities: one of the best trials (a tenth, at most 25), and one of all others, in which old
+trials weigh little. So the best and the newest trials are enough.
 """
 
 from __future__ import annotations
@@ -13,30 +13,54 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.samplers import TPESampler
+from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial, TrialState
 
-MOST = 500  # up to here TPE is Optuna's own, trial by trial
-BEST = 25  # of which TPE makes its density of good trials, however many there are
+MOST = 150  # up to this many trials the proposals equal those of Optuna's own TPE
+BEST = 25  # TPE's density of good trials has at most this many
+
+
+def build_sampler(name: str, *, seed: int, trials_so_far: int) -> BaseSampler:
+    """`tpe`, `random` or `gp`.
+
+    The seed depends on how many trials there are: a resumed study would otherwise propose its
+    first configurations again.
+    """
+    import warnings
+
+    mixed = (seed * 1_000_003 + trials_so_far) % 2**32
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+    if name == "random":
+        return optuna.samplers.RandomSampler(seed=mixed)
+    if name == "gp":
+        return optuna.samplers.GPSampler(seed=mixed)
+    # TPE models each parameter by itself: in replayed searches the joint model missed the target
+    # more often (docs/speed.md).
+    return BoundedTPE(multivariate=False, constant_liar=True, seed=mixed)
 
 
 class BoundedTPE(TPESampler):
-    """TPE over the running trials, the `BEST` best and the newest, `MOST` ended ones in all.
+    """TPE over the running trials, the `BEST` best and the newest: `MOST` ended trials in all.
 
-    For studies that maximise. Settings are those of `TPESampler`, `constant_liar` among them.
+    The study must maximise. The settings are those of `TPESampler`, `constant_liar` included.
     """
+
+    def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
+        """As in Optuna; what the proposal learns from is chosen once, for all its parameters."""
+        super().before_trial(study, trial)
+        self._bounded: Any = _View(study)
 
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
         """As in Optuna."""
-        return super().infer_relative_search_space(_view(study), trial)
+        return super().infer_relative_search_space(self._bounded, trial)
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """As in Optuna."""
-        return super().sample_relative(_view(study), trial, search_space)
+        return super().sample_relative(self._bounded, trial, search_space)
 
     def sample_independent(
         self,
@@ -46,11 +70,11 @@ class BoundedTPE(TPESampler):
         param_distribution: BaseDistribution,
     ) -> Any:
         """As in Optuna."""
-        return super().sample_independent(_view(study), trial, param_name, param_distribution)
+        return super().sample_independent(self._bounded, trial, param_name, param_distribution)
 
 
 def shown(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """The trials that TPE makes its densities of, in their order."""
+    """The trials that TPE learns its densities from, in their order."""
     if len(trials) <= MOST:
         return list(trials)
     newest = MOST - BEST  # the best of all are among these and the best of the older
@@ -71,21 +95,23 @@ def _rank(trial: FrozenTrial) -> tuple[float, ...]:
     return (1, -step, -trial.intermediate_values[step])
 
 
-def _view(study: optuna.Study) -> Any:
-    return study if isinstance(study, _View) else _View(study)
-
-
 class _View:
-    """A study of which only `shown` trials are seen; everything else is the study's own."""
+    """A study that shows TPE only the `shown` trials; the study answers everything else."""
 
     def __init__(self, study: optuna.Study) -> None:
         self._study = study
+        self._shown: dict[tuple[TrialState, ...], list[FrozenTrial]] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._study, name)
 
-    def _get_trials(self, **settings: Any) -> list[FrozenTrial]:  # what TPE asks a study
-        trials = self._study._get_trials(**settings)
-        if TrialState.RUNNING in (settings.get("states") or ()):
-            return shown(trials)
-        return trials[-MOST:]  # it only counts them and reads which parameters they have
+    def _get_trials(
+        self, *, states: Sequence[TrialState] | None = None, **unused: Any
+    ) -> list[FrozenTrial]:
+        """Optuna's own name; without `RUNNING` TPE only counts trials and reads their names."""
+        asked = tuple(states or ())
+        if asked not in self._shown:
+            trials = self._study.get_trials(deepcopy=False, states=states)
+            bounded = shown(trials) if TrialState.RUNNING in asked else trials[-MOST:]
+            self._shown[asked] = bounded
+        return self._shown[asked]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from search.finals.cells import Kept
-from search.pipeline import METRIC, Scalar
-from search.sweeping.outcome import Outcome, Row, between, shown
-from search.sweeping.sweep import Budget, Point, Sweep
-from search.trial import TrialImages
+from search.cells.store import TrainedCell
+from search.grids.results import GridResult, GridRow, between, shown
+from search.grids.sweep import Budget, Point, Sweep
+from search.spaces.pipeline import METRIC, Scalar
+from search.trials.trial import TrialImages
 from trainers.data import DATASETS
 
 ADAM, BOTH = "Adam: both exponential", "both plain"
@@ -30,7 +30,7 @@ LOSS, CURVE = "train/loss", "curve"
 
 
 def points(quick: bool) -> list[Point]:
-    """A line a task and pair of averages, along it the peak learning rate."""
+    """A line for each task and pair of averages; the peak learning rate varies along it."""
     return [
         Point(
             line=line_of(pipeline, averages),
@@ -49,26 +49,26 @@ def line_of(pipeline: str, averages: str) -> str:
     return f"{DATASETS[pipeline.partition('_')[0]].title} {averages}"
 
 
-def measure(kept: Kept, images: TrialImages, quick: bool) -> Mapping[str, Any]:
-    """`curve`: the mean training loss of every epoch; `train/loss`: of the last."""
+def measure(kept: TrainedCell, images: TrialImages, quick: bool) -> Mapping[str, Any]:
+    """`curve`: the mean training loss of every epoch; `train/loss`: that of the last."""
     losses = [epoch[LOSS] for epoch in kept.curves]
     return {CURVE: losses, LOSS: losses[-1]}
 
 
-def curve(row: Row) -> list[float]:
+def curve(row: GridRow) -> list[float]:
     """The mean over seeds of every epoch's training loss."""
-    curves = [found[CURVE] for found in row.measured]
+    curves = [measured[CURVE] for measured in row.measured]
     return [sum(losses) / len(losses) for losses in zip(*curves, strict=True)]
 
 
-def best(rows: Sequence[Row]) -> Row:
-    """The learning rate with the least training loss at the end: each average at its best."""
+def best(rows: Sequence[GridRow]) -> GridRow:
+    """The row of the learning rate with the least training loss at the end."""
     return min(rows, key=lambda row: row.mean(LOSS))
 
 
-def answer(outcome: Outcome) -> list[str]:
-    """Whose loss ends lowest, each at its own best rate, and how much sooner."""
-    told = []
+def answer(outcome: GridResult) -> list[str]:
+    """Compare the averages, each at its best rate: the final losses, and the epochs to them."""
+    sentences = []
     for pipeline in TASKS:
         lines = {
             averages: best(outcome.lines[line_of(pipeline, averages)])
@@ -76,24 +76,24 @@ def answer(outcome: Outcome) -> list[str]:
             if line_of(pipeline, averages) in outcome.lines
         }
         if ADAM in lines and len(lines) > 1:
-            told += _told(pipeline, lines)
-    return told
+            sentences += _sentences(pipeline, lines)
+    return sentences
 
 
-def _told(pipeline: str, lines: Mapping[str, Row]) -> list[str]:
+def _sentences(pipeline: str, lines: Mapping[str, GridRow]) -> list[str]:
     adam = lines[ADAM]
     losses = ", ".join(
         f"{row.mean(LOSS):.4g} with {'Adam' if name == ADAM else name} (rate {row.x:g})"
         for name, row in lines.items()
     )
-    told = [f"{pipeline}: the training loss ends at {losses}, each at its best rate."]
+    sentences = [f"{pipeline}: the training loss ends at {losses}, each at its best rate."]
     for name, row in lines.items():
         if name != ADAM:
-            told.append(f"{pipeline}: {_against(name, row, adam)}")
-    return told
+            sentences.append(f"{pipeline}: {_against(name, row, adam)}")
+    return sentences
 
 
-def _against(name: str, row: Row, adam: Row) -> str:
+def _against(name: str, row: GridRow, adam: GridRow) -> str:
     gap = between(row.metrics[LOSS], adam.metrics[LOSS])
     sure = "" if shown(gap) else ", not shown over the seeds"
     times = row.mean(LOSS) / adam.mean(LOSS)

@@ -1,4 +1,4 @@
-"""How correlated the coordinates of an autoencoder's latent vector are, by its size."""
+"""The correlation between the coordinates of an autoencoder's latent vector, by its size."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from search.finals.cells import Kept
-from search.measures.structure import correlation, effective_rank
-from search.rebuild import rebuild
-from search.sweeping.outcome import Outcome, Row, between, shown
-from search.sweeping.sweep import Budget, Point, Sweep
-from search.trial import TrialImages
+from search.cells.store import TrainedCell
+from search.grids.results import GridResult, GridRow, between, shown
+from search.grids.sweep import Budget, Point, Sweep
+from search.spaces.rebuild import rebuild
+from search.trials.trial import TrialImages
 from trainers.evaluation import encode
+from trainers.measures.structure import correlation, effective_rank
 
 DIMENSIONS = (2, 6, 8, 10, 12, 14, 30, 128)
 QUICK = (2, 10, 30)
@@ -34,8 +34,8 @@ def points(quick: bool) -> list[Point]:
     ]
 
 
-def measure(kept: Kept, images: TrialImages, quick: bool) -> Mapping[str, Any]:
-    """Of the latents of 5,000 validation images; fewer where there are fewer."""
+def measure(kept: TrainedCell, images: TrialImages, quick: bool) -> Mapping[str, Any]:
+    """Measure the latents of 5,000 validation images, or of all if there are fewer."""
     model = rebuild(kept.model, kept.weights()).to(images.valid.images.device)
     z = encode(model.encoder, images.valid.first(LATENTS)).double().cpu().numpy()
     rank = effective_rank(z)
@@ -48,13 +48,13 @@ def measure(kept: Kept, images: TrialImages, quick: bool) -> Mapping[str, Any]:
     }
 
 
-def answer(outcome: Outcome) -> list[str]:
-    """The trend of the correlation, and what the effective rank says of it."""
+def answer(outcome: GridResult) -> list[str]:
+    """Describe the trend of the correlation, and that of the effective rank."""
     [rows] = outcome.lines.values()
     first, last = rows[0], rows[-1]
     highest = max(rows, key=lambda row: row.mean(CORRELATION))
     change = between(last.metrics[CORRELATION], highest.metrics[CORRELATION])
-    told = [
+    sentences = [
         f"Mean absolute correlation between two coordinates: {_each(rows, CORRELATION)}. "
         + (
             f"It is highest at d = {highest.x:g} and falls to the largest d"
@@ -63,7 +63,7 @@ def answer(outcome: Outcome) -> list[str]:
             else "It is highest at the largest d."
         )
     ]
-    told.append(
+    sentences.append(
         f"The effective rank is {_each(rows, RANK, digits=1)}: {100 * first.mean(SHARE):.0f} % of "
         f"the coordinates at d = {first.x:g}, {100 * last.mean(SHARE):.0f} % at d = {last.x:g}."
     )
@@ -71,21 +71,21 @@ def answer(outcome: Outcome) -> list[str]:
     change = between(last.metrics[CORRELATION], first.metrics[CORRELATION])
     redundant = f"a smaller share of its directions ({wasted:.0f} of {last.x:g} are redundant)"
     if last.mean(SHARE) >= first.mean(SHARE):
-        told.append("The larger vector is not the more redundant one by its effective rank.")
+        sentences.append("The larger vector is not the more redundant one by its effective rank.")
     elif shown(change) and change.mean > 0:
-        told.append(
+        sentences.append(
             f"Both say the same: the larger vector is more correlated, and uses {redundant}."
         )
     else:
         how = "is lower" if shown(change) else "is not shown to differ"
-        told.append(
+        sentences.append(
             f"The mean misleads here: it {how} with the larger vector, which yet uses {redundant}: "
             "many weak correlations add up."
         )
-    return told
+    return sentences
 
 
-def _each(rows: list[Row], metric: str, digits: int = 3) -> str:
+def _each(rows: list[GridRow], metric: str, digits: int = 3) -> str:
     return ", ".join(f"{row.mean(metric):.{digits}f} at d = {row.x:g}" for row in rows)
 
 

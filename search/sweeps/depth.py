@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 
-from search.sweeping.outcome import Outcome, Row, between, shown
-from search.sweeping.sweep import Budget, Point, Sweep
+from search.grids.results import GridResult, GridRow, between, shown
+from search.grids.sweep import Budget, Point, Sweep
 
 DEPTHS, WIDTHS, DIMENSIONS = (1, 2, 3, 4), (8, 16, 32), (6, 8, 10, 12, 14)
 QUICK_DEPTHS, QUICK_WIDTHS, QUICK_DIMENSIONS = (1, 2, 3), (8, 16), (6, 14)
@@ -13,7 +13,7 @@ CHOSEN_BY, TEST = "valid/mae", "test/mae"
 
 
 def points(quick: bool) -> list[Point]:
-    """A line an architecture, along it the latent size."""
+    """A line for each architecture; the latent size varies along it."""
     depths, widths, dimensions = (
         (QUICK_DEPTHS, QUICK_WIDTHS, QUICK_DIMENSIONS) if quick else (DEPTHS, WIDTHS, DIMENSIONS)
     )
@@ -30,19 +30,19 @@ def points(quick: bool) -> list[Point]:
     ]
 
 
-def best(outcome: Outcome) -> Row:
+def best(outcome: GridResult) -> GridRow:
     """The architecture and size with the least error on validation images."""
     return min(outcome.rows, key=lambda row: row.mean(CHOSEN_BY))
 
 
-def answer(outcome: Outcome) -> list[str]:
-    """Which is best, what latent size and what depth bring."""
-    found, rows = best(outcome), outcome.rows
-    weights = found.mean("model/parameters")
-    told = [
-        f"The least error on validation images has {found.line}, d = {found.x:g} "
-        f"({weights:,.0f} weights): {found.mean(CHOSEN_BY):.4f}, and {found.mean(TEST):.4f} on "
-        "test images."
+def answer(outcome: GridResult) -> list[str]:
+    """Name the best architecture, and the effects of latent size and depth."""
+    best_row, rows = best(outcome), outcome.rows
+    weights = best_row.mean("model/parameters")
+    sentences = [
+        f"The least error on validation images has {best_row.line}, d = {best_row.x:g} "
+        f"({weights:,.0f} weights): {best_row.mean(CHOSEN_BY):.4f}, and {best_row.mean(TEST):.4f} "
+        "on test images."
     ]
     sizes = sorted({row.x for row in rows})
     mean_by_size = {
@@ -50,18 +50,18 @@ def answer(outcome: Outcome) -> list[str]:
         for x in sizes
     }
     falls = all(mean_by_size[a] > mean_by_size[b] for a, b in itertools.pairwise(sizes))
-    told.append(
+    sentences.append(
         f"Over all architectures the error is {mean_by_size[sizes[0]]:.4f} at d = {sizes[0]:g} and "
         f"{mean_by_size[sizes[-1]]:.4f} at d = {sizes[-1]:g}: "
         + ("every larger d has the smaller error." if falls else "it does not fall at every step.")
     )
-    return told + _depths(outcome)
+    return sentences + _depths(outcome)
 
 
-def _depths(outcome: Outcome) -> list[str]:
-    """Each width: the errors by depth at the largest latent size, and which is best."""
+def _depths(outcome: GridResult) -> list[str]:
+    """For each width, the errors by depth at the largest latent size, and the best depth."""
     largest = max(row.x for row in outcome.rows)
-    told = []
+    sentences = []
     for width in dict.fromkeys(row.changes["width"] for row in outcome.rows):
         rows = [r for r in outcome.rows if r.changes["width"] == width and r.x == largest]
         rows.sort(key=lambda row: int(row.changes["depth"]))
@@ -76,8 +76,8 @@ def _depths(outcome: Outcome) -> list[str]:
             gain = between(one.metrics[TEST], least.metrics[TEST])
             how = f"{least.changes['depth']} layers have the least, {gain.mean:.4f} under "
             how += f"{one.changes['depth']}" + ("" if shown(gain) else ", not shown over the seeds")
-        told.append(f"Width {width}, d = {largest:g}: {errors} layers; {how}.")
-    return told
+        sentences.append(f"Width {width}, d = {largest:g}: {errors} layers; {how}.")
+    return sentences
 
 
 SWEEP = Sweep(

@@ -1,4 +1,4 @@
-"""Convolutional against fully connected encoders with equally many weights, shallow and deep."""
+"""Convolutional and fully connected encoders of equally many weights, shallow and deep."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import torch
 from torch import nn
 
 from models import ConvEncoder, MLPEncoder, parameter_count
-from search.pipeline import METRIC, Scalar
-from search.sweeping.outcome import Outcome, Row, between, shown
-from search.sweeping.sweep import Budget, Point, Sweep
+from search.grids.results import GridResult, GridRow, between, shown
+from search.grids.sweep import Budget, Point, Sweep
+from search.spaces.pipeline import METRIC, Scalar
 from trainers.data import DATASETS
 
 WEIGHTS = (25_000, 100_000, 400_000, 1_600_000)
 QUICK = (25_000, 400_000)
-TOLERANCE = 0.05  # of the number of weights; a network that cannot come so near is left out
+TOLERANCE = 0.05  # share of the number of weights; a network that differs by more is left out
 WIDEST = 2**13
 TEST = "test/accuracy"
 
@@ -36,29 +36,29 @@ SHAPES: Mapping[str, Mapping[str, Scalar]] = {
 
 
 def points(quick: bool) -> list[Point]:
-    """A line a shape and data set, along it the number of weights, which decides the width."""
-    made = []
+    """A line for each shape and data set; the number of weights, by the width, varies along it."""
+    grid = []
     for dataset, spec in DATASETS.items():
         for shape, changes in SHAPES.items():
             for weights in QUICK if quick else WEIGHTS:
-                found = width_for(weights, dataset, **changes)
-                if found is not None:
-                    made.append(
+                width = width_for(weights, dataset, **changes)
+                if width is not None:
+                    grid.append(
                         Point(
                             line=f"{spec.title} {shape}",
                             x=weights,
                             pipeline=f"{dataset}_supervised",
-                            changes={**changes, "width": found},
+                            changes={**changes, "width": width},
                         )
                     )
-    return made
+    return grid
 
 
 @functools.cache
 def width_for(weights: int, dataset: str, *, depth: int, **shape: Scalar) -> int | None:
-    """The width whose encoder has about that many weights; None if none is within 5 %.
+    """The width whose encoder has about that many weights; None if no width is within 5 %.
 
-    The count rises with the width, so a bisection finds it.
+    The count rises with the width, so a bisection finds the width.
     """
     count = functools.partial(_count, dataset=dataset, depth=depth, mlp="encoder" in shape)
     low, high = 1, WIDEST
@@ -76,13 +76,13 @@ def _count(width: int, *, dataset: str, depth: int, mlp: bool) -> int:
     build: Callable[..., nn.Module] = (
         functools.partial(MLPEncoder, norm="batch") if mlp else ConvEncoder
     )
-    with torch.device("meta"):  # shapes alone, no memory
+    with torch.device("meta"):  # only shapes, without memory
         return parameter_count(build(**numbers))
 
 
-def answer(outcome: Outcome) -> list[str]:
-    """What convolution brings at equal weights, what of it is geometry, what depth brings."""
-    told = []
+def answer(outcome: GridResult) -> list[str]:
+    """The gain from convolution at equal weights, its part due to geometry, the gain from depth."""
+    sentences = []
     for dataset in dict.fromkeys(row.dataset for row in outcome.rows):
         title = DATASETS[dataset].title
         lines = {
@@ -90,13 +90,13 @@ def answer(outcome: Outcome) -> list[str]:
             for line, rows in outcome.lines.items()
             if rows[0].dataset == dataset
         }
-        told += [f"{title}: {said}" for said in _told(lines)]
-    return told
+        sentences += [f"{title}: {sentence}" for sentence in _sentences(lines)]
+    return sentences
 
 
-def _told(lines: Mapping[str, Sequence[Row]]) -> list[str]:
+def _sentences(lines: Mapping[str, Sequence[GridRow]]) -> list[str]:
     convolutional, shallow, deep = lines[CONVOLUTIONAL], lines[SHALLOW], lines[DEEP]
-    told = [
+    sentences = [
         _compared("the convolutional encoder", convolutional, "the MLP with one", shallow),
         _worth(convolutional[0], [*shallow, *deep]),
     ]
@@ -104,15 +104,17 @@ def _told(lines: Mapping[str, Sequence[Row]]) -> list[str]:
     shuffled = next((row for row in lines[SHUFFLED] if row.x == largest.x), None)
     beside = next((row for row in shallow if row.x == largest.x), None)
     if shuffled is not None and beside is not None:
-        told.append(_geometry(largest, shuffled, beside))
-    told.append(_compared("an MLP with three hidden layers", deep, "one with one", shallow))
+        sentences.append(_geometry(largest, shuffled, beside))
+    sentences.append(_compared("an MLP with three hidden layers", deep, "one with one", shallow))
     if ONE_LAYER in lines:
-        told.append(_compared("three convolution layers", convolutional, "one", lines[ONE_LAYER]))
-    return told
+        sentences.append(
+            _compared("three convolution layers", convolutional, "one", lines[ONE_LAYER])
+        )
+    return sentences
 
 
-def _compared(one: str, mine: Sequence[Row], other: str, theirs: Sequence[Row]) -> str:
-    """Points of accuracy that one is ahead by, at every number of weights that both have."""
+def _compared(one: str, mine: Sequence[GridRow], other: str, theirs: Sequence[GridRow]) -> str:
+    """The lead of one in points of accuracy, at every number of weights that both have."""
     by_weights = {row.x: row for row in theirs}
     parts = []
     for row in mine:
@@ -126,8 +128,8 @@ def _compared(one: str, mine: Sequence[Row], other: str, theirs: Sequence[Row]) 
     return f"{one} against {other}, points of accuracy: {', '.join(parts)}."
 
 
-def _worth(smallest: Row, others: Sequence[Row]) -> str:
-    """Whether the smallest convolutional one already beats every fully connected one."""
+def _worth(smallest: GridRow, others: Sequence[GridRow]) -> str:
+    """Whether the smallest convolutional encoder already beats every fully connected one."""
     best = max(others, key=lambda row: row.mean(TEST))
     gap = between(smallest.metrics[TEST], best.metrics[TEST])
     how = "more" if gap.mean > 0 else "less"
@@ -138,8 +140,8 @@ def _worth(smallest: Row, others: Sequence[Row]) -> str:
     )
 
 
-def _geometry(plain: Row, shuffled: Row, beside: Row) -> str:
-    """What a fixed permutation of the pixels costs the convolutional encoder."""
+def _geometry(plain: GridRow, shuffled: GridRow, beside: GridRow) -> str:
+    """The loss of the convolutional encoder under a fixed permutation of the pixels."""
     lost = between(plain.metrics[TEST], shuffled.metrics[TEST])
     rest = between(shuffled.metrics[TEST], beside.metrics[TEST])
     where = "still ahead of" if rest.mean > 0 else "behind"

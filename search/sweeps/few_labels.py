@@ -1,4 +1,4 @@
-"""Few labels: a frozen encoder with a small head, the whole network, or no pretraining at all."""
+"""Few labels: a frozen encoder with a small head, fine-tuning, or training from scratch."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from search.finals.cells import Kept
-from search.finals.comparisons import Estimate, estimate
-from search.rebuild import rebuild, untrained
-from search.sweeping.outcome import Outcome, Row, between, shown
-from search.sweeping.sweep import Budget, Point, Sweep
-from search.trial import TrialImages
+from search.cells.statistics import Estimate, estimate
+from search.cells.store import TrainedCell
+from search.grids.results import GridResult, GridRow, between, shown
+from search.grids.sweep import Budget, Point, Sweep
+from search.spaces.rebuild import rebuild, untrained
+from search.trials.trial import TrialImages
 from trainers.evaluation import encode
 from trainers.few_labels import (
     BATCH_SIZE,
@@ -42,7 +42,7 @@ CHANCE = 0.1
 
 
 def points(quick: bool) -> list[Point]:
-    """A line a method, along it the latent size."""
+    """A line for each method; the latent size varies along it."""
     return [
         Point(
             line=f"MNIST {method}",
@@ -56,21 +56,21 @@ def points(quick: bool) -> list[Point]:
 
 
 def metric(mode: str, labels: int) -> str:
-    """The name under which a cell's mean over draws is logged."""
+    """The metric's name for a cell's mean over draws."""
     return f"few_labels/{mode.replace(' ', '_').replace('-', '_')}/{labels}"
 
 
 def measured_images(quick: bool) -> int:
-    """Images that pass the networks which are trained: fine-tuned and from scratch."""
+    """Images that pass the trained networks, fine-tuned and from scratch."""
     counts, draws = (QUICK_LABELS, QUICK_DRAWS) if quick else (LABELS, DRAWS)
     a_fit = sum(NETWORK_STEPS * min(BATCH_SIZE, count) + MEASURED // 3 for count in counts)
     return 2 * draws * a_fit
 
 
-def measure(kept: Kept, images: TrialImages, quick: bool) -> Mapping[str, Any]:
+def measure(kept: TrainedCell, images: TrialImages, quick: bool) -> Mapping[str, Any]:
     """Accuracy on 2,000 validation images by mode, labels and draw.
 
-    The draws of labels are the same for every cell, so that all may be paired over them.
+    The draws of labels are the same for every cell, so that all cells can be paired over them.
     """
     counts, draws = (QUICK_LABELS, QUICK_DRAWS) if quick else (LABELS, DRAWS)
     device = images.valid.images.device
@@ -103,7 +103,7 @@ def measure(kept: Kept, images: TrialImages, quick: bool) -> Mapping[str, Any]:
 
 
 def _network(
-    kept: Kept,
+    kept: TrainedCell,
     mode: str,
     train: DeviceImages,
     valid: DeviceImages,
@@ -111,7 +111,7 @@ def _network(
     scale: tuple[Tensor, Tensor],
     draw: int,
 ) -> float:
-    """Encoder and head trained on these rows: from the pretrained start, or from none."""
+    """The accuracy of encoder and head after training on these rows, fine-tuned or from scratch."""
     device = rows.device
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(kept.cell.seed + draw)
@@ -131,26 +131,26 @@ def _network(
     return network_accuracy(network, valid.images, valid.labels)
 
 
-def by_draw(row: Row, mode: str, count: int) -> list[float]:
-    """(draws,) accuracies of a point: over its seeds the mean, so that draws are what varies."""
-    values = [found["accuracies"][mode][str(count)] for found in row.measured]
+def by_draw(row: GridRow, mode: str, count: int) -> list[float]:
+    """(draws,) accuracies of a point, as means over its seeds, so that only the draws vary."""
+    values = [measured["accuracies"][mode][str(count)] for measured in row.measured]
     return [float(value) for value in np.mean(values, axis=0)]
 
 
-def counts_of(outcome: Outcome) -> list[int]:
-    """The numbers of labels that were measured."""
+def counts_of(outcome: GridResult) -> list[int]:
+    """The measured numbers of labels."""
     return [int(count) for count in outcome.rows[0].measured[0]["accuracies"][FROZEN]]
 
 
-def answer(outcome: Outcome) -> list[str]:
-    """Which of the three wins, from where on, and for which latent sizes; chance beside it."""
+def answer(outcome: GridResult) -> list[str]:
+    """Name the winner by number of labels and by latent size, and compare with chance."""
     counts = counts_of(outcome)
-    told = []
+    sentences = []
     for line, rows in outcome.lines.items():
-        told.append(_line(line, rows[-1], counts))
-        told.append(f"{line}, by latent size, each at 95 %: {_by_size(rows, counts)}.")
+        sentences.append(_line(line, rows[-1], counts))
+        sentences.append(f"{line}, by latent size, each at 95 %: {_by_size(rows, counts)}.")
         best = [f"{_best_size(rows, count):g} with {count} labels" for count in counts]
-        told.append(f"{line}, frozen: the best latent size is {', '.join(best)}.")
+        sentences.append(f"{line}, frozen: the best latent size is {', '.join(best)}.")
     value, row, mode, count = min(
         (
             (float(np.mean(by_draw(row, mode, count))), row, mode, count)
@@ -158,20 +158,20 @@ def answer(outcome: Outcome) -> list[str]:
             for mode in MODES
             for count in counts
         ),
-        key=lambda found: found[0],
+        key=lambda case: case[0],
     )
-    told.append(
+    sentences.append(
         f"The least of all is {100 * value:.1f} % ({row.line}, d = {row.x:g}, {mode}, {count} "
         f"labels); chance is {100 * CHANCE:.0f} %."
     )
-    return told
+    return sentences
 
 
-def _by_size(rows: Sequence[Row], counts: Sequence[int]) -> str:
-    """For which sizes freezing or fine-tuning is shown to be ahead of the other."""
+def _by_size(rows: Sequence[GridRow], counts: Sequence[int]) -> str:
+    """The sizes for which freezing or fine-tuning is shown to be ahead of the other."""
     parts = []
     for first, second in ((FROZEN, TUNED), (TUNED, FROZEN)):
-        found = []
+        places = []
         for count in counts:
             gaps = {
                 row.x: between(by_draw(row, first, count), by_draw(row, second, count))
@@ -180,48 +180,48 @@ def _by_size(rows: Sequence[Row], counts: Sequence[int]) -> str:
             ahead = [f"{x:g}" for x, gap in gaps.items() if gap.mean > 0 and shown(gap)]
             if ahead:
                 sizes = "every d" if len(ahead) == len(rows) else f"d = {', '.join(ahead)}"
-                found.append(f"{sizes} with {count} labels")
-        where = f"at {'; '.join(found)}" if found else "nowhere"
+                places.append(f"{sizes} with {count} labels")
+        where = f"at {'; '.join(places)}" if places else "nowhere"
         parts.append(f"{first} is shown to be ahead of {second} {where}".capitalize())
     return ". ".join(parts)
 
 
-def _best_size(rows: Sequence[Row], count: int) -> float:
+def _best_size(rows: Sequence[GridRow], count: int) -> float:
     means = {row.x: float(np.mean(by_draw(row, FROZEN, count))) for row in rows}
     return max(means, key=lambda x: means[x])
 
 
-def _line(line: str, row: Row, counts: Sequence[int]) -> str:
+def _line(line: str, row: GridRow, counts: Sequence[int]) -> str:
     parts, wins = [], []
     for count in counts:
-        found = {mode: by_draw(row, mode, count) for mode in MODES}
-        shown_values = ", ".join(f"{mode} {_percent(estimate(found[mode]))}" for mode in MODES)
+        accuracies = {mode: by_draw(row, mode, count) for mode in MODES}
+        shown_values = ", ".join(f"{mode} {_percent(estimate(accuracies[mode]))}" for mode in MODES)
         parts.append(f"{count} labels: {shown_values}")
-        wins.append(_winner(found))
-    said = f"{line}, d = {row.x:g}. " + "; ".join(parts) + ". "
+        wins.append(_winner(accuracies))
+    sentence = f"{line}, d = {row.x:g}. " + "; ".join(parts) + ". "
     if all(win == wins[0] for win in wins):
-        return said + f"With every number of labels {wins[0]}."
+        return sentence + f"With every number of labels {wins[0]}."
     changes = [
         f"{'from' if number else 'with'} {count} labels{' on' if number else ''} {win}"
         for number, (count, win) in enumerate(zip(counts, wins, strict=True))
         if number == 0 or win != wins[number - 1]
     ]
     joined = "; ".join(changes)
-    return said + f"{joined[0].upper()}{joined[1:]}."
+    return sentence + f"{joined[0].upper()}{joined[1:]}."
 
 
-def _winner(found: Mapping[str, Sequence[float]]) -> str:
-    """The best mode by its mean, and whether it is shown, paired over the draws."""
-    order = sorted(MODES, key=lambda mode: -float(np.mean(found[mode])))
+def _winner(accuracies: Mapping[str, Sequence[float]]) -> str:
+    """The best mode by its mean, and whether its lead is shown, paired over the draws."""
+    order = sorted(MODES, key=lambda mode: -float(np.mean(accuracies[mode])))
     first, second = order[0], order[1]
-    if shown(between(found[first], found[second])):
+    if shown(between(accuracies[first], accuracies[second])):
         return f"{first} is ahead"
     return f"no difference is shown between {' and '.join(sorted((first, second)))}"
 
 
-def _percent(found: Estimate) -> str:
-    half = "" if found.high is None else f" ± {100 * (found.high - found.mean):.1f}"
-    return f"{100 * found.mean:.1f}{half} %"
+def _percent(interval: Estimate) -> str:
+    half = "" if interval.high is None else f" ± {100 * (interval.high - interval.mean):.1f}"
+    return f"{100 * interval.mean:.1f}{half} %"
 
 
 SWEEP = Sweep(

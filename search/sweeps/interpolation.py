@@ -8,22 +8,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from search.finals.cells import Kept
-from search.measures.nearest import nearest_distances
-from search.measures.walks import entropy, ghosting, path
-from search.rebuild import rebuild
-from search.sweeping.outcome import Outcome, Row, between, shown
-from search.sweeping.sweep import Budget, Point, Sweep
-from search.trial import TrialImages
+from search.cells.store import TrainedCell
+from search.grids.results import GridResult, GridRow, between, shown
+from search.grids.sweep import Budget, Point, Sweep
+from search.spaces.rebuild import rebuild
+from search.trials.trial import TrialImages
 from trainers.evaluation import encode
+from trainers.measures.interpolation import entropy, ghosting, path
+from trainers.measures.neighbours import NEIGHBOUR, REFERENCES, nearest_distances
 
 DIMENSIONS = (2, 8, 14, 30, 128)
 QUICK = (2, 14, 128)
 STEPS = 11  # alpha = 0.0, 0.1, ..., 1.0
 PAIRS = 200
-REAL = 1000  # validation images that the walks are compared with
-TRAINING = 10_000  # training images and latents that distances are taken to
-NEIGHBOUR = 10
+REAL = 1000  # validation images to compare the walks with
 USUAL, GHOST, ENTROPY = "walk/usual", "walk/ghosting", "walk/entropy"
 SPARSITY, MAE, VALID = "walk/sparsity", "valid/mae", "valid/accuracy"
 READABLE = 0.9  # share of digits that the classifier reads from their latents
@@ -43,13 +41,13 @@ def points(quick: bool) -> list[Point]:
 
 
 @torch.no_grad()
-def measure(kept: Kept, images: TrialImages, quick: bool) -> Mapping[str, Any]:
-    """The middles of 200 walks between validation images of different digits.
+def measure(kept: TrainedCell, images: TrialImages, quick: bool) -> Mapping[str, Any]:
+    """Measure the middles of 200 walks between validation images of different digits.
 
-    `walk/usual`: share of the middles, decoded, that are no farther from the nearest training
-    image than 90 % of real validation images are. `walk/ghosting`: see `search.measures.walks`.
-    `walk/entropy`: of the classifier on the middle latent, in nats. `walk/sparsity`: distance of
-    the middle latent to its tenth nearest training latent, over the median of real images'.
+    `walk/usual`: share of the decoded middles that are at most as far from the nearest training
+    image as 90 % of real validation images are. `walk/ghosting`: see `ghosting`. `walk/entropy`:
+    the classifier's entropy on the middle latent, in nats. `walk/sparsity`: distance of the middle
+    latent to its tenth nearest training latent, over the median of real images'.
     """
     device = images.valid.images.device
     model = rebuild(kept.model, kept.weights()).to(device)
@@ -68,30 +66,30 @@ def measure(kept: Kept, images: TrialImages, quick: bool) -> Mapping[str, Any]:
     decoded = decoded.reshape(PAIRS, STEPS, *decoded.shape[1:])
     middle = STEPS // 2
     logits = model.classifier(points.reshape(PAIRS, STEPS, -1)[:, middle])
-    training = images.train.first(TRAINING)
+    training = images.train.first(REFERENCES)
     pixels = training.images.cpu().numpy()
     real = rng.choice(len(labels), size=min(REAL, len(labels)), replace=False)
     usual = nearest_distances(images.valid.images[torch.from_numpy(real)].cpu().numpy(), pixels)
     known = encode(model.encoder, training).cpu().numpy()
     k = min(NEIGHBOUR, len(known))
     empty = nearest_distances(walks[:, middle], known, k=k)
-    found = nearest_distances(decoded[:, middle], pixels)
+    distances = nearest_distances(decoded[:, middle], pixels)
     return {
-        USUAL: float((found <= np.quantile(usual, 0.9)).mean()),
+        USUAL: float((distances <= np.quantile(usual, 0.9)).mean()),
         GHOST: float(np.mean([ghosting(walk)[middle] for walk in decoded])),
         ENTROPY: float(entropy(logits.double().softmax(1).cpu().numpy()).mean()),
         SPARSITY: float(np.median(empty) / np.median(nearest_distances(latents[real], known, k=k))),
     }
 
 
-def answer(outcome: Outcome) -> list[str]:
-    """Which size interpolates better, and why."""
+def answer(outcome: GridResult) -> list[str]:
+    """Name the size that interpolates better, and the reason."""
     [rows] = outcome.lines.values()
     best = max(rows, key=lambda row: row.mean(USUAL))
     worst = min(rows, key=lambda row: row.mean(USUAL))
     first, last = rows[0], rows[-1]
     gap = between(best.metrics[USUAL], worst.metrics[USUAL])
-    told = [
+    sentences = [
         f"Middles of walks between two different digits that are as near to a training image as "
         f"real digits are: {_each(rows, USUAL, percent=True)}. "
         + (
@@ -103,14 +101,14 @@ def answer(outcome: Outcome) -> list[str]:
     if readable and len(readable) < len(rows):
         better = max(readable, key=lambda row: (row.mean(USUAL), -row.mean(GHOST)))
         sizes = ", ".join(f"{row.x:g}" for row in readable)
-        told.append(
+        sentences.append(
             "A middle near to some digit is worth little where the ends are not the digits that "
             f"were given: the classifier reads {100 * READABLE:.0f} % of the latents with d = "
-            f"{sizes} only. Of these d = {better.x:g} interpolates best."
+            f"{sizes} only. Among these d = {better.x:g} interpolates best."
         )
     ghosts = between(last.metrics[GHOST], first.metrics[GHOST])
     rises = shown(ghosts) and ghosts.mean > 0
-    told.append(
+    sentences.append(
         f"Ghosting (1 for a mere cross-fade of both ends): {_each(rows, GHOST)}. "
         + (
             "The larger the latent vector, the more a middle is both digits at once."
@@ -120,7 +118,7 @@ def answer(outcome: Outcome) -> list[str]:
     )
     farther = between(last.metrics[SPARSITY], first.metrics[SPARSITY])
     emptier = shown(farther) and farther.mean > 0
-    told.append(
+    sentences.append(
         f"Why: the middle latent is {_each(rows, SPARSITY)} times as far from its neighbours among "
         "the training latents as a real image's latent is. "
         + (
@@ -131,16 +129,16 @@ def answer(outcome: Outcome) -> list[str]:
         )
         + f"; the classifier's entropy there is {_each(rows, ENTROPY)} nats."
     )
-    told.append(
-        f"What it costs: the reconstruction error of the ends is {_each(rows, MAE, digits=4)}: a "
+    sentences.append(
+        f"The cost: the reconstruction error of the ends is {_each(rows, MAE, digits=4)}: a "
         "small vector walks through digits, but not through the ones that it was given."
         if first.mean(MAE) > last.mean(MAE) and best.x < last.x
         else f"The reconstruction error of the ends is {_each(rows, MAE, digits=4)}."
     )
-    return told
+    return sentences
 
 
-def _each(rows: list[Row], metric: str, *, percent: bool = False, digits: int = 2) -> str:
+def _each(rows: list[GridRow], metric: str, *, percent: bool = False, digits: int = 2) -> str:
     if percent:
         return ", ".join(f"{100 * row.mean(metric):.0f} % at d = {row.x:g}" for row in rows)
     return ", ".join(f"{row.mean(metric):.{digits}f} at d = {row.x:g}" for row in rows)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from search.pipeline import METRIC
-from search.sweeping.outcome import Outcome, Row
-from search.sweeping.sweep import Budget, Point, Sweep
-from search.sweeping.trend import Trend, trend
+from search.grids.results import GridResult, GridRow
+from search.grids.sweep import Budget, Point, Sweep
+from search.grids.trend import Trend, trend
+from search.spaces.pipeline import METRIC
 
 DIMENSIONS = (2, 4, 8, 16, 32, 64, 128, 256, 512)
 QUICK = (2, 16, 128)
@@ -19,7 +19,7 @@ MAE_SLACK = 0.001  # a thousandth of the range of a pixel
 
 
 def points(quick: bool) -> list[Point]:
-    """Quick: the MNIST pipelines with three sizes."""
+    """A line for each pipeline; quick: the MNIST pipelines with three sizes."""
     return [
         Point(
             line=f"{DATASETS[dataset]} {method}",
@@ -33,42 +33,44 @@ def points(quick: bool) -> list[Point]:
     ]
 
 
-def answer(outcome: Outcome) -> list[str]:
-    """Does accuracy rise, saturate, fall?"""
-    told = []
+def answer(outcome: GridResult) -> list[str]:
+    """Say whether accuracy rises, saturates or falls, and how the error changes."""
+    sentences = []
     for line, rows in outcome.lines.items():
         if len(rows) < 2:
             continue
-        told.append(_accuracy(line, trend(rows, TEST, slack=SLACK)))
+        sentences.append(_accuracy(line, trend(rows, TEST, slack=SLACK)))
         if all(MAE in row.metrics for row in rows):
-            told.append(_error(line, rows))
-    return told
+            sentences.append(_error(line, rows))
+    return sentences
 
 
-def _accuracy(line: str, found: Trend) -> str:
-    first, best, last = (100 * row.mean(TEST) for row in (found.first, found.best, found.last))
-    said = f"{line}: {first:.1f} % at d = {found.first.x:g}"
-    if found.best.x == found.last.x:
-        said += f", the best is {best:.1f} % at the largest d, {found.last.x:g}"
-        how = "it saturates" if found.saturates else "it rises to the end"
+def _accuracy(line: str, course: Trend) -> str:
+    first, best, last = (100 * row.mean(TEST) for row in (course.first, course.best, course.last))
+    sentence = f"{line}: {first:.1f} % at d = {course.first.x:g}"
+    if course.best.x == course.last.x:
+        sentence += f", the best is {best:.1f} % at the largest d, {course.last.x:g}"
+        how = "it saturates" if course.saturates else "it rises to the end"
     else:
-        said += f", the best is {best:.1f} % at d = {found.best.x:g}, {last:.1f} % at "
-        said += f"d = {found.last.x:g}"
-        how = "it rises, then falls" if found.falls else "it saturates; no fall is shown"
-    if not found.saturates:
-        return f"{said}: {how}."
-    return f"{said}. From d = {found.enough.x:g} on it is within half a point of the best: {how}."
-
-
-def _error(line: str, rows: Sequence[Row]) -> str:
-    found = trend(rows, MAE, slack=MAE_SLACK, lower=True)
-    said = (
-        f"{line}: the mean absolute error of its reconstructions is {found.first.mean(MAE):.4f} "
-        f"at d = {found.first.x:g}, the least is {found.best.mean(MAE):.4f} at d = {found.best.x:g}"
+        sentence += f", the best is {best:.1f} % at d = {course.best.x:g}, {last:.1f} % at "
+        sentence += f"d = {course.last.x:g}"
+        how = "it rises, then falls" if course.falls else "it saturates; no fall is shown"
+    if not course.saturates:
+        return f"{sentence}: {how}."
+    return (
+        f"{sentence}. From d = {course.enough.x:g} on it is within half a point of the best: {how}."
     )
-    if found.saturates:
-        return f"{said}; from d = {found.enough.x:g} on it is within {MAE_SLACK} of that."
-    return f"{said}; it still falls at the largest d."
+
+
+def _error(line: str, rows: Sequence[GridRow]) -> str:
+    error = trend(rows, MAE, slack=MAE_SLACK, lower=True)
+    sentence = (
+        f"{line}: the mean absolute error of its reconstructions is {error.first.mean(MAE):.4f} "
+        f"at d = {error.first.x:g}, the least is {error.best.mean(MAE):.4f} at d = {error.best.x:g}"
+    )
+    if error.saturates:
+        return f"{sentence}; from d = {error.enough.x:g} on it is within {MAE_SLACK} of that."
+    return f"{sentence}; it still falls at the largest d."
 
 
 SWEEP = Sweep(

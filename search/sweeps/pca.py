@@ -1,4 +1,4 @@
-"""PCA against a fully connected and a convolutional autoencoder, by latent size."""
+"""PCA, a fully connected and a convolutional autoencoder, by latent size."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from typing import Any
 import numpy as np
 import torch
 
-from search.finals.cells import Kept
-from search.rebuild import rebuild
-from search.sweeping.outcome import Outcome, Row, between, shown
-from search.sweeping.sweep import Budget, Point, Sweep
-from search.trial import TrialImages
+from search.cells.store import TrainedCell
+from search.grids.results import GridResult, GridRow, between, shown
+from search.grids.sweep import Budget, Point, Sweep
+from search.spaces.rebuild import rebuild
+from search.trials.trial import TrialImages
 
 PCA, CONNECTED, CONVOLUTIONAL = "PCA", "fully connected", "convolutional"
 LINES = {
-    PCA: "mnist_autoencoder",  # for its data set: PCA is not trained
+    PCA: "mnist_autoencoder",  # names the data set; PCA is not trained
     CONNECTED: "mnist_mlp_autoencoder",
     CONVOLUTIONAL: "mnist_autoencoder",
 }
 DIMENSIONS = (2, 3, 4, 6, 8, 10, 12, 14, 16, 20)
 QUICK = (2, 8, 20)
 TEST, EXPLAINED = "test/mae", "reconstruction/explained"
-FROM = 4  # from here on the convolutional one should win
-SHARE = 0.9  # of the variance, a customary choice of d for PCA
+FROM = 4  # from this size on the convolutional one should win
+SHARE = 0.9  # share of the variance by which d is often chosen for PCA
 
 
 def points(quick: bool) -> list[Point]:
-    """Three lines, along them the latent size."""
+    """Three lines; the latent size varies along each."""
     return [
         Point(
             line=line,
@@ -43,11 +43,11 @@ def points(quick: bool) -> list[Point]:
 
 
 @torch.no_grad()
-def measure(kept: Kept, images: TrialImages, quick: bool) -> Mapping[str, Any]:
+def measure(kept: TrainedCell, images: TrialImages, quick: bool) -> Mapping[str, Any]:
     """Share of the variance of validation pixels that the reconstructions explain.
 
-    1 - squared error / squared distance from the mean training image; for PCA nearly the sum of
-    the explained variance ratios, clipping to [0, 1] apart.
+    1 - squared error / squared distance from the mean training image. For PCA this is nearly the
+    sum of the explained variance ratios; clipping to [0, 1] makes the difference.
     """
     model = rebuild(kept.model, kept.weights()).to(images.valid.images.device)
     assert model.decoder is not None
@@ -60,8 +60,8 @@ def measure(kept: Kept, images: TrialImages, quick: bool) -> Mapping[str, Any]:
     return {EXPLAINED: 1 - error / total}
 
 
-def knee(rows: Sequence[Row], metric: str) -> float:
-    """Where a falling curve is farthest below the chord of its ends (Satopaa et al., 2011)."""
+def knee(rows: Sequence[GridRow], metric: str) -> float:
+    """The x of a falling curve's greatest distance to its chord (Satopaa et al., 2011)."""
     x = np.array([row.x for row in rows])
     y = np.array([row.mean(metric) for row in rows])
     along = (x - x[0]) / (x[-1] - x[0])
@@ -69,20 +69,22 @@ def knee(rows: Sequence[Row], metric: str) -> float:
     return float(x[np.argmax(chord - y)])
 
 
-def answer(outcome: Outcome) -> list[str]:
-    """Who reconstructs better where, what d of PCA an autoencoder is worth, where the knees are."""
+def answer(outcome: GridResult) -> list[str]:
+    """Compare the errors by size, the d that PCA needs for the same error, and the knees."""
     lines = outcome.lines
-    told = []
+    sentences = []
     for name in (CONVOLUTIONAL, CONNECTED):
-        told.append(_against_pca(f"The {name} autoencoder", lines[name], lines[PCA]))
-    told += [_worth(name, lines[name], lines[PCA]) for name in (CONNECTED, CONVOLUTIONAL)]
-    told += _by_both(lines[CONNECTED], lines[CONVOLUTIONAL])
+        sentences.append(_against_pca(f"The {name} autoencoder", lines[name], lines[PCA]))
+    sentences += [_worth(name, lines[name], lines[PCA]) for name in (CONNECTED, CONVOLUTIONAL)]
+    sentences += _by_both(lines[CONNECTED], lines[CONVOLUTIONAL])
     knees = ", ".join(f"{knee(rows, TEST):g} for {name}" for name, rows in lines.items())
-    told.append(f"The error's knee, farthest below the chord between the ends, is at d = {knees}.")
+    sentences.append(
+        f"The error's knee, farthest below the chord between the ends, is at d = {knees}."
+    )
     shares = {row.x: row.mean(EXPLAINED) for row in lines[PCA]}
     enough = [x for x, share in shares.items() if share >= SHARE]
     last = max(shares)
-    told.append(
+    sentences.append(
         f"PCA explains {100 * shares[last]:.0f} % of the variance at d = {last:g}"
         + (
             f", and {100 * SHARE:.0f} % from d = {enough[0]:g} on."
@@ -91,42 +93,42 @@ def answer(outcome: Outcome) -> list[str]:
             "d, known before anything is reconstructed; an autoencoder must be trained for each d."
         )
     )
-    return told
+    return sentences
 
 
-def _against_pca(name: str, mine: Sequence[Row], theirs: Sequence[Row]) -> str:
+def _against_pca(name: str, mine: Sequence[GridRow], theirs: Sequence[GridRow]) -> str:
     by_size = {row.x: row for row in theirs}
     pairs = [(row, by_size[row.x]) for row in mine if row.x in by_size]
     ahead = [a.x for a, b in pairs if a.mean(TEST) < b.mean(TEST)]
     behind = [a.x for a, b in pairs if a.mean(TEST) >= b.mean(TEST)]
     unsure = [a.x for a, b in pairs if not shown(between(a.metrics[TEST], b.metrics[TEST]))]
     first, last = pairs[0], pairs[-1]
-    said = (
+    sentence = (
         f"{name} has a test error of {first[0].mean(TEST):.4f} against PCA's "
         f"{first[1].mean(TEST):.4f} at d = {first[0].x:g}, {last[0].mean(TEST):.4f} against "
         f"{last[1].mean(TEST):.4f} at d = {last[0].x:g}: "
     )
     if not behind:
-        said += "below PCA at every d"
+        sentence += "below PCA at every d"
     elif not ahead:
-        said += "below PCA nowhere"
+        sentence += "below PCA nowhere"
     else:
-        said += f"below PCA at d = {_list(ahead)}, not at d = {_list(behind)}"
+        sentence += f"below PCA at d = {_list(ahead)}, not at d = {_list(behind)}"
     if unsure:
-        said += f" (not shown over the seeds at d = {_list(unsure)})"
-    return said + "."
+        sentence += f" (not shown over the seeds at d = {_list(unsure)})"
+    return sentence + "."
 
 
-def _worth(name: str, mine: Sequence[Row], theirs: Sequence[Row]) -> str:
+def _worth(name: str, mine: Sequence[GridRow], theirs: Sequence[GridRow]) -> str:
     """The least d of PCA that reconstructs as well as the line does in the middle."""
     middle = mine[len(mine) // 2]
     equal = [row.x for row in theirs if row.mean(TEST) <= middle.mean(TEST)]
-    found = f"d = {equal[0]:g}" if equal else f"more than d = {theirs[-1].x:g}"
-    return f"PCA needs {found} for the error of the {name} autoencoder at d = {middle.x:g}."
+    size = f"d = {equal[0]:g}" if equal else f"more than d = {theirs[-1].x:g}"
+    return f"PCA needs {size} for the error of the {name} autoencoder at d = {middle.x:g}."
 
 
-def _by_both(connected: Sequence[Row], convolutional: Sequence[Row]) -> list[str]:
-    """At the largest d they share: whether absolute and squared error name the same one."""
+def _by_both(connected: Sequence[GridRow], convolutional: Sequence[GridRow]) -> list[str]:
+    """Whether absolute and squared error name the same winner at the largest common d."""
     one, other = connected[-1], convolutional[-1]
     if one.x != other.x:
         return []

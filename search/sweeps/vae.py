@@ -1,4 +1,4 @@
-"""A variational autoencoder against plain ones: what decoding random vectors gives."""
+"""A variational autoencoder and plain ones: the results of decoding random vectors."""
 
 from __future__ import annotations
 
@@ -10,28 +10,27 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from search import recipes
-from search.finals.cells import Kept
-from search.measures.nearest import nearest_distances
-from search.measures.samples import frechet_distance
-from search.pipeline import load_pipeline
-from search.rebuild import rebuild
-from search.sweeping.outcome import Outcome, Row, between, shown
-from search.sweeping.sweep import Budget, Point, Sweep
-from search.trial import TrialImages
-from trainers.data import DATASETS
+from search.cells.store import TrainedCell
+from search.grids.results import GridResult, GridRow, between, shown
+from search.grids.sweep import Budget, Point, Sweep
+from search.spaces import builders
+from search.spaces.pipeline import load_pipeline
+from search.spaces.rebuild import rebuild
+from search.trials.trial import TrialImages
 from trainers.evaluation import encode
 from trainers.loop import fit
+from trainers.measures.frechet import frechet_distance
+from trainers.measures.neighbours import nearest_distances
 
 VARIATIONAL, PLAIN, TEXTBOOK = "variational", "plain", "fully connected"
 LINES = {
     VARIATIONAL: "mnist_vae",
-    PLAIN: "mnist_autoencoder",  # whose encoder standardises every coordinate
-    TEXTBOOK: "mnist_mlp_autoencoder",  # whose latents have whatever scale they have
+    PLAIN: "mnist_autoencoder",  # its encoder standardises every coordinate
+    TEXTBOOK: "mnist_mlp_autoencoder",  # its latents have any scale
 }
 DIMENSIONS = (2, 16)
 SAMPLES = 2000
-TRAINING = 10_000  # images that the judge is trained on, and latents that distances are taken to
+TRAINING = 10_000  # images to train the judge on, and latents to measure distances to
 JUDGE, JUDGE_EPOCHS = "mnist_supervised", 3
 NEIGHBOUR = 10
 CONFIDENCE, FRECHET, EMPTY = "samples/confidence", "samples/frechet", "samples/emptiness"
@@ -39,7 +38,7 @@ MAE, KL = "valid/mae", "valid/kl"
 
 
 def points(quick: bool) -> list[Point]:
-    """All three, with two and with sixteen coordinates."""
+    """All three autoencoders, with two and with sixteen coordinates."""
     return [
         Point(line=line, x=size, pipeline=pipeline, changes={"latent_dim": size})
         for line, pipeline in LINES.items()
@@ -48,13 +47,13 @@ def points(quick: bool) -> list[Point]:
 
 
 @torch.no_grad()
-def measure(kept: Kept, images: TrialImages, quick: bool) -> Mapping[str, Any]:
-    """What becomes of 2,000 draws of N(0, I) when they are decoded.
+def measure(kept: TrainedCell, images: TrialImages, quick: bool) -> Mapping[str, Any]:
+    """Measure 2,000 draws of N(0, I) after decoding.
 
     `samples/confidence`: mean probability of the class that a judge (a classifier trained on real
     digits) names. `samples/frechet`: Frechet distance to real validation images in the judge's
     latent. `samples/emptiness`: distance of the draws to their tenth nearest training latent, over
-    the median of real images' latents. `real/...`: the same of real images.
+    the median of real images' latents. `real/...`: the same values of real images.
     """
     device = images.valid.images.device
     model = rebuild(kept.model, kept.weights()).to(device)
@@ -66,19 +65,19 @@ def measure(kept: Kept, images: TrialImages, quick: bool) -> Mapping[str, Any]:
     decoded = torch.cat([model.decoder(part) for part in draws.split(1000)])
     real = images.valid.images[:SAMPLES].float() / 255
     other = images.train.images[TRAINING : TRAINING + SAMPLES].float() / 255
-    found, of_real = _judged(judge, decoded), _judged(judge, real)
+    of_draws, of_real = _judged(judge, decoded), _judged(judge, real)
     k = min(NEIGHBOUR, len(known))
     of_latents = nearest_distances(
         encode(model.encoder, images.valid.first(SAMPLES)).cpu().numpy(), known.cpu().numpy(), k=k
     )
-    away = nearest_distances(draws.cpu().numpy(), known.cpu().numpy(), k=k)
+    distances = nearest_distances(draws.cpu().numpy(), known.cpu().numpy(), k=k)
     values = {
-        CONFIDENCE: found[1],
-        FRECHET: frechet_distance(found[0], of_real[0]),
-        EMPTY: float(np.median(away) / np.median(of_latents)),
+        CONFIDENCE: of_draws[1],
+        FRECHET: frechet_distance(of_draws[0], of_real[0]),
+        EMPTY: float(np.median(distances) / np.median(of_latents)),
         "real/confidence": of_real[1],
     }
-    if len(other) > 1:  # two sets of real images: what no sample can be better than
+    if len(other) > 1:  # two sets of real images: a lower bound for samples
         values["real/frechet"] = frechet_distance(_judged(judge, other)[0], of_real[0])
     return values
 
@@ -87,15 +86,14 @@ def measure(kept: Kept, images: TrialImages, quick: bool) -> Mapping[str, Any]:
 def _judge(images: TrialImages) -> nn.Module:
     """A supervised network, trained for a few epochs on real digits with a fixed seed."""
     pipeline = load_pipeline(JUDGE)
-    # Smoothed labels would keep it from ever being sure.
+    # Smoothed labels would keep the judge from ever being sure.
     params = {**pipeline.defaults, "batch_size": 128, "label_smoothing": 0.0}
     train = images.train.first(TRAINING)
     torch.manual_seed(0)
-    method = pipeline.build(params, DATASETS[pipeline.dataset])
-    assert isinstance(method, nn.Module)
+    method = pipeline.method(params)
     method.to(train.images.device)
     with torch.enable_grad():
-        for _ in fit(method, train, recipes.optimisation(params), epochs=JUDGE_EPOCHS, seed=0):
+        for _ in fit(method, train, builders.optimisation(params), epochs=JUDGE_EPOCHS, seed=0):
             pass
     return method.eval()
 
@@ -107,10 +105,10 @@ def _judged(judge: Any, pixels: Tensor) -> tuple[np.ndarray, float]:
     return latents.cpu().numpy(), chances.max(1).values.double().mean().item()
 
 
-def answer(outcome: Outcome) -> list[str]:
-    """Whose samples are digits, why, and what it costs."""
+def answer(outcome: GridResult) -> list[str]:
+    """Say which autoencoder's samples are digits, why, and at what cost."""
     lines = outcome.lines
-    told = []
+    sentences = []
     for one in lines[VARIATIONAL]:
         others = {
             name: row
@@ -120,13 +118,13 @@ def answer(outcome: Outcome) -> list[str]:
             if row.x == one.x
         }
         if others:
-            told += [f"d = {one.x:g}: {said}" for said in _told(one, others)]
-    return told
+            sentences += [f"d = {one.x:g}: {sentence}" for sentence in _sentences(one, others)]
+    return sentences
 
 
-def _told(one: Row, others: Mapping[str, Row]) -> list[str]:
+def _sentences(one: GridRow, others: Mapping[str, GridRow]) -> list[str]:
     rows = {VARIATIONAL: one, **others}
-    told = [
+    sentences = [
         f"decoded draws of N(0, I) are {_each(rows, FRECHET, '.1f')} away from real digits by "
         "the Frechet distance in a classifier's latent"
         + (
@@ -136,48 +134,50 @@ def _told(one: Row, others: Mapping[str, Row]) -> list[str]:
         )
         + _nearer(one, others)
     ]
-    told.append(
+    sentences.append(
         f"the classifier's confidence on them is {_each(rows, CONFIDENCE, '.2f')}; on real digits "
         f"{one.mean('real/confidence'):.2f}."
     )
-    told.append(
+    sentences.append(
         "a draw's distance to its neighbours among training latents, over that of a real image's "
         f"latent: {_each(rows, EMPTY, '.2f')}; the larger it is, the more draws fall where the "
         f"decoder was never trained. {_emptier(one, others)}"
     )
-    told.append(
+    sentences.append(
         f"mean absolute reconstruction error: {_each(rows, MAE, '.4f')}; the variational one's "
         f"latents hold {one.mean(KL):.1f} nats."
     )
-    return told
+    return sentences
 
 
-def _each(rows: Mapping[str, Row], metric: str, form: str) -> str:
+def _each(rows: Mapping[str, GridRow], metric: str, form: str) -> str:
     """`1.0 (variational), 2.0 (plain) and 3.0 (fully connected)`."""
     values = [f"{row.mean(metric):{form}} ({name})" for name, row in rows.items()]
     return f"{', '.join(values[:-1])} and {values[-1]}"
 
 
-def _nearer(one: Row, others: Mapping[str, Row]) -> str:
-    found = {
+def _nearer(one: GridRow, others: Mapping[str, GridRow]) -> str:
+    gaps = {
         name: between(row.metrics[FRECHET], one.metrics[FRECHET]) for name, row in others.items()
     }
-    told = []
+    sentences = []
     for words, names in (
-        ("nearer to digits than", [n for n, gap in found.items() if shown(gap) and gap.mean > 0]),
+        ("nearer to digits than", [n for n, gap in gaps.items() if shown(gap) and gap.mean > 0]),
         (
             "farther from digits than",
-            [n for n, gap in found.items() if shown(gap) and gap.mean < 0],
+            [n for n, gap in gaps.items() if shown(gap) and gap.mean < 0],
         ),
-        ("not shown to differ from", [n for n, gap in found.items() if not shown(gap)]),
+        ("not shown to differ from", [n for n, gap in gaps.items() if not shown(gap)]),
     ):
         if names:
-            told.append(f"The variational one's samples are {words} those of: {', '.join(names)}.")
-    return " ".join(told)
+            sentences.append(
+                f"The variational one's samples are {words} those of: {', '.join(names)}."
+            )
+    return " ".join(sentences)
 
 
-def _emptier(one: Row, others: Mapping[str, Row]) -> str:
-    """What the KL term brings beyond coordinates of mean 0 and variance 1, if it shows."""
+def _emptier(one: GridRow, others: Mapping[str, GridRow]) -> str:
+    """The gain from the KL term over coordinates of mean 0 and variance 1, if it shows."""
     if PLAIN not in others:
         return ""
     gap = between(others[PLAIN].metrics[EMPTY], one.metrics[EMPTY])

@@ -1,10 +1,9 @@
-"""Where MLflow's store is, and whether anything answers there. Imports no MLflow."""
+"""Find the address of MLflow's store and probe it, without importing MLflow."""
 
 from __future__ import annotations
 
 import http.client
 import os
-import re
 import socket
 import urllib.error
 import urllib.parse
@@ -12,7 +11,8 @@ import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
-from search.errors import FAILED, UserError
+from search.errors import FAILED, UserError, without_secrets
+from search.files.sqlite import check, sqlite_file, sqlite_uri
 
 PROBE_SECONDS = 3.0
 
@@ -23,26 +23,31 @@ def resolve_uri(given: str | None, home: Path) -> str:
     if not uri:
         return sqlite_uri(home / "mlflow.db")
     file = sqlite_file(uri)
-    return sqlite_uri(file) if file else uri  # MLflow reads a relative one in its own way
-
-
-def without_secrets(uri: str) -> str:
-    """The address with user names and passwords left out, fit for screens and logs."""
-    return re.sub(r"//[^/]*@", "//***@", uri)
+    return sqlite_uri(file) if file else uri  # MLflow would read a relative path in its own way
 
 
 def probe(uri: str) -> None:
-    """Make sure that something answers at `uri`, within five seconds.
+    """Make sure that a store answers at `uri`, within five seconds.
 
     MLflow's client would retry a dead server for minutes.
 
     Raises:
-        UserError: an address that cannot be used, or that nothing answers at.
+        UserError: the address cannot be used, or nothing answers there.
     """
-    parts = urllib.parse.urlsplit(uri)
     shown = without_secrets(uri)
-    if parts.scheme == "sqlite":
+    file = sqlite_file(uri)
+    if file is not None:
+        check(file, table="experiments", owner="MLflow")
         return
+    try:
+        parts = urllib.parse.urlsplit(uri)
+    except ValueError as error:
+        raise UserError(
+            f"--tracking-uri {shown}: not a valid address ({error})\n"
+            "use sqlite:///FILE, postgresql://..., or http://HOST:PORT of an MLflow server"
+        ) from None
+    if parts.scheme.split("+")[0] == "sqlite":
+        raise UserError(f"--tracking-uri {shown}: names no file\nuse sqlite:///FILE")
     if parts.scheme in ("", "file"):
         raise UserError(
             f"--tracking-uri {shown}: MLflow no longer keeps runs in plain folders\n"
@@ -60,7 +65,7 @@ def probe(uri: str) -> None:
         socket.create_connection((host, port), timeout=PROBE_SECONDS).close()
         if parts.scheme.startswith("http"):
             address = f"{parts.scheme}://{host}:{port}{parts.path.rstrip('/')}/health"
-            # An HTTP error is an answer too, if only a request for a password.
+            # An HTTP error is an answer too, for example a request for a password.
             with suppress(urllib.error.HTTPError):
                 urllib.request.urlopen(address, timeout=PROBE_SECONDS).close()
     except (OSError, ValueError, http.client.HTTPException) as error:
@@ -69,15 +74,3 @@ def probe(uri: str) -> None:
             "start one (mlflow server --port 5000), correct --tracking-uri, or leave it out",
             status=FAILED,
         ) from None
-
-
-def sqlite_file(uri: str) -> Path | None:
-    """The file of an SQLite address, None for others."""
-    if not uri.startswith("sqlite:///"):
-        return None
-    return Path(uri.removeprefix("sqlite:///").partition("?")[0]).absolute()
-
-
-def sqlite_uri(file: Path) -> str:
-    """The address of a file, absolute."""
-    return f"sqlite:///{file.absolute()}"

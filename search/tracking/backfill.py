@@ -1,8 +1,9 @@
-"""What a driver that was killed left undone in MLflow, done when its study is opened again.
+"""Complete MLflow's records after a driver was killed, when its study is opened again.
 
-Optuna is told first and says what is true. MLflow is written from a queue, so that a kill can leave
-runs open, without their last epochs, or never begun. What is missing is told to the recorder again,
-from the trials' checkpoints where they are still there, and in the order in which it happened.
+The driver reports to Optuna first, so Optuna's record is right. It writes to MLflow from a queue,
+so a kill can leave runs that are open, lack their last epochs, or do not exist. The recovery
+reports the missing records to the recorder again, in their order, from the trials' checkpoints if
+they still exist.
 """
 
 from __future__ import annotations
@@ -12,24 +13,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import optuna
-from optuna.trial import FrozenTrial, TrialState
-
-from search import checkpoints, study as studies
-from search.outcomes import Listener, Outcome, reported_metrics
-from search.tracking import STATUS, RunView
-from search.trial import TrialConfig
+from search.study import study as studies
+from search.study.study import FrozenTrial, Study, TrialState
+from search.tracking.store import STATUS, RunView
+from search.trials import checkpoint
+from search.trials.config import TrialConfig
+from search.trials.outcome import Listener, TrialOutcome
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A trial whose record in MLflow is not what Optuna knows.
+    """A trial whose record in MLflow differs from Optuna's.
 
     Attributes:
-        trial: as Optuna has it.
-        config: what was trained.
-        wanted: the state that the record should have.
-        run: the record, None if there is none.
+        trial: Optuna's trial.
+        config: the trained configuration.
+        wanted: the state that MLflow's record should have.
+        run: MLflow's record, None if there is none.
     """
 
     trial: FrozenTrial
@@ -38,12 +38,12 @@ class Difference:
     run: RunView | None
 
 
-def differences(study: optuna.Study, runs: Mapping[str, RunView]) -> list[Difference]:
-    """Trials that started and of which MLflow (trial id -> run) says something else, or nothing.
+def differences(study: Study, runs: Mapping[str, RunView]) -> list[Difference]:
+    """The started trials whose run in MLflow (trial id -> run) differs or is missing.
 
-    Nothing of the study is under way: what still counts as running was interrupted.
+    The caller holds the study's lock, so a trial that counts as running was interrupted.
     """
-    found = []
+    differing = []
     for trial in study.get_trials(deepcopy=False):
         if studies.CONFIG not in trial.user_attrs:
             continue  # never started, or a duplicate
@@ -54,50 +54,50 @@ def differences(study: optuna.Study, runs: Mapping[str, RunView]) -> list[Differ
             continue  # gets its run when it goes on
         if run and (run.status, run.tags.get("trial_state")) == (STATUS[wanted], wanted):
             continue
-        found.append(Difference(trial, config, wanted, run))
-    return found
+        differing.append(Difference(trial, config, wanted, run))
+    return differing
 
 
 def recover(
-    study: optuna.Study,
+    study: Study,
     runs: Mapping[str, RunView],
     recorder: Listener,
     *,
     metric: str,
     folder: Path,
 ) -> int:
-    """Bring the records of all trials to what Optuna knows.
+    """Make MLflow's records of all trials agree with Optuna's.
 
     Args:
-        study: nothing of which is under way.
+        study: a study without a running trial.
         runs: trial id -> its run in MLflow.
-        recorder: is told everything that is missing.
-        metric: what Optuna's intermediate values are of.
-        folder: has a folder for each trial that was under way.
+        recorder: receives the missing records.
+        metric: the metric of Optuna's intermediate values.
+        folder: holds a folder for each trial that was under way.
 
     Returns:
-        How many trials there were to recover.
+        The number of trials to recover.
     """
-    found = differences(study, runs)
-    for one in found:
+    differing = differences(study, runs)
+    for one in differing:
         _tell(one.trial, one.config, recorder, metric=metric, folder=folder / one.config.trial_id)
-    # Folders of trials that were told of are the recorder's to remove.
-    told = {one.config.trial_id for one in found}
+    # The recorder removes the folders of the recovered trials.
+    recovered_ids = {one.config.trial_id for one in differing}
     for left in leftovers(study, folder):
-        if left.name not in told:
+        if left.name not in recovered_ids:
             shutil.rmtree(left, ignore_errors=True)
-    return len(found)
+    return len(differing)
 
 
-def leftovers(study: optuna.Study, folder: Path) -> list[Path]:
-    """Folders of trials that do not wait to go on."""
+def leftovers(study: Study, folder: Path) -> list[Path]:
+    """The folders of trials that do not wait to go on."""
     waiting = {
         trial.user_attrs[studies.CONFIG]["trial_id"]
         for trial in study.get_trials(deepcopy=False)
         if studies.CONFIG in trial.user_attrs and not trial.state.is_finished()
     }
-    found = sorted(folder.iterdir()) if folder.is_dir() else []
-    return [left for left in found if left.name not in waiting]
+    folders = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [left for left in folders if left.name not in waiting]
 
 
 def _tell(
@@ -105,21 +105,21 @@ def _tell(
 ) -> None:
     recorder.trial_started(config)
     if trial.state.is_finished():
-        history = {int(entry["epoch"]): entry for entry in checkpoints.history(folder)}
+        history = {int(entry["epoch"]): entry for entry in checkpoint.history(folder)}
         for epoch, value in trial.intermediate_values.items():
             history.setdefault(epoch, {"epoch": epoch, metric: value})
-        for epoch, entry in sorted(history.items()):
-            recorder.epoch_ended(config, {**reported_metrics(entry), "epoch": epoch})
+        for _, entry in sorted(history.items()):
+            recorder.epoch_ended(config, entry)
     recorder.trial_ended(config, _outcome(trial, folder))
 
 
-def _outcome(trial: FrozenTrial, folder: Path) -> Outcome:
+def _outcome(trial: FrozenTrial, folder: Path) -> TrialOutcome:
     weights = folder / "weights.safetensors"
     if trial.state is TrialState.COMPLETE:
         kept = str(weights) if weights.exists() else None
-        return Outcome(state="COMPLETE", value=trial.value, weights=kept)
+        return TrialOutcome(state="COMPLETE", value=trial.value, weights=kept)
     if trial.state is TrialState.PRUNED:
-        return Outcome(state="PRUNED", value=trial.value)
+        return TrialOutcome(state="PRUNED", value=trial.value)
     if trial.state is TrialState.FAIL:
-        return Outcome(state="FAIL", error=trial.user_attrs.get(studies.ERROR) or "unknown")
-    return Outcome(state="INTERRUPTED")
+        return TrialOutcome(state="FAIL", error=trial.user_attrs.get(studies.ERROR) or "unknown")
+    return TrialOutcome(state="INTERRUPTED")

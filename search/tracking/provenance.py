@@ -1,17 +1,20 @@
-"""Where a number comes from: the commit of the code, the versions it stands on, the machine."""
+"""The origin of a number: the commit of the code, the versions of libraries, the machine."""
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import subprocess
 import sys
 from pathlib import Path
 
-from search.resources import cpu_count, gpu_count
+from search.cluster.resources import cpu_count, gpu_count
+
+HOME_TAG = "home"
 
 
 def source_tags(root: Path) -> dict[str, str]:
-    """The commit that the code stands at, with `+` where it was changed since."""
+    """The commit of the code as a tag, with `+` if the code has uncommitted changes."""
 
     def git(*words: str) -> str:
         done = subprocess.run(
@@ -28,15 +31,21 @@ def source_tags(root: Path) -> dict[str, str]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what a result depends on, as tags."""
+    """The versions of the libraries that a result depends on, as tags."""
     from importlib.metadata import version
 
     names = ("torch", "ray", "optuna", "mlflow")
     return {"python": sys.version.split()[0]} | {name: version(name) for name in names}
 
 
+def home_tag(home: Path) -> dict[str, str]:
+    """A tag that tells apart the homes of one MLflow server: a hash of machine and folder."""
+    place = f"{platform.node()}:{home.resolve()}"
+    return {HOME_TAG: hashlib.sha256(place.encode()).hexdigest()[:12]}
+
+
 def machine(device: str = "cpu") -> str:
-    """What trains here: `2 x AMD EPYC`; in front of it the GPUs, where they are used.
+    """The machine: `2 x AMD EPYC`; for `cuda` the GPUs come first.
 
     Args:
         device: `cpu` or `cuda`. GPUs that only other nodes of a cluster have are not named.
@@ -53,9 +62,9 @@ def machine(device: str = "cpu") -> str:
 
 
 def processor() -> str:
-    """The processor's name, as Linux tells it where it does."""
+    """The processor's name, from Linux if it gives one."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return platform.processor() or platform.machine()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

@@ -1,8 +1,8 @@
-"""Saved views for MLflow's run table: the columns that matter, the best on top.
+"""Saved views for MLflow's run table: the important columns, the best run on top.
 
-Without one the table opens with no metric and no parameter in sight. MLflow keeps a saved view as
-an experiment tag, JSON packed with zlib; it is undocumented, read off MLflow 3.17, and an older
-user interface just ignores the tag.
+Without a view the table opens without metrics and parameters. MLflow keeps a saved view as an
+experiment tag, JSON packed with zlib. The format is undocumented and taken from MLflow 3.17; an
+older user interface ignores the tag.
 """
 
 from __future__ import annotations
@@ -12,6 +12,9 @@ import json
 import time
 import zlib
 from collections.abc import Iterable, Sequence
+
+from search.spaces.pipeline import Pipeline
+from search.tracking import views
 
 TRIALS = "best-trials"
 FINALS = "final-numbers"
@@ -53,7 +56,7 @@ def final_view(*, rerun: str, params: Iterable[str]) -> str:
 
 
 def address(experiment_id: str, key: str = TRIALS, *, server: str = LOCAL_SERVER) -> str:
-    """Where the view opens."""
+    """The address that opens the view."""
     return f"{server}/#/experiments/{experiment_id}/runs?viewStateShareKey={key}"
 
 
@@ -73,3 +76,18 @@ def _view(name: str, condition: str, order: str, columns: Sequence[str]) -> str:
     now = int(time.time() * 1000)
     view = {"name": name, "createdAt": now, "updatedAt": now}
     return json.dumps({**view, "state": f"deflate;{packed}"})
+
+
+def experiment_tags(pipeline: Pipeline, source: str) -> dict[str, str]:
+    """The tags of a new experiment: a description and a view of the best trials.
+
+    Args:
+        source: the data's source, `real` or `mini`.
+    """
+    view = views.trial_view(metric=pipeline.metric, params=pipeline.space)
+    return {"mlflow.note.content": _note(pipeline, source), views.tag(views.TRIALS): view}
+
+
+def _note(pipeline: Pipeline, source: str) -> str:
+    stand_in = "**Stand-in data, not a result.** " if source == "mini" else ""
+    return f"{stand_in}{pipeline.summary}. The artifact `search.html` of a study has its plots."

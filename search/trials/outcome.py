@@ -1,4 +1,4 @@
-"""How a trial ended, and who wants to know."""
+"""How a trial ended, and the interface of the listeners."""
 
 from __future__ import annotations
 
@@ -7,20 +7,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from search.trial import TrialConfig
+from search.errors import without_secrets
+from search.trials.config import TrialConfig
 
 State = Literal["COMPLETE", "PRUNED", "FAIL", "INTERRUPTED"]
 
 
+METRICS = "metrics/"
+
+
 @dataclass(frozen=True, kw_only=True)
-class Outcome:
+class TrialOutcome:
     """How a trial ended.
 
     Attributes:
-        state: Optuna's word, or INTERRUPTED, which leaves the trial to be resumed.
-        value: the last measured metric, None if there was none.
-        error: what broke, for FAIL; for INTERRUPTED, why nothing can go on for now.
-        weights: file of the weights that were kept, for COMPLETE.
+        state: Optuna's name of the state, or INTERRUPTED for a trial that can be resumed.
+        value: the last measured metric, None if none was measured.
+        error: the error of a FAIL; for INTERRUPTED, the reason why no trial can go on for now.
+        weights: the file of the kept weights, for COMPLETE.
     """
 
     state: State
@@ -31,21 +35,21 @@ class Outcome:
 
 
 class Listener(Protocol):
-    """Whoever wants to know what happens to the trials. Called in the driver's main thread."""
+    """Receives every trial's start, epochs and end, in the driver's main thread."""
 
     def trial_started(self, config: TrialConfig) -> None: ...
 
     def epoch_ended(self, config: TrialConfig, metrics: Mapping[str, float]) -> None: ...
 
-    def trial_ended(self, config: TrialConfig, outcome: Outcome) -> None: ...
+    def trial_ended(self, config: TrialConfig, outcome: TrialOutcome) -> None: ...
 
 
-def reported_metrics(result: Mapping[str, Any]) -> dict[str, float]:
-    """The metrics in what Ray hands on, without Ray's own entries."""
+def metrics_of(result: Mapping[str, Any]) -> dict[str, float]:
+    """A worker's `metrics`; Ray flattens them and adds entries of its own."""
     return {
-        name: float(number)
-        for name, number in result.items()
-        if "/" in name and isinstance(number, int | float) and not name.startswith("config/")
+        name.removeprefix(METRICS): value
+        for name, value in result.items()
+        if name.startswith(METRICS)
     }
 
 
@@ -57,29 +61,29 @@ def outcome_of(
     trained: bool,
     pruned: bool = False,
     died: bool = False,
-) -> Outcome:
+) -> TrialOutcome:
     """How a trial ended, from its last result.
 
     Args:
-        result: what the worker reported last, empty if nothing.
-        metric: what must be a number at the end.
+        result: the worker's last report, empty if it sent none.
+        metric: the metric that must be a finite number at the end.
         value: its last finite value.
         trained: whether all epochs were reported.
         pruned: whether the scheduler stopped it.
-        died: whether its process did.
+        died: whether its process died.
     """
     if died or result.get("error"):
-        return Outcome(
+        return TrialOutcome(
             state="FAIL",
             value=value,
-            error=str(result.get("error") or "the worker process died"),
-            traceback=result.get("traceback"),
+            error=without_secrets(str(result.get("error") or "the worker process died")),
+            traceback=without_secrets(result.get("traceback") or "") or None,
         )
     if result.get("unsaved"):
-        return Outcome(state="INTERRUPTED", value=value, error=str(result["unsaved"]))
+        return TrialOutcome(state="INTERRUPTED", value=value, error=str(result["unsaved"]))
     if trained:
-        last = result.get(metric)
+        last = metrics_of(result).get(metric)
         if last is None or not math.isfinite(last):
-            return Outcome(state="FAIL", error=f"{metric} ended as {last}")
-        return Outcome(state="COMPLETE", value=value, weights=result.get("weights"))
-    return Outcome(state="PRUNED" if pruned else "INTERRUPTED", value=value)
+            return TrialOutcome(state="FAIL", error=f"{metric} ended as {last}")
+        return TrialOutcome(state="COMPLETE", value=value, weights=result.get("weights"))
+    return TrialOutcome(state="PRUNED" if pruned else "INTERRUPTED", value=value)

@@ -1,71 +1,79 @@
-"""A trial inside Ray: one process trains trial after trial on the same images."""
+"""A process that trains one trial after the other, without Ray."""
 
 from __future__ import annotations
 
 import contextlib
 import gc
 import logging
-import os
+import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import torch
-from ray import tune
 
-from search import checkpoints, faults
-from search.trial import Trial, TrialConfig, TrialImages
+from search.files import durable, fault_injection
+from search.trials import checkpoint
+from search.trials.config import TrialConfig
+from search.trials.trial import Trial, TrialImages
 from trainers.data import TrainingData
 
 log = logging.getLogger(__name__)
 
+FIRST_SECONDS = 0.05  # what the first checkpoint of a trial is taken to need
 
-class TrialWorker(tune.Trainable):
-    """Ray's view of a `Trial`: one `step` is one epoch.
 
-    The process is reused for the next trial (a fresh one costs seconds); weights, generators
-    and the GPU's cache are made anew for each. Whatever goes wrong inside a trial is reported
-    as the trial's `error` and not raised, so that the process lives on and the reason reaches
-    the records; only a dying process is a failure in Ray's sense. What such a process had trained
-    the next one takes from the trial's checkpoint, and reports it again before it goes on.
+class TrialProcess:
+    """Trains the trials that `begin` gives it: one `step` is one epoch.
+
+    Each trial gets new weights and generators, and an empty GPU cache. An exception inside a trial
+    is returned as the trial's `error` and not raised, so that the process lives on and the reason
+    reaches the records. If the process dies, the next one resumes from the trial's checkpoint and
+    reports the epochs in it again before it goes on.
+
+    Args:
+        data: in shared memory.
+        folder: holds a folder for each trial under way.
+        worth: how many times as long as the writing of a checkpoint the training since the last one
+            must have taken for the next one to be written.
     """
 
-    def setup(  # type: ignore[override]
-        self, config: dict[str, Any], data: TrainingData, folder: str
+    def __init__(
+        self, data: TrainingData, folder: str | Path, *, worth: float = checkpoint.WORTH
     ) -> None:
-        """Called once per process, with the images in shared memory; `folder` has one a trial."""
         torch.set_flush_denormal(True)  # denormals in Adam's moments slow a CPU several times
         self._data = data
         self._images: TrialImages | None = None
         self._folder = Path(folder)
-        self._settled = False
-        self._begin(config)
-        reset_peak_memory()
+        self._started = self._settled = False
+        self._worth = worth
 
-    def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Called for every further trial in the same process."""
-        self._begin(new_config)
-        gc.collect()  # what is left of the last trial is not in the next one's peak of memory
-        if not self._settled:
-            gc.freeze()  # the libraries: going through them at every trial's start took 0.2 s
-            self._settled = True
-        reset_peak_memory()
-        return True
-
-    def _begin(self, config: dict[str, Any]) -> None:
+    def begin(self, config: Mapping[str, Any]) -> None:
+        """Start a trial, from `TrialConfig.to_json`."""
         self._trial: Trial | None = None
         self._epochs: Iterator[dict[str, Any]] = iter(())
         self._config = TrialConfig.from_json(config)
+        if self._started:
+            gc.collect()  # so that the last trial's memory does not count for the next one's peak
+            if not self._settled:
+                gc.freeze()  # exempt the libraries: to scan them at every start took 0.2 s
+                self._settled = True
+        self._started = True
+        reset_peak_memory()
 
     def step(self) -> dict[str, Any]:
-        """Train one epoch and measure; the last result has `done`, a failed one `error`."""
+        """Train and measure one epoch; returns `epoch` and `metrics`.
+
+        The last result has `done` and, if the weights could be written, `weights`; the result of a
+        failed trial has `error`.
+        """
         try:
             if self._trial is None:
                 self._trial, known = self._start()
                 self._epochs = chain(known, self._further(self._trial, known))
-            result = dict(next(self._epochs))
+            metrics = dict(next(self._epochs))
         except ArithmeticError as error:  # the training diverged: expected now and then
             return {"done": True, "error": str(error)}
         except Exception as error:
@@ -74,29 +82,36 @@ class TrialWorker(tune.Trainable):
                 "error": f"{type(error).__name__}: {error}",
                 "traceback": traceback.format_exc(),
             }
+        result = {"epoch": metrics.pop("epoch"), "metrics": metrics}
         if result["epoch"] >= self._config.epochs:
             result["done"] = True
             try:
                 result["weights"] = self._save()
-            except OSError as error:  # a full disk: the checkpoint has what was trained
+            except OSError as error:  # a full disk: the trial is trained on from its checkpoint
                 result["unsaved"] = f"cannot write weights to {self._folder}: {error.strerror}"
         return result
 
-    def _start(self) -> tuple[Trial, checkpoints.History]:
+    def _start(self) -> tuple[Trial, checkpoint.History]:
         torch.set_num_threads(self._config.threads)
         if self._images is None:
             self._images = TrialImages.load(self._data, self._config.device)
         images = self._images
-        return checkpoints.resume(self._trial_folder, lambda: Trial(self._config, images))
+        return checkpoint.resume(self._trial_folder, lambda: Trial(self._config, images))
 
-    def _further(self, trial: Trial, known: checkpoints.History) -> Iterator[dict[str, Any]]:
-        """The epochs after the known ones; each is in the checkpoint before it is reported."""
+    def _further(self, trial: Trial, known: checkpoint.History) -> Iterator[dict[str, Any]]:
+        """Yield the epochs after the known ones; each is in the history before its report."""
         history = list(known)
+        written, seconds = time.monotonic(), FIRST_SECONDS
         for metrics in trial.epochs():
             history.append({**metrics, "memory/peak_gib": peak_memory_gib(self._config.device)})
             try:
-                checkpoints.save(self._trial_folder, trial, history)
-            except OSError as error:  # a full disk: what is trained is worth more than its copy
+                checkpoint.save_history(self._trial_folder, history)
+                if time.monotonic() - written >= self._worth * seconds:
+                    began = time.monotonic()
+                    checkpoint.save(self._trial_folder, trial, history)
+                    written = time.monotonic()
+                    seconds = written - began
+            except OSError as error:  # a full disk must not end the training
                 log.warning("no checkpoint of %s: %s", self._config.trial_id, error)
             yield history[-1]
 
@@ -105,34 +120,32 @@ class TrialWorker(tune.Trainable):
         return self._folder / self._config.trial_id
 
     def _save(self) -> str:
-        """Write the weights, whole or not at all, and say where."""
-        from safetensors.torch import save_file
+        """Write the weights, whole or not at all; returns the file."""
+        from safetensors.torch import save
 
         assert self._trial is not None
-        path = self._trial_folder / "weights.safetensors"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_suffix(f".{os.getpid()}.part")
-        save_file(self._trial.weights, unfinished)
-        faults.reach("weights")
-        unfinished.rename(path)
+        path = self._trial_folder / checkpoint.WEIGHTS
+        with durable.replacing(path) as file:
+            file.write(save(self._trial.weights))  # save_file would let no other user read it
+            fault_injection.reach("weights")
         return str(path)
 
 
 def peak_memory_gib(device: str) -> float:
-    """Peak memory since the trial began: the GPU's where there is one, else the process's own."""
+    """Peak memory since the trial began: the GPU's on `cuda`, else the process's own."""
     if device == "cuda":
         return torch.cuda.max_memory_reserved() / 2**30
     try:
-        status = Path("/proc/self/status").read_text()
+        status = Path("/proc/self/status").read_text(encoding="utf-8")
         return int(status.split("VmHWM:")[1].split()[0]) / 2**20
     except (OSError, IndexError):  # not Linux
         return float("nan")
 
 
 def reset_peak_memory() -> None:
-    """What `peak_memory_gib` says from now on begins here."""
+    """Let `peak_memory_gib` count from now on."""
     if torch.cuda.is_initialized():
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
     with contextlib.suppress(OSError):  # not Linux
-        Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM
+        Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")  # resets VmHWM

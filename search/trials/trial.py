@@ -1,8 +1,7 @@
-"""One configuration, trained and measured once. Knows nothing of Ray, Optuna or MLflow."""
+"""One configuration, trained and measured once, without Ray, Optuna or MLflow."""
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,69 +11,24 @@ import torch
 from torch import Tensor, nn
 
 from models import parameter_count
-from search import recipes
-from search.pipeline import Pipeline, Scalar, load_pipeline
+from search.spaces import builders
+from search.spaces.pipeline import Pipeline, load_pipeline
+from search.trials.config import TrialConfig
 from trainers.data import DATASETS, TrainingData
 from trainers.evaluation import evaluate
 from trainers.loop import DeviceImages, fit
-from trainers.precision import Precision
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrialConfig:
-    """All that a worker receives, JSON-able, and enough to train the trial again.
-
-    Attributes:
-        trial_id: unique across studies and machines.
-        number: the trial's number in its study.
-        study, pipeline: names.
-        params: the flat hyperparameters.
-        seed: of the weights, the order, the views, the dropout and the classifier.
-        epochs: the full budget.
-        rungs: the epochs after which everything is measured; the last one always is.
-        precision: number format of the products.
-        device: `cpu` or `cuda`.
-        threads: of torch, on a CPU.
-        final: a training for final numbers: the weights of the last epoch are kept, so that
-            nothing is chosen on the validation images, and after it all is measured in float32,
-            training images included.
-        ablation: build the pipeline's ablation in place of the pipeline.
-    """
-
-    trial_id: str
-    number: int
-    study: str
-    pipeline: str
-    params: Mapping[str, Scalar]
-    seed: int
-    epochs: int
-    rungs: tuple[int, ...] = ()
-    precision: Precision = "float32"
-    device: str = "cpu"
-    threads: int = 1
-    final: bool = False
-    ablation: bool = False
-
-    def to_json(self) -> dict[str, Any]:
-        """A dictionary of plain values."""
-        return {**dataclasses.asdict(self), "rungs": list(self.rungs)}
-
-    @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> TrialConfig:
-        """The inverse of `to_json`; an unknown key is a TypeError."""
-        return cls(**{**values, "rungs": tuple(values["rungs"])})
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrialImages:
-    """A trial's data on its device: train and validation, never test."""
+    """A trial's images on its device: training and validation images, never test images."""
 
     train: DeviceImages
     valid: DeviceImages
 
     @classmethod
     def load(cls, data: TrainingData, device: str) -> TrialImages:
-        """Once per process; on a CPU the images stay where they are."""
+        """Load the images once per process; on a CPU they are not copied."""
         where = torch.device(device)
         return cls(
             train=DeviceImages.load(data.train, where), valid=DeviceImages.load(data.valid, where)
@@ -84,13 +38,13 @@ class TrialImages:
 class Trial:
     """A trial under way: iterate `epochs()`, then take `weights`.
 
-    Between two epochs `state_dict` holds all that is needed to go on in another process. A trial of
-    the same configuration that loads it gives the same metrics from there on, times apart.
+    Between two epochs `state_dict` holds everything that another process needs to go on. A trial of
+    the same configuration that loads it gives the same metrics from then on, except times.
 
     Attributes:
-        weights: name -> tensor on the CPU, of the epoch with the best `valid/accuracy` (for a
-            final training: of the last): the method's under `method.`, the classifier's under
-            `classifier.`.
+        weights: name -> tensor on the CPU, from the epoch with the best value of the pipeline's
+            metric (in a final training: from the last epoch). The method's names begin with
+            `method.`, the classifier's with `classifier.`.
     """
 
     def __init__(self, config: TrialConfig, images: TrialImages) -> None:
@@ -109,14 +63,14 @@ class Trial:
         self._training = fit(
             self.method,
             images.train,
-            recipes.optimisation(config.params),
+            builders.optimisation(config.params),
             epochs=config.epochs,
             seed=config.seed,
             precision=config.precision,
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """Tensors and plain values alone; write or copy them before the next epoch."""
+        """The state, as tensors and plain values; write or copy it before the next epoch."""
         return {
             "training": self._training.state_dict(),
             "best": self._best,
@@ -124,28 +78,28 @@ class Trial:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on after the epoch that `state` was taken at.
+        """Go on after the epoch at which `state` was taken.
 
         Raises:
-            ValueError: it is of another configuration.
+            ValueError: the state belongs to another configuration.
         """
         self._training.load_state_dict(state["training"])
         self._best = float(state["best"])
         self.weights = dict(state["weights"])
 
     def epochs(self) -> Iterator[dict[str, float]]:
-        """The metrics of each epoch, named as in MLflow.
+        """Yield the metrics of each epoch, named as in MLflow.
 
-        Every epoch has `epoch`, `train/loss` and its times. The epochs of `rungs` and the last
-        have the validation metrics, where a method with a classifier of its own, which costs
-        little to measure, has `valid/accuracy` in every epoch.
+        Every epoch has `epoch`, `train/loss` and its times. The epochs of `rungs` have
+        `valid/accuracy` too, and the last one has all metrics. A method with a classifier of its
+        own costs little to measure and has `valid/accuracy` in every epoch.
 
         Raises:
             NonFiniteLoss, ArithmeticError: the training diverged.
         """
         config = self.config
-        # With a classifier of its own a method is measured by one pass over the validation
-        # images; the others would have to train one each time.
+        # A method with a classifier of its own needs one pass over the validation images; any other
+        # method would have to train a classifier each time.
         jointly = self.method.classifier is not None
         for result in self._training:
             metrics = {
@@ -169,7 +123,7 @@ class Trial:
                     digits=self._spec.digits,
                     seed=config.seed,
                     precision="float32" if final else config.precision,
-                    probe=at_rung,
+                    rung=not at_end,
                     final=final,
                 )
                 metrics |= measured.metrics
@@ -185,15 +139,12 @@ class Trial:
 
 def build_method(config: TrialConfig, pipeline: Pipeline) -> nn.Module:
     """The method that `config` describes, with fresh weights from torch's global seed."""
-    build = pipeline.ablation if config.ablation else pipeline.build
-    assert build is not None, f"{config.pipeline} has no ablation"
-    method = build(config.params, DATASETS[pipeline.dataset])
-    assert isinstance(method, nn.Module)
+    method: nn.Module = pipeline.method(config.params, ablation=config.ablation)
     return method
 
 
 def weights_on_cpu(method: nn.Module, classifier: nn.Module) -> dict[str, Tensor]:
-    """A copy of the weights; a jointly trained classifier stands under both names once."""
+    """A copy of the weights; a jointly trained classifier is stored once, as `classifier.`."""
     weights = {
         f"method.{name}": value
         for name, value in method.state_dict().items()

@@ -1,4 +1,4 @@
-"""`--dry-run`: what a search would do and take. Trains nothing to keep, writes nothing."""
+"""`--dry-run`: forecast the time and the space of a search. It keeps and writes nothing."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from search import display, spaces
-from search.plan import Plan, settle
-from search.rungs import REDUCTION
-from search.timing import time_training
+from search.cli import progress
+from search.cluster.throughput import time_training
+from search.spaces import space
+from search.spaces.rungs import REDUCTION
+from search.tuning.plan import Plan, make_plan
 
 SAMPLED = 3
-EVALUATION = 0.15  # what measuring adds to training at most, by design
-RECORD_MIB = 0.05  # of MLflow and Optuna per trial, rounded up from a 50-trial study
+EVALUATION = 0.15  # measuring adds at most this share to the training, by design
+RECORD_MIB = 0.05  # MLflow's and Optuna's records of a trial, rounded up from a 50-trial study
 PLOTS_MIB = 5.0
 
 
 def forecast(options: Namespace) -> int:
-    """Show the space, the resources and what the search would take; returns the exit status."""
-    plan = settle(options)
+    """Show the space, the resources, and the forecast; returns the exit status."""
+    plan = make_plan(options)
     console = Console(highlight=False)
     console.print(f"{plan.pipeline_name}: {plan.pipeline.summary}", style="bold")
     console.print(_space_table(plan))
@@ -38,15 +39,15 @@ def forecast(options: Namespace) -> int:
         table.add_column(column, justify="left" if column == "configuration" else "right")
     seconds, mebibytes = [], []
     for _ in range(SAMPLED):
-        params = spaces.draw(plan.space, rng)
+        params = space.draw(plan.space, rng)
         rate, size = time_training(plan.pipeline, params, data, plan.resources, seed=plan.seed)
         seconds.append(len(data.train) / rate)
         mebibytes.append(size)
         table.add_row(
             f"{rate:,.0f}",
-            display.in_words(seconds[-1]),
+            progress.in_words(seconds[-1]),
             f"{size:.1f} MiB",
-            display.in_short(params),
+            progress.in_short(params),
         )
     console.print(f"one batch of {SAMPLED} sampled configurations, timed alone:")
     console.print(table)
@@ -55,7 +56,7 @@ def forecast(options: Namespace) -> int:
     disk = complete * float(np.mean(mebibytes)) + plan.trials * RECORD_MIB + PLOTS_MIB
     console.print(
         f"\nforecast: {plan.trials} trials, about {epochs:.0f} epochs in all, "
-        f"about {display.in_words(total)} and {disk:.0f} MiB; nothing was written",
+        f"about {progress.in_words(total)} and {disk:.0f} MiB; nothing was written",
         style="bold",
         soft_wrap=True,
     )
@@ -63,10 +64,10 @@ def forecast(options: Namespace) -> int:
 
 
 def expected_epochs(plan: Plan) -> tuple[float, float]:
-    """(epochs of all trials together, trials that train to the end), when ASHA stops two in three.
+    """(epochs of all trials together, trials that train to the end), if ASHA stops two in three.
 
-    ASHA lets early arrivals through before it has anyone to compare them with, so this is the
-    lower end for a short search.
+    ASHA lets the first trials pass a rung before it has others to compare them with, so a short
+    search takes at least this much.
     """
     if plan.scheduler != "asha":
         return float(plan.trials * plan.epochs), float(plan.trials)
@@ -84,5 +85,5 @@ def _space_table(plan: Plan) -> Table:
     for column in ("parameter", "searched", "trial 0"):
         table.add_column(column)
     for name, distribution in plan.space.items():
-        table.add_row(name, spaces.describe(distribution), str(plan.defaults[name]))
+        table.add_row(name, space.describe(distribution), str(plan.defaults[name]))
     return table

@@ -7,28 +7,33 @@ import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import optuna
-
-from search import plots, provenance, run_table, study as studies, tracking
-from search.cluster import ROOT
+from search.cluster.resources import Resources
 from search.errors import INTERRUPTED
-from search.pipeline import Pipeline
-from search.plan import Plan
-from search.recorder import Recorder
-from search.rungs import REDUCTION
+from search.files.home import ROOT
+from search.spaces.rungs import REDUCTION
+from search.study import plots, study as studies
+from search.study.study import Study
+from search.tracking import provenance
+from search.tracking.recorder import Recorder
+from search.tracking.store import RunView, Store
+from search.tracking.views import _note
+from search.tuning.plan import Plan
 
 
 class StudyRun:
-    """Opened before the first trial (or reopened, for a resumed study), closed after the last.
+    """The study's run: opened or reopened before the first trial, closed after the last.
 
     Args:
-        plan: the search.
-        store, experiment_id: where it is written.
+        plan: the plan of the search.
+        store, experiment_id: the store and the experiment of the run.
         study: the study's name.
     """
 
-    def __init__(self, plan: Plan, store: tracking.Store, experiment_id: str, study: str) -> None:
+    def __init__(
+        self, plan: Plan, resources: Resources, store: Store, experiment_id: str, study: str
+    ) -> None:
         self._plan = plan
+        self._resources = resources
         self._store = store
         self._experiment_id = experiment_id
         self._tags = {
@@ -39,10 +44,10 @@ class StudyRun:
             "uses_labels": str(plan.pipeline.uses_labels).lower(),
             **provenance.source_tags(ROOT),
         }
-        found = store.find_run(experiment_id, kind="study", study=study)
-        if found:
-            self._run_id = found
-            store.reopen_run(found)
+        run_id = store.find_run(experiment_id, kind="study", study=study)
+        if run_id:
+            self._run_id = run_id
+            store.reopen_run(run_id)
         else:
             self._run_id = self._start(study)
 
@@ -58,7 +63,7 @@ class StudyRun:
                 "sampler": plan.sampler,
                 "scheduler": plan.scheduler,
                 "seed": str(plan.seed),
-                "machine": provenance.machine(plan.resources.device),
+                "machine": provenance.machine(self._resources.device),
                 "mlflow.note.content": _note(plan.pipeline, plan.data.source),
             },
         )
@@ -67,10 +72,10 @@ class StudyRun:
             params={
                 "epochs": plan.epochs,
                 "train_size": len(plan.data.train),
-                "precision": plan.resources.precision,
-                "device": plan.resources.device,
-                "threads": plan.resources.cpus_per_trial,
-                "concurrency": plan.resources.concurrency,
+                "precision": self._resources.precision,
+                "device": self._resources.device,
+                "threads": self._resources.cpus_per_trial,
+                "concurrency": self._resources.concurrency,
                 "reduction_factor": REDUCTION,
                 "rungs": " ".join(map(str, plan.rungs)) or "none",
                 "set": shlex.join(plan.settings) or "none",
@@ -78,18 +83,18 @@ class StudyRun:
         )
         return run_id
 
-    def trial_runs(self) -> dict[str, tracking.RunView]:
-        """Trial id -> its newest run, of a study that was searched before."""
+    def trial_runs(self) -> dict[str, RunView]:
+        """Trial id -> its newest run, in a resumed study."""
         runs = self._store.runs(self._experiment_id, parent=self._run_id, kind="trial")
         return {run.tags["trial_id"]: run for run in reversed(runs)}
 
     def recorder(
         self,
         folder: Path,
-        runs: Mapping[str, tracking.RunView],
-        away: Callable[[bool], None],
+        runs: Mapping[str, RunView],
+        unreachable: Callable[[bool], None],
     ) -> Recorder:
-        """The listener that writes the trials' runs; arguments as `Recorder` has them."""
+        """The listener that writes the trials' runs; the arguments are those of `Recorder`."""
         return Recorder(
             self._store,
             experiment_id=self._experiment_id,
@@ -98,13 +103,19 @@ class StudyRun:
             params={"train_size": len(self._plan.data.train)},
             folder=folder,
             runs=runs,
-            away=away,
+            unreachable=unreachable,
         )
 
-    def close(self, study: optuna.Study, status: int, *, seconds: float) -> None:
-        """Counts, the best trial, the plots; then the run ends, and whatever is open under it."""
+    def draw(self, study: Study) -> str | None:
+        """The page of plots; None if no trial has ended."""
+        ended = len(studies.trained(study))
+        metric = self._plan.pipeline.metric
+        title = f"{study.study_name}: {metric} of {ended} trials"
+        return plots.page(study, metric=metric, title=title) if ended else None
+
+    def close(self, study: Study, status: int, *, page: str | None, seconds: float) -> None:
+        """Write counts, best trial and plots; then end the run and the open runs below it."""
         counts = studies.counts(study)
-        ended = sum(counts.values())
         metric = self._plan.pipeline.metric
         metrics = {f"trials/{s.lower()}": float(counts[s]) for s in ("COMPLETE", "PRUNED", "FAIL")}
         metrics["time/seconds"] = seconds
@@ -115,26 +126,9 @@ class StudyRun:
             tags = {"best_trial": str(best.number), "best_trial_id": config["trial_id"]}
             self._store.log_text(self._run_id, json.dumps(config, indent=2), "best.json")
         self._store.log(self._run_id, metrics=metrics, tags=tags)
-        if ended:
-            title = f"{study.study_name}: {metric} of {ended} trials"
-            page = plots.page(study, metric=metric, title=title)
+        if page:
             self._store.log_text(self._run_id, page, "search.html")
         for run_id in self._store.open_children(self._experiment_id, self._run_id):
-            self._store.end_run(run_id, "KILLED")  # the store refused its end
+            self._store.end_run(run_id, "KILLED")  # the store refused the end of this trial
         states = {0: "FINISHED", INTERRUPTED: "KILLED"}
         self._store.end_run(self._run_id, states.get(status, "FAILED"))
-
-
-def experiment_tags(pipeline: Pipeline, source: str) -> dict[str, str]:
-    """What a new experiment is given: a description and a table that shows what matters.
-
-    Args:
-        source: of the data, `real` or `mini`.
-    """
-    view = run_table.trial_view(metric=pipeline.metric, params=pipeline.space)
-    return {"mlflow.note.content": _note(pipeline, source), run_table.tag(run_table.TRIALS): view}
-
-
-def _note(pipeline: Pipeline, source: str) -> str:
-    stand_in = "**Stand-in data, not a result.** " if source == "mini" else ""
-    return f"{stand_in}{pipeline.summary}. The artifact `search.html` of a study has its plots."

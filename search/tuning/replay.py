@@ -1,4 +1,4 @@
-"""`--replay TRIAL_ID`: train one recorded trial again, alone, and compare the curves."""
+"""`--replay TRIAL_ID`: train one recorded trial again and compare the curves."""
 
 from __future__ import annotations
 
@@ -10,30 +10,35 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from search import study as studies, tracking, tracking_address
+from search import errors
+from search.cluster.resources import choose_device, gpu_count
 from search.errors import FAILED, UserError
-from search.home import HOME
-from search.pipeline import load_pipeline
-from search.resources import choose_device, gpu_count
-from search.trial import Trial, TrialConfig, TrialImages
+from search.files.home import HOME
+from search.spaces.pipeline import load_pipeline
+from search.study import study as studies
+from search.study.storage import find_trial, open_storage, studies_exist
+from search.tracking import address
+from search.tracking.store import open_existing
+from search.trials.config import TrialConfig
+from search.trials.trial import Trial, TrialImages
 from trainers.data import TrainingData, load_training
 
 CURVES = ("train/loss", "valid/accuracy")
 
 
 def replay(options: Namespace) -> int:
-    """Train and compare; returns 0 when the curves are the same, 1 when they differ."""
+    """Train and compare; returns 0 if the curves are the same, 1 if they differ."""
     home = HOME.absolute()
-    if not studies.exist(home):
+    if not studies_exist(home):
         raise UserError(f"--replay: there are no studies in {home}")
-    storage = studies.open_storage(home)
-    found = studies.find_trial(storage, options.replay)
-    if found is None:
+    storage = open_storage(home)
+    stored_trial = find_trial(storage, options.replay)
+    if stored_trial is None:
         raise UserError(
             f"--replay {options.replay}: no trial has this id\n"
             "the ids are in MLflow, tag trial_id, and at the end of a search"
         )
-    study, stored = found
+    study, stored = stored_trial
     config = TrialConfig.from_json(stored)
     identity = study.user_attrs[studies.IDENTITY]
     data = _same_data(options, identity)
@@ -83,13 +88,11 @@ def _same_data(options: Namespace, identity: dict[str, object]) -> TrainingData:
 
 
 def _recorded(options: Namespace, trial_id: str) -> dict[str, dict[int, float]]:
-    store = tracking.open_existing(
-        tracking_address.resolve_uri(options.tracking_uri, HOME.absolute())
-    )
+    store = open_existing(address.resolve_uri(options.tracking_uri, HOME.absolute()))
     run_id = store.find_trial(trial_id)
     if run_id is None:
         raise UserError(
-            f"--replay {trial_id}: no such run in {tracking_address.without_secrets(store.uri)}\n"
+            f"--replay {trial_id}: no such run in {errors.without_secrets(store.uri)}\n"
             "give the --tracking-uri of the search"
         )
     return {curve: store.history(run_id, curve) for curve in CURVES}

@@ -1,22 +1,27 @@
-"""The words before and after a search."""
+"""Print the text before and after a search."""
 
 from __future__ import annotations
 
 import shlex
 from pathlib import Path
 
-import optuna
 from rich.console import Console
 
-from search import display, plots, run_table, study as studies, tracking_address
-from search.errors import INTERRUPTED
-from search.plan import Plan
+from search.cli import progress
+from search.cluster.resources import Resources
+from search.errors import INTERRUPTED, without_secrets
+from search.study import plots, study as studies
+from search.study.study import Study
+from search.tracking import address, views
+from search.tuning.plan import Plan
 
 SHOWN = 5
 
 
-def announce(console: Console, plan: Plan, study: str, log_file: Path, missing: int) -> None:
-    """What will be searched, on what, how, and where it is written."""
+def announce(
+    console: Console, plan: Plan, resources: Resources, study: str, log_file: Path, missing: int
+) -> None:
+    """Print the plan of the search, its data, and where it writes its records."""
     data = plan.data
     where = "stand-in data, not a result" if data.source == "mini" else str(data.folder)
     trials = f"{max(0, missing)} trial{'s' * (missing != 1)}"
@@ -24,63 +29,62 @@ def announce(console: Console, plan: Plan, study: str, log_file: Path, missing: 
     console.print(
         f"{len(data.train):,} train and {len(data.valid):,} validation images ({where})\n"
         f"{trials} of up to {plan.epochs} epochs; {plan.sampler} proposes, "
-        f"{plan.scheduler} stops; {plan.resources.describe()}\n"
-        f"MLflow: {tracking_address.without_secrets(plan.tracking_uri)}\n"
+        f"{plan.scheduler} stops; {resources.describe()}\n"
+        f"MLflow: {without_secrets(plan.tracking_uri)}\n"
         f"log: {log_file}\n",
         soft_wrap=True,
         markup=False,
     )
 
 
-def tell_troubles(
-    console: Console, plan: Plan, log_file: Path, refused: int, waiting: int, broken: str | None
-) -> None:
-    """What went wrong though the search went on, and how to mend it.
+def troubles(
+    plan: Plan, log_file: Path, *, refused: int, waiting: int, broken: str | None
+) -> list[str]:
+    """The troubles of a search that went on, and how to fix them.
 
     Args:
-        refused: records that MLflow did not take.
-        waiting: records that it could not be asked to take.
-        broken: why the search ended early.
+        refused: the number of records that MLflow refused.
+        waiting: the number of records that did not reach MLflow.
+        broken: the reason why the search ended early, if it did.
     """
-    told = []
+    texts = []
     if refused:
-        told.append(f"{refused} records did not reach MLflow; the reasons are in {log_file}")
+        texts.append(f"{refused} records did not reach MLflow; the reasons are in {log_file}")
     if waiting:
-        store = tracking_address.without_secrets(plan.tracking_uri)
-        told.append(
+        store = without_secrets(plan.tracking_uri)
+        texts.append(
             f"{waiting} record{'s' * (waiting > 1)} could not be written to {store}\n"
             "once it answers again: python search/doctor.py --fix, or go on with --resume"
         )
     if broken:
-        told.append(f"{broken}\nmake room, and go on with --resume")
-    for text in told:
-        console.print(text, style="red", soft_wrap=True, markup=False)
+        texts.append(f"{broken}\nmake room, and go on with --resume")
+    return texts
 
 
 def conclude(
     console: Console,
     plan: Plan,
-    study: optuna.Study,
+    study: Study,
     *,
     experiment_id: str,
     status: int,
     exhausted: bool,
 ) -> None:
-    """The best trials, what mattered, and what to do next."""
+    """Print the best trials, the parameters' importance, and the commands to run next."""
     counts = studies.counts(study)
     total = sum(counts.values())
     best = studies.best_trials(study, SHOWN)
     console.print()
     if best:
         rows = [(t.number, t.value or 0.0, t.params) for t in best]
-        display.ranking(console, rows, metric=plan.pipeline.metric)
+        progress.ranking(console, rows, metric=plan.pipeline.metric)
         console.print()
     shares, epoch = plots.importance(study)
     if shares:
-        display.importances(console, shares, metric=plan.pipeline.metric, epoch=epoch)
+        progress.importances(console, shares, metric=plan.pipeline.metric, epoch=epoch)
         console.print()
-    told = ", ".join(f"{counts[s]} {s.lower()}" for s in ("COMPLETE", "PRUNED", "FAIL"))
-    lines = [f"{study.study_name}: {total} of {plan.trials} trials ({told})"]
+    tally = ", ".join(f"{counts[s]} {s.lower()}" for s in ("COMPLETE", "PRUNED", "FAIL"))
+    lines = [f"{study.study_name}: {total} of {plan.trials} trials ({tally})"]
     if plan.data.source == "mini":
         lines.append("on stand-in data: this shows that the search works, not how well")
     if exhausted:
@@ -95,25 +99,25 @@ def conclude(
 
 
 def _where_to_compare(plan: Plan, experiment_id: str) -> list[str]:
-    uri = tracking_address.without_secrets(plan.tracking_uri)
+    uri = without_secrets(plan.tracking_uri)
     if uri.startswith("http"):
-        return [f"compare the trials:  {run_table.address(experiment_id, server=uri)}"]
+        return [f"compare the trials:  {views.address(experiment_id, server=uri)}"]
     return [
-        f"compare the trials:  mlflow ui --backend-store-uri {uri}",
-        f"                     and open {run_table.address(experiment_id)}",
+        f"compare the trials:  mlflow ui --backend-store-uri {shlex.quote(uri)}",
+        f"                     and open {views.address(experiment_id)}",
     ]
 
 
 def _replay_command(plan: Plan, trial_id: str) -> str:
-    """With the store that it is compared with, where that had to be given."""
-    usual = tracking_address.resolve_uri(None, plan.home)
-    store = tracking_address.without_secrets(plan.tracking_uri)
+    """The command that trains a trial again; it names the store if the default is another."""
+    usual = address.resolve_uri(None, plan.home)
+    store = without_secrets(plan.tracking_uri)
     words = [] if plan.tracking_uri == usual else ["--tracking-uri", store]
     return shlex.join(["python", "search/tune.py", "--replay", trial_id, *words])
 
 
 def _resume_command(plan: Plan, study: str) -> str:
-    """The command as it was given, with the study named, so that nothing else has changed."""
+    """The given command with the study's name, so that a resumed search has the same settings."""
     words = list(plan.arguments)
     kept: list[str] = []
     while words:
@@ -123,6 +127,6 @@ def _resume_command(plan: Plan, study: str) -> str:
             if not equals:
                 words.pop(0)
         elif option != "--resume":
-            kept.append(tracking_address.without_secrets(word))
+            kept.append(without_secrets(word))
     goal = ["--study", study, "--trials", str(plan.trials), "--resume"]
     return shlex.join(["python", "search/tune.py", *kept, *goal])

@@ -1,71 +1,88 @@
-"""A search from its plan to its last line: puts the parts together."""
+"""Run a search from its plan to its last line: this module connects the parts."""
 
 from __future__ import annotations
 
 import logging
 import shutil
+import sys
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import optuna
-from optuna.storages import RDBStorage
 from rich.console import Console
 
-from search import checkpoints, cluster, study as studies, tracking
-from search.display import Progress
+from search.cli import output
+from search.cli.progress import Progress
+from search.cli.signals import StopOnSignal
+from search.cluster.asha import ResumableASHA, RungRecord, build_asha
+from search.cluster.resources import Resources
+from search.cluster.searcher import TrialSearcher
+from search.cluster.tuner import train
 from search.errors import FAILED, INTERRUPTED
-from search.home import is_full
-from search.outcomes import Listener
-from search.pipeline import Scalar
-from search.plan import Plan
-from search.proposals import Proposals
-from search.ray_run import StopOnSignal, train
-from search.recorder import Recorder
-from search.recovery import recover
-from search.stopping import build_asha
-from search.study_run import StudyRun, experiment_tags
-from search.summary import announce, conclude, tell_troubles
-from search.trial import TrialConfig
+from search.files import locks
+from search.files.home import is_full
+from search.spaces.pipeline import Scalar
+from search.study import samplers, study as studies
+from search.study.storage import RDBStorage, open_storage, study_names
+from search.study.study import Study
+from search.study.study_trials import StudyTrials
+from search.tracking.backfill import recover
+from search.tracking.recorder import Recorder
+from search.tracking.store import Store, is_unreachable
+from search.tracking.views import experiment_tags
+from search.trials import checkpoint
+from search.trials.config import TrialConfig
+from search.tuning.plan import Plan
+from search.tuning.records import StudyRun
+from search.tuning.screen import announce, conclude, troubles
 
 log = logging.getLogger(__name__)
 
 
-def search(plan: Plan, name: str, exists: bool, known: RDBStorage | None, began: float) -> int:
-    """Search, or go on searching; returns the exit status.
+def search(
+    plan: Plan,
+    name: str | None,
+    known: RDBStorage | None,
+    store: Store,
+    stop: StopOnSignal,
+    ray: ExitStack,
+    began: float,
+) -> int:
+    """Start or resume a search; returns the exit status.
 
     Args:
-        name, exists: of the study, and whether it is there already.
-        known: the studies' database, None where there is none yet.
-        began: when the command did, by the monotonic clock.
+        name: the study's, None for a new one.
+        known: the studies' database, None if there is none yet.
+        stop: ends the search once its event is set.
+        ray: Ray runs, if trials are missing; closing it stops Ray.
+        began: the start of the command, by the monotonic clock.
     """
-    store = tracking.Store(plan.tracking_uri)
-    storage = known or studies.open_storage(plan.home)
-    if not (plan.study or exists):
-        name = studies.claim(plan.home / "studies", name)
+    storage = known or open_storage(plan.home)
+    name = name or locks.claim(plan.home / "studies", plan.new_name())
     folder = plan.home / "studies" / name
     log_file = folder / "search.log"
     ray_folder = plan.home / "ray" / name
-    with studies.lock(folder, name), cluster.output_to(log_file) as screen:
-        shutil.rmtree(ray_folder, ignore_errors=True)  # of a killed driver; nobody reads it
+    with locks.lock_study(plan.home, name), output.output_to(log_file) as screen:
+        shutil.rmtree(ray_folder, ignore_errors=True)  # a killed driver left it
         tags = experiment_tags(plan.pipeline, plan.data.source)
         experiment_id = store.experiment(plan.experiment, tags)
-        if not exists and name in studies.study_names(storage):
-            plan.choose_study(storage)  # another driver made it and is done with it by now
-            exists = True
+        plan.choose_study(storage)  # another driver may have created it and have ended
+        exists = name in study_names(storage)
         if exists:
             study = studies.reopen(storage, name, identity=plan.identity)
-            plan = _in_the_precision_of(study, plan)
         else:
             study = studies.create(storage, name, identity=plan.identity, defaults=plan.defaults)
+        resources = _in_the_precision_of(study, plan.resources)
         so_far = len(study.get_trials(deepcopy=False))
-        study.sampler = studies.build_sampler(plan.sampler, seed=plan.seed, trials_so_far=so_far)
+        study.sampler = samplers.build_sampler(plan.sampler, seed=plan.seed, trials_so_far=so_far)
         ended = studies.counts(study)
         missing = max(0, plan.trials - sum(ended.values()))
         console = Console(file=screen, highlight=False, quiet=plan.quiet)
-        announce(console, plan, name, log_file, missing)
+        announce(console, plan, resources, name, log_file, missing)
         metric = plan.pipeline.metric
         progress = Progress(
             screen,
@@ -75,18 +92,24 @@ def search(plan: Plan, name: str, exists: bool, known: RDBStorage | None, began:
             quiet=plan.quiet,
             metric=metric,
         )
-        study_run = StudyRun(plan, store, experiment_id, name)
+        study_run = StudyRun(plan, resources, store, experiment_id, name)
         runs = study_run.trial_runs() if exists else {}
-        trials = folder / checkpoints.TRIALS
-        recorder = study_run.recorder(trials, runs, progress.store_away)
+        trials = folder / checkpoint.TRIALS
+        recorder = study_run.recorder(trials, runs, progress.store_unreachable)
         recover(study, runs, recorder, metric=metric, folder=trials)
-        proposals = _proposals(plan, study, [recorder, progress])
+        source = _trials(plan, resources, study)
+        rungs = RungRecord()
+        searcher = TrialSearcher(source, metric=metric, listeners=[recorder, progress], rungs=rungs)
+        asha = build_asha(
+            metric=metric, epochs=plan.epochs, grace=plan.pipeline.grace, record=rungs
+        )
+        asha.recall(source.ended_before())
         status, broken = FAILED, None
         try:
-            with StopOnSignal() as stop, progress:
+            with progress:
                 if missing:
-                    _tune(plan, proposals, trials, ray_folder, missing, stop, began)
-            broken = proposals.broken
+                    _tune(plan, resources, searcher, asha, trials, ray_folder, missing, stop, began)
+            broken = searcher.broken
             status = INTERRUPTED if stop.event.is_set() else FAILED if broken else 0
         except KeyboardInterrupt:
             status = INTERRUPTED
@@ -96,58 +119,66 @@ def search(plan: Plan, name: str, exists: bool, known: RDBStorage | None, began:
             log.exception("the disk is full")
             broken = f"the disk of {plan.home} is full"
         finally:
-            waiting = _close(study, proposals, recorder, study_run, status, began)
+            waiting = _close(study, searcher, recorder, study_run, ray, status, began)
         status = status or (FAILED if waiting else 0)
-        tell_troubles(console, plan, log_file, recorder.failures, waiting, broken)
+        refused = recorder.failures
+        wrong = troubles(plan, log_file, refused=refused, waiting=waiting, broken=broken)
+        for text in wrong:
+            console.print(text, style="red", soft_wrap=True, markup=False)
         conclude(
             console,
             plan,
             study,
             experiment_id=experiment_id,
             status=status,
-            exhausted=proposals.exhausted,
+            exhausted=source.exhausted,
         )
+    if plan.quiet:  # errors go to standard error, which the log received until here
+        print(*wrong, sep="\n", end="\n" * bool(wrong), file=sys.stderr)
     return status
 
 
 def _close(
-    study: optuna.Study,
-    proposals: Proposals,
+    study: Study,
+    searcher: TrialSearcher,
     recorder: Recorder,
     study_run: StudyRun,
+    ray: ExitStack,
     status: int,
     began: float,
 ) -> int:
-    """End what is under way and close the records; returns how many could not be written.
+    """End trials and Ray, and close the records; returns how many could not be written.
 
-    What a store that is away or a full disk keeps from being written is written when the study is
-    opened the next time.
+    If the store is unreachable or a disk is full, the next driver that opens the study writes the
+    missing records.
     """
     try:
-        proposals.interrupt()
+        searcher.interrupt()
     except Exception as error:
         if not is_full(error):
             raise
         log.exception("the disk is full")
-    recorder.close()
+    with ThreadPoolExecutor(1) as beside:
+        drawing = beside.submit(study_run.draw, study)
+        ray.close()
+        recorder.close()
+    page, seconds = drawing.result(), time.monotonic() - began
     try:
-        study_run.close(study, status, seconds=time.monotonic() - began)
+        recorder.deliver(lambda: study_run.close(study, status, page=page, seconds=seconds))
     except Exception as error:
-        if not (tracking.is_away(error) or is_full(error)):
+        if not (is_unreachable(error) or is_full(error)):
             raise
         log.warning("the study's run is left open: %s", error)
         return recorder.undelivered + 1
     return recorder.undelivered
 
 
-def _in_the_precision_of(study: optuna.Study, plan: Plan) -> Plan:
-    known = studies.precision_on(study, plan.resources.device)
-    return replace(plan, resources=replace(plan.resources, precision=known)) if known else plan
+def _in_the_precision_of(study: Study, resources: Resources) -> Resources:
+    known = studies.precision_on(study, resources.device)
+    return replace(resources, precision=known) if known else resources
 
 
-def _proposals(plan: Plan, study: optuna.Study, listeners: list[Listener]) -> Proposals:
-    resources = plan.resources
-
+def _trials(plan: Plan, resources: Resources, study: Study) -> StudyTrials:
     def make_config(trial_id: str, number: int, params: Mapping[str, Scalar]) -> TrialConfig:
         return TrialConfig(
             trial_id=trial_id,
@@ -163,19 +194,19 @@ def _proposals(plan: Plan, study: optuna.Study, listeners: list[Listener]) -> Pr
             threads=resources.cpus_per_trial,
         )
 
-    return Proposals(
+    return StudyTrials(
         study,
         space=plan.space,
         make_config=make_config,
-        metric=plan.pipeline.metric,
-        listeners=listeners,
         seed=plan.seed + len(study.get_trials(deepcopy=False)),
     )
 
 
 def _tune(
     plan: Plan,
-    proposals: Proposals,
+    resources: Resources,
+    searcher: TrialSearcher,
+    scheduler: ResumableASHA,
     folder: Path,
     ray_folder: Path,
     missing: int,
@@ -183,28 +214,19 @@ def _tune(
     began: float,
 ) -> None:
     """Train `missing` trials, until they have ended or `stop` is set."""
-    asha = build_asha(
-        metric=plan.pipeline.metric,
-        epochs=plan.epochs,
-        grace=plan.pipeline.grace,
-        stopped=proposals.stopped,
-        decided=proposals.decided,
-    )
-    asha.recall(proposals.reported_before())
     budget = None
     if plan.time_budget:
         budget = max(1.0, plan.time_budget - (time.monotonic() - began))
     try:
         train(
-            proposals,
+            searcher,
             trials=missing,
-            scheduler=asha if plan.scheduler == "asha" else None,
+            scheduler=scheduler if plan.scheduler == "asha" else None,
             data=plan.data,
-            resources=plan.resources,
-            address=plan.address,
+            resources=resources,
             folder=folder,
             ray_folder=ray_folder,
-            stop=stop,
+            stop=stop.event,
             time_budget=budget,
         )
     finally:

@@ -32,6 +32,21 @@ def test_the_same_key_is_computed_once(tmp_path: Path) -> None:
     assert compute.times == 1
 
 
+@pytest.mark.parametrize("damage", ["empty", "halved", "flipped"])
+def test_what_is_damaged_is_computed_again(tmp_path: Path, damage: str) -> None:
+    compute = Counted()
+    Cache(tmp_path).get("x", {}, compute)
+    [file] = tmp_path.iterdir()
+    whole = file.read_bytes()
+    data = whole.index(np.arange(6).tobytes())
+    flipped = whole[:data] + b"\x01" + whole[data + 1 :]
+    file.write_bytes({"empty": b"", "halved": whole[: len(whole) // 2], "flipped": flipped}[damage])
+    found = Cache(tmp_path).get("x", {}, compute)
+    np.testing.assert_array_equal(found["a"], np.arange(6).reshape(2, 3))
+    assert compute.times == 2
+    assert file.stat().st_size == len(whole)
+
+
 def test_the_order_of_a_keys_entries_does_not_matter(tmp_path: Path) -> None:
     compute = Counted()
     Cache(tmp_path).get("x", {"a": 1, "b": 2}, compute)

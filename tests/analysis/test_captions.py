@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from analysis.provenance import earlier_classifiers
+from analysis.captions import earlier_classifiers
 from analysis.records import Findings
 
 

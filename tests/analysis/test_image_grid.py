@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from analysis import style
-from analysis.mosaics import Mosaic, Row, figure_of
+from analysis.image_grid import ImageRow, Mosaic, figure_of
 
 
 def made(columns: int = 0) -> Mosaic:
     """A row of three black images with two lines of words, a row of two grey ones without."""
-    above = Row(images=np.zeros((3, 1, 10, 10)), label="black", words=["a\n1", "b\n2", "c\n3"])
-    below = Row(images=np.full((2, 3, 10, 10), 51, np.uint8), label="grey")
+    above = ImageRow(images=np.zeros((3, 1, 10, 10)), label="black", words=["a\n1", "b\n2", "c\n3"])
+    below = ImageRow(images=np.full((2, 3, 10, 10), 51, np.uint8), label="grey")
     return Mosaic(rows=[above, below], width=4.0, columns=columns)
 
 
@@ -34,8 +34,12 @@ def test_images_stand_where_they_belong() -> None:
 
 
 def test_more_words_need_more_room() -> None:
-    one = Mosaic(rows=[Row(images=np.zeros((2, 1, 8, 8)), label="", words=["a", "b"])], width=4)
-    two = Mosaic(rows=[Row(images=np.zeros((2, 1, 8, 8)), label="", words=["a\nb", "b"])], width=4)
+    one = Mosaic(
+        rows=[ImageRow(images=np.zeros((2, 1, 8, 8)), label="", words=["a", "b"])], width=4
+    )
+    two = Mosaic(
+        rows=[ImageRow(images=np.zeros((2, 1, 8, 8)), label="", words=["a\nb", "b"])], width=4
+    )
     assert two.height > one.height
 
 
@@ -57,9 +61,9 @@ def test_it_is_drawn_with_its_labels() -> None:
 
 def test_words_must_be_one_an_image() -> None:
     with pytest.raises(ValueError, match="1 words above 2 images"):
-        Row(images=np.zeros((2, 1, 8, 8)), label="", words=["a"])
+        ImageRow(images=np.zeros((2, 1, 8, 8)), label="", words=["a"])
 
 
 def test_images_have_one_colour_or_three() -> None:
     with pytest.raises(ValueError, match=r"not \(2, 2, 8, 8\)"):
-        Row(images=np.zeros((2, 2, 8, 8)), label="")
+        ImageRow(images=np.zeros((2, 2, 8, 8)), label="")

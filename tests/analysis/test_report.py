@@ -7,7 +7,9 @@ import io
 import json
 import re
 import shutil
+import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +17,10 @@ import pytest
 from mlflow.tracking import MlflowClient
 from PIL import Image
 
-from analysis import report as report_command
+from analysis import publish, report as report_command
 from analysis.sweeps import chapter
 from analysis.theory import reading
+from search.files import locations
 from tests import commands
 
 IDS = (
@@ -157,6 +160,7 @@ def test_a_package_without_the_theory_makes_the_report_all_the_same(
 @pytest.mark.slow
 def test_a_sweep_is_reported_without_any_search(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder / "mlruns", tmp_path / "mlruns")
+    locations.correct(tmp_path / "mlruns" / "mlflow.db")
     client = MlflowClient(tracking_uri=f"sqlite:///{tmp_path / 'mlruns' / 'mlflow.db'}")
     for experiment in client.search_experiments():
         if not experiment.name.startswith(("sweep_", "Default")):
@@ -167,12 +171,48 @@ def test_a_sweep_is_reported_without_any_search(folder: Path, tmp_path: Path) ->
     assert tables and all(name.startswith("sweep_") for name in tables)
 
 
+@pytest.mark.slow
 def test_without_any_store(tmp_path: Path) -> None:
     done = commands.run("analysis/report.py", folder=tmp_path)
     assert done.status == 2
     assert "python search/tune.py --pipeline" in done.err
     assert len(done.err.splitlines()) <= 3
     assert not list(tmp_path.rglob("*.html"))
+
+
+@pytest.mark.parametrize("given", [(), ("--embedding", "umap")], ids=["store", "umap"])
+def test_what_is_refused_leaves_no_folder(
+    given: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "umap", None)  # not to be imported, installed or not
+    assert report_command.main([*given]) == 2
+    assert ("needs umap-learn" if given else "there is no MLflow store") in capsys.readouterr().err
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", [report_command.main, publish.main])
+def test_a_store_that_may_only_be_read_is_told_before_the_work(
+    command: Callable[[list[str]], int],
+    prepare: Callable[[Path], Path],
+    tmp_path: Path,
+    unprivileged: Callable[[], AbstractContextManager[None]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(prepare(tmp_path))
+    command(["--out", "before"])  # imports what nobody may read where Python is somebody's own
+    capsys.readouterr()
+    tmp_path.chmod(0o777)
+    Path("mlruns").chmod(0o555)
+    with unprivileged():
+        assert command(["--out", "out"]) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].endswith("mlruns: Permission denied") and "folder of your own" in said[1]
+    assert not Path("out").exists()
 
 
 @pytest.mark.slow

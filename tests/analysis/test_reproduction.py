@@ -11,7 +11,7 @@ from analysis import report, reproduction
 from analysis.document import Bullets, Paragraph, Table
 from analysis.records import Findings, PipelineRecord
 from search import rerun, tune
-from search.finals.seeds import final_seeds
+from search.cells.seeds import final_seeds
 
 PARSERS = {
     "search/tune.py": tune.parser,

@@ -25,7 +25,7 @@ COMMANDS = {
 }
 # They want what is not in a checkout: real images, or the plain way. Or have tests of their own.
 ELSEWHERE = {"load", "memory", "plain_search", "record_curves", "replay_searches"}
-PARTS = {"commands", "fake_trials", "machine", "surrogate", "table"}  # measure nothing
+PARTS = {"commands", "fake_trials", "floor", "machine", "surrogate", "table"}
 
 
 def test_all_of_them_are_here() -> None:

@@ -11,7 +11,7 @@ import pytest
 from benchmarks import record_curves, replay_searches
 from benchmarks.replay_searches import RANDOM_TRIALS, WORKERS
 from benchmarks.surrogate import Surrogate, as_recorded, trust
-from search.pipeline import load_pipeline
+from search.spaces.pipeline import load_pipeline
 
 NAME = "mnist_contrastive"
 PIPELINE = load_pipeline(NAME)
@@ -72,6 +72,7 @@ def test_what_came_into_a_space_after_its_curves_is_left_out(
     assert as_recorded(PIPELINE, recorded) == PIPELINE
 
 
+@pytest.mark.slow
 def test_the_surrogate_learns_the_curves(recorded: list[dict[str, object]]) -> None:
     rank, error = trust(PIPELINE.space, recorded)
     assert rank > 0.9 and error < 0.02
@@ -99,6 +100,7 @@ def test_time_and_measurements_of_a_replayed_search(recorded: list[dict[str, obj
     assert again == ours
 
 
+@pytest.mark.slow
 def test_the_command_prints_a_line_for_each_way(
     tmp_path: Path, recorded: list[dict[str, object]], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,10 +18,14 @@ import torch
 from mlflow.tracking import MlflowClient
 from optuna.trial import FrozenTrial, TrialState
 
-from search import faults, study as studies
-from search.tracking import STATUS
-from search.trial import Trial, TrialConfig, TrialImages
+from search.files import fault_injection
+from search.study import study as studies
+from search.study.storage import open_storage, studies_exist, study_names
+from search.tracking.store import STATUS
+from search.trials.config import TrialConfig
+from search.trials.trial import Trial, TrialImages
 from tests import commands
+from tests.processes import descendants, title
 from trainers.data import TrainingData, load_training
 
 CURVES = ("train/loss", "valid/accuracy")
@@ -62,10 +66,10 @@ class Search:
         ]
 
     def start(self, *more: str, fault: str = "") -> commands.Process:
-        """The command in its own process group; `fault` is MOMENT:N:DEED (search/faults.py)."""
+        """The command in its own process group; `fault` is MOMENT:N:DEED (fault_injection.py)."""
         environment = commands.plain_environment() | self.environment
         if fault:
-            environment[faults.VARIABLE] = f"{fault}:{self.folder / 'broken'}"
+            environment[fault_injection.VARIABLE] = f"{fault}:{self.folder / 'broken'}"
         where = {"folder": self.folder, "environment": environment}
         how = {"own_group": True, "own_ray": self.own_ray, "cold_workers": self.cold_workers}
         return commands.start("search/tune.py", *self.words(*more), **where, **how)
@@ -76,7 +80,7 @@ class Search:
         environment = commands.plain_environment() | self.environment
         where = {"folder": self.folder, "environment": environment}
         done = commands.run("search/tune.py", *words, **where, timeout=300)
-        assert (done.status, done.out, done.err) == (0, "", "")
+        assert (done.status, done.out, done.err) == (0, "", ""), self.log
 
     def note_ended(self) -> None:
         """Whatever ended may never be trained again: it stays as it is seen the first time."""
@@ -85,13 +89,19 @@ class Search:
                 seen = (trial.state, trial.datetime_complete, trial.value, dict(trial.params))
                 assert self.ended.setdefault(trial.number, seen) == seen
 
+    @property
+    def log(self) -> str:
+        """The end of what the search logged."""
+        file = self.folder / "mlruns" / "studies" / STUDY / "search.log"
+        return file.read_text(encoding="utf-8")[-5000:] if file.exists() else ""
+
     def stored(self) -> list[FrozenTrial]:
         """The study's trials, as Optuna has them; none while there is no study."""
         home = self.folder / "mlruns"
-        if not studies.exist(home):
+        if not studies_exist(home):
             return []
         with closing(_Storage(home)) as opened:
-            names = studies.study_names(opened.storage)
+            names = study_names(opened.storage)
             if STUDY not in names:
                 return []
             return optuna.load_study(study_name=STUDY, storage=opened.storage).get_trials()
@@ -141,7 +151,7 @@ class Search:
 
 class _Storage:
     def __init__(self, home: Path) -> None:
-        self.storage = studies.open_storage(home)
+        self.storage = open_storage(home)
 
     def close(self) -> None:
         self.storage.remove_session()
@@ -191,25 +201,6 @@ def workers_of(process: commands.Process) -> list[int]:
     """The processes that train trials, whatever Ray calls them at the moment."""
     names = ("TrialWorker", "ResourceTr")
     return [p for p in descendants(process.pid) if any(name in title(p) for name in names)]
-
-
-def descendants(pid: int) -> list[int]:
-    """All processes below this one, from /proc."""
-    above: dict[int, int] = {}
-    for entry in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):  # ended meanwhile
-            above[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
-    found = {pid}
-    while more := {child for child, parent in above.items() if parent in found} - found:
-        found |= more
-    return sorted(found - {pid})
-
-
-def title(pid: int) -> str:
-    """What the process calls itself."""
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
-    return ""
 
 
 # Fixtures ---------------------------------------------------------------------------------------

@@ -17,8 +17,8 @@ from trainers.data import TrainingData
 
 EACH = 10  # kills in a search
 VICTIMS = ("driver", "group", "worker")
-LONGEST = 16.0  # seconds into a command: it starts, trains and, if it is let, ends
-TRAINING = 4.0  # seconds into the life of its first worker
+LONGEST = 8.0  # seconds into a command: it starts, trains and, if it is let, ends
+TRAINING = 2.0  # seconds into the life of its first worker
 
 
 def torment(

@@ -11,14 +11,15 @@ from typing import Any
 
 import pytest
 
-from search import faults
 from search.errors import FAILED
+from search.files import fault_injection
 from trainers.data import TrainingData
 
 pytestmark = pytest.mark.slow
 
 KILLED = -9
-# moment:which time:deed -> how the command ends. A worker that dies is replaced: nobody notices.
+QUIET = "weights:1:full --quiet"  # fault and option; its errors are on standard error
+# moment:which time:action -> how the command ends. A worker that dies is replaced: nobody notices.
 BROKEN = {
     "creating:1:kill": KILLED,
     "creating:2:group": KILLED,
@@ -28,6 +29,7 @@ BROKEN = {
     "checkpoint:3:kill": 0,
     "weights:1:kill": 0,
     "weights:1:full": FAILED,
+    QUIET: FAILED,
     "ended:2:kill": KILLED,
     "closing:2:group": KILLED,
     "closing:4:kill": KILLED,  # of the last trial: nothing is left to train
@@ -41,7 +43,8 @@ def background(make_search: Callable[..., Any]) -> Iterator[dict[str, tuple[Any,
     started = {}
 
     def work(search: Any, fault: str) -> tuple[int, str, str]:
-        process = search.start(fault=fault)
+        option = ["--quiet"] if fault == QUIET else []
+        process = search.start(*option, fault=fault.removesuffix(" --quiet"))
         out, err = process.communicate(timeout=240)
         search.note_ended()
         if process.returncode:
@@ -56,7 +59,7 @@ def background(make_search: Callable[..., Any]) -> Iterator[dict[str, tuple[Any,
 
 
 def test_every_moment_is_met() -> None:
-    assert {fault.split(":")[0] for fault in BROKEN} == faults.MOMENTS.keys()
+    assert {fault.split(":")[0] for fault in BROKEN} == fault_injection.MOMENTS.keys()
 
 
 @pytest.mark.parametrize("fault", BROKEN)
@@ -65,9 +68,10 @@ def test_nothing_is_lost_and_all_agree(
 ) -> None:
     search, future = background[fault]
     status, out, err = future.result()
-    assert status == BROKEN[fault], err
-    assert err == ""
+    assert status == BROKEN[fault], out + err + search.log
+    shown, empty = (err, out) if fault == QUIET else (out, err)
+    assert empty == ""
     assert (search.folder / "broken").exists(), "the moment was met"
     if status == FAILED:
-        assert "No space left" in out and "--resume" in out
+        assert "No space left" in shown and "--resume" in shown
     search.whole(data)

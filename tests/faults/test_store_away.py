@@ -2,62 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import pytest
 from optuna.trial import TrialState
 
+from tests.mlflow_server import Server
 from trainers.data import TrainingData
-
-
-class Server:
-    """`mlflow server` on a port of its own, over the store of a search."""
-
-    def __init__(self, home: Path) -> None:
-        self._home = home
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.uri = f"http://127.0.0.1:{self.port}"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it, or start it again, and wait until it answers."""
-        self._process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
-                *("--host", "127.0.0.1", "--port", str(self.port)),
-                *("--backend-store-uri", f"sqlite:///{self._home / 'mlflow.db'}"),
-                *("--artifacts-destination", str(self._home / "artifacts")),
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline:
-            with suppress(OSError):
-                urllib.request.urlopen(f"{self.uri}/health", timeout=2).close()
-                return
-            time.sleep(0.2)
-        raise AssertionError("the server does not answer")
-
-    def take_away(self) -> None:
-        """Kill it with all its workers, in the middle of whatever they do."""
-        if self._process:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-            self._process = None
 
 
 @pytest.fixture
@@ -65,10 +18,15 @@ def search_and_server(make_search: Callable[..., Any]) -> Iterator[tuple[Any, Se
     search = make_search(trials=6, epochs=15)
     server = Server(search.folder / "mlruns")
     search.own_ray = False
-    search.arguments = ("--tracking-uri", server.uri, "--scheduler", "none")
+    uri = server.uri.replace("//", "//me:Pa55word@")
+    search.arguments = ("--tracking-uri", uri, "--scheduler", "none")
     server.start()
     yield search, server
     server.take_away()
+    for file in (search.folder / "mlruns").rglob("*"):
+        assert not file.is_file() or b"Pa55word" not in file.read_bytes(), (
+            f"{file} has the password"
+        )
 
 
 def ended(search: Any) -> int:
@@ -85,6 +43,7 @@ def _outage(search: Any, server: Server, wait_until: Callable[..., None], *, sec
     server.start()
     out, err = process.communicate(timeout=240)
     assert (process.returncode, err) == (0, "")
+    assert "Pa55word" not in out
     return str(out)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 import pytest
 
-from search.pipeline import Scalar
-from search.trial import TrialConfig
+from search.spaces.pipeline import Scalar
+from search.trials.config import TrialConfig
 from tests import commands
 from trainers.data import LabelledImages, TrainingData, load_training
 
@@ -52,7 +52,7 @@ def few() -> Few:
 @pytest.fixture(scope="session")
 def make_config() -> MakeConfig:
     """(pipeline, changed parameters, other fields) -> a TrialConfig that trains in a moment."""
-    from search.pipeline import load_pipeline
+    from search.spaces.pipeline import load_pipeline
 
     def make(
         pipeline: str = "mnist_supervised",

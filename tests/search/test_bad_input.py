@@ -12,19 +12,23 @@ import resource
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import pytest
 
-from search import study as studies, tune
-from search.cluster import probe_address
+from search import tune
+from search.cluster import ray_session
+from search.cluster.ray_session import check_sockets, probe_address
 from search.errors import UserError
-from search.home import FREE_MIB
+from search.files.home import FREE_MIB
+from search.study import study as studies
+from search.study.storage import open_storage
 from tests import commands
 
 SEARCH = ["--pipeline", "mnist_supervised", "--trials", "1", "--epochs", "1"]
@@ -49,6 +53,7 @@ def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 Attempt = Callable[..., str]
+Unprivileged = Callable[[], AbstractContextManager[None]]
 
 
 @pytest.fixture
@@ -112,11 +117,16 @@ def check(ended: object, status: int, err: str) -> None:
         ([*SEARCH, "--seed", "-3"], "-3"),
         ([*SEARCH, "--concurrency", "0"], "0 is too small"),
         ([*SEARCH, "--gpus-per-trial", "1.5"], "1.5"),
-        ([*SEARCH, "--time-budget", "soon"], "'soon' is no time; say 90s"),
-        ([*SEARCH, "--time-budget", "0"], "is no time"),
-        ([*SEARCH, "--study", "a/b"], "'a/b' is no name"),
-        ([*SEARCH, "--study", ".."], "'..' is no name"),
-        ([*SEARCH, "--study", ""], "is no name"),
+        ([*SEARCH, "--time-budget", "soon"], "'soon' is not a duration; say 90s"),
+        ([*SEARCH, "--time-budget", "0"], "is not a duration"),
+        ([*SEARCH, "--study", "a/b"], "'a/b' is not a valid name"),
+        ([*SEARCH, "--study", ".."], "'..' is not a valid name"),
+        ([*SEARCH, "--study", ""], "is not a valid name"),
+        ([*SEARCH, "--address", ""], "--address: is empty"),
+        ([*SEARCH, "--tracking-uri", ""], "--tracking-uri: is empty"),
+        ([*SEARCH, "--data-dir", " "], "--data-dir: is empty"),
+        ([*SEARCH, "--replay", ""], "--replay: is empty"),
+        ([*SEARCH, "--sampler", "x" * 5000], "tpe, random, gp"),
     ],
 )
 def test_wrong_arguments(refused: Attempt, arguments: Sequence[str], said: str) -> None:
@@ -160,7 +170,7 @@ def test_more_cpus_than_there_are(refused: Attempt, monkeypatch: pytest.MonkeyPa
     """Refused before torch is told: that many threads would bring the machine to a halt."""
     import torch
 
-    from search.resources import cpu_count
+    from search.cluster.resources import cpu_count
 
     def set_num_threads(count: int) -> None:
         assert count <= cpu_count()
@@ -202,6 +212,12 @@ def test_damaged_data_is_named(refused: Attempt, tmp_path: Path, pipeline: str) 
     assert first in err
 
 
+def test_data_where_no_folder_can_be(refused: Attempt) -> None:
+    said = refused(1, *SEARCH, "--data-dir", "~nobody-by-this-name/x")
+    assert "Data folder '~nobody-by-this-name/x': Could not determine home" in said
+    refused(1, *SEARCH, "--data-dir", "x" * 5000)
+
+
 def test_too_few_images(refused: Attempt) -> None:
     small = ["--pipeline", "mnist_supervised", "--data", "mini", "--train-size"]
     assert "10 to" in refused(1, *small, "5")
@@ -211,38 +227,27 @@ def test_too_few_images(refused: Attempt) -> None:
     refused(2, *small, "50")
 
 
-@contextmanager
-def as_nobody(tmp_path: Path) -> Iterator[None]:
-    """Where the tests run as root, whom no mode stops, act as a user without rights."""
-    if os.geteuid() != 0:
-        yield
-        return
-    for folder in (tmp_path, *tmp_path.parents[:2]):  # pytest's own, closed to others
-        folder.chmod(folder.stat().st_mode | 0o055)
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
-def test_data_that_must_not_be_read(refused: Attempt, tmp_path: Path) -> None:
+def test_data_that_must_not_be_read(
+    refused: Attempt, tmp_path: Path, unprivileged: Unprivileged
+) -> None:
     raw = tmp_path / "data" / "MNIST" / "raw"
     raw.mkdir(parents=True)
     for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"):
         (raw / name).write_bytes(b"\0" * 100)
     raw.chmod(0)
     try:
-        with as_nobody(tmp_path):
+        with unprivileged():
             assert "data" in refused(1, *SEARCH, "--data-dir", str(tmp_path / "data"))
     finally:
         raw.chmod(0o755)
 
 
-def test_a_folder_that_must_not_be_written(refused: Attempt, tmp_path: Path) -> None:
+def test_a_folder_that_must_not_be_written(
+    refused: Attempt, tmp_path: Path, unprivileged: Unprivileged
+) -> None:
     tmp_path.chmod(0o755)
     Path.cwd().chmod(0o555)
-    with as_nobody(tmp_path):
+    with unprivileged():
         assert "cannot write to" in refused(1, *MINI)
 
 
@@ -277,13 +282,22 @@ def test_a_disk_that_fills_while_writing(refused: Attempt) -> None:
     assert "cannot write to" in err
 
 
+def test_a_folder_too_deep_for_sockets(refused: Attempt, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_TMPDIR", raising=False)
+    monkeypatch.setenv("TMPDIR", "/tmp/" + "x" * 125)
+    err = refused(1, *MINI)
+    assert "TMPDIR names a folder of 130 bytes" in err and "export RAY_TMPDIR=/tmp" in err
+    monkeypatch.setenv("RAY_TMPDIR", "/tmp")
+    check_sockets()
+
+
 # Studies ----------------------------------------------------------------------------------------
 
 
 def test_a_name_that_exists(refused: Attempt) -> None:
     home = Path("mlruns")
     home.mkdir()
-    storage = studies.open_storage(home)
+    storage = open_storage(home)
     studies.create(storage, "mine", identity={"pipeline": "p"}, defaults={})
     storage.engine.dispose()
     err = refused(2, *MINI, "--study", "mine")
@@ -292,7 +306,7 @@ def test_a_name_that_exists(refused: Attempt) -> None:
 
 def test_nothing_to_resume(refused: Attempt, prepare: Callable[[Path], Path]) -> None:
     prepare(Path.cwd())
-    studies.open_storage(Path("mlruns")).engine.dispose()
+    open_storage(Path("mlruns")).engine.dispose()
     assert "has no study on mini data" in refused(2, *MINI, "--resume")
 
 
@@ -304,7 +318,7 @@ def test_a_study_of_other_options_is_not_resumed(
     refused: Attempt, prepare: Callable[[Path], Path]
 ) -> None:
     prepare(Path.cwd())
-    storage = studies.open_storage(Path("mlruns"))
+    storage = open_storage(Path("mlruns"))
     studies.create(storage, "mine", identity={"pipeline": "mnist_supervised"}, defaults={})
     storage.engine.dispose()
     err = refused_but_for_the_log(refused, *MINI, "--study", "mine", "--resume")
@@ -320,7 +334,7 @@ def refused_but_for_the_log(refused: Attempt, *arguments: str) -> str:
     except AssertionError as error:
         if "left behind" not in str(error):
             raise
-    storage = studies.open_storage(Path("mlruns"))
+    storage = open_storage(Path("mlruns"))
     assert not optuna.load_study(study_name="mine", storage=storage).trials[0].params
     left = {path.name for path in Path("mlruns").rglob("*") if path.is_file()}
     assert left <= {"optuna.db", ".optuna.lock", "mlflow.db", "driver.lock", "search.log"}
@@ -330,7 +344,7 @@ def refused_but_for_the_log(refused: Attempt, *arguments: str) -> str:
 def test_a_replay_of_nothing(refused: Attempt, prepare: Callable[[Path], Path]) -> None:
     assert "--replay" in refused(2, "--replay", "abc")
     prepare(Path.cwd())
-    studies.open_storage(Path("mlruns")).engine.dispose()
+    open_storage(Path("mlruns")).engine.dispose()
     assert "--replay abc: no trial has this id" in refused(2, "--replay", "abc")
 
 
@@ -391,24 +405,111 @@ def test_a_password_is_not_shown(refused: Attempt) -> None:
         assert "127.0.0.1:1" in err
 
 
-@pytest.mark.parametrize("uri", ["mlruns", "file:///x", "ftp://h/x", "http://h:99999", "nonsense:"])
+@pytest.mark.slow
+@pytest.mark.parametrize("debug", [[], ["--debug"]], ids=["plain", "debug"])
+def test_a_server_that_fails_makes_no_password_known(debug: list[str]) -> None:
+    with server(b"HTTP/1.1 500 broken\r\nContent-Length: 0\r\n\r\n") as port:
+        uri = f"http://me:secret@127.0.0.1:{port}"
+        for words in (["search/tune.py", *MINI], ["search/doctor.py"]):
+            done = commands.run(*words, "--tracking-uri", uri, *debug, folder=Path.cwd())
+            assert done.status == 1 and f"127.0.0.1:{port}" in done.err, done.err
+            assert ("Traceback" in done.err) is bool(debug)
+            assert "secret" not in done.out + done.err
+    for file in Path.cwd().rglob("*"):
+        assert not (file.is_file() and b"secret" in file.read_bytes()), file
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        *("mlruns", "file:///x", "ftp://h/x", "http://h:99999", "nonsense:"),
+        *("http://[::1", "sqlite:", "sqlite://", "sqlite://x.db", "sqlite+other:///x.db"),
+    ],
+)
 def test_an_address_that_is_none(refused: Attempt, uri: str) -> None:
-    status = 1 if uri.startswith("http") else 2
+    status = 1 if uri.startswith("http://h") else 2
     assert "--tracking-uri" in refused(status, *MINI, "--tracking-uri", uri)
+
+
+@pytest.mark.parametrize("uri", ["sqlite:///", "sqlite:///.", "sqlite:////"])
+def test_a_folder_as_a_store(refused: Attempt, uri: str) -> None:
+    assert "is a folder" in refused(1, *MINI, "--tracking-uri", uri)
+
+
+def test_a_file_that_is_no_store(refused: Attempt) -> None:
+    Path("notes.db").write_text("no database, and longer than the head of one" * 10)
+    err = refused(1, *MINI, "--tracking-uri", "sqlite:///notes.db")
+    assert f"{Path.cwd()}/notes.db" in err and "file is not a database" in err
+
+
+def test_the_database_of_another_library(refused: Attempt) -> None:
+    Path("mlruns").mkdir()
+    open_storage(Path("mlruns")).engine.dispose()
+    uri = "sqlite:///mlruns/optuna.db"
+    assert "is not a database of MLflow" in refused(1, *MINI, "--tracking-uri", uri)
+
+
+def test_studies_that_are_no_database(refused: Attempt) -> None:
+    Path("mlruns/optuna.db").mkdir(parents=True)
+    assert "mlruns/optuna.db as the database of Optuna: it is a folder" in refused(1, *MINI)
+    Path("mlruns/optuna.db").rmdir()
+    Path("mlruns/optuna.db").write_bytes(b"no database" * 100)
+    assert "mlruns/optuna.db as the database of Optuna" in refused(1, *MINI)
+
+
+def test_studies_of_a_later_optuna(refused: Attempt) -> None:
+    Path("mlruns").mkdir()
+    open_storage(Path("mlruns")).engine.dispose()
+    with closing(sqlite3.connect("mlruns/optuna.db")) as database:
+        database.execute("UPDATE alembic_version SET version_num = 'v99.0.0.a'")
+        database.commit()
+    err = refused(1, *MINI)
+    assert f"{Path.cwd()}/mlruns/optuna.db" in err and "updating optuna" in err
+
+
+def test_a_damaged_database_is_named(refused: Attempt, prepare: Callable[[Path], Path]) -> None:
+    """Its head is whole, what it holds is not."""
+    prepare(Path.cwd())
+    open_storage(Path("mlruns")).engine.dispose()
+    with Path("mlruns/optuna.db").open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (Path("mlruns/optuna.db").stat().st_size - 4096))
+    err = refused(1, *MINI, "--resume")
+    assert f"{Path.cwd()}/mlruns/optuna.db" in err and "malformed" in err
+    assert "mlflow.db" not in err
 
 
 def test_a_store_whose_folder_cannot_be_made(refused: Attempt) -> None:
     refused(1, *MINI, "--tracking-uri", "sqlite:////proc/nowhere/mlflow.db")
 
 
-@pytest.mark.parametrize("address", ["here", "127.0.0.1", "127.0.0.1:x", ":6379"])
+@pytest.mark.parametrize("address", ["here", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:²", ":6379"])
 def test_a_cluster_address_that_is_none(refused: Attempt, address: str) -> None:
     assert "HOST:PORT" in refused(2, *MINI, "--address", address)
+
+
+def test_ray_asks_for_a_token_where_nobody_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first versions that can do it leave it off."""
+    for given, used in ((None, "token"), ("disabled", "disabled")):
+        monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
+        if given:
+            monkeypatch.setenv("RAY_AUTH_MODE", given)
+        ray_session.prepare_environment()
+        assert os.environ["RAY_AUTH_MODE"] == used
+
+
+@pytest.mark.parametrize("mode", ["", "on"])
+def test_ray_without_authentication_is_wished_for_in_so_many_words(
+    refused: Attempt, monkeypatch: pytest.MonkeyPatch, mode: str
+) -> None:
+    monkeypatch.setenv("RAY_AUTH_MODE", mode)
+    assert f"RAY_AUTH_MODE={mode!r}" in refused(2, *MINI)
 
 
 def test_a_cluster_that_is_not_there(refused: Attempt) -> None:
     began = time.monotonic()
     assert "127.0.0.1:1" in refused(1, *MINI, "--address", "127.0.0.1:1")
+    assert "a..b:1" in refused(1, *MINI, "--address", "a..b:1")
     assert time.monotonic() - began < KNOWN_WITHIN
 
 
@@ -433,6 +534,7 @@ def test_a_host_that_drops_everything_is_given_up_in_time(monkeypatch: pytest.Mo
 # The real command -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "arguments"),
     [
@@ -451,6 +553,7 @@ def test_the_command_as_a_process(tmp_path: Path, status: int, arguments: Sequen
     assert contents(tmp_path / "cwd") == {}
 
 
+@pytest.mark.slow
 def test_a_dead_server_is_known_within_five_seconds_of_the_start(tmp_path: Path) -> None:
     """From cold, the quickest of three: other work on the machine is not what is measured."""
     command = [sys.executable, str(commands.ROOT / "search" / "tune.py"), *MINI]
@@ -465,6 +568,6 @@ def test_a_dead_server_is_known_within_five_seconds_of_the_start(tmp_path: Path)
     pytest.fail(f"it took {min(taken):.1f} s at best")
 
 
-def test_a_traceback_is_there_for_who_asks(tmp_path: Path) -> None:
-    with pytest.raises(UserError):
-        tune.main([*MINI, "--set", "widht=32", "--debug"])
+def test_a_traceback_is_there_for_who_asks(capsys: pytest.CaptureFixture[str]) -> None:
+    assert tune.main([*MINI, "--set", "widht=32", "--debug"]) == 2
+    assert "Traceback" in capsys.readouterr().err

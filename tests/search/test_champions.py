@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import chdir
+from contextlib import AbstractContextManager, chdir
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,19 +17,21 @@ import numpy as np
 import pytest
 
 from search import champions, rerun
+from search.cells import heldout
+from search.cells.store import CellStore, TrainedCell
+from search.cells.training import facts, trial_config
 from search.errors import UserError
-from search.finals import measurement
-from search.finals.cells import Kept, Shelf
-from search.finals.plan import open_store, settle
+from search.finals.plan import make_plan, open_store
 from search.finals.records import Records
-from search.finals.results import Row
-from search.finals.training import facts, trial_config
-from search.pipeline import load_pipeline
-from search.trial import Trial, TrialImages
+from search.finals.results import ResultRow
+from search.spaces.pipeline import load_pipeline
+from search.trials.trial import Trial, TrialImages
 from trainers.data.test_set import load_test
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "mnist_contrastive-mini"
+Unprivileged = Callable[[], AbstractContextManager[None]]
+FLIPPED = b"one byte of it is another"
 HERE = """
 from search import champions
 model = champions.load("mnist_contrastive-mini")
@@ -58,7 +61,7 @@ class Champion:
     """A folder in which one was registered."""
 
     folder: Path
-    kept: Kept
+    kept: TrainedCell
     run_id: str
 
     @property
@@ -82,25 +85,26 @@ def champion(prepare: Callable[[Path], Path], tmp_path_factory: pytest.TempPathF
     )
     with chdir(folder):
         store = open_store(options)
-        plan = settle(options, "mnist_contrastive", store)
+        plan = make_plan(options, "mnist_contrastive", store)
     cell = plan.final_cells()[0]
     config = trial_config(cell, number=1, group="test", resources=plan.resources)
     trial = Trial(config, TrialImages.load(plan.data, "cpu"))
     curves = [{**metrics, "timestamp": time.time() * 1000} for metrics in trial.epochs()]
-    kept = Shelf(plan.home / "finals").keep(
+    kept = CellStore(plan.home / "finals").keep(
         cell, weights=trial.weights, curves=curves, facts=facts(plan.resources)
     )
-    ledger = plan.home / measurement.LEDGER
-    test = measurement.TestSet("mnist", data_dir=None, mini=True, ledger=ledger, device="cpu")
+    ledger = plan.home / heldout.LEDGER
+    test = heldout.TestSet("mnist", data_dir=None, mini=True, ledger=ledger, device="cpu")
     test.read(kept, purpose="a test")
     records = Records(plan, store)
     run_id = records.record(kept, "final", "config 1", {"champion": "true"}, uses_labels=False)
-    row = Row(name="config 1", kind="final", kept=(kept,), uses_labels=False)
+    row = ResultRow(name="config 1", kind="final", kept=(kept,), uses_labels=False)
     records.register(row, {cell.id: run_id})
     np.save(folder / "images.npy", load_test("mnist", mini=True).images)
     return Champion(folder, kept, run_id)
 
 
+@pytest.mark.slow
 def test_fresh_processes_give_what_was_measured(champion: Champion) -> None:
     """MLflow needs nothing of this project: the package `models` lies beside the weights."""
     started = {
@@ -157,29 +161,83 @@ def test_there_is_no_store(tmp_path: Path) -> None:
         ("model.json", None),
         ("weights.safetensors", b""),
         ("weights.safetensors", b"half"),
+        ("weights.safetensors", FLIPPED),
+        ("model.json", FLIPPED),
         ("model.json", b"{"),
         ("model.json", b"{}"),
     ],
-    ids=["no weights", "no model", "empty", "cut off", "no JSON", "no description"],
+    ids=[
+        *("no weights", "no model", "empty", "cut off", "weights flipped", "model flipped"),
+        *("no JSON", "no description"),
+    ],
 )
+@pytest.mark.parametrize("sealed", [True, False])
 def test_weights_that_are_gone_or_damaged(
-    champion: Champion, name: str, content: bytes | None
+    champion: Champion, name: str, content: bytes | None, sealed: bool
 ) -> None:
-    file = champion.artifacts / name
-    whole = file.read_bytes()
+    """Of a champion from before `model.json` bore hashes too: `test.json` knows its weights."""
+    file, model = champion.artifacts / name, champion.artifacts / "model.json"
+    before, whole = model.read_bytes(), file.read_bytes()
     try:
+        if not sealed:
+            described = {k: v for k, v in json.loads(before).items() if k != "hashes"}
+            model.write_text(json.dumps(described, indent=2))
+        written = file.read_bytes()
         file.unlink()
+        if content == FLIPPED:
+            cut = written.index(b'"seed": ') + 8 if file == model else len(written) // 2
+            content = written[:cut] + bytes([written[cut] ^ 1]) + written[cut + 1 :]
+            if file == model and not sealed:
+                content = b"{}"  # nothing tells one seed from another
         if content is not None:
             file.write_bytes(content)
-        with pytest.raises(UserError, match="gone or damaged") as caught:
+        with pytest.raises(UserError) as caught:
             champions.load(NAME, tracking_uri=champion.uri)
     finally:
         file.write_bytes(whole)
-    assert champion.run_id in str(caught.value)
-    assert "make them again: python search/rerun.py --pipeline mnist_contrastive" in str(
-        caught.value
+        model.write_bytes(before)
+    first, second = str(caught.value).splitlines()
+    assert first.startswith(name) and first.endswith("is gone or damaged")
+    assert champion.run_id in first
+    assert second == (
+        "make it again: python search/rerun.py --pipeline mnist_contrastive --data mini "
+        "--config best.json"
     )
     assert caught.value.status == 1
+    champions.load(NAME, tracking_uri=champion.uri)
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o700], ids=["file", "folder"])
+def test_weights_that_may_not_be_read_are_not_gone(
+    champion: Champion, mode: int, unprivileged: Unprivileged
+) -> None:
+    file = champion.artifacts / "weights.safetensors"
+    closed = file if mode == 0o600 else file.parent
+    before = closed.stat().st_mode
+    champion.folder.chmod(0o755)  # pytest's own, closed to others
+    closed.chmod(mode if os.geteuid() == 0 else 0)
+    try:
+        with (
+            unprivileged(),
+            pytest.raises(UserError, match=f"may not read .*{champion.run_id}") as caught,
+        ):
+            champions.load(NAME, tracking_uri=champion.uri)
+    finally:
+        closed.chmod(before)
+    assert "chmod -R a+rX mlruns" in str(caught.value)
+    assert "gone" not in str(caught.value)
+
+
+def test_others_may_read_all_that_is_kept_and_recorded(
+    champion: Champion, unprivileged: Unprivileged
+) -> None:
+    mlruns = champion.folder / "mlruns"
+    for path in (mlruns, *mlruns.rglob("*")):
+        allowed = 0o055 if path.is_dir() else 0o044
+        assert path.stat().st_mode & allowed == allowed, path
+    champion.folder.chmod(0o755)
+    with unprivileged():
+        assert champions.load(NAME, tracking_uri=champion.uri).encoder
 
 
 def test_weights_of_another_network(champion: Champion) -> None:

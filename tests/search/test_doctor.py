@@ -1,7 +1,9 @@
-"""What the doctor finds in a real study that was broken in every way, and what it mends."""
+"""What the doctor finds in a real study that was broken in every way, and what it fixes."""
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,10 +13,15 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from search import study as studies
-from search.checkpoints import TRIALS
 from search.doctor import main
-from search.tracking import RunView, Store
+from search.files import locks
+from search.study import study as studies
+from search.study.storage import open_storage
+from search.tracking.store import RunView, Store
+from search.trials.checkpoint import TRIALS
+from tests import commands
+
+pytestmark = pytest.mark.slow
 
 ARGUMENTS = (
     "--pipeline mnist_supervised --data mini --trials 3 --epochs 1 --train-size 200 --study s "
@@ -38,7 +45,7 @@ class Healthy:
 
     @property
     def study(self) -> optuna.Study:
-        return optuna.load_study(storage=studies.open_storage(self.home), study_name="s")
+        return optuna.load_study(storage=open_storage(self.home), study_name="s")
 
     @property
     def experiment(self) -> str:
@@ -46,8 +53,9 @@ class Healthy:
         assert found
         return found
 
-    def runs(self, kind: str = "trial") -> list[RunView]:
+    def runs(self, kind: str = "trial", study: str = "s") -> list[RunView]:
         runs = self.store.runs(self.experiment, kind=kind)
+        runs = [run for run in runs if run.tags.get("study", "s") == study]
         return sorted(runs, key=lambda run: run.tags.get("trial_number", ""))
 
     def trial_folder(self, name: str) -> Path:
@@ -69,7 +77,7 @@ def made(
 
 @pytest.fixture
 def healthy(made: Healthy, monkeypatch: pytest.MonkeyPatch) -> Healthy:
-    """Every test leaves it as it was: what it breaks the doctor mends."""
+    """Every test leaves it as it was: what it breaks the doctor fixes."""
     monkeypatch.chdir(made.folder)
     assert main(["--quiet"]) == 0
     return made
@@ -80,6 +88,11 @@ def child_is_running(healthy: Healthy) -> str:
     healthy.store.reopen_run(run.run_id)
     healthy.store.log(run.run_id, tags={"trial_state": "RUNNING"})
     return "trial 1 is COMPLETE, MLflow says RUNNING"
+
+
+def child_is_killed(healthy: Healthy) -> str:
+    healthy.store.end_run(healthy.runs()[1].run_id, "KILLED")
+    return "trial 1 is COMPLETE, MLflow says KILLED"
 
 
 def child_is_missing(healthy: Healthy) -> str:
@@ -107,7 +120,7 @@ def child_is_nobodys(healthy: Healthy) -> str:
     parent = healthy.runs("study")[0].run_id
     tags = {"kind": "trial", "trial_id": "f" * 12, "trial_number": "9"}
     run = healthy.store.start_run(healthy.experiment, name="x", tags=tags, parent=parent)
-    return f"run {run[:8]} is of a trial that Optuna does not know"
+    return f"run {run[:8]} belongs to a trial that Optuna does not know"
 
 
 def parent_is_running(healthy: Healthy) -> str:
@@ -122,7 +135,7 @@ def final_is_running(healthy: Healthy) -> str:
 
 def folder_is_left(healthy: Healthy) -> str:
     healthy.trial_folder("abc")
-    return "abc is left of a trial that is over"
+    return "abc is left from a trial that is over"
 
 
 def ray_is_left(healthy: Healthy) -> str:
@@ -133,7 +146,8 @@ def ray_is_left(healthy: Healthy) -> str:
 def artifacts_are_left(healthy: Healthy) -> str:
     folder = healthy.store.artifact_folder(healthy.experiment)
     assert folder
-    (folder / ("ab" * 16)).mkdir()
+    (folder / ("ab" * 16)).mkdir(exist_ok=True)
+    os.utime(folder / ("ab" * 16), (0, 0))
     return "artifacts of no run: abababab"
 
 
@@ -141,6 +155,7 @@ def artifacts_are_left(healthy: Healthy) -> str:
     "broken",
     [
         child_is_running,
+        child_is_killed,
         child_is_missing,
         child_has_another_state,
         child_has_a_double,
@@ -152,7 +167,7 @@ def artifacts_are_left(healthy: Healthy) -> str:
         artifacts_are_left,
     ],
 )
-def test_what_is_broken_is_found_told_and_mended(
+def test_what_is_broken_is_found_told_and_fixed(
     broken: Callable[[Healthy], str], healthy: Healthy, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told = broken(healthy)
@@ -196,10 +211,93 @@ def test_what_is_at_work_is_left_alone(
     healthy: Healthy, capsys: pytest.CaptureFixture[str]
 ) -> None:
     parent_is_running(healthy)
-    with studies.lock(healthy.home / "studies" / "s", "s"):
+    with locks.lock_study(healthy.home, "s"):
         assert main([]) == 0
-    assert "left alone: s is at work" in capsys.readouterr().out
+    assert "skipped: another process is running s" in capsys.readouterr().out
     assert main(["--fix"]) == 0
+
+
+def test_leftovers_go_to_the_trash_also_when_a_record_is_fixed(healthy: Healthy) -> None:
+    """Fixing the record deletes what a resumed search would delete."""
+    child_is_running(healthy)
+    (healthy.trial_folder("wanted") / "checkpoint.pt").write_text("of an older database, perhaps")
+    assert main(["--fix"]) == 0
+    assert list((healthy.home / "trash").glob("*/studies/s/trials/wanted/checkpoint.pt"))
+
+
+def test_weights_that_are_not_those_that_were_trained_are_told(
+    healthy: Healthy, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = healthy.store.artifact_folder(healthy.experiment)
+    assert folder
+    file = folder / healthy.runs()[1].run_id / "artifacts" / "weights.safetensors"
+    whole = file.read_bytes()
+    for damage in (lambda: file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1])), file.unlink):
+        damage()
+        assert main(["--fix"]) == 1, "nothing has them any more"
+        out = " ".join(capsys.readouterr().out.split())
+        assert "weights.safetensors of trial 1 is missing or damaged" in out
+        file.write_bytes(whole)
+
+
+def test_two_repairs_beside_a_search_lose_nothing(healthy: Healthy) -> None:
+    """One study is searched, another is broken, and artifacts of no run lie beside theirs."""
+    kept = {file: file.read_bytes() for file in healthy.home.glob("artifacts/*/*/artifacts/**/*.*")}
+    assert len([file for file in kept if file.name == "weights.safetensors"]) == 3
+
+    def curves() -> dict[str, tuple[str, dict[int, float]]]:
+        history = healthy.store.history
+        return {r.run_id: (r.status, history(r.run_id, "valid/accuracy")) for r in healthy.runs()}
+
+    before = curves()
+    arguments = ARGUMENTS.replace("--study s", "--study t --scheduler none")
+    search = commands.start("search/tune.py", *arguments.split(), folder=healthy.folder)
+    repairs: list[commands.Ended] = []
+    while search.poll() is None or not repairs:
+        child_is_running(healthy)
+        artifacts_are_left(healthy)
+        both = [
+            commands.start("search/doctor.py", "--fix", folder=healthy.folder) for _ in range(2)
+        ]
+        for repair in both:
+            out, err = repair.communicate()
+            repairs.append(commands.Ended(repair.wait(), out, err))
+    assert search.wait() == 0, search.communicate()
+    assert [(one.status, one.err) for one in repairs] == [(0, "")] * len(repairs)
+    assert any("another process is running t\n" in one.out for one in repairs)
+    assert main(["--quiet", "--fix"]) == 0
+    assert main(["--quiet"]) == 0
+    assert all(file.read_bytes() == content for file, content in kept.items())
+    assert curves() == before
+    searched = healthy.runs(study="t")
+    assert len(searched) == 3
+    for run in searched:
+        assert (run.status, run.tags["trial_state"]) == ("FINISHED", "COMPLETE")
+        assert healthy.store.history(run.run_id, "train/loss").keys() == {1}
+        assert list(healthy.home.glob(f"artifacts/*/{run.run_id}/artifacts/weights.safetensors"))
+    assert list(healthy.home.glob(f"**/{'ab' * 16}")), "moved, not deleted"
+
+
+def test_a_copied_study_goes_on_in_its_new_place(
+    healthy: Healthy,
+    tmp_path: Path,
+    tune: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before = {file: file.stat().st_mtime_ns for file in healthy.home.glob("artifacts/**/*")}
+    copied = Healthy(shutil.copytree(healthy.folder, tmp_path / "copy"))
+    resume = [*ARGUMENTS.replace("--trials 3", "--trials 5").split(), "--resume"]
+    refused = tune(copied.folder, *resume)
+    assert refused.status == 1 and len(refused.err.splitlines()) == 2
+    assert f"it still names {healthy.home} for its artifacts\n" in refused.err
+    monkeypatch.chdir(copied.folder)
+    assert main(["--fix"]) == 0
+    assert tune(copied.folder, *resume).status == 0
+    assert main([]) == 0
+    run_id = copied.runs()[-1].run_id
+    assert list(copied.home.glob(f"artifacts/*/{run_id}/artifacts/weights.safetensors"))
+    now = {file: file.stat().st_mtime_ns for file in healthy.home.glob("artifacts/**/*")}
+    assert now == before
 
 
 def test_a_study_that_optuna_does_not_know_is_told_and_left(

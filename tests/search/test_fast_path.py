@@ -7,18 +7,21 @@ views. It has neither channels-last memory, mixed precision, fused optimizers no
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from search import recipes
-from search.pipeline import Pipeline, load_pipeline
-from trainers.data import DATASETS, load_training
+from search.spaces import builders
+from search.spaces.pipeline import Pipeline, load_pipeline
+from trainers.data import load_training
 from trainers.loop import DeviceImages, fit, fit_stems
 from trainers.muon import COEFFICIENTS, MATCHED_RMS, MOMENTUM
 from trainers.precision import Precision
+
+pytestmark = pytest.mark.slow
 
 KINDS = ("autoencoder", "supervised", "contrastive")
 PIPELINES = [f"{data}_{kind}" for data in ("mnist", "cifar") for kind in KINDS]
@@ -28,7 +31,7 @@ BATCH, STEPS = 64, 12
 def build(pipeline: Pipeline) -> tuple[Any, dict[str, Any]]:
     params = {**pipeline.defaults, "width": 16, "batch_size": BATCH, "augment_strength": 0.3}
     torch.manual_seed(0)
-    return pipeline.build(params, DATASETS[pipeline.dataset]), params
+    return pipeline.method(params), params
 
 
 def images_of(pipeline: Pipeline) -> DeviceImages:
@@ -40,15 +43,17 @@ def fast(pipeline: Pipeline, precision: Precision) -> list[float]:
     """The project's own training; one batch an epoch, so that each step's loss is told."""
     method, params = build(pipeline)
     method.to(memory_format=torch.channels_last)
-    settings = recipes.optimisation(params)
+    settings = builders.optimisation(params)
     course = fit(method, images_of(pipeline), settings, epochs=STEPS, seed=1, precision=precision)
     return [result.loss for result in course]
 
 
-def plain(pipeline: Pipeline) -> list[float]:
+@cache
+def plain(name: str) -> list[float]:
     """The same written out; optimizer steps one weight at a time, from the formulas."""
+    pipeline = load_pipeline(name)
     method, params = build(pipeline)
-    settings = recipes.optimisation(params)
+    settings = builders.optimisation(params)
     data = images_of(pipeline)
     fit_stems(method, data)
     generator = torch.Generator().manual_seed(1)
@@ -111,8 +116,7 @@ TOLERANCE = {"float32": (2e-5, 2e-3, 5e-2), "bfloat16": (8e-3, 2e-2, 0.15)}
 @pytest.mark.parametrize("precision", TOLERANCE)
 @pytest.mark.parametrize("name", PIPELINES)
 def test_each_step_is_that_of_a_plain_loop(name: str, precision: Precision) -> None:
-    pipeline = load_pipeline(name)
-    found, expected = fast(pipeline, precision), plain(pipeline)
+    found, expected = fast(load_pipeline(name), precision), plain(name)
     first, second, all_of_them = TOLERANCE[precision]
     assert found[0] == pytest.approx(expected[0], rel=first)
     assert found[1] == pytest.approx(expected[1], rel=second)

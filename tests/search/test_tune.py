@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import sqlite3
@@ -20,9 +21,11 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 from optuna.trial import FrozenTrial, TrialState
 
-from search import study as studies
-from search.pipeline import load_pipeline, pipeline_names
+from search.spaces.pipeline import load_pipeline, pipeline_names
+from search.study import study as studies
+from search.study.storage import open_storage, study_names
 from tests import commands
+from tests.processes import descendants, title
 from trainers.precision import DTYPES
 
 pytestmark = pytest.mark.slow
@@ -81,7 +84,7 @@ class Records:
 def records(folder: Path, study: str) -> Records:
     """Read both stores and hold what is true of every one that no driver works on."""
     home = folder / "mlruns"
-    storage = studies.open_storage(home)
+    storage = open_storage(home)
     loaded = optuna.load_study(study_name=study, storage=storage)
     trials = loaded.get_trials()
     storage.engine.dispose()
@@ -280,7 +283,7 @@ def test_curves_are_logged_by_epoch(rich: tuple[Path, Any]) -> None:
         complete = run.data.tags["trial_state"] == "COMPLETE"
         assert steps == ([1, 2, 3] if complete else [1])
         probes = found.client.get_metric_history(run.info.run_id, "valid/linear_accuracy")
-        assert [metric.step for metric in probes] == ([1, 3] if complete else [1])
+        assert [metric.step for metric in probes] == ([3] if complete else [])
 
 
 def test_the_screen_tells_how_to_go_on(rich: tuple[Path, Any]) -> None:
@@ -358,17 +361,21 @@ def test_a_search_is_resumed_to_a_higher_number_without_training_again(
 # Interruptions ----------------------------------------------------------------------------------
 
 
-def interrupted(folder: Path, send: signal.Signals) -> commands.Ended:
+def interrupted(folder: Path, send: signal.Signals, screen: int | None = None) -> commands.Ended:
     """Start a search, wait until a trial has ended and others are under way, send the signal."""
-    process = commands.start("search/tune.py", *STOPPED, folder=folder, own_ray=True)
+    process = commands.start("search/tune.py", *STOPPED, folder=folder, own_ray=True, screen=screen)
     try:
         deadline = time.monotonic() + commands.TIMEOUT
         while not under_way(folder, "stop"):
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.1)
+        family = descendants(process.pid)
         process.send_signal(send)
         out, err = process.communicate(timeout=60)
+        if send is not signal.SIGKILL:
+            time.sleep(1)  # a process that was told to end does so in a moment
+            assert [title(pid) for pid in family if "ray" in title(pid)] == []
     finally:
         process.kill()
     return commands.Ended(process.wait(), out, err)
@@ -376,9 +383,9 @@ def interrupted(folder: Path, send: signal.Signals) -> commands.Ended:
 
 def under_way(folder: Path, study: str) -> bool:
     """Whether a trial has ended and another has reported, but will not have ended in a moment."""
-    storage = studies.open_storage(folder / "mlruns")
+    storage = open_storage(folder / "mlruns")
     try:
-        if study not in studies.study_names(storage):
+        if study not in study_names(storage):
             return False
         trials = optuna.load_study(study_name=study, storage=storage).get_trials()
         ended = [t for t in trials if t.state.is_finished()]
@@ -388,8 +395,8 @@ def under_way(folder: Path, study: str) -> bool:
         storage.engine.dispose()
 
 
-LONG_BEFORE = 17  # of 25 epochs
-STOPPED = [*tiny("mnist_supervised", trials=4, epochs=25, study="stop"), "--scheduler", "none"]
+EPOCHS, LONG_BEFORE = 50, 40
+STOPPED = [*tiny("mnist_supervised", trials=4, epochs=EPOCHS, study="stop"), "--scheduler", "none"]
 
 
 @dataclass(frozen=True)
@@ -412,7 +419,7 @@ def stop_and_resume(folder: Path, send: signal.Signals) -> Stopped:
 
 def begun_and_not_ended(folder: Path, study: str) -> list[str]:
     """Ids of trials that were reported of and have not ended."""
-    storage = studies.open_storage(folder / "mlruns")
+    storage = open_storage(folder / "mlruns")
     trials = optuna.load_study(study_name=study, storage=storage).get_trials()
     storage.engine.dispose()
     return [
@@ -442,7 +449,8 @@ def test_an_interrupted_search_is_finished_by_resuming(
     """Also one whose driver was killed and could put nothing in order."""
     folder, future = background[send.name]
     done = future.result().resumed
-    assert (done.status, done.out, done.err) == (0, "", ""), "--quiet prints nothing but errors"
+    log = (folder / "mlruns" / "studies" / "stop" / "search.log").read_text(encoding="utf-8")
+    assert (done.status, done.out, done.err) == (0, "", ""), log[-5000:]
     found = records(folder, "stop")
     agree(found)
     assert found.statuses() == {"FINISHED": 4}
@@ -451,7 +459,7 @@ def test_an_interrupted_search_is_finished_by_resuming(
     assert states == ["COMPLETE"] * 4
     for run in found.children:
         history = found.client.get_metric_history(run.info.run_id, "train/loss")
-        assert [metric.step for metric in history] == list(range(1, 26)), "each once"
+        assert [metric.step for metric in history] == list(range(1, EPOCHS + 1)), "each once"
     for left in ("studies/stop/trials", "ray/stop"):
         path = folder / "mlruns" / left
         assert not path.exists() or not list(path.iterdir()), f"{left} is not empty"
@@ -467,6 +475,26 @@ def test_a_resumed_trial_has_the_curve_of_an_uninterrupted_one(
     again = tune(folder, "--replay", trial_id)
     assert (again.status, again.err) == (0, ""), again.out
     assert "the same curve" in again.out
+
+
+def test_a_terminal_that_closes_stops_a_search_in_order(
+    prepare: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    """And its pipe alone, as `| head -1` closes it, stops nothing."""
+    folder = prepare(tmp_path)
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = interrupted(folder, signal.SIGHUP, screen=writer)
+    assert (ended.status, ended.err) == (130, "")
+    found = records(folder, "stop")
+    agree(found)
+    assert found.parent.info.status == "KILLED"
+    done = commands.run("search/tune.py", *STOPPED, "--resume", folder=folder, screen=writer)
+    os.close(writer)
+    assert (done.status, done.err) == (0, "")
+    found = records(folder, "stop")
+    agree(found)
+    assert (found.parent.info.status, found.statuses()) == ("FINISHED", {"FINISHED": 4})
 
 
 BUDGET = [

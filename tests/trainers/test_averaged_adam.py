@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from trainers.averaging import Average, AveragingAdamW, newest_weight
+from trainers.averaged_adam import Average, AveragingAdamW, newest_weight
 from trainers.optimisation import Optimisation, build_optimizer
 
 AVERAGES: tuple[Average, ...] = get_args(Average)

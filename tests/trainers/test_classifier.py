@@ -98,6 +98,7 @@ def test_the_global_generator_is_left_alone() -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
+@pytest.mark.slow
 def test_in_bfloat16_it_is_as_good_and_its_weights_are_float32() -> None:
     latents, labels = clusters(STEPS_PER_EPOCH * WORTH_CASTING, spread=2.0)
     fresh, fresh_labels = clusters(1000, spread=2.0, seed=1)

@@ -322,6 +322,7 @@ def through_a_file(state: dict[str, Any]) -> dict[str, Any]:
     return dict(torch.load(file, weights_only=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [

@@ -1,4 +1,4 @@
-"""What the colours become: five adjustments composed into one 3 x 4 affine map per image.
+"""New colours: five adjustments composed into one 3 x 4 affine map per image.
 
 Brightness, contrast, saturation, hue and grayscale, in this order, are each affine in a pixel's (R,
 G, B). Their product is worked out first, on one small matrix per image, and the pixels are read and
@@ -6,13 +6,11 @@ written once.
 
 Two things differ from applying torchvision's functions one after another:
 
-- torchvision clamps to [0, 1] after each step, this clamps once at the end. Where no step leaves
-[0, 1]
-  the two agree.
+- torchvision clamps to [0, 1] after each step, this module clamps once at the end. Where no step
+  leaves [0, 1] the two agree.
 - Hue here is a rotation of the chroma plane in YIQ, which is linear. torchvision turns the angle in
-HSV, which
-  is not. Both leave grays alone and return after a full turn; between, the colours differ, and this
-  one keeps a pixel's gray value where HSV does not.
+  HSV, which is not linear. Both leave grays alone and return after a full turn; between, the
+  colours differ, and this module keeps a pixel's gray value where HSV does not.
 """
 
 from __future__ import annotations

@@ -11,18 +11,18 @@
 
 May import numpy, and inside functions scikit-learn (digits) and torchvision (download), both slow
 to import.  Imports torch nowhere: a driver, a test or `--help` reads data without it.  This file
-leaves test_set.py out on purpose: whoever reports final numbers imports it by name, and nothing
-that trains may.
+leaves test_set.py out on purpose: a module that reports final numbers imports it by name,
+and none that trains may.
 """
 
 from trainers.data.datasets import (
     DATASETS,
-    DataError,
     DatasetSpec,
     LabelledImages,
     TrainingData,
 )
 from trainers.data.training import load_training
+from trainers.errors import DataError
 
 __all__ = [
     "DATASETS",

@@ -14,24 +14,19 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-
-class DataError(Exception):
-    """Data that is missing, unreadable or damaged, or an argument that does not fit it.
-
-    The message is one to three lines for a person: what is wrong, which value, how to mend it.
-    """
+from trainers.errors import DataError
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetSpec:
-    """What a model or an augmentation must know of a data set before any image is read."""
+    """All that a model or an augmentation must know of a data set before it reads an image."""
 
     name: str  # as in pipeline names: mnist_autoencoder
     title: str  # as in the literature
     channels: int
     size: int  # height and width in pixels
     classes: tuple[str, ...]  # the published names; stand-in data brings its own (TrainingData)
-    digits: bool  # glyphs: a mirrored 2 is no 2, and grey has no hue, so neither flip nor recolour
+    digits: bool  # glyphs: a mirrored 2 is not a 2, and grey has no hue: neither flip nor recolour
     torchvision_class: str  # the class of torchvision.datasets that downloads it
 
 
@@ -127,13 +122,13 @@ class TrainingData:
 
     @property
     def nbytes(self) -> int:
-        """Of all images."""
+        """Bytes of all images."""
         return self.train.images.nbytes + self.valid.images.nbytes
 
     def digest(self) -> str:
         """16 hex digits over what is here, row by row; `fingerprint` is over all that was read.
 
-        Computed anew at every call: it tells whether a copy arrived whole.
+        Computed again at every call: it tells whether a copy arrived whole.
         """
         total = hashlib.sha256(f"{self.dataset} {self.source} {self.classes}".encode())
         for part in (self.train, self.valid):

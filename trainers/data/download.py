@@ -14,7 +14,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from trainers.data.datasets import DataError, DatasetSpec
+from trainers.data.datasets import DatasetSpec
+from trainers.errors import DataError
 from trainers.torchvision_import import import_torchvision
 
 _STALL_SECONDS = 30.0  # torchvision sets no limit: behind a silent firewall it would wait for ever

@@ -16,8 +16,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainers.data.datasets import DataError, DatasetSpec, LabelledImages
+from trainers.data.datasets import DatasetSpec, LabelledImages
 from trainers.data.download import download
+from trainers.errors import DataError
 
 SEARCHED = (Path("data"), Path("/datasets/cv_datasets/data"))  # when no folder is named, in order
 DOWNLOADS = Path("data")  # one of SEARCHED, so that a download is found the next time
@@ -52,14 +53,17 @@ class ImageFiles:
 def find_folder(spec: DatasetSpec, wanted: ImageFiles, data_dir: str | Path | None) -> Path:
     """The folder that holds the wanted files, unread as yet.
 
-    `data_dir`, else the environment's DATA_DIR, is taken at its word: what is not there is an
-    error.  Without either, the first of SEARCHED that holds the files, else a download.
+    `data_dir`, else the environment's DATA_DIR, is taken at its word: files that are not there
+    are an error.  Without either, the first of SEARCHED that holds the files, else a download.
     Raises DataError.
     """
     named = data_dir if data_dir is not None else os.environ.get("DATA_DIR") or None
     if named is not None:
-        folder = Path(named).expanduser()
         origin = "" if data_dir is not None else " (from DATA_DIR)"
+        try:
+            folder = Path(named).expanduser()
+        except RuntimeError as error:  # nobody of this name
+            raise DataError(f"Data folder {str(named)!r}{origin}: {error}.") from None
         missing = _missing_file(folder, wanted)
         if missing is not None:
             raise DataError(_describe_missing(spec, folder, origin, missing, wanted))
@@ -88,8 +92,8 @@ def read_images(folder: Path, spec: DatasetSpec, wanted: ImageFiles) -> Labelled
 def _verified_contents(folder: Path, files: tuple[DataFile, ...]) -> Iterator[bytes]:
     """The unpacked bytes of each file, in order; those of an archive are all held until asked for.
 
-    A form that exists is used or refused: damage in an unpacked file is not papered over with the
-    packed one beside it, since something went wrong on that disk.
+    The function uses or refuses a form that exists: it does not hide damage in an unpacked file
+    behind the packed one beside it, since something went wrong on that disk.
     """
     packed: dict[Archive, dict[str, bytes]] = {}
     for file in files:
@@ -125,7 +129,7 @@ def _read_archive(path: Path, archive: Archive, files: tuple[DataFile, ...]) -> 
             if digest.hexdigest() != archive.md5:
                 raise _damaged(path, f"its MD5 is {digest.hexdigest()}, not {archive.md5}")
             stream.seek(0)
-            # Members are taken as they come: seeking in a compressed archive reads it anew.
+            # Members are taken as they come: seeking in a compressed archive reads it again.
             with tarfile.open(fileobj=stream, mode="r|gz") as tar:
                 for member in tar:
                     content = tar.extractfile(member) if member.name in wanted else None
@@ -195,15 +199,15 @@ def _read(path: Path) -> bytes:
 
 
 def _checked(content: bytes, md5: str, source: Path) -> bytes:
-    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if found != md5:
-        raise _damaged(source, f"its MD5 is {found}, not {md5} ({len(content):,} bytes)")
+    digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    if digest != md5:
+        raise _damaged(source, f"its MD5 is {digest}, not {md5} ({len(content):,} bytes)")
     return content
 
 
 def _damaged(path: Path, reason: str) -> DataError:
     return DataError(
-        f"{path} is damaged or incomplete: {reason}.\nDelete it and download it anew, "
+        f"{path} is damaged or incomplete: {reason}.\nDelete it and download it again, "
         "or copy it from a good source."
     )
 
@@ -211,6 +215,6 @@ def _damaged(path: Path, reason: str) -> DataError:
 def _unreadable(path: Path, error: OSError) -> DataError:
     return DataError(
         f"{path} cannot be read: {error.strerror or error}.\n"
-        "Mend its permissions, give another folder with --data-dir or DATA_DIR, "
+        "Fix its permissions, give another folder with --data-dir or DATA_DIR, "
         "or use --data mini."
     )

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from trainers.data.datasets import DataError, LabelledImages
+from trainers.data.datasets import LabelledImages
+from trainers.errors import DataError
 
 
 def decode_idx(contents: Iterator[bytes]) -> LabelledImages:

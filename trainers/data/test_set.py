@@ -13,11 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from trainers.data import mini as stand_in
-from trainers.data.datasets import DataError, LabelledImages, find_spec
+from trainers.data.datasets import LabelledImages, find_spec
 from trainers.data.files import DataFile, ImageFiles, find_folder, read_images
 from trainers.data.formats import decode_cifar, decode_idx
 from trainers.data.mini_shapes import draw_shapes
 from trainers.data.training import CIFAR_ARCHIVE
+from trainers.errors import DataError
 
 TEST_FILES: Mapping[str, ImageFiles] = {
     "mnist": ImageFiles(

@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from trainers.data import mini as stand_in
-from trainers.data.datasets import DataError, LabelledImages, TrainingData, find_spec
+from trainers.data.datasets import LabelledImages, TrainingData, find_spec
 from trainers.data.files import Archive, DataFile, ImageFiles, find_folder, read_images
 from trainers.data.formats import decode_cifar, decode_idx
 from trainers.data.split import stratified_order
+from trainers.errors import DataError
 
 SPLIT_SEED = 20_240_607  # part of the protocol: another seed is another validation set
 VALID_FRACTION = 0.1
@@ -87,7 +88,7 @@ def load_training(
 
     order = stratified_order(everything.labels, SPLIT_SEED)
     valid_rows, train_rows = np.split(order, [round(VALID_FRACTION * len(order))])
-    # Ordered anew, so that a prefix of what is left is in proportion as well.
+    # A new order, so that a prefix of the remaining rows is in proportion as well.
     train_rows = train_rows[stratified_order(everything.labels[train_rows], SPLIT_SEED)]
     kept = len(train_rows) if train_size is None else train_size
     if not len(spec.classes) <= kept <= len(train_rows):

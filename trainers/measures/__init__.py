@@ -1,4 +1,4 @@
-"""What can be said of latents and pictures without training anything; plain arrays in and out.
+"""Measures of latents and pictures that need no training; plain arrays in and out.
 
 structure.py   of (N, D) latents: alignment, uniformity, spectrum, correlation
 walks.py       of a straight walk between two latents

@@ -45,7 +45,7 @@ def ghosting(decoded: np.ndarray) -> np.ndarray:
 
     1 for the cross-fade itself, and so at every step of an affine decoder; 0 for pictures as
     decided as the ends are, or farther away. Taken against the decoded ends, not the images, so
-    that blur of the reconstruction is no ghost.
+    that blur of the reconstruction does not count as a ghost.
 
     It does not say whether a decided picture looks like anything: the distance to real images does.
 
@@ -53,7 +53,7 @@ def ghosting(decoded: np.ndarray) -> np.ndarray:
         decoded: (S, ...) pixels of the steps, ends included.
 
     Returns:
-        (S,) in [0, 1], NaN at both ends, which are no mix of anything. Equal ends give 1 where
+        (S,) in [0, 1], NaN at both ends, which do not mix anything. Equal ends give 1 where
         nothing changes between them, else 0.
     """
     alpha = np.linspace(0, 1, len(decoded))
@@ -62,6 +62,6 @@ def ghosting(decoded: np.ndarray) -> np.ndarray:
     decided = np.minimum(alpha, 1 - alpha) * np.linalg.norm(flat[-1] - flat[0])
     same = decided < 1e-9
     share = np.where(same, np.where(away < 1e-6, 0, 1), away / np.where(same, 1, decided))
-    found: np.ndarray = np.clip(1 - share, 0, 1)
-    found[[0, -1]] = np.nan
-    return found
+    ghosts: np.ndarray = np.clip(1 - share, 0, 1)
+    ghosts[[0, -1]] = np.nan
+    return ghosts

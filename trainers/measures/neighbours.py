@@ -7,6 +7,8 @@ import math
 import numpy as np
 import torch
 
+REFERENCES = 10_000  # training images, and latents, that walks between images are compared with
+NEIGHBOUR = 10  # the distance to the 10th nearest latent is steadier than that to the nearest
 BATCH_SIZE = 500  # times 10,000 references: 20 MB of distances at a time
 
 
@@ -27,14 +29,14 @@ def nearest_distances(points: np.ndarray, references: np.ndarray, *, k: int = 1)
     if queries.shape[1] != others.shape[1]:
         raise ValueError(f"points have {queries.shape[1]} numbers, references {others.shape[1]}")
     squares = others.square().sum(1)
-    found = []
+    parts = []
     for part in queries.split(BATCH_SIZE):
         # |r|^2 - 2 p.r orders the references of a point as their distances do, in one product. It
         # cancels where they are close, so the distances of those found are taken afresh.
         nearest = torch.addmm(squares, part, others.T, alpha=-2).topk(k, largest=False).indices
         distances = torch.stack([(part - others[column]).norm(dim=1) for column in nearest.T])
-        found.append(distances.amax(0))
-    kept: np.ndarray = torch.cat(found).numpy() if found else np.zeros(0, dtype=np.float32)
+        parts.append(distances.amax(0))
+    kept: np.ndarray = torch.cat(parts).numpy() if parts else np.zeros(0, dtype=np.float32)
     return kept
 
 

@@ -35,7 +35,7 @@ def alignment(first: np.ndarray, second: np.ndarray) -> float:
 def pair_distance(z: np.ndarray) -> float:
     """How far two different images lie apart: mean squared distance on the sphere, in [0, 4].
 
-    What `alignment` is to be held against: 2 for latents whose directions average out.
+    Hold `alignment` against this distance: it is 2 for latents whose directions average out.
 
     Args:
         z: (N, D) latents, two or more; normalised here.

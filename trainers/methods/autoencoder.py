@@ -10,7 +10,7 @@ from trainers.reconstruction import ReconstructionLoss
 
 
 class Autoencoder(nn.Module):
-    """Plain reconstruction: what goes in is what must come out, augmented or not.
+    """Plain reconstruction: the image that goes in must come out, augmented or not.
 
     The view is both input and target: nothing is masked, denoised or contrasted.
     """

@@ -35,7 +35,7 @@ class MaskedAutoencoder(nn.Module):
 
     Args:
         encoder, decoder: as of an `Autoencoder`.
-        augmentation: of what goes in; what must come out is left as it is.
+        augmentation: of the image that goes in; the image that must come out stays as it is.
         reconstruction_loss: of all pixels, hidden or not.
         mask_ratio: the largest share of hidden squares, in [0, 1).
         patch: their side in pixels.

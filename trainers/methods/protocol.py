@@ -1,4 +1,4 @@
-"""What the training loop and the evaluation ask of a method."""
+"""The protocol of a method, for the training loop and the evaluation."""
 
 from __future__ import annotations
 

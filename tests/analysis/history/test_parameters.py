@@ -20,7 +20,7 @@ from analysis.history.parameter_figures import (
 )
 from analysis.history.parameters import as_optuna, compute_parameters, widened
 from analysis.records import Findings, StudyRecord, TrialRecord
-from search import plots
+from search.study import plots
 
 SPACE = {
     "lr": FloatDistribution(1e-4, 1e-1, log=True),

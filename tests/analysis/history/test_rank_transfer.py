@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis.history.carrying import blocks, compute_carrying
+from analysis.history.rank_transfer import blocks, compute_carrying
 from analysis.records import Findings, PipelineRecord
 
 

@@ -12,8 +12,9 @@ from analysis import style
 from analysis.cache import Cache
 from analysis.document import Bullets, Figure, Paragraph, Section, Table
 from analysis.interpolation import measures
-from analysis.interpolation.chapter import compute_interpolation, random_pairs, section
-from analysis.reconstructions.chapter import five
+from analysis.interpolation.chapter import section
+from analysis.interpolation.measures import compute_interpolation, random_pairs
+from analysis.reconstructions.errors import five
 from analysis.records import Findings, PipelineRecord
 
 MNIST, CIFAR = "mnist_autoencoder", "cifar_autoencoder"

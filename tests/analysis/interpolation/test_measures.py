@@ -22,7 +22,7 @@ MNIST, CIFAR = "mnist_autoencoder", "cifar_autoencoder"
 def test_measures_of_a_walk_are_those_of_brute_force(
     findings: Findings, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
-    monkeypatch.setattr(measures, "TRAINING", 60)
+    monkeypatch.setattr(measures, "REFERENCES", 60)
     monkeypatch.setattr(measures, "NEIGHBOUR", 3)
     record = replace(findings.records[CIFAR], cache=Cache(tmp_path))
     rows = np.array([[0, 5], [7, 2]])

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from analysis.interpolation import measures
-from analysis.interpolation.chapter import Interpolation
-from analysis.interpolation.measures import Paths, Real
+from analysis.interpolation.measures import Interpolation, Paths, Real
 from analysis.interpolation.words import answer, explain, measurements, middle_is_usual
 from analysis.records import Findings
 

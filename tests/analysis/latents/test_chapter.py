@@ -11,17 +11,11 @@ import torch
 from analysis import latents, style
 from analysis.cache import Cache
 from analysis.document import Bullets, Figure, Heading, Paragraph, Section, Table
-from analysis.latents import chapter
-from analysis.latents.chapter import Structure, two_views, untrained_encoder
+from analysis.latents.structure import Structure, two_views, untrained_encoder
 from analysis.latents.words import general, verdict
 from analysis.records import Findings
 from analysis.tsne.separation import choose
-from search.measures.structure import (
-    alignment,
-    effective_rank,
-    pair_distance,
-    uniformity,
-)
+from trainers.measures.structure import alignment, effective_rank, pair_distance, uniformity
 
 RNG = np.random.default_rng(2)
 Z = RNG.normal(size=(40, 6)) @ RNG.normal(size=(6, 6))
@@ -87,7 +81,7 @@ def test_structures(findings: Findings, tmp_path, monkeypatch) -> None:  # type:
     assert after.alignment == pytest.approx(alignment(*map(record.encode, views)), rel=1e-4)
     assert after.closeness == pytest.approx(after.alignment / pair_distance(z), rel=1e-4)
 
-    monkeypatch.setattr(chapter, "measure", None)  # nothing is measured again
+    monkeypatch.setattr("analysis.latents.structure.measure", None)  # nothing is measured again
     again = latents.compute_structures(cold)
     assert again["mnist_contrastive"][1].rank == after.rank
 

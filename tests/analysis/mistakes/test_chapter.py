@@ -11,13 +11,13 @@ from sklearn import metrics
 
 from analysis import style
 from analysis.document import Figure, Paragraph, Section, Table
-from analysis.mistakes.chapter import (
+from analysis.mistakes.chapter import section
+from analysis.mistakes.confusion import (
     Confusion,
     Surest,
     compute_confusion,
     compute_surest,
     confusion_matrix,
-    section,
     softmax,
 )
 from analysis.mistakes.figures import compose_surest

@@ -11,8 +11,9 @@ import pytest
 from analysis.publication import entries
 from analysis.publication.entries import Published
 from analysis.records import Findings
+from search.errors import UserError
 from search.finals.candidates import read_config
-from search.pipeline import load_pipeline
+from search.spaces.pipeline import load_pipeline
 
 NAME = "cifar_contrastive"
 
@@ -167,3 +168,13 @@ def test_a_configuration_names_the_rerun_that_holds_it(published_folder: Path) -
     for depth, source in ((None, "later.json"), (3, "first.json")):
         made = found.configuration(NAME, depth=depth)
         assert made is not None and made["source"] == source
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff", 10**5 * b"["])
+def test_a_file_that_is_no_entry_is_named(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "mnist_supervised").mkdir()
+    file = tmp_path / "mnist_supervised" / "search-s.json"
+    file.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        entries.read(tmp_path)
+    assert str(caught.value).splitlines()[-1] == f"bring it back: git checkout -- {file}"

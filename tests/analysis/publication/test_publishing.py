@@ -12,12 +12,14 @@ from analysis import publish
 from analysis.document import Figure
 from analysis.publication import entries, publishing
 from analysis.records import Findings
+from search.files import locations
 from tests import commands
 
 
 @pytest.mark.slow
 def test_entries_configurations_figures_and_tables(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder / "mlruns", tmp_path / "mlruns")
+    locations.correct(tmp_path / "mlruns" / "mlflow.db")
     out = tmp_path / "out"
     out.mkdir()
     marks = "<!-- results: {} -->\n<!-- results end -->\n"
@@ -45,7 +47,7 @@ def test_entries_configurations_figures_and_tables(folder: Path, tmp_path: Path)
     stale = commands.run(*check, folder=tmp_path)
     assert stale.status == 1 and "not what out/ says: out/README.md" in stale.out
     mended = commands.run("analysis/publish.py", "--out", "out", "--tables", folder=tmp_path)
-    assert (mended.status, mended.out) == (0, "made anew: out/README.md\n")
+    assert (mended.status, mended.out) == (0, "made again: out/README.md\n")
     assert (out / "README.md").read_text() == page
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
 
 from analysis.publication import entries, tables
 from analysis.publication.entries import Published
@@ -194,3 +195,36 @@ def test_the_order_of_a_short_search(changed: Callable[..., Published], found: P
 def test_all_commands_are_there_each_once(found: Published) -> None:
     called = tables.commands(found).splitlines()[1:-1]
     assert len(called) == len(set(called)) == 6 + 6 + 1
+
+
+HOSTILE = "a|b <script>alert(1)</script>\n\n# [x](javascript:y) `c` **d** &lt; \\"
+
+
+def test_what_came_from_a_run_is_words_and_nothing_else(
+    published_folder: Path,
+) -> None:
+    for file in published_folder.rglob("*-*.json"):
+        entry = json.loads(file.read_text())
+        entry |= {"machine": HOSTILE, "command": f"python x.py\n```\n{HOSTILE}"}
+        if "rows" in entry:
+            entry |= {"classifier": HOSTILE, "comparisons": [HOSTILE]}
+        file.write_text(json.dumps(entry))
+    found = entries.read(published_folder)
+    for name, make in tables.TABLES.items():
+        said = make(found)
+        if name == "commands":
+            assert said.count("\n```\n") == 1, "the end of the block alone"
+            continue
+        html = MarkdownIt("commonmark").enable("table").render(said)
+        for evil in ("<script", "<a ", "<h1", "javascript:y)<", "<code>c<", "<strong>d"):
+            assert evil not in html, name
+        counts = {row.count("|") for row in said.splitlines() if row.startswith("|")}
+        assert len(counts) <= 1, name
+    assert "&lt;script&gt;" in MarkdownIt("commonmark").enable("table").render(
+        tables.searches(found)
+    )
+
+
+def test_plain_words_are_published_as_they_are() -> None:
+    for plain in ("AMD EPYC 7B13, 2 CPUs", "p < 0.05 & n > 3", "98.2 ± 0.3 (95 %)", "snake_case"):
+        assert tables.escape(plain) == plain

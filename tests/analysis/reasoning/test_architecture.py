@@ -17,7 +17,7 @@ from analysis.reasoning.architecture import (
 )
 from analysis.records import SIX, Findings
 from models import parameter_count
-from search.rebuild import rebuild, untrained
+from search.spaces.rebuild import rebuild, untrained
 
 
 @pytest.mark.parametrize("name", SIX)

@@ -14,7 +14,7 @@ from analysis.document import Bullets, Figure, Heading, Paragraph, Table
 from analysis.reasoning import choices
 from analysis.reasoning.references import REFERENCES, cited_in, needed
 from analysis.records import SIX, Findings, PipelineRecord
-from search.pipeline import load_pipeline, pipeline_names
+from search.spaces.pipeline import load_pipeline, pipeline_names
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -74,10 +74,10 @@ def test_one_trial_has_no_margin_and_none_no_choice(findings: Findings) -> None:
 def test_a_near_tie_is_called_one(findings: Findings) -> None:
     record = findings.records["mnist_autoencoder"]
     [study] = record.studies
-    told = " ".join(choices.told(record, study))
+    told = " ".join(choices.describe(record, study))
     assert "larger than the champion's standard deviation over seeds" in told
     best, second = study.complete[0], replace(study.complete[1], value=study.complete[0].value)
-    told = " ".join(choices.told(record, replace(study, trials=(best, second))))
+    told = " ".join(choices.describe(record, replace(study, trials=(best, second))))
     assert "no larger than" in told
     assert "may be chance" in told
 

@@ -11,13 +11,13 @@ import pytest
 from analysis import style
 from analysis.cache import Cache
 from analysis.document import Figure, Paragraph, Section, Table
-from analysis.reconstructions import chapter
-from analysis.reconstructions.chapter import (
+from analysis.reconstructions import errors
+from analysis.reconstructions.chapter import section
+from analysis.reconstructions.errors import (
     Reconstructions,
     absolute_errors,
     compute_reconstructions,
     five,
-    section,
 )
 from analysis.reconstructions.words import describe
 from analysis.records import Findings, PipelineRecord
@@ -136,7 +136,7 @@ def test_nothing_is_reconstructed_twice(
 ) -> None:
     record = findings.records[MNIST]
     compute_reconstructions(record, 0)
-    monkeypatch.setattr(chapter, "_measure", lambda record: pytest.fail("not cached"))
+    monkeypatch.setattr(errors, "_measure", lambda record: pytest.fail("not cached"))
     compute_reconstructions(record, 1)  # another five, the same errors
 
 
@@ -145,7 +145,7 @@ def test_other_weights_are_measured_afresh(
 ) -> None:
     record = findings.records[MNIST]
     compute_reconstructions(record, 0)
-    monkeypatch.setattr(chapter, "_measure", lambda record: pytest.fail("computed"))
+    monkeypatch.setattr(errors, "_measure", lambda record: pytest.fail("computed"))
     with pytest.raises(pytest.fail.Exception, match="computed"):
         compute_reconstructions(replace(record, weights="others"), 0)
 

@@ -17,10 +17,10 @@ from analysis.reproduction import sweep_command
 from analysis.sweeps.chapter import budget_of
 from analysis.sweeps.lines import draw_lines, lines_figure
 from models import Classifier, LatentModel
-from search import recipes
+from search.grids.results import GridResult, GridRow
+from search.grids.sweep import Point, load_sweep, sweep_names
+from search.spaces import builders
 from search.sweep import parser as sweep_parser
-from search.sweeping.outcome import Outcome, Row
-from search.sweeping.sweep import Point, load_sweep, sweep_names
 from search.sweeps import few_labels
 from trainers.data import DATASETS
 
@@ -45,7 +45,7 @@ def made_up(name: str, record: PipelineRecord) -> SweepRecord:
     """Its whole grid with three seeds; every training is the champion's network."""
     sweep = load_sweep(name)
     rows = tuple(
-        Row(
+        GridRow(
             line=point.line,
             x=point.x,
             pipeline=point.pipeline,
@@ -61,7 +61,7 @@ def made_up(name: str, record: PipelineRecord) -> SweepRecord:
         )
         for point in sweep.points(False)
     )
-    outcome = Outcome(
+    outcome = GridResult(
         name=name,
         rows=rows,
         quick=False,
@@ -83,7 +83,7 @@ def loaded(record: PipelineRecord, size: int) -> PipelineRecord:
     if size != 128:
         params = {**record.info["params"], "latent_dim": size}
         torch.manual_seed(0)
-        method = recipes.autoencoder(params, DATASETS["mnist"])
+        method = builders.autoencoder(params, DATASETS["mnist"])
         classifier = Classifier(latent_dim=size, classes=10)
         model = LatentModel(
             encoder=method.encoder, decoder=method.decoder, classifier=classifier
@@ -135,6 +135,7 @@ def test_every_sweep_has_question_answer_figure_and_numbers(
     assert not any("Not run yet" in text for text in texts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*(f"sweep_{name}" for name in sweep_names())])
 def test_the_figures_draw(section: Section, name: str) -> None:
     for block in section.blocks:

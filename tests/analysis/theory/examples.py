@@ -1,8 +1,4 @@
-"""Functions that the answers in docs/theory.md point to, in the order in which they are used.
-
-from analysis.theory import examples
-examples.classify_stationary_point(np.diag([2.0, -1.0]))  # "saddle"
-"""
+"""Functions that the answers in docs/theory.md point to, in the order in which they are used."""
 
 from __future__ import annotations
 
@@ -154,7 +150,7 @@ def efficient_weights(q: Tensor, k: Tensor) -> Tensor:
 
 
 def multiplications(n: int, d: int) -> tuple[int, int]:
-    """Of (Q K^T) V and of Q (K^T V), for matrices (n, d)."""
+    """The multiplications of (Q K^T) V and of Q (K^T V), for matrices (n, d)."""
     return 2 * n * n * d, 2 * n * d * d
 
 
@@ -240,7 +236,7 @@ def descend(
 def classify_stationary_point(
     hessian: np.ndarray, *, tolerance: float = 1e-9
 ) -> Literal["minimum", "maximum", "saddle", "inconclusive"]:
-    """What the Hessian (N, N) says of a point where the gradient is 0.
+    """Classify a point where the gradient is 0, by its Hessian (N, N).
 
     Args:
         hessian: symmetric.

@@ -12,7 +12,7 @@ from scipy.special import j0
 from torch import Tensor
 from torch.autograd.functional import hessian, jacobian
 
-from analysis.theory import examples
+from tests.analysis.theory import examples
 
 POINTS = [-1.3, 0.2, 0.9]
 

@@ -138,6 +138,7 @@ addEventListener("load", () => {
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [1400, 420])
 def test_in_a_browser(
     written: Path, tmp_path: Path, width: int, browser: Callable[..., str]

@@ -48,6 +48,7 @@ def spied(patch: pytest.MonkeyPatch) -> list[str]:
     return said
 
 
+@pytest.mark.slow
 def test_the_whole_theory(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     theory = read()
     assert theory
@@ -108,7 +109,7 @@ def test_an_unchanged_text_is_not_set_again(
     for theory in (short, short, parse("# Other\n"), short):
         assert pdf.write(theory, out / "x.pdf", cache=cache).read_bytes() == b"%PDF"
     assert [theory.title for theory in made] == ["A & B", "Other", "A & B"], "one is kept"
-    monkeypatch.setattr(pdf.freshness, "code", lambda: "other")
+    monkeypatch.setattr(pdf.fingerprint, "code", lambda: "other")
     pdf.write(short, out / "x.pdf", cache=cache)
     assert len(made) == 4
 

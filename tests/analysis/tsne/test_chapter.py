@@ -13,10 +13,10 @@ from analysis import style, tsne
 from analysis.cache import Cache
 from analysis.document import Bullets, Figure, Heading, Paragraph, Section, Table
 from analysis.records import Findings
-from analysis.tsne import chapter
+from analysis.tsne import views
+from analysis.tsne.contrast import COLUMNS
 from analysis.tsne.embedding import Embedding, embed, require
 from analysis.tsne.figures import draw_embedding
-from analysis.tsne.separability import COLUMNS
 from analysis.tsne.separation import compute_separation
 from search.errors import UserError
 
@@ -103,6 +103,7 @@ def test_umap_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert embed(CLUSTERS, seed=7, method="umap").settings == "UMAP"
 
 
+@pytest.mark.slow
 def test_views(findings: Findings) -> None:
     every = tsne.compute_views(findings)
     assert list(every) == list(findings.records)
@@ -132,7 +133,7 @@ def test_everything_is_computed_once(
         plane = np.asarray(points[:, :2], dtype=np.float32)
         return Embedding(plane=plane, method="tsne", perplexity=30.0, components=50)
 
-    monkeypatch.setattr(chapter, "embed", count)
+    monkeypatch.setattr(views, "embed", count)
     cold = replace(findings, cache=Cache(tmp_path), points=60)
     tsne.compute_views(cold)
     assert sorted(asked) == [128] * 6 + [784, 3072]
@@ -185,7 +186,7 @@ def test_section(findings: Findings) -> None:
     # One sentence a pair: two self-supervised spaces a data set, six spaces against pixels.
     for first, second in (("MNIST supervised", "MNIST autoencoder"), ("CIFAR-10 contrastive", "")):
         assert first in said and second in said
-    assert said.count("McNemar p") >= 2 * 2 + 6 + 2
+    assert said.count("over these images)") >= 2 * 2 + 6 + 2
 
 
 def test_section_without_some(findings: Findings, only, unfinished) -> None:  # type: ignore[no-untyped-def]

@@ -16,6 +16,7 @@ from PIL import Image
 from analysis import style
 from analysis.document import Block, Document, Figure, Section, Table
 from analysis.writers import files
+from search.files import durable
 
 
 def draw() -> Canvas:
@@ -104,8 +105,8 @@ def test_files_of_each_kind(out: Path) -> None:
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     path = tmp_path / "folder" / "file"
-    files.write_whole(path, b"old")
-    files.write_whole(path, b"new")
+    durable.write(path, b"old")
+    durable.write(path, b"new")
     assert [p.read_bytes() for p in path.parent.iterdir()] == [b"new"]
 
 
@@ -114,6 +115,15 @@ def test_csv_holds_numbers_as_they_are() -> None:
     assert lines[0] == ["name", "value", "code"]
     assert float(lines[1][1]) == 1 / 3
     assert lines[2] == ["c, d", "", "98.2 ± 0.3"]
+
+
+def test_what_a_comment_of_tex_holds_stays_in_it() -> None:
+    ends = "\n\r\x0b\x0c\x85\u2028"
+    said = f"by{ends}\\input{{x}}{ends}<script>"
+    made = Table(name="t", title=said, caption=said, columns=("a",), rows=((said,),))
+    comments = files.tex_text(made).splitlines()[:2]
+    assert comments == [r"% by \input{x} <script>"] * 2
+    assert r"\textbackslash{}input\{x\}" in files.tex_text(made)
 
 
 def test_tex_is_escaped_and_needs_no_package() -> None:

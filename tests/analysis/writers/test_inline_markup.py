@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from analysis.writers.marks import html, plain
-from analysis.writers.pdf_type import said
+from analysis.writers.inline_markup import html, plain
+from analysis.writers.pdf_type import markup
 
 
 @pytest.mark.parametrize(
@@ -42,5 +42,5 @@ def test_marks(text: str, as_html: str, as_words: str) -> None:
 
 
 def test_in_a_pdf_only_addresses_of_the_web_are_links() -> None:
-    assert said("[x](theory.html) and [y](#y)") == "x and y"
-    assert said("[x](https://a.b/)").startswith('<a href="https://a.b/"')
+    assert markup("[x](theory.html) and [y](#y)") == "x and y"
+    assert markup("[x](https://a.b/)").startswith('<a href="https://a.b/"')

@@ -1,4 +1,4 @@
-"""Cells: an id that follows from all that matters; a shelf that keeps one whole or not at all."""
+"""Cells: an id that follows from all that matters; a store that keeps one whole or not at all."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from search.finals import cells
+from search.cells import cell as cells, store
+from search.cells.cell import Cell
+from search.cells.store import CellStore
+from search.cluster.resources import Resources
+from search.files import durable
 from search.finals.candidates import Candidate
-from search.finals.cells import Cell, Shelf
 from search.finals.plan import FinalPlan
-from search.pipeline import Pipeline, load_pipeline
-from search.resources import Resources
+from search.spaces.pipeline import Pipeline, load_pipeline
+from search.trials import checkpoint
 from trainers.data import TrainingData
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -52,23 +55,24 @@ FACTS = {"precision": "float32", "device": "cpu"}
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    return Shelf(tmp_path / "mlruns" / "finals")
+def cell_store(tmp_path: Path) -> CellStore:
+    return CellStore(tmp_path / "mlruns" / "finals")
 
 
 def keep(
-    shelf: Shelf, cell: Cell = CELL, weights: Path | Mapping[str, Tensor] = WEIGHTS
-) -> cells.Kept:
-    return shelf.keep(cell, weights=weights, curves=CURVES, facts=FACTS)
+    cell_store: CellStore, cell: Cell = CELL, weights: Path | Mapping[str, Tensor] = WEIGHTS
+) -> store.TrainedCell:
+    return cell_store.keep(cell, weights=weights, curves=CURVES, facts=FACTS)
 
 
 # Ids -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_id_is_twelve_hex_digits_and_the_same_in_another_process() -> None:
     code = (
         "import json, sys\n"
-        "from search.finals.cells import Cell\n"
+        "from search.cells.cell import Cell\n"
         "print(Cell(**json.loads(sys.argv[1])).id)\n"
     )
     done = subprocess.run(
@@ -169,105 +173,17 @@ def test_pipelines_share_the_cells_in_which_they_do_not_matter(
     assert [c.seed for c in one.cells("pca")] == [11, 12]
 
 
-# The code behind a number --------------------------------------------------------------------
+# The store -------------------------------------------------------------------------------------
 
 
-FILES = {
-    "nets/layer.py": '"""A module."""\n\nSIZE = 3  # wide\n\n\ndef twice(x):\n'
-    '    """Double it."""\n    return 2 * x\n',
-    "nets/deep/loss.py": "class Loss:\n    '''Words.'''\n\n    name = 'l1'\n",
-    "recipe.py": "from nets.layer import twice\n\nprint(twice(4))\n",
-    "unrelated.py": "x = 1\n",
-    "nets/notes.txt": "x = 1\n",
-}
-
-
-@pytest.fixture
-def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """`code(file=(old, new))`: the fingerprint of the small tree with that text replaced."""
-    monkeypatch.setattr(cells, "ROOT", tmp_path)
-    monkeypatch.setattr(cells, "CODE", ("nets", "recipe.py"))
-    for name, text in FILES.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-
-    def fingerprint(name: str = "recipe.py", old: str = "", new: str = "") -> str:
-        text = FILES[name]
-        assert old in text
-        (tmp_path / name).write_text(text.replace(old, new, 1) if old else text + new)
-        found: str = cells.code_fingerprint.__wrapped__()
-        (tmp_path / name).write_text(text)
-        return found
-
-    return fingerprint
-
-
-@pytest.mark.parametrize(
-    ("name", "old", "new"),
-    [
-        ("nets/layer.py", "# wide", "# the widest of all"),
-        ("nets/layer.py", "  # wide", ""),
-        ("nets/layer.py", "A module.", "Another text\n\nwith a second paragraph."),
-        ("nets/layer.py", "Double it.", "Return two times x."),
-        ("nets/deep/loss.py", "'''Words.'''", '"""More words."""'),
-        ("nets/deep/loss.py", "    '''Words.'''\n\n", ""),
-        ("nets/layer.py", "SIZE = 3", '"""New words."""\nSIZE = 3'),
-        ("nets/layer.py", "2 * x", "(2  *  x)"),
-        ("recipe.py", "\n\n", "\n\n\n\n"),
-        ("unrelated.py", "x = 1", "x = 2"),
-        ("nets/notes.txt", "x = 1", "x = 2"),
-    ],
-)
-def test_prose_and_other_files_do_not_change_the_fingerprint(
-    code: Callable[..., str], name: str, old: str, new: str
-) -> None:
-    assert code(name, old, new) == code()
-    assert len(code()) == 16
-
-
-@pytest.mark.parametrize(
-    ("name", "old", "new"),
-    [
-        ("nets/layer.py", "SIZE = 3", "SIZE = 4"),
-        ("nets/layer.py", "2 * x", "x * 2"),
-        ("nets/layer.py", "twice(x)", "twice(y)"),
-        ("nets/deep/loss.py", "'l1'", "'l2'"),
-        ("recipe.py", "twice(4)", "twice(5)"),
-        ("recipe.py", "", "print(1)\n"),
-    ],
-)
-def test_code_changes_the_fingerprint(
-    code: Callable[..., str], name: str, old: str, new: str
-) -> None:
-    assert code(name, old, new) != code()
-
-
-def test_a_new_file_and_a_files_name_change_the_fingerprint(
-    code: Callable[..., str], tmp_path: Path
-) -> None:
-    before = code()
-    (tmp_path / "nets" / "more.py").write_text("")
-    with_more = code()
-    (tmp_path / "nets" / "more.py").rename(tmp_path / "nets" / "most.py")
-    assert len({before, with_more, code()}) == 3
-
-
-def test_all_code_that_is_named_is_there() -> None:
-    assert all((ROOT / entry).exists() for entry in cells.CODE)
-    assert all(any((ROOT / entry).rglob("*.py")) for entry in cells.CODE if "." not in entry)
-
-
-# The shelf -----------------------------------------------------------------------------------
-
-
-def test_what_was_kept_is_read_back(shelf: Shelf) -> None:
-    made = keep(shelf)
-    found = shelf.find(CELL)
+def test_what_was_kept_is_read_back(cell_store: CellStore) -> None:
+    made = keep(cell_store)
+    found = cell_store.find(CELL)
     assert found == made and found is not None
-    assert found.folder == shelf.folder / CELL.id
+    assert found.folder == cell_store.folder / CELL.id
     assert found.curves == CURVES
     assert found.metrics == CURVES[-1]
-    assert found.model == {
+    assert {name: value for name, value in found.model.items() if name != "hashes"} == {
         **CELL.to_json(),
         **FACTS,
         "cell": CELL.id,
@@ -288,26 +204,26 @@ def test_what_was_kept_is_read_back(shelf: Shelf) -> None:
     ],
 )
 def test_a_cell_knows_when_its_training_began_and_ended(
-    shelf: Shelf, spent: dict[str, float], began: int
+    cell_store: CellStore, spent: dict[str, float], began: int
 ) -> None:
     curves = [{"epoch": 1.0, "timestamp": 1e5, **spent}, {"epoch": 2.0, "timestamp": 1.5e5}]
-    kept = shelf.keep(CELL, weights=WEIGHTS, curves=curves, facts=FACTS)
+    kept = cell_store.keep(CELL, weights=WEIGHTS, curves=curves, facts=FACTS)
     assert (kept.began, kept.ended) == (began, 150_000)
 
 
-def test_the_hash_tells_weights_apart(shelf: Shelf) -> None:
+def test_the_hash_tells_weights_apart(cell_store: CellStore) -> None:
     others = [replace(CELL, seed=seed) for seed in (1, 2)]
     changed = {**WEIGHTS, "classifier.bias": torch.tensor([0.0, 1e-7])}
     first, same, other = (
-        keep(shelf, cell, weights).weights_hash()
+        keep(cell_store, cell, weights).weights_hash()
         for cell, weights in ((CELL, WEIGHTS), (others[0], WEIGHTS), (others[1], changed))
     )
     assert first == same != other
     assert len(first) == 16
 
 
-def test_what_the_test_set_said_is_read_back(shelf: Shelf) -> None:
-    kept = keep(shelf)
+def test_what_the_test_set_said_is_read_back(cell_store: CellStore) -> None:
+    kept = keep(cell_store)
     assert not kept.tested
     np.savez_compressed(
         kept.folder / cells.TEST_OUTPUTS, predictions=np.array([1, 2]), labels=np.array([1, 3])
@@ -323,40 +239,79 @@ def test_what_the_test_set_said_is_read_back(shelf: Shelf) -> None:
     }
 
 
-def test_a_weights_file_is_moved_onto_the_shelf(shelf: Shelf, tmp_path: Path) -> None:
-    file = keep(shelf, replace(CELL, seed=1)).folder / cells.WEIGHTS
+def test_a_weights_file_is_moved_onto_the_shelf(cell_store: CellStore, tmp_path: Path) -> None:
+    file = keep(cell_store, replace(CELL, seed=1)).folder / checkpoint.WEIGHTS
     elsewhere = tmp_path / "abc.safetensors"
     elsewhere.write_bytes(file.read_bytes())
-    kept = keep(shelf, weights=elsewhere)
+    kept = keep(cell_store, weights=elsewhere)
     assert not elsewhere.exists()
-    assert (kept.folder / cells.WEIGHTS).read_bytes() == file.read_bytes()
+    assert (kept.folder / checkpoint.WEIGHTS).read_bytes() == file.read_bytes()
 
 
-def test_an_empty_shelf_has_nothing(shelf: Shelf) -> None:
-    assert shelf.find(CELL) is None
-    assert not shelf.folder.exists()
+def test_an_empty_shelf_has_nothing(cell_store: CellStore) -> None:
+    assert cell_store.find(CELL) is None
+    assert not cell_store.folder.exists()
 
 
-@pytest.mark.parametrize("name", [cells.MODEL, cells.WEIGHTS, cells.METRICS])
-def test_a_folder_that_lacks_a_file_is_no_cell_and_is_made_anew(shelf: Shelf, name: str) -> None:
-    kept = keep(shelf)
+@pytest.mark.parametrize("name", [cells.MODEL, checkpoint.WEIGHTS, cells.METRICS])
+@pytest.mark.parametrize("damage", ["gone", "empty", "halved", "flipped"])
+def test_a_damaged_cell_counts_as_missing_and_its_file_is_named(
+    cell_store: CellStore, name: str, damage: str
+) -> None:
+    told: list[str] = []
+    cell_store = CellStore(cell_store.folder, say=told.append)
+    file = keep(cell_store).folder / name
+    assert cell_store.missing([CELL]) == [] == told
+    whole = file.read_bytes()
+    flipped = whole.replace(b"7", b"6", 1) if b"7" in whole else whole[:-1] + b"\x3f"
+    file.unlink()
+    if damage != "gone":
+        half = whole[: len(whole) // 2]
+        file.write_bytes({"empty": b"", "halved": half, "flipped": flipped}[damage])
+    assert cell_store.missing([CELL]) == [CELL]
+    assert cell_store.find(CELL) is None
+    assert told == [f"{file} is missing or damaged; its cell is made again"]
+    keep(cell_store)
+    assert cell_store.missing([CELL]) == []
+
+
+def test_a_cell_from_before_hashes_were_kept(cell_store: CellStore) -> None:
+    """It is what it was, unless other weights were tested."""
+    kept = keep(cell_store)
+    model = {name: value for name, value in kept.model.items() if name != "hashes"}
+    (kept.folder / cells.MODEL).write_text(json.dumps(model))
+    assert cell_store.find(CELL) == kept
+    np.savez(kept.folder / cells.TEST_OUTPUTS, labels=np.array([1]))
+    test = {"accuracy": 0.5, "reading": {"weights": kept.weights_hash()}}
+    (kept.folder / cells.TEST_METRICS).write_text(json.dumps(test))
+    assert cell_store.find(CELL) == kept and kept.tested
+    file = kept.folder / checkpoint.WEIGHTS
+    file.write_bytes(file.read_bytes()[:-1] + b"\x3f")
+    assert cell_store.find(CELL) is None
+
+
+@pytest.mark.parametrize("name", [cells.MODEL, checkpoint.WEIGHTS, cells.METRICS])
+def test_a_folder_that_lacks_a_file_is_no_cell_and_is_made_anew(
+    cell_store: CellStore, name: str
+) -> None:
+    kept = keep(cell_store)
     (kept.folder / cells.TEST_METRICS).write_text('{"accuracy": 0.5}')
     (kept.folder / name).unlink()
-    assert shelf.find(CELL) is None
-    assert shelf.missing([CELL]) == [CELL]
-    assert not keep(shelf).tested, "numbers of weights that are gone"
-    assert shelf.find(CELL) is not None
+    assert cell_store.find(CELL) is None
+    assert cell_store.missing([CELL]) == [CELL]
+    assert not keep(cell_store).tested, "numbers of weights that are gone"
+    assert cell_store.find(CELL) is not None
 
 
-def test_what_is_missing_is_named_once_and_in_order(shelf: Shelf) -> None:
+def test_what_is_missing_is_named_once_and_in_order(cell_store: CellStore) -> None:
     one, two, three = (replace(CELL, seed=seed) for seed in (3, 1, 2))
     asked = [one, two, replace(one), three, two]
-    assert shelf.missing(asked) == [one, two, three]
-    keep(shelf, two)
-    assert shelf.missing(asked) == [one, three]
-    keep(shelf, one)
-    keep(shelf, three)
-    assert shelf.missing(asked) == []
+    assert cell_store.missing(asked) == [one, two, three]
+    keep(cell_store, two)
+    assert cell_store.missing(asked) == [one, three]
+    keep(cell_store, one)
+    keep(cell_store, three)
+    assert cell_store.missing(asked) == []
 
 
 class Killed(BaseException):
@@ -365,37 +320,34 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize("stage", ["weights", "model", "metrics", "rename"])
 def test_a_cell_is_kept_whole_or_not_at_all(
-    stage: str, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    stage: str, cell_store: CellStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed at each of its stages, the folder in the making is left behind, then swept."""
     neighbour = replace(CELL, seed=1)
-    keep(shelf, neighbour)
-    written = iter(["model", "metrics"])
-    write_text = Path.write_text
+    keep(cell_store, neighbour)
+    write_whole = durable.write
 
     def die(*_: object, **__: object) -> None:
         raise Killed
 
-    def write(self: Path, text: str) -> int:
-        if next(written) == stage:
-            write_text(self, text[: len(text) // 2])
+    def write(path: Path, content: bytes | str) -> Path:
+        if path.stem == stage:
+            path.with_suffix(".part").write_text("half")
             raise Killed
-        return write_text(self, text)
+        return write_whole(path, content)
 
     with monkeypatch.context() as patched:
-        if stage == "weights":
-            patched.setattr(cells, "save_file", die)
-        elif stage == "rename":
+        if stage == "rename":
             patched.setattr(Path, "rename", die)
         else:
-            patched.setattr(Path, "write_text", write)
+            patched.setattr(durable, "write", write)
         with pytest.raises(Killed):
-            keep(shelf)
-    assert shelf.find(CELL) is None
-    [stale] = [path for path in shelf.folder.iterdir() if path.name != neighbour.id]
-    other_process = stale.rename(shelf.folder / f".{CELL.id}.1")
+            keep(cell_store)
+    assert cell_store.find(CELL) is None
+    [stale] = [path for path in cell_store.folder.iterdir() if path.name != neighbour.id]
+    other_process = stale.rename(cell_store.folder / f".{CELL.id}.1")
 
-    kept = keep(shelf)
-    assert shelf.find(CELL) == kept and kept.curves == CURVES
+    kept = keep(cell_store)
+    assert cell_store.find(CELL) == kept and kept.curves == CURVES
     assert not other_process.exists()
-    assert {path.name for path in shelf.folder.iterdir()} == {CELL.id, neighbour.id}
+    assert {path.name for path in cell_store.folder.iterdir()} == {CELL.id, neighbour.id}

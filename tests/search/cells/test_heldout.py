@@ -10,18 +10,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from search.finals import baselines, measurement
-from search.finals.cells import Cell, Kept, Shelf
-from search.pipeline import load_pipeline
-from search.resources import Resources
-from search.trial import TrialImages
+from search.cells import baselines, heldout
+from search.cells.cell import Cell
+from search.cells.store import CellStore, TrainedCell
+from search.cluster.resources import Resources
+from search.spaces.pipeline import load_pipeline
+from search.trials.trial import TrialImages
 from trainers.data import load_training
 
 CPU = Resources(
     device="cpu", concurrency=1, cpus_per_trial=1, gpus_per_trial=0.0, precision="float32"
 )
 IMAGES = 359  # of mini's digits, those that no training may see
-MakeKept = Callable[..., Kept]
+MakeKept = Callable[..., TrainedCell]
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,7 @@ def make_kept(tmp_path_factory: pytest.TempPathFactory) -> MakeKept:
     """(kind, seed) -> a cell that nobody trains, in a folder of its own."""
     images = TrialImages.load(load_training("mnist", mini=True, train_size=200), "cpu")
 
-    def make(kind: str = "random_encoder", seed: int = 1) -> Kept:
+    def make(kind: str = "random_encoder", seed: int = 1) -> TrainedCell:
         shared = kind in ("pca", "pixels")
         cell = Cell(
             kind=kind,  # type: ignore[arg-type]
@@ -42,16 +43,16 @@ def make_kept(tmp_path_factory: pytest.TempPathFactory) -> MakeKept:
             if shared
             else {**load_pipeline("mnist_contrastive").defaults, "width": 4, "depth": 3},
         )
-        shelf = Shelf(tmp_path_factory.mktemp("finals"))
-        return baselines.make(cell, shelf=shelf, images=images, resources=CPU, facts={})
+        cell_store = CellStore(tmp_path_factory.mktemp("finals"))
+        return baselines.make(cell, cell_store=cell_store, images=images, resources=CPU, facts={})
 
     return make
 
 
 def opened(folder: Path) -> Any:
     """Mini's test digits; readings are noted in that folder."""
-    ledger = folder / measurement.LEDGER
-    return measurement.TestSet("mnist", data_dir=None, mini=True, ledger=ledger, device="cpu")
+    ledger = folder / heldout.LEDGER
+    return heldout.TestSet("mnist", data_dir=None, mini=True, ledger=ledger, device="cpu")
 
 
 def test_the_numbers_agree_with_the_predictions(make_kept: MakeKept, tmp_path: Path) -> None:
@@ -92,7 +93,7 @@ def test_every_reading_is_counted_by_weights(make_kept: MakeKept, tmp_path: Path
     assert [reading["reading"] for reading in read] == [1, 1, 2, 3]
     assert [reading["purpose"] for reading in read] == ["a", "b", "c", "d"]
     assert read[0]["weights"] == read[2]["weights"] == one.weights_hash() != read[1]["weights"]
-    assert measurement.readings(tmp_path / measurement.LEDGER) == read
+    assert heldout.readings(tmp_path / heldout.LEDGER) == read
     assert one.test["reading"]["reading"] == 2
 
 
@@ -109,7 +110,7 @@ def test_a_reading_that_breaks_off_is_none(
         with pytest.raises(OSError, match="no space"):
             test.read(kept, purpose="a test")
     assert not kept.tested
-    assert measurement.readings(tmp_path / measurement.LEDGER) == []
+    assert heldout.readings(tmp_path / heldout.LEDGER) == []
     assert test.read(kept, purpose="a test")["reading"]["reading"] == 1
 
 
@@ -118,14 +119,72 @@ def test_numbers_are_never_there_without_their_line(
 ) -> None:
     """A ledger that cannot be written leaves the cell untested."""
     kept, test = make_kept(), opened(tmp_path)
-    (tmp_path / measurement.LEDGER).mkdir()
+    (tmp_path / heldout.LEDGER).mkdir()
     with pytest.raises(OSError):
         test.read(kept, purpose="a test")
     assert not kept.tested
     assert not (kept.folder / "test.npz").exists()
 
 
+@pytest.mark.parametrize("names_its_weights", [True, False])
+def test_a_line_that_was_cut_is_skipped_told_and_counted_if_it_names_its_weights(
+    make_kept: MakeKept, tmp_path: Path, names_its_weights: bool
+) -> None:
+    kept, ledger = make_kept(), tmp_path / heldout.LEDGER
+    opened(tmp_path).read(kept, purpose="first")
+    opened(tmp_path).read(kept, purpose="second")
+    whole = ledger.read_bytes()
+    ledger.write_bytes(whole[: -20 if names_its_weights else len(whole) // 2 + 10])
+    told: list[str] = []
+    test = heldout.TestSet(
+        "mnist", data_dir=None, mini=True, ledger=ledger, device="cpu", say=told.append
+    )
+    counted = 2 + names_its_weights
+    assert test.read(kept, purpose="third")["reading"]["reading"] == counted
+    assert test.read(kept, purpose="fourth")["reading"]["reading"] == counted + 1
+    assert told == [f"{ledger}: line 2 is cut or damaged, and skipped"]
+    read = [line.get("purpose") for line in heldout.readings(ledger)]
+    assert read == ["first", *[None] * names_its_weights, "third", "fourth"]
+    heldout.note_figures(tmp_path, kept.weights_hash())
+    assert len(heldout.readings(ledger)) == len(read) + 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["test.json", "test.npz"])
+@pytest.mark.parametrize("damage", ["gone", "empty", "halved", "flipped"])
+@pytest.mark.parametrize("old", [False, True])
+def test_what_was_measured_and_is_damaged_is_measured_again(
+    name: str, damage: str, old: bool, make_kept: MakeKept, tmp_path: Path
+) -> None:
+    kept = make_kept()
+    first = opened(tmp_path).read(kept, purpose="first")
+    if old:
+        without = {key: value for key, value in first.items() if key != "hashes"}
+        (kept.folder / "test.json").write_text(json.dumps(without))
+    assert kept.tested
+    file = kept.folder / name
+    whole = file.read_bytes()
+    middle = len(whole) // 2
+    changed = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
+    file.unlink()
+    if damage != "gone":
+        file.write_bytes({"empty": b"", "halved": whole[:middle], "flipped": changed}[damage])
+    if (old, name, damage) == (True, "test.json", "flipped"):
+        return  # a digit may be another: nothing tells
+    assert not kept.tested
+    told: list[str] = []
+    ledger = tmp_path / heldout.LEDGER
+    test = heldout.TestSet(
+        "mnist", data_dir=None, mini=True, ledger=ledger, device="cpu", say=told.append
+    )
+    again = test.read(kept, purpose="again")
+    assert kept.tested and again["accuracy"] == first["accuracy"]
+    assert again["reading"]["reading"] == 2
+    if (name, damage) != ("test.json", "gone"):
+        assert told == [f"{file} is missing or damaged; the test set is read again"]
+
+
 def test_the_ledger_is_lines_of_json(make_kept: MakeKept, tmp_path: Path) -> None:
     opened(tmp_path).read(make_kept(), purpose="ä test\nof two lines")
-    [line] = (tmp_path / measurement.LEDGER).read_text(encoding="utf-8").splitlines()
+    [line] = (tmp_path / heldout.LEDGER).read_text(encoding="utf-8").splitlines()
     assert json.loads(line)["purpose"] == "ä test\nof two lines"

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from search.cells import training
+from search.cells.cell import Cell
+from search.cells.store import CellStore
+from search.cli.signals import StopOnSignal
+from search.cluster.resources import Resources
 from search.errors import FAILED, UserError
-from search.finals import training
-from search.finals.cells import Cell, Shelf
-from search.pipeline import METRIC
-from search.ray_run import StopOnSignal
-from search.resources import Resources
+from search.spaces.pipeline import METRIC
 from trainers.data import TrainingData
 
 CELL = Cell(
@@ -33,35 +35,53 @@ CPU = Resources(
 )
 
 
+def train(cells: list[Cell], cell_store: CellStore, data: TrainingData) -> dict[Cell, str]:
+    return training.train_cells(
+        cells,
+        cell_store=cell_store,
+        title="t",
+        data=data,
+        resources=CPU,
+        address=None,
+        home=cell_store.folder.parent,
+        screen=io.StringIO(),
+        quiet=True,
+        stop=StopOnSignal(),
+    )
+
+
 def test_a_full_disk_ends_it_and_keeps_the_checkpoint(
     few: Callable[[str], TrainingData], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is made of fewer cells than were asked for."""
     cells = [CELL, replace(CELL, seed=8)]
-    shelf = Shelf(tmp_path / "finals")
-    checkpoint = shelf.trials / CELL.id / "checkpoint.pt"
+    cell_store = CellStore(tmp_path / "finals")
+    checkpoint = cell_store.trials / CELL.id / "checkpoint.pt"
     checkpoint.parent.mkdir(parents=True)
     checkpoint.touch()
 
     def worker(source: Any, **unused: object) -> None:
         source.suggest("a")
-        ended = {"epoch": 2, METRIC: 0.5, "unsaved": "cannot write weights to /full"}
+        ended = {"epoch": 2, f"metrics/{METRIC}": 0.5, "unsaved": "cannot write weights to /full"}
         source.on_trial_complete("a", ended)
 
     monkeypatch.setattr(training, "train", worker)
+    monkeypatch.setattr(training.ray_session, "running", lambda *unused: nullcontext())
     with pytest.raises(UserError, match="cannot write weights to /full\nmake room") as caught:
-        training.train_cells(
-            cells,
-            shelf=shelf,
-            title="t",
-            data=few("mnist"),
-            resources=CPU,
-            address=None,
-            home=tmp_path,
-            screen=io.StringIO(),
-            quiet=True,
-            stop=StopOnSignal(),
-        )
+        train(cells, cell_store, few("mnist"))
     assert caught.value.status == FAILED
     assert checkpoint.exists()
-    assert shelf.missing(cells) == cells
+    assert cell_store.missing(cells) == cells
+
+
+def test_what_a_killed_process_left_of_a_whole_cell_is_removed(
+    few: Callable[[str], TrainingData], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed when the cell was kept, before its trial's folder was removed."""
+    cell_store = CellStore(tmp_path / "finals")
+    left, other = cell_store.trials / CELL.id, cell_store.trials / "another"
+    for folder in (left, other):
+        folder.mkdir(parents=True)
+    monkeypatch.setattr(CellStore, "missing", lambda self, cells: [])
+    assert train([CELL], cell_store, few("mnist")) == {}
+    assert other.exists() and not left.exists()

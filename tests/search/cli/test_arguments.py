@@ -5,17 +5,21 @@ from __future__ import annotations
 import subprocess
 import sys
 from argparse import ArgumentTypeError, Namespace
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from search import arguments
+from analysis import report
+from search.cli import arguments
 from search.errors import UserError
-from search.pipeline import pipeline_names
+from search.spaces.pipeline import pipeline_names
 from search.tune import parser
 from trainers.data import DataError
 
-ROOT = Path(__file__).resolve().parents[2]
+Unprivileged = Callable[[], AbstractContextManager[None]]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.mark.parametrize(
@@ -36,7 +40,7 @@ def test_durations(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["soon", "", "0", "0s", "-5", "5 m", "m", "1h30m", "1e3", "nan"])
 def test_what_is_no_duration(text: str) -> None:
-    with pytest.raises(ArgumentTypeError, match="is no time; say 90s, 30m, 2h or 1d"):
+    with pytest.raises(ArgumentTypeError, match="is not a duration; say 90s, 30m, 2h or 1d"):
         arguments.duration(text)
 
 
@@ -67,7 +71,7 @@ def test_names(text: str) -> None:
     "text", ["", "a/b", "/a", "..", ".hidden", "a b", "a\n", "ä", "-x", "a\\b", "x" * 101]
 )
 def test_what_is_no_name(text: str) -> None:
-    with pytest.raises(ArgumentTypeError, match="is no name"):
+    with pytest.raises(ArgumentTypeError, match="is not a valid name"):
         arguments.name(text)
 
 
@@ -160,16 +164,19 @@ def test_an_error_becomes_a_status_and_a_few_lines(
     assert capsys.readouterr() == ("", said)
 
 
-def test_for_debugging_an_error_is_raised_and_an_interruption_is_not() -> None:
+def test_for_debugging_an_error_has_its_traceback_and_an_interruption_none(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     def wrong(options: Namespace) -> int:
         raise UserError("wrong")
 
     def stopped(options: Namespace) -> int:
         raise KeyboardInterrupt
 
-    with pytest.raises(UserError, match="wrong"):
-        arguments.run(Namespace(debug=True), wrong)
+    assert arguments.run(Namespace(debug=True), wrong) == 2
+    assert capsys.readouterr().err.endswith("UserError: wrong\n")
     assert arguments.run(Namespace(debug=True), stopped) == 130
+    assert capsys.readouterr().err == "interrupted\n"
 
 
 def test_the_options_of_the_design_are_all_there() -> None:
@@ -207,3 +214,89 @@ def test_help_speaks_of_temperature_and_shows_the_commands() -> None:
     text = parser().format_help()
     assert "Autoencoders have none" in " ".join(text.split())
     assert "python search/tune.py --pipeline cifar_contrastive --trials 50" in text
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_no_error_shows_a_password(debug: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    def fail(options: Namespace) -> int:
+        raise RuntimeError("500 from http://me:secret@host:5000/api?token=secret")
+
+    assert arguments.run(Namespace(debug=debug), fail) == 1
+    shown = capsys.readouterr().err
+    assert "secret" not in shown and "500 from http://***@host:5000/api" in shown
+    assert ("Traceback" in shown) is debug
+
+
+def test_a_refused_argument_shows_no_password(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        arguments.Parser(prog="tune.py").parse_args(["http://me:secret@host"])
+    assert "secret" not in capsys.readouterr().err
+
+
+def test_a_new_file_is_a_regular_one(tmp_path: Path) -> None:
+    (tmp_path / "there.json").touch()
+    assert arguments.new_file(str(tmp_path / "there.json")) == str(tmp_path / "there.json")
+    too_long = str(tmp_path / ("x" * 300))
+    for text, reason in (("/dev/full", "not a regular file"), (too_long, "long")):
+        with pytest.raises(ArgumentTypeError, match=reason):
+            arguments.new_file(text)
+
+
+def test_a_new_file_behind_a_link_leaves_the_link(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "there.json")
+    assert arguments.new_file(str(tmp_path / "link")) == str(tmp_path / "there.json")
+
+
+def test_a_new_folder_can_be_made_and_is_not_made_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for text in ("new", "new/er/", ".", str(tmp_path)):
+        assert arguments.new_folder(text) == text
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", [arguments.new_file, arguments.new_folder])
+def test_a_place_that_takes_no_files_is_refused_before_the_work(
+    kind: Callable[[str], str], tmp_path: Path, unprivileged: Unprivileged
+) -> None:
+    (tmp_path / "file").touch()
+    reasons = r"no folder|not a (folder|regular)|cannot write|too long"
+    for text in ("/dev/full", "/proc/x", "x" * 300, str(tmp_path / "file" / "x")):
+        with pytest.raises(ArgumentTypeError, match=reasons):
+            kind(text)
+    tmp_path.chmod(0o555)
+    words = r"cannot write into .*: Permission"
+    with unprivileged(), pytest.raises(ArgumentTypeError, match=words):
+        kind(str(tmp_path / "new"))
+
+
+def test_a_report_tries_its_folder_first(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        report.main(["--out", "/dev/full"])
+    assert capsys.readouterr().err.startswith(
+        "error: --out: /dev/full is not a folder; name another"
+    )
+
+
+def test_a_path_that_the_locale_lacks_is_told_at_once(tmp_path: Path) -> None:
+    (tmp_path / "ä").mkdir()
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "search" / "tune.py"), "--pipeline", "mnist_supervised"],
+        **{"cwd": tmp_path / "ä", "capture_output": True, "text": True, "timeout": 60},
+        env={"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: a path has characters that this locale lacks; export")
+    assert not any((tmp_path / "ä").iterdir())
+
+
+def test_a_folder_that_is_gone_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(SystemExit, match="2"):
+        parser().parse_args(["--list"])
+    assert capsys.readouterr().err.startswith("error: the current folder is gone")

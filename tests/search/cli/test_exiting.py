@@ -10,14 +10,14 @@ import pytest
 
 PROGRAM = """
 import atexit, sys
-from search.leaving import leave
+from search.cli.exiting import exit_fast
 class Slow:
     def __del__(self):
         print("taken apart")
 kept = Slow()
 atexit.register(print, "called at the end")
 sys.stdout.write("half a line, ")
-leave({status})
+exit_fast({status})
 """
 
 
@@ -34,8 +34,8 @@ def test_ends_with_its_status_and_its_output(status: int) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
 def test_output_that_nobody_can_take_changes_no_status() -> None:
     program = (
-        "import sys; from search.leaving import leave\n"
-        "sys.stdout = open('/dev/full', 'w'); print('lost'); leave(3)"
+        "import sys; from search.cli.exiting import exit_fast\n"
+        "sys.stdout = open('/dev/full', 'w'); print('lost'); exit_fast(3)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (3, "")

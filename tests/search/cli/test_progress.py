@@ -8,9 +8,9 @@ from collections import Counter
 
 import pytest
 
-from search.display import Progress, in_words
-from search.outcomes import Outcome
-from search.trial import TrialConfig
+from search.cli.progress import Progress, in_words
+from search.trials.config import TrialConfig
+from search.trials.outcome import TrialOutcome
 
 
 class Terminal(io.StringIO):
@@ -38,8 +38,8 @@ def shown(screen: io.StringIO, *, quiet: bool = False) -> str:
         progress.trial_started(config(0))
         progress.trial_started(config(1))
         progress.epoch_ended(config(0), {"epoch": 3, "valid/accuracy": 0.75})
-        progress.trial_ended(config(0), Outcome(state="COMPLETE", value=0.75))
-        progress.trial_ended(config(1), Outcome(state="FAIL", error="loss is nan at step 7"))
+        progress.trial_ended(config(0), TrialOutcome(state="COMPLETE", value=0.75))
+        progress.trial_ended(config(1), TrialOutcome(state="FAIL", error="loss is nan at step 7"))
     return screen.getvalue()
 
 

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 from ray.tune.schedulers import TrialScheduler
 
-from search.rungs import REDUCTION, rungs
-from search.stopping import StopWhen, build_asha
+from search.cluster.asha import RungRecord, StopWhen, build_asha
+from search.spaces.rungs import REDUCTION, rungs
 
 
 @pytest.mark.parametrize(
@@ -38,71 +38,68 @@ def test_rungs(epochs: int, grace: float, expected: tuple[int, ...]) -> None:
 def test_ray_compares_at_the_same_epochs(grace: float) -> None:
     """A rung that only one side knows would be measured for nothing, or compared on nothing."""
     for epochs in range(1, 250):
-        asha = build_asha(metric="valid/accuracy", epochs=epochs, grace=grace, stopped=set())
+        asha = build_asha(metric="valid/accuracy", epochs=epochs, grace=grace, record=RungRecord())
         milestones = {milestone for milestone, _ in asha._brackets[0]._rungs}
         below = tuple(sorted(m for m in milestones if m < epochs))
         assert below == rungs(epochs, grace), (epochs, grace)
 
 
 def test_of_those_that_reach_a_rung_one_in_three_goes_on() -> None:
-    stopped: set[str] = set()
-    asha = build_asha(metric="valid/accuracy", epochs=9, grace=1 / 9, stopped=stopped)
+    record = RungRecord()
+    asha = build_asha(metric="valid/accuracy", epochs=9, grace=1 / 9, record=record)
     on: list[str] = []
     for number in range(30):
         trial = SimpleNamespace(trial_id=f"t{number}", config={})
         asha.on_trial_add(None, trial)  # type: ignore[arg-type]
         # Each is worse than all before it, so that what goes on is the first few alone.
-        result = {"epoch": 1, "valid/accuracy": 0.9 - number / 100}
+        result = {"epoch": 1, "metrics/valid/accuracy": 0.9 - number / 100}
         decision = asha.on_trial_result(None, trial, result)
-        assert (decision == TrialScheduler.STOP) == (trial.trial_id in stopped)
+        assert (decision == TrialScheduler.STOP) == (trial.trial_id in record.stopped)
         if decision == TrialScheduler.CONTINUE:
             on.append(trial.trial_id)
     assert "t0" in on
     assert len(on) <= 30 / REDUCTION
-    assert stopped == {f"t{number}" for number in range(30)} - set(on)
+    assert record.stopped == {f"t{number}" for number in range(30)} - set(on)
 
 
 def test_what_was_reported_before_a_restart_counts() -> None:
     """Ten good trials are known; a bad one that comes after the restart is stopped by them."""
     decisions = {}
     for known in (False, True):
-        stopped: set[str] = set()
-        asha = build_asha(metric="valid/accuracy", epochs=9, grace=1 / 9, stopped=stopped)
+        record = RungRecord()
+        asha = build_asha(metric="valid/accuracy", epochs=9, grace=1 / 9, record=record)
         if known:
             asha.recall({f"old {n}": {1: 0.9 + n / 1000, 3: 0.95} for n in range(10)})
         trial = SimpleNamespace(trial_id="new", config={})
         asha.on_trial_add(None, trial)  # type: ignore[arg-type]
-        decisions[known] = asha.on_trial_result(None, trial, {"epoch": 1, "valid/accuracy": 0.5})
-        assert stopped == ({"new"} if known else set())
+        decisions[known] = asha.on_trial_result(
+            None, trial, {"epoch": 1, "metrics/valid/accuracy": 0.5}
+        )
+        assert record.stopped == ({"new"} if known else set())
     assert decisions == {False: TrialScheduler.CONTINUE, True: TrialScheduler.STOP}
 
 
 def test_a_resumed_trial_is_not_asked_again_at_a_rung_that_it_passed() -> None:
-    stopped: set[str] = set()
-    asha = build_asha(
-        metric="valid/accuracy",
-        epochs=9,
-        grace=1 / 9,
-        stopped=stopped,
-        decided=lambda trial_id: {1},
-    )
+    record = RungRecord()
+    record.passed["resumed"] = frozenset({1})
+    asha = build_asha(metric="valid/accuracy", epochs=9, grace=1 / 9, record=record)
     asha.recall({f"old {n}": {1: 0.9, 3: 0.95} for n in range(10)})
     trial = SimpleNamespace(trial_id="resumed", config={})
     asha.on_trial_add(None, trial)  # type: ignore[arg-type]
-    results = [{"epoch": epoch, "valid/accuracy": 0.5} for epoch in (1, 2, 3)]
+    results = [{"epoch": epoch, "metrics/valid/accuracy": 0.5} for epoch in (1, 2, 3)]
     decisions = [asha.on_trial_result(None, trial, result) for result in results]
     assert decisions == [TrialScheduler.CONTINUE, TrialScheduler.CONTINUE, TrialScheduler.STOP]
-    assert stopped == {"resumed"}
+    assert record.stopped == {"resumed"}
 
 
 def test_an_epoch_that_was_not_measured_stops_nobody() -> None:
-    stopped: set[str] = set()
-    asha = build_asha(metric="valid/accuracy", epochs=9, grace=1 / 3, stopped=stopped)
+    record = RungRecord()
+    asha = build_asha(metric="valid/accuracy", epochs=9, grace=1 / 3, record=record)
     trial = SimpleNamespace(trial_id="t", config={})
     asha.on_trial_add(None, trial)  # type: ignore[arg-type]
     for epoch in (1, 2):
         assert asha.on_trial_result(None, trial, {"epoch": epoch}) == TrialScheduler.CONTINUE
-    assert stopped == set()
+    assert record.stopped == set()
 
 
 def test_everything_stops_once_the_event_is_set() -> None:

@@ -21,13 +21,17 @@ import pytest
 import torch
 from mlflow.tracking import MlflowClient
 
-from search import checkpoints, nodes, study as studies
+from search.cluster import nodes
 from search.errors import UserError
+from search.study import study as studies
+from search.study.storage import open_storage
+from search.trials import checkpoint
+from tests.processes import descendants, title
 from trainers.precision import DTYPES
 
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 RAY_START = [
     *(sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--num-cpus=1"),
     *("--object-store-memory=100000000", "--min-worker-port=0", "--max-worker-port=0"),
@@ -57,17 +61,7 @@ class Cluster:
 
     def processes_of_second(self) -> list[int]:
         """The second node's own process and all below it."""
-        children: dict[int, list[int]] = {}
-        for file in Path("/proc").glob("[0-9]*/stat"):
-            try:
-                parent = int(file.read_text().rpartition(")")[2].split()[1])
-            except OSError:  # it ended
-                continue
-            children.setdefault(parent, []).append(int(file.parent.name))
-        found = [self.second.pid]
-        for pid in found:
-            found += children.get(pid, [])
-        return found
+        return [self.second.pid, *descendants(self.second.pid)]
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +74,7 @@ def two_nodes() -> Iterator[Cluster]:
         **outside,
         "RAY_AUTH_MODE": "token",
         "RAY_AUTH_TOKEN_PATH": str(folder / "token"),
+        "LATENT_SEARCH_CHECKPOINT_WORTH": "0",
     }
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -127,14 +122,14 @@ LOOK = """
 import json, sys
 from dataclasses import replace
 from pathlib import Path
-from search import cluster
-cluster.prepare_environment()
+from search.cluster import ray_session
+ray_session.prepare_environment()
 import torch
-from search import nodes
+from search.cluster import nodes
 from search.errors import UserError
 from trainers.precision import DTYPES
-from search.resources import Resources
-from search.survey import Question, Survey
+from search.cluster.resources import Resources
+from search.cluster.profile_trial import ProfileRequest, TrialProfile
 from trainers.data import load_training
 
 address = sys.argv[1]
@@ -158,32 +153,32 @@ found["broken"] = said(data=Broken())
 found["large"] = said(resources=replace(one, cpus_per_trial=2))
 found["elsewhere"] = said(home=Path("/proc/self/cwd/mlruns"))
 
-def surveyed(device, threads=1):
+def profiled(device, threads=1):
     try:
-        asked = Question(device=device, threads=threads, pipeline="", params=None)
-        return vars(nodes.survey(asked))
+        asked = ProfileRequest(device=device, threads=threads, pipeline="", params=None)
+        return vars(nodes.profile(asked))
     except UserError as error:
         return str(error)
 
-found["survey"] = surveyed("cpu")
-found["no gpu"] = surveyed("cuda")
-found["narrow"] = surveyed("cpu", threads=2)
-def measure(question):
+found["profile"] = profiled("cpu")
+found["no gpu"] = profiled("cuda")
+found["narrow"] = profiled("cpu", threads=2)
+def measure(request):
     import os
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES") == ""
-    return Survey(gpus=0 if hidden else 1, precision="bfloat16", peak_gib=3, total_gib=80)
+    return TrialProfile(gpus=0 if hidden else 1, precision="bfloat16", peak_gib=3, total_gib=80)
 nodes.measure = measure
-found["gpu"] = surveyed("cuda")
-def measure(question):
+found["gpu"] = profiled("cuda")
+def measure(request):
     import ray
     first = ray.get_runtime_context().get_node_id() == min(n["NodeID"] for n in ray.nodes())
-    return Survey(gpus=0, precision="bfloat16" if first else "float32")
+    return TrialProfile(gpus=0, precision="bfloat16" if first else "float32")
 nodes.measure = measure
-found["differ"] = surveyed("cpu")
+found["differ"] = profiled("cpu")
 
 nodes.ANSWER_SECONDS = 0
 found["silent"] = said()
-cluster.stop()
+ray_session.stop()
 json.dump(found, sys.stdout)
 """
 
@@ -243,7 +238,7 @@ def test_a_trial_must_fit_on_one_node(looked: dict[str, Any]) -> None:
 
 
 def test_precision_is_measured_on_the_nodes(looked: dict[str, Any]) -> None:
-    assert looked["survey"]["precision"] in DTYPES
+    assert looked["profile"]["precision"] in DTYPES
     assert looked["differ"]["precision"] == "float32", "bfloat16 must be faster on all of them"
 
 
@@ -286,8 +281,11 @@ def test_the_command_takes_the_clusters_gpus_for_its_own(
     ("differs", "words"),
     [
         ({}, ["cannot write into", "shared disk on all nodes"]),
-        ({"torch": "1.2.3"}, [f"has torch 1.2.3, and {torch.__version__} is here", "constraints"]),
-        ({"digest": "0123"}, ["has other data: fingerprint 0123, and d here", "numpy"]),
+        (
+            {"torch": "1.2.3"},
+            [f"has torch 1.2.3, this machine has {torch.__version__}", "constraints"],
+        ),
+        ({"digest": "0123"}, ["has other data: fingerprint 0123, this machine has d", "numpy"]),
     ],
 )
 def test_a_node_that_would_train_something_else_is_refused(
@@ -320,16 +318,16 @@ def test_a_search_outlives_a_node(
     try:
         before = _both_under_way(home, process)
         lost = two_nodes.processes_of_second()
-        names = {Path(f"/proc/{pid}/cmdline").read_text().split("\0")[0] for pid in lost}
+        names = {title(pid) for pid in lost}
         # Ray names a process after its class, or after the method that it is in.
         assert any("TrialWorker" in name or "Trainable.train" in name for name in names), names
         for pid in lost:
             os.kill(pid, signal.SIGKILL)
-        kept = {trial: checkpoints.history(_trials(home) / trial) for trial in before}
+        kept = {trial: checkpoint.history(_trials(home) / trial) for trial in before}
         longest = dict.fromkeys(kept, 0)
         while process.poll() is None:
             for trial, known in kept.items():
-                now = checkpoints.history(_trials(home) / trial)
+                now = checkpoint.history(_trials(home) / trial)
                 longest[trial] = max(longest[trial], len(now))
                 if now:  # seconds are in it: the same ones only where nothing was trained again
                     assert now[: len(known)] == known
@@ -342,7 +340,7 @@ def test_a_search_outlives_a_node(
     assert "4 of 4 trials (4 complete" in out
     for trial, known in kept.items():
         assert longest[trial] > len(known) > 0, "it went on from its checkpoint"
-    storage = studies.open_storage(home)
+    storage = open_storage(home)
     trials = optuna.load_study(study_name="killed", storage=storage).get_trials()
     trained = [trial for trial in trials if not studies.is_duplicate(trial)]
     storage.engine.dispose()
@@ -362,14 +360,14 @@ def test_a_search_outlives_a_node(
 
 
 def _trials(home: Path) -> Path:
-    return home / "studies" / "killed" / checkpoints.TRIALS
+    return home / "studies" / "killed" / checkpoint.TRIALS
 
 
 def _both_under_way(home: Path, process: subprocess.Popen[str]) -> set[str]:
     """Ids of the two first trials, once each has a checkpoint: one trains on each node."""
     deadline = time.monotonic() + 900
     while True:
-        found = {path.parent.name for path in _trials(home).glob(f"*/{checkpoints.FILE}")}
+        found = {path.parent.name for path in _trials(home).glob(f"*/{checkpoint.FILE}")}
         if len(found) == 2:
             return found
         assert process.poll() is None, process.communicate()

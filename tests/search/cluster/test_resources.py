@@ -6,9 +6,8 @@ from fractions import Fraction
 
 import pytest
 
-from search import resources
-from search.errors import UserError
-from search.resources import (
+from search.cluster import resources
+from search.cluster.resources import (
     CONTEXT_GIB,
     HEADROOM,
     Resources,
@@ -17,6 +16,7 @@ from search.resources import (
     gpu_share,
     share,
 )
+from search.errors import UserError
 
 
 def on_cpus(cpus: int, concurrency: int | None = None, each: int | None = None) -> Resources:
@@ -116,7 +116,7 @@ def test_more_than_there_is_is_refused() -> None:
 @pytest.mark.parametrize("most", [1, 2, 16, 100])
 def test_the_share_of_a_gpu_fits_into_its_memory(peak: float, most: int) -> None:
     total = 80.0
-    part = gpu_share(peak, total, most=most)
+    part = gpu_share(peak, total, limit=most)
     trials = round(1 / part)
     assert Fraction(1, trials) == pytest.approx(part)
     assert 1 <= trials <= most

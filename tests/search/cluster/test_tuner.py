@@ -1,4 +1,4 @@
-"""What a search leaves in the driver's memory of a trial that ended."""
+"""What a search leaves in memory of a trial that ended."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 
 from ray.tune.experiment import Trial
 
-from search.ray_run import ForgetStatistics
+from search.cluster.tuner import ForgetStatistics
 
 
 def test_the_statistics_of_an_ended_trial_are_freed_and_its_last_result_stays() -> None:

@@ -7,7 +7,7 @@ import sqlite3
 
 import pytest
 
-from search.home import is_full
+from search.files.home import is_full
 
 
 def raised_by(error: Exception, after: Exception) -> Exception:

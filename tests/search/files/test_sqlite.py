@@ -11,8 +11,9 @@ import pytest
 import sqlalchemy
 from sqlalchemy import event
 
-from search import study as studies
-from search.database import create_once
+from search.files.sqlite import create_once
+from search.study import study as studies
+from search.study.storage import open_storage, study_names
 from tests import commands
 
 
@@ -47,9 +48,10 @@ def test_what_a_killed_process_left_is_removed_and_what_is_there_is_kept(tmp_pat
     assert not any(path.exists() for path in stale)
 
 
+@pytest.mark.slow
 def test_a_driver_may_open_the_studies_while_another_makes_their_tables(tmp_path: Path) -> None:
     """Optuna looks which tables there are and then makes the others: here both look first."""
-    second = threading.Thread(target=studies.open_storage, args=(tmp_path,))
+    second = threading.Thread(target=open_storage, args=(tmp_path,))
 
     def meanwhile(*unused: object, **also: object) -> None:
         if second.ident is None:
@@ -58,12 +60,12 @@ def test_a_driver_may_open_the_studies_while_another_makes_their_tables(tmp_path
 
     event.listen(sqlalchemy.MetaData, "before_create", meanwhile)
     try:
-        storage = studies.open_storage(tmp_path)
+        storage = open_storage(tmp_path)
     finally:
         event.remove(sqlalchemy.MetaData, "before_create", meanwhile)
     second.join()
     studies.create(storage, "s", identity={}, defaults={})
-    assert studies.study_names(studies.open_storage(tmp_path)) == ["s"]
+    assert study_names(open_storage(tmp_path)) == ["s"]
 
 
 @pytest.mark.slow
@@ -74,5 +76,5 @@ def test_drivers_that_start_together_in_a_fresh_folder_lose_nothing(tmp_path: Pa
     )
     assert done.status == 0, done.out + done.err
     assert done.out.splitlines()[-1] == "nothing lost"
-    names = studies.study_names(studies.open_storage(tmp_path / "mlruns"))
+    names = study_names(open_storage(tmp_path / "mlruns"))
     assert len(set(names)) == 4

@@ -22,9 +22,9 @@ import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from search.pipeline import Scalar, load_pipeline
-from search.tracking import Store
-from search.trial import TrialConfig
+from search.spaces.pipeline import Scalar, load_pipeline
+from search.tracking.store import Store
+from search.trials.config import TrialConfig
 from tests import commands
 from trainers.data import load_training
 

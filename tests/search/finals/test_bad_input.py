@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from search import rerun
-from search.pipeline import load_pipeline, pipeline_names
+from search.spaces.pipeline import load_pipeline, pipeline_names
 
 NAME = "mnist_contrastive"
 ONE = ("--pipeline", NAME, "--data", "mini")
@@ -109,7 +109,7 @@ def studies(add_study: AddStudy) -> None:
         ([*ONE, "--epochs", "0"], "0 is too small"),
         ([*ONE, "--seed", "-1"], "-1"),
         ([*ONE, "--sedes", "2"], "did you mean --seeds?"),
-        ([*ONE, "--study", "a/b"], "'a/b' is no name"),
+        ([*ONE, "--study", "a/b"], "'a/b' is not a valid name"),
         ([*ONE, "--without", "default"], "no row 'default'; did you mean defaults?"),
         ([*ONE, "--without", "PCA"], "no row 'PCA'"),
         ([*ONE, "--study", "a", "--trial", "b"], "--trial"),
@@ -237,7 +237,7 @@ def test_another_rerun_at_work(refused_in_a_store: Attempt) -> None:
     Path(LOCK).parent.mkdir()
     with Path(LOCK).open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        assert "another rerun or sweep is at work" in refused_in_a_store(2, *ONE)
+        assert "another rerun or sweep is running" in refused_in_a_store(2, *ONE)
 
 
 # What should not be left ------------------------------------------------------------------------
@@ -255,6 +255,7 @@ def test_a_study_that_is_unknown_leaves_no_folder(refused: Attempt) -> None:
 # The real command -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "arguments"),
     [(2, ["--pipeline", "mnist_contrastiv"]), (2, [*ONE])],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections import Counter
 from collections.abc import Mapping
@@ -14,17 +15,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from search.finals import across
-from search.finals.across import compare_datasets
+from search.cells.statistics import difference
+from search.finals import by_dataset
+from search.finals.best_rerun import Finished, best_rerun
+from search.finals.by_dataset import compare_datasets
 from search.finals.comparisons import verdict
-from search.finals.finished import Finished, best_rerun
 from search.finals.results import comparisons_json
-from search.tracking import Store
+from search.tracking.store import Store
 
 pytestmark = pytest.mark.slow
 
 Reruns = Mapping[str, Future[Any]]
-OTHERS = ["its ablation", "mnist_autoencoder", "mnist_supervised"]
+OTHERS = ["its ablation", "its defaults", "mnist_autoencoder", "mnist_supervised"]
 SKIPPED = [
     *("cifar_autoencoder", "cifar_contrastive", "cifar_masked_autoencoder"),
     *("cifar_supcon", "cifar_supervised"),
@@ -104,7 +106,7 @@ def test_a_smaller_choice_than_asked_for_is_told(everything: Any) -> None:
     assert "--top 2: only 1 complete configurations to choose from" in everything.out
 
 
-def test_the_contrastive_pipeline_is_compared_with_three_others(everything: Any) -> None:
+def test_the_contrastive_pipeline_is_compared_with_four_others(everything: Any) -> None:
     left = everything.left
     parent = left.parent()
     results = left.results(parent)
@@ -112,25 +114,25 @@ def test_the_contrastive_pipeline_is_compared_with_three_others(everything: Any)
     assert [c["second"] for c in compared] == OTHERS
     assert {c["first"] for c in compared} == {"mnist_contrastive"}
     rows = [
-        next(row for row in results["rows"] if row["name"] == "ablation"),
+        *(
+            next(row for row in results["rows"] if row["name"] == name)
+            for name in ("ablation", "defaults")
+        ),
         left.results(left.parent("mnist_autoencoder"))["rows"][0],
         left.results(left.parent("mnist_supervised"))["rows"][0],
     ]
     main = results["rows"][0]
     for comparison, row in zip(compared, rows, strict=True):
-        pairs = zip(main["metrics"]["test/accuracy"], row["metrics"]["test/accuracy"], strict=True)
-        differences = [one - other for one, other in pairs]
-        assert comparison["difference"]["mean"] == pytest.approx(np.mean(differences))
-        assert comparison["difference"]["n"] == 2
-        ours, theirs = hits(left, main), hits(left, row)
-        assert comparison["only_first"] == (ours & ~theirs).sum()
-        assert comparison["only_second"] == (theirs & ~ours).sum()
-    for name in ("p_images", "p_seeds"):
-        found = sorted((c[name], c[f"{name}_holm"]) for c in compared)
-        highest = 0.0
-        for factor, (plain, corrected) in zip((3, 2, 1), found, strict=True):
-            highest = max(highest, min(1.0, factor * plain))
-            assert corrected == pytest.approx(highest)
+        means = [np.mean(one["metrics"]["test/accuracy"]) for one in (main, row)]
+        assert comparison["difference"]["mean"] == pytest.approx(means[0] - means[1])
+        expected, p = difference(hits(left, main), hits(left, row))
+        assert comparison["difference"] == dataclasses.asdict(expected)
+        assert comparison["p"] == p
+    highest = 0.0
+    found = sorted((c["p"], c["p_holm"]) for c in compared)
+    for factor, (plain, corrected) in zip((4, 3, 2, 1), found, strict=False):
+        highest = max(highest, min(1.0, factor * plain))
+        assert corrected == pytest.approx(highest), "of a family of four"
     shown = " ".join(everything.out.split())
     for comparison in compared:
         assert comparison["verdict"] in shown
@@ -141,22 +143,27 @@ def test_the_contrastive_pipeline_is_compared_with_three_others(everything: Any)
 
 
 def hits(left: Any, row: Mapping[str, Any]) -> np.ndarray:
-    with np.load(left.folder / "mlruns" / "finals" / row["cells"][0] / "test.npz") as outputs:
-        right: np.ndarray = outputs["predictions"] == outputs["labels"]
-    return right
+    every = []
+    for cell in row["cells"]:
+        with np.load(left.folder / "mlruns" / "finals" / cell / "test.npz") as outputs:
+            every.append(outputs["predictions"] == outputs["labels"])
+    return np.stack(every)
 
 
 def test_a_later_rerun_of_one_pipeline_finds_the_others_in_mlflow(
     everything: Any, reruns: Reruns
 ) -> None:
-    """Its third seed has no partner in the others, so that the two of all are compared again."""
+    """Its third seed counts, and nothing else changes but the correction."""
     later = reruns["more seeds"].result()
     written = json.loads((later.left.folder / "more.json").read_text())
     assert list(written["pipelines"]) == ["mnist_autoencoder"]
     before = json.loads((everything.left.folder / "all.json").read_text())
-    assert written["comparisons"] == before["comparisons"]
-    compared = later.left.results(later.left.parent())["comparisons"]
-    assert compared == before["comparisons"]["mnist_contrastive-mini"]
+    now, then = (one["comparisons"]["mnist_contrastive-mini"] for one in (written, before))
+    changed = [
+        one["second"] for one, other in zip(now, then, strict=True) if one["p"] != other["p"]
+    ]
+    assert changed == ["mnist_autoencoder"]
+    assert later.left.results(later.left.parent())["comparisons"] == now
 
 
 def test_what_is_gone_from_the_disk_is_read_from_mlflow(reruns: Reruns, tmp_path: Path) -> None:
@@ -210,7 +217,7 @@ def test_what_another_classifier_measured_is_not_compared(
         return one
 
     logged: dict[str, Any] = {}  # the other tests' store stays as it is
-    monkeypatch.setattr(across, "best_rerun", found)
+    monkeypatch.setattr(by_dataset, "best_rerun", found)
     monkeypatch.setattr(Store, "log_text", lambda _, run, text, name: logged.update({name: text}))
     monkeypatch.setattr(Store, "log", lambda _, run, tags: logged.update(tags=tags))
     whole = everything.left.results(everything.left.parent())
@@ -222,9 +229,9 @@ def test_what_another_classifier_measured_is_not_compared(
     )
     told: list[str] = []
     [made] = compare_datasets(store, [this_call], home, told.append).values()
-    assert [c.second for c in made] == ["its ablation", *compared]
+    assert [c.second for c in made] == ["its ablation", "its defaults", *compared]
     assert told == [
-        f"mnist_contrastive and mnist_{opponent} are {NOT_COMPARED}; to mend: "
+        f"mnist_contrastive and mnist_{opponent} are {NOT_COMPARED}; to fix: "
         + "; ".join(RERUN.format(name) for name in names)
         for opponent, names in mend.items()
     ]

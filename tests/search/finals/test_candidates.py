@@ -14,8 +14,8 @@ import pytest
 
 from search.errors import UserError
 from search.finals.candidates import Candidate, change, choose, complete_trials, read_config
-from search.pipeline import METRIC, Scalar, load_pipeline
-from search.tracking import Store
+from search.spaces.pipeline import METRIC, Scalar, load_pipeline
+from search.tracking.store import Store
 from trainers.data import TrainingData
 
 NAME = "mnist_supervised"
@@ -72,13 +72,13 @@ class Trials:
         return trial_id
 
     def choose(self, **options: Any) -> list[Candidate]:
-        given = {"config": None, "trial": None, "study": None, "top": 3, "pipeline": NAME}
+        given = {"config": None, "trial": None, "study": None, "top": 3}
         return choose(
             Namespace(**{**given, **options}),
             self.store,
             complete_trials(self.store, NAME),
+            name=NAME,
             pipeline=PIPELINE,
-            metric=METRIC,
             data=self.data,
         )
 
@@ -239,7 +239,7 @@ def test_a_lost_configuration_is_an_error_where_it_is_wanted(trials: Trials) -> 
     assert [found.promised for found in trials.choose(top=1)] == [0.9]
     with pytest.raises(UserError) as caught:
         trials.choose(top=2)
-    assert f"({lost}) has lost its artifact config.json" in str(caught.value)
+    assert f"({lost}) is gone or damaged" in str(caught.value)
     assert caught.value.status == 1
 
 
@@ -276,7 +276,7 @@ def test_a_file_is_chosen_whatever_the_store_holds(trials: Trials, tmp_path: Pat
         ({"params": {}}, ": width, "),
         ({"params": {**params(), "widht": 3}}, ": no parameter 'widht'; did you mean width?"),
         ({"params": {**params(), "width": "wide"}}, ": width is 'wide'\nallowed: "),
-        ({"params": [1, 2]}, ": params is no table"),
+        ({"params": [1, 2]}, ": params is not a table"),
         ({"epochs": 0}, ": epochs is 0, at least 1 is needed"),
         ({"epochs": -3}, ": epochs is -3, at least 1 is needed"),
         ({"epochs": 2.5}, ": epochs is 2.5, at least 1 is needed"),
@@ -296,7 +296,11 @@ def test_what_is_wrong_with_a_file_is_said(
     assert caught.value.status == 2
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"[1, 2]", b'"words"', b"3", b"null", b"\xff\xfe{"])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[1, 2]", b'"words"', b"3", b"null", b"\xff\xfe{", b"[" * 100_000],
+    ids=["empty", "open", "list", "words", "number", "null", "utf-16", "deep"],
+)
 def test_what_is_no_configuration_at_all(content: bytes, tmp_path: Path) -> None:
     file = tmp_path / "best.json"
     file.write_bytes(content)

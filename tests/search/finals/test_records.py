@@ -14,15 +14,15 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from search import rerun
-from search.finals import measurement
-from search.finals.baselines import make
-from search.finals.cells import Kept, Shelf
-from search.finals.plan import FinalPlan, open_store, settle
+from search.cells import heldout
+from search.cells.baselines import make
+from search.cells.store import CellStore, TrainedCell
+from search.cells.training import facts
+from search.finals.plan import FinalPlan, make_plan, open_store
 from search.finals.records import Records
-from search.finals.training import facts
-from search.pipeline import load_pipeline
-from search.tracking import Store
-from search.trial import TrialImages
+from search.spaces.pipeline import load_pipeline
+from search.tracking.store import Store
+from search.trials.trial import TrialImages
 from trainers.data import TrainingData
 
 NAME = "mnist_contrastive"
@@ -34,7 +34,7 @@ class Made:
 
     plan: FinalPlan
     store: Store
-    kept: Kept
+    kept: TrainedCell
 
     def record(self, records: Records | None = None, **tags: str) -> str:
         records = records or Records(self.plan, self.store)
@@ -66,10 +66,10 @@ def made(
     )
     with chdir(tmp_path):
         store = open_store(options)
-        plan = settle(options, NAME, store)
+        plan = make_plan(options, NAME, store)
     kept = make(
         plan.cells("random_encoder", params)[0],
-        shelf=Shelf(tmp_path / "mlruns" / "finals"),
+        cell_store=CellStore(tmp_path / "mlruns" / "finals"),
         images=TrialImages.load(few("mnist"), "cpu"),
         resources=plan.resources,
         facts=facts(plan.resources),
@@ -92,7 +92,7 @@ def test_a_cell_that_was_recorded_is_found_again(made: Made) -> None:
 
 def test_the_readings_numbers_are_added_to_the_run(made: Made, tmp_path: Path) -> None:
     first = made.record()
-    test = measurement.TestSet(
+    test = heldout.TestSet(
         "mnist", data_dir=None, mini=True, ledger=tmp_path / "ledger", device="cpu"
     )
     numbers = test.read(made.kept, purpose="a test")
@@ -103,6 +103,34 @@ def test_the_readings_numbers_are_added_to_the_run(made: Made, tmp_path: Path) -
     assert run.info.status == "FINISHED"
     names = {file.path for file in MlflowClient(made.store.uri).list_artifacts(first)}
     assert names == {"model.json", "weights.safetensors", "test.json", "test.npz"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["model.json", "weights.safetensors", "test.json", "test.npz"])
+@pytest.mark.parametrize("damage", ["gone", "empty", "halved", "flipped"])
+def test_what_is_lost_in_mlflow_is_restored_from_the_cell(
+    made: Made, tmp_path: Path, name: str, damage: str
+) -> None:
+    ledger = tmp_path / "ledger"
+    heldout.TestSet("mnist", data_dir=None, mini=True, ledger=ledger, device="cpu").read(
+        made.kept, purpose="a test"
+    )
+    run_id = made.record()
+    points = made.points(run_id)
+    [there] = (tmp_path / "mlruns" / "artifacts").glob(f"*/{run_id}/artifacts/{name}")
+    whole = there.read_bytes()
+    half = len(whole) // 2
+    there.unlink()
+    if damage != "gone":
+        flipped = whole[:half] + bytes([whole[half] ^ 1]) + whole[half + 1 :]
+        there.write_bytes({"empty": b"", "halved": whole[:half], "flipped": flipped}[damage])
+    records = Records(made.plan, made.store)
+    assert made.record(records) == run_id
+    assert records.restored == [f"{name} of random encoder, seed 1 (run {run_id})"]
+    assert there.read_bytes() == whole
+    assert made.points(run_id) == points
+    assert made.record(again := Records(made.plan, made.store)) == run_id
+    assert again.restored == []
 
 
 @pytest.mark.parametrize("broken", ["log", "log_file", "end_run"])

@@ -1,4 +1,4 @@
-"""The rows of a table from the cells on a shelf, and what follows from them."""
+"""The rows of a table from the cells on a cell_store, and what follows from them."""
 
 from __future__ import annotations
 
@@ -12,18 +12,21 @@ import numpy as np
 import pytest
 import torch
 
-from search.finals.cells import TEST_METRICS, Cell, Kept, Shelf
-from search.finals.comparisons import compare, correct, estimate, verdict
-from search.finals.results import METRICS, TEST, Result, Row, cell_metrics, comparisons_json
-from search.pipeline import METRIC
+from search.cells.cell import TEST_METRICS, TEST_OUTPUTS, Cell
+from search.cells.metrics import METRICS, TEST, cell_metrics
+from search.cells.statistics import accuracy, estimate
+from search.cells.store import CellStore, TrainedCell
+from search.finals.comparisons import compare, correct, verdict
+from search.finals.results import Result, ResultRow, comparisons_json
+from search.spaces.pipeline import METRIC
 
-MakeKept = Callable[..., Kept]
+MakeKept = Callable[..., TrainedCell]
 
 
 @pytest.fixture
 def make_kept(tmp_path: Path) -> MakeKept:
     """(seed, validation accuracy, test accuracy, other last metrics) -> a cell of two epochs."""
-    shelf = Shelf(tmp_path / "finals")
+    cell_store = CellStore(tmp_path / "finals")
 
     def make(
         seed: int,
@@ -32,7 +35,7 @@ def make_kept(tmp_path: Path) -> MakeKept:
         *,
         test_mae: float | None = None,
         **last: float,
-    ) -> Kept:
+    ) -> TrainedCell:
         cell = Cell(
             kind="trained",
             dataset="mnist",
@@ -49,22 +52,24 @@ def make_kept(tmp_path: Path) -> MakeKept:
             {"epoch": 1.0, METRIC: 0.1, "timestamp": 1000.0, **times},
             {"epoch": 2.0, METRIC: valid, "timestamp": 2000.0, **times, **named},
         ]
-        kept = shelf.keep(cell, weights={"w": torch.zeros(1)}, curves=curves, facts={})
+        kept = cell_store.keep(cell, weights={"w": torch.zeros(1)}, curves=curves, facts={})
         if test is not None:
             said: dict[str, Any] = {"accuracy": test, "per_class": [test] * 3, "images": 10}
             if test_mae is not None:
                 said["mae"] = test_mae
+            wrong = np.arange(10) >= round(10 * test)
+            np.savez(kept.folder / TEST_OUTPUTS, labels=np.zeros(10), predictions=wrong)
             (kept.folder / TEST_METRICS).write_text(json.dumps(said))
         return kept
 
     return make
 
 
-def row(*kept: Kept, name: str = "champion") -> Row:
-    return Row(name=name, kind="final", kept=kept, uses_labels=True, note="said")
+def row(*kept: TrainedCell, name: str = "champion") -> ResultRow:
+    return ResultRow(name=name, kind="final", kept=kept, uses_labels=True, note="said")
 
 
-def result(*rows: Row, promised: float | None = 0.9) -> Result:
+def result(*rows: ResultRow, promised: float | None = 0.9) -> Result:
     return Result(
         pipeline="mnist_supcon",
         experiment="mnist_supcon-mini",
@@ -106,7 +111,7 @@ def test_a_tested_cell_has_its_test_metrics(make_kept: MakeKept) -> None:
 def test_a_cell_that_nobody_trained_took_no_time_to_train(tmp_path: Path) -> None:
     cell = Cell(kind="pca", dataset="mnist", data="d", train_size=120, seed=1)
     curves = [{"epoch": 0.0, METRIC: 0.5, "time/evaluation_seconds": 2.0, "timestamp": 1.0}]
-    kept = Shelf(tmp_path).keep(cell, weights={"w": torch.zeros(1)}, curves=curves, facts={})
+    kept = CellStore(tmp_path).keep(cell, weights={"w": torch.zeros(1)}, curves=curves, facts={})
     assert cell_metrics(kept) == {METRIC: 0.5}
 
 
@@ -144,7 +149,8 @@ def test_a_row_as_json(make_kept: MakeKept) -> None:
     assert said["cells"] == [one.cell.id for one in kept] and said["seeds"] == [5, 6]
     assert said["params"] == {"width": 16, "lr": 1e-3} and said["epochs"] == 2
     assert said["metrics"][TEST] == [0.7, 0.5]
-    mean = estimate([0.7, 0.5])
+    mean = accuracy(np.stack([np.arange(10) < right for right in (7, 5)]))
+    assert mean.mean == 0.6 and said["means"][METRIC]["mean"] == pytest.approx(0.7)
     assert said["means"][TEST] == {"mean": mean.mean, "low": mean.low, "high": mean.high, "n": 2}
     assert [one["accuracy"] for one in said["test"]] == [0.7, 0.5]
 
@@ -172,7 +178,7 @@ def test_rows_are_found_by_name_and_the_first_is_the_champion(make_kept: MakeKep
 def test_a_result_as_json(make_kept: MakeKept) -> None:
     champion, pca = row(make_kept(1, 0.8, 0.7)), row(make_kept(2, 0.5, 0.4), name="PCA")
     hits = np.array([True] * 30 + [False] * 10), np.array([False] * 30 + [True] * 10)
-    compared = correct([compare("a", "b", accuracies=([0.75], [0.25]), hits=hits)])
+    compared = correct([compare("a", "b", hits=(hits[0][None], hits[1][None]))], 4)
     made = replace(result(champion, pca), comparisons=tuple(compared))
     said = json.loads(json.dumps(made.to_json()))
     assert [one["name"] for one in said["rows"]] == ["champion", "PCA"]
@@ -186,6 +192,5 @@ def test_a_result_as_json(make_kept: MakeKept) -> None:
     assert said["model"] == {"name": "mnist_supcon-mini", "version": "1"}
     [comparison] = said["comparisons"]
     assert comparison["verdict"] == verdict(compared[0])
-    assert (comparison["only_first"], comparison["only_second"]) == (30, 10)
     assert comparison["difference"] == {"mean": 0.5, "low": None, "high": None, "n": 1}
     assert comparisons_json([]) == []

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from search.sweeping import plan as planning
+from search.grids import forecast as forecasting
 from trainers.data import LabelledImages
 from trainers.evaluation import passes
 
@@ -20,20 +20,20 @@ def test_the_forecast_counts_every_pass_of_the_protocols_classifier(
 ) -> None:
     """It fits a part of them, and 3 s for that part are more for all."""
     met: dict[str, int] = {}
-    original = planning.fit_classifier
+    original = forecasting.fit_classifier
 
     def count(latents: Any, labels: Any, **values: Any) -> Any:
         met["passes"] = values["epochs"]
         return original(latents, labels, **values)
 
     clock = iter([10.0, 13.0])
-    monkeypatch.setattr(planning, "fit_classifier", count)
-    monkeypatch.setattr(planning, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    monkeypatch.setattr(forecasting, "fit_classifier", count)
+    monkeypatch.setattr(forecasting, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
     resources = SimpleNamespace(device="cpu", cpus_per_trial=1, precision="float32")
     labels = np.arange(40) % 4
     images = np.zeros((40, 1, 2, 2), dtype=np.uint8)
     train = LabelledImages(images, labels)
     data: Any = SimpleNamespace(dataset=dataset, train=train, classes="abcd")
     plan: Any = SimpleNamespace(resources=resources)
-    seconds = planning._classifier_seconds(data, plan)
+    seconds = forecasting._classifier_seconds(data, plan)
     assert seconds == pytest.approx(3 * passes(digits=dataset == "mnist") / met["passes"])

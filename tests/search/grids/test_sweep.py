@@ -14,11 +14,11 @@ import pytest
 import torch
 from mlflow.tracking import MlflowClient
 
-from search import recipes, sweep as command
-from search.pipeline import load_pipeline, pipeline_names
-from search.sweeping.sweep import Point, load_sweep, sweep_names
+from search import sweep as command
+from search.grids.sweep import Point, load_sweep, sweep_names
+from search.spaces import builders
+from search.spaces.pipeline import load_pipeline, pipeline_names
 from tests import commands
-from trainers.data import DATASETS
 
 # The contract -----------------------------------------------------------------------------------
 
@@ -52,8 +52,8 @@ def read_by(point: Point) -> set[str]:
     pipeline = load_pipeline(point.pipeline)
     params = Watched({**pipeline.defaults, **point.changes})
     with torch.device("meta"):
-        pipeline.build(params, DATASETS[pipeline.dataset])
-    recipes.optimisation(params)
+        pipeline.method(params)
+    builders.optimisation(params)
     return params.read
 
 
@@ -107,6 +107,7 @@ def test_wrong_arguments(
     assert said in told and len(told.splitlines()) == 2
 
 
+@pytest.mark.slow
 def test_batches_that_do_not_fit(tmp_path: Path) -> None:
     words = ("--sweep", "depth", "--quick", "--data", "mini", "--train-size", "60")
     done = commands.run("search/sweep.py", *words, folder=tmp_path, own_ray=True)

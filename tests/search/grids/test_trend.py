@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from search.sweeping.outcome import Outcome, Row, between, shown
-from search.sweeping.trend import trend
+from search.grids.results import GridResult, GridRow, between, shown
+from search.grids.trend import trend
 
 
-def rows(*values: float, spread: float = 0.001) -> list[Row]:
+def rows(*values: float, spread: float = 0.001) -> list[GridRow]:
     """Places 2, 4, 8, ... with three seeds each, `spread` apart."""
     return [
-        Row(
+        GridRow(
             line="a",
             x=2.0 ** (place + 1),
             pipeline="p",
@@ -47,7 +47,7 @@ def test_a_line_that_falls_at_the_end() -> None:
 
 def test_a_fall_within_the_noise_is_not_shown() -> None:
     noisy = rows(0.5, 0.9, 0.91, 0.905)
-    swapped = Row(
+    swapped = GridRow(
         **{**vars(noisy[-1]), "metrics": {"m": [0.93, 0.89, 0.895]}}  # in another order of seeds
     )
     assert not trend([*noisy[:-1], swapped], "m", slack=0.001).falls
@@ -71,7 +71,7 @@ def test_a_difference_is_shown_when_its_interval_leaves_out_zero() -> None:
 
 
 def test_an_outcome_survives_json() -> None:
-    outcome = Outcome(
+    outcome = GridResult(
         name="x",
         rows=tuple(rows(0.1, 0.2)),
         quick=True,
@@ -80,7 +80,7 @@ def test_an_outcome_survives_json() -> None:
         epochs={"p": 1},
         failures={"a": "b"},
     )
-    again = Outcome.from_json(outcome.to_json())
+    again = GridResult.from_json(outcome.to_json())
     assert again == outcome
     assert list(again.lines) == ["a"]
     assert [row.x for row in again.lines["a"]] == [2, 4]

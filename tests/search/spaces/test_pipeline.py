@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from models import ProjectionHead
-from search import recipes, spaces
-from search.pipeline import METRIC, Pipeline, load_pipeline, nearest, pipeline_names
+from search.spaces import builders, space
+from search.spaces.pipeline import METRIC, Pipeline, load_pipeline, nearest, pipeline_names
 from trainers.data import DATASETS
 from trainers.loop import DeviceImages, fit
 from trainers.methods import MaskedAutoencoder
@@ -36,7 +36,7 @@ def pipeline(name: str) -> Pipeline:
 
 def built(pipeline: Pipeline, seed: int = 0) -> nn.Module:
     torch.manual_seed(seed)
-    method = pipeline.build(pipeline.defaults, DATASETS[pipeline.dataset])
+    method = pipeline.method(pipeline.defaults)
     assert isinstance(method, nn.Module)
     return method
 
@@ -117,7 +117,7 @@ def test_one_training_step_changes_every_weight(pipeline: Pipeline) -> None:
     method = built(pipeline)
     # Mid-range values: at some defaults a thing is switched off, dropout for one.
     before = {key: value.clone() for key, value in method.named_parameters()}
-    settings = recipes.optimisation({**pipeline.defaults, "batch_size": 16, "warmup": 0.0})
+    settings = builders.optimisation({**pipeline.defaults, "batch_size": 16, "warmup": 0.0})
     results = list(fit(method, noise(pipeline, 16), settings, epochs=1, seed=0))  # type: ignore[arg-type]
     assert len(results) == 1
     assert torch.isfinite(torch.tensor(results[0].loss))
@@ -144,13 +144,13 @@ def test_the_weights_follow_from_the_seed(pipeline: Pipeline) -> None:
 
 def test_the_largest_and_every_choice_build(pipeline: Pipeline) -> None:
     spec = DATASETS[pipeline.dataset]
-    top = spaces.largest(pipeline.space, pipeline.defaults)
-    assert isinstance(pipeline.build(top, spec), nn.Module)
+    top = space.largest(pipeline.space, pipeline.defaults)
+    assert isinstance(pipeline.builder()(top, spec), nn.Module)
     for key, distribution in pipeline.space.items():
         for value in getattr(distribution, "choices", ()) or (distribution.low, distribution.high):  # type: ignore[attr-defined]
             params = {**pipeline.defaults, key: value}
-            assert isinstance(pipeline.build(params, spec), nn.Module), (key, value)
-            recipes.optimisation(params)
+            assert isinstance(pipeline.builder()(params, spec), nn.Module), (key, value)
+            builders.optimisation(params)
 
 
 def test_every_parameter_of_the_space_is_read(pipeline: Pipeline) -> None:
@@ -169,8 +169,8 @@ def test_every_parameter_of_the_space_is_read(pipeline: Pipeline) -> None:
 
     params = Noting(pipeline.defaults)
     params.read = set()
-    pipeline.build(params, DATASETS[pipeline.dataset])
-    recipes.optimisation(params)
+    pipeline.method(params)
+    builders.optimisation(params)
     assert pipeline.space.keys() <= params.read
 
 
@@ -183,22 +183,22 @@ def test_the_loss_stands_on_a_head_or_on_the_latents(name: str) -> None:
         ({**older, "projection": "none"}, nn.Identity),
         (older, ProjectionHead),  # a trial from before there was a choice
     ):
-        method = pipeline.build(params, DATASETS[pipeline.dataset])
+        method = pipeline.method(params)
         assert type(method.projection) is kind  # type: ignore[attr-defined]
 
 
 def test_a_masked_autoencoder_from_before_there_was_a_choice() -> None:
     pipeline = load_pipeline("cifar_masked_autoencoder")
     params = {n: v for n, v in pipeline.defaults.items() if not n.startswith("agreement")}
-    method = pipeline.build({**params, "barlow_weight": 0.07}, DATASETS["cifar"])
+    method = pipeline.builder()({**params, "barlow_weight": 0.07}, DATASETS["cifar"])
     assert isinstance(method, MaskedAutoencoder)
     assert (method.agreement, method.agreement_weight) == ("barlow_twins", 0.07)
 
 
 def test_sgd_gets_its_own_units() -> None:
     params = {"lr": 1e-3, "weight_decay": 0.1, "batch_size": 128, "warmup": 0.1}
-    adamw = recipes.optimisation(params)
-    sgd = recipes.optimisation({**params, "optimizer": "sgd"})
+    adamw = builders.optimisation(params)
+    sgd = builders.optimisation({**params, "optimizer": "sgd"})
     assert (adamw.optimizer, sgd.optimizer) == ("adamw", "sgd")
     assert sgd.lr > adamw.lr
     assert sgd.lr * sgd.weight_decay == pytest.approx(adamw.lr * adamw.weight_decay)

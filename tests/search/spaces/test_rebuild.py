@@ -13,10 +13,11 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from models import Classifier
-from search import recipes
-from search.pipeline import LATENT_DIM, load_pipeline, pipeline_names
-from search.rebuild import rebuild, untrained
-from search.trial import TrialConfig, TrialImages, build_method, weights_on_cpu
+from search.spaces import builders
+from search.spaces.pipeline import LATENT_DIM, load_pipeline, pipeline_names
+from search.spaces.rebuild import rebuild, untrained
+from search.trials.config import TrialConfig
+from search.trials.trial import TrialImages, build_method, weights_on_cpu
 from trainers.data import TrainingData
 from trainers.evaluation import encode, evaluate
 from trainers.loop import fit
@@ -39,7 +40,7 @@ def trained(config: TrialConfig, images: TrialImages) -> tuple[Any, nn.Module]:
     torch.manual_seed(config.seed)
     method: Any = build_method(config, load_pipeline(config.pipeline))
     method.to(memory_format=torch.channels_last)
-    settings = recipes.optimisation(config.params)
+    settings = builders.optimisation(config.params)
     for _ in fit(method, images.train, settings, epochs=config.epochs, seed=config.seed):
         pass
     return method, classifier_of(method, images)
@@ -81,6 +82,7 @@ def assert_same(
             torch.testing.assert_close(made.decoder(latents), restored, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pipeline", pipeline_names())
 def test_a_trained_pipeline(
     pipeline: str, few: Few, make_config: MakeConfig, tmp_path: Path

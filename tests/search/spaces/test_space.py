@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
-from search import spaces
 from search.errors import UserError
-from search.pipeline import load_pipeline, pipeline_names
+from search.spaces import space as spaces
+from search.spaces.pipeline import load_pipeline, pipeline_names
 
 SPACE = {
     "width": IntDistribution(16, 64, step=16),
@@ -241,7 +241,7 @@ def test_all_that_a_configuration_lacks_is_named() -> None:
 
 @pytest.mark.parametrize("params", [None, 3, "width", ["width"]])
 def test_a_configuration_is_a_table(params: object) -> None:
-    with pytest.raises(UserError, match=r"^here: params is no table"):
+    with pytest.raises(UserError, match=r"^here: params is not a table"):
         spaces.check(SPACE, params, where="here")  # type: ignore[arg-type]
 
 

@@ -10,8 +10,9 @@ import pytest
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.trial import FrozenTrial, TrialState
 
-from search import study as studies
-from search.ledger import Ledger
+from search.study import samplers, study as studies
+from search.study.cached_study import CachedStudy
+from search.study.storage import open_storage
 
 SPACE: dict[str, BaseDistribution] = {
     "lr": FloatDistribution(1e-4, 1e-1, log=True),
@@ -22,9 +23,9 @@ DEFAULTS = {"lr": 1e-3, "block": "pooled"}
 
 @pytest.fixture
 def study(tmp_path: Path) -> Iterator[optuna.Study]:
-    storage = studies.open_storage(tmp_path)
+    storage = open_storage(tmp_path)
     made = studies.create(storage, "s", identity={}, defaults=DEFAULTS)
-    made.sampler = studies.build_sampler("tpe", seed=0, trials_so_far=0)
+    made.sampler = samplers.build_sampler("tpe", seed=0, trials_so_far=0)
     yield made
     storage.remove_session()
     storage.engine.dispose()
@@ -45,14 +46,14 @@ def told(trials: list[FrozenTrial]) -> list[tuple[object, ...]]:
     ]
 
 
-def check(ledger: Ledger, study: optuna.Study) -> None:
+def check(ledger: CachedStudy, study: optuna.Study) -> None:
     """Memory and what another process would read from the database."""
     again = optuna.load_study(storage=study._storage, study_name="s")
     assert told(ledger.trials) == told(again.get_trials())
 
 
 def test_a_trial_is_the_same_in_both_at_every_step(study: optuna.Study) -> None:
-    ledger = Ledger(study)
+    ledger = CachedStudy(study)
     check(ledger, study)  # the defaults, waiting
     for number in range(14):  # past TPE's random start
         trial = ledger.ask(SPACE)
@@ -75,7 +76,7 @@ def test_a_trial_is_the_same_in_both_at_every_step(study: optuna.Study) -> None:
 
 
 def test_several_under_way_at_once(study: optuna.Study) -> None:
-    ledger = Ledger(study)
+    ledger = CachedStudy(study)
     trials = []
     for _ in range(4):
         trials.append(ledger.ask(SPACE))
@@ -87,10 +88,10 @@ def test_several_under_way_at_once(study: optuna.Study) -> None:
 
 def test_a_proposal_that_was_not_kept_leaves_nothing(study: optuna.Study) -> None:
     """A driver that dies in between: the defaults still wait, and a new proposal never was."""
-    ledger = Ledger(study)
+    ledger = CachedStudy(study)
     ledger.ask(SPACE)
     assert [t.state for t in study.get_trials()] == [TrialState.WAITING]
-    again = Ledger(study)
+    again = CachedStudy(study)
     trial = again.ask(SPACE)
     assert trial.params == DEFAULTS
     again.keep(trial)
@@ -100,7 +101,7 @@ def test_a_proposal_that_was_not_kept_leaves_nothing(study: optuna.Study) -> Non
 
 def test_a_proposal_may_end_before_it_is_kept(study: optuna.Study) -> None:
     """A repeated one is told as failed at once, and another takes its place."""
-    ledger = Ledger(study)
+    ledger = CachedStudy(study)
     first = ledger.ask(SPACE)
     ledger.keep(first)
     second = ledger.ask(SPACE)
@@ -116,14 +117,14 @@ def test_a_proposal_may_end_before_it_is_kept(study: optuna.Study) -> None:
 
 
 def test_an_interrupted_trial_is_the_next_proposal(study: optuna.Study) -> None:
-    ledger = Ledger(study)
+    ledger = CachedStudy(study)
     trial = ledger.ask(SPACE)
     trial.set_user_attr("config", {"trial_id": "abc"})
     ledger.keep(trial)
     ledger.report(trial, 0.4, 1)
     ledger.requeue(trial)
     assert study.get_trials()[0].state is TrialState.WAITING
-    again = Ledger(study)
+    again = CachedStudy(study)
     same = again.ask(SPACE)
     assert (same.number, same.params, same.user_attrs) == (0, DEFAULTS, trial.user_attrs)
     again.keep(same)

@@ -11,8 +11,8 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from search import bounded_tpe, study as studies
-from search.bounded_tpe import BEST, BoundedTPE, shown
+from search.study import samplers
+from search.study.samplers import BEST, BoundedTPE, shown
 
 SPACE = {"x": FloatDistribution(0.0, 1.0), "kind": CategoricalDistribution(["a", "b"])}
 SETTINGS = {"multivariate": False, "constant_liar": True, "seed": 0}
@@ -62,11 +62,11 @@ def test_of_many_the_running_the_best_and_the_newest_are_shown() -> None:
     trials = ended(1200)
     trials[700].state = TrialState.RUNNING
     numbers = [trial.number for trial in shown(trials)]
-    assert len(numbers) == bounded_tpe.MOST + 1
+    assert len(numbers) == samplers.MOST + 1
     assert numbers == sorted(numbers)
     best = list(range(0, 3 * BEST, 3))  # complete; the pruned ones between them are not
     assert numbers[: BEST + 1] == [*best, 700]
-    assert numbers[BEST + 1 :] == list(range(1200 - bounded_tpe.MOST + BEST, 1200))
+    assert numbers[BEST + 1 :] == list(range(1200 - samplers.MOST + BEST, 1200))
 
 
 def test_where_few_are_complete_the_pruned_that_came_furthest_come_next() -> None:
@@ -97,6 +97,6 @@ def test_optuna_asks_only_for_what_is_shown(monkeypatch: pytest.MonkeyPatch) -> 
         return build(self, study, space, trials, handle_below)
 
     monkeypatch.setattr(TPESampler, "_build_parzen_estimator", count)
-    study = study_of(ended(1200), studies.build_sampler("tpe", seed=0, trials_so_far=0))
+    study = study_of(ended(1200), samplers.build_sampler("tpe", seed=0, trials_so_far=0))
     study.ask(SPACE)
-    assert sum(asked) == (bounded_tpe.MOST - 1) * len(SPACE), "the one asked for is the newest"
+    assert sum(asked) == (samplers.MOST - 1) * len(SPACE), "the one asked for is the newest"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,10 +11,11 @@ from optuna.distributions import FloatDistribution, IntDistribution
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState
 
-from search import study as studies
 from search.errors import UserError
+from search.study import samplers, study as studies
+from search.study.storage import find_trial, open_storage, study_names
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SPACE = {"width": IntDistribution(16, 64, step=16), "lr": FloatDistribution(1e-4, 1e-1, log=True)}
 DEFAULTS = {"width": 32, "lr": 2e-3}
 IDENTITY = {"pipeline": "p", "data": "mini", "epochs": 3, "seed": 0, "space": {"lr": "x"}}
@@ -24,7 +23,7 @@ IDENTITY = {"pipeline": "p", "data": "mini", "epochs": 3, "seed": 0, "space": {"
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Iterator[RDBStorage]:
-    opened = studies.open_storage(tmp_path)
+    opened = open_storage(tmp_path)
     yield opened
     opened.remove_session()
     opened.engine.dispose()
@@ -32,7 +31,7 @@ def storage(tmp_path: Path) -> Iterator[RDBStorage]:
 
 def new(storage: RDBStorage, name: str = "s") -> optuna.Study:
     study = studies.create(storage, name, identity=IDENTITY, defaults=DEFAULTS)
-    study.sampler = studies.build_sampler("random", seed=0, trials_so_far=0)
+    study.sampler = samplers.build_sampler("random", seed=0, trials_so_far=0)
     return study
 
 
@@ -46,19 +45,12 @@ def test_a_new_study_maximises_and_proposes_the_defaults_first(
     assert study.ask(SPACE).params != DEFAULTS
 
 
-def test_drivers_that_start_in_one_second_get_names_of_their_own(tmp_path: Path) -> None:
-    folder = tmp_path / "studies"
-    names = [studies.claim(folder, name) for name in ("a", "a", "b", "a")]
-    assert names == ["a", "a-2", "b", "a-3"]
-    assert sorted(path.name for path in folder.iterdir()) == sorted(names)
-
-
 def test_a_study_reopens_with_its_trials_and_no_second_default(storage: RDBStorage) -> None:
     study = new(storage)
     study.tell(study.ask(SPACE), 0.5)
     again = studies.reopen(storage, "s", identity=dict(reversed(IDENTITY.items())))
     assert [t.value for t in again.trials] == [0.5]
-    again.sampler = studies.build_sampler("random", seed=0, trials_so_far=1)
+    again.sampler = samplers.build_sampler("random", seed=0, trials_so_far=1)
     assert again.ask(SPACE).params != DEFAULTS
 
 
@@ -67,9 +59,9 @@ def test_a_study_that_was_only_half_made_is_made_anew(storage: RDBStorage) -> No
         half = optuna.create_study(storage=storage, study_name="s", direction="maximize")
         if trials:
             half.enqueue_trial(DEFAULTS)
-        assert studies.study_names(storage) == []
+        assert study_names(storage) == []
         assert new(storage).ask(SPACE).params == DEFAULTS
-        assert studies.study_names(storage) == ["s"]
+        assert study_names(storage) == ["s"]
         optuna.delete_study(study_name="s", storage=storage)
 
 
@@ -126,7 +118,7 @@ def test_reopening_puts_back_what_a_killed_driver_left_running(storage: RDBStora
     again = studies.reopen(storage, "s", identity=IDENTITY)
     states = [t.state for t in again.trials]
     assert states == [TrialState.COMPLETE, TrialState.WAITING, TrialState.WAITING]
-    again.sampler = studies.build_sampler("random", seed=0, trials_so_far=3)
+    again.sampler = samplers.build_sampler("random", seed=0, trials_so_far=3)
     assert [again.ask(SPACE).params for _ in range(2)] == [t.params for t in asked[1:]]
 
 
@@ -169,24 +161,24 @@ def test_studies_are_found_by_pipeline_and_data_oldest_first(storage: RDBStorage
         studies.create(
             storage, name, identity={"pipeline": pipeline, "data": data}, defaults=DEFAULTS
         )
-    assert studies.study_names(storage) == ["b", "a", "c"]
-    assert studies.study_names(storage, "p", "mini") == ["b", "a"]
-    assert studies.study_names(storage, "p", "real") == []
+    assert study_names(storage) == ["b", "a", "c"]
+    assert study_names(storage, "p", "mini") == ["b", "a"]
+    assert study_names(storage, "p", "real") == []
 
 
 def test_a_trial_is_found_in_any_study_by_its_id(storage: RDBStorage) -> None:
     for name in ("a", "b"):
         new(storage, name).ask(SPACE).set_user_attr(studies.CONFIG, {"trial_id": f"id-{name}"})
-    found = studies.find_trial(storage, "id-b")
+    found = find_trial(storage, "id-b")
     assert found is not None
     assert (found[0].study_name, found[1]) == ("b", {"trial_id": "id-b"})
-    assert studies.find_trial(storage, "id-c") is None
+    assert find_trial(storage, "id-c") is None
 
 
 @pytest.mark.parametrize("name", ["tpe", "random", "gp"])
 def test_a_resumed_sampler_does_not_propose_its_first_configurations_again(name: str) -> None:
     def proposals(seed: int, so_far: int) -> list[dict[str, object]]:
-        sampler = studies.build_sampler(name, seed=seed, trials_so_far=so_far)
+        sampler = samplers.build_sampler(name, seed=seed, trials_so_far=so_far)
         study = optuna.create_study(sampler=sampler)
         return [study.ask(SPACE).params for _ in range(3)]
 
@@ -196,40 +188,9 @@ def test_a_resumed_sampler_does_not_propose_its_first_configurations_again(name:
 
 
 def test_the_default_sampler_takes_each_parameter_alone_and_the_running_ones_for_poor() -> None:
-    sampler = studies.build_sampler("tpe", seed=0, trials_so_far=0)
+    sampler = samplers.build_sampler("tpe", seed=0, trials_so_far=0)
     assert isinstance(sampler, optuna.samplers.TPESampler)
     assert (sampler._multivariate, sampler._constant_liar) == (False, True)
     assert isinstance(
-        studies.build_sampler("gp", seed=0, trials_so_far=0), optuna.samplers.GPSampler
+        samplers.build_sampler("gp", seed=0, trials_so_far=0), optuna.samplers.GPSampler
     )
-
-
-HOLDER = """
-import sys, time
-from pathlib import Path
-from search.study import lock
-handle = lock(Path(sys.argv[1]), "s")
-print("held", flush=True)
-sys.stdin.readline()
-"""
-
-
-def test_a_study_has_one_driver_and_the_lock_goes_with_it(tmp_path: Path) -> None:
-    other = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(tmp_path)],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert other.stdout is not None
-        assert other.stdout.readline() == "held\n"
-        with pytest.raises(UserError, match=f"pid {other.pid}"):
-            studies.lock(tmp_path, "s")
-    finally:
-        other.kill()
-        other.communicate()
-    with studies.lock(tmp_path, "s"), pytest.raises(UserError, match="another process"):
-        studies.lock(tmp_path, "s")
-    studies.lock(tmp_path, "s").close()

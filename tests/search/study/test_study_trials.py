@@ -12,11 +12,14 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
-from search import study as studies
-from search.outcomes import Outcome
-from search.pipeline import Scalar
-from search.proposals import Proposals
-from search.trial import TrialConfig
+from search.cluster.asha import RungRecord
+from search.cluster.searcher import TrialSearcher
+from search.spaces.pipeline import Scalar
+from search.study import samplers, study as studies
+from search.study.storage import open_storage
+from search.study.study_trials import StudyTrials
+from search.trials.config import TrialConfig
+from search.trials.outcome import TrialOutcome
 
 METRIC = "valid/accuracy"
 SPACE: dict[str, BaseDistribution] = {
@@ -42,7 +45,7 @@ class Notes:
     def epoch_ended(self, config: TrialConfig, metrics: Mapping[str, float]) -> None:
         self.log.append((self.name, "epoch", config.number, dict(metrics)))
 
-    def trial_ended(self, config: TrialConfig, outcome: Outcome) -> None:
+    def trial_ended(self, config: TrialConfig, outcome: TrialOutcome) -> None:
         self.log.append((self.name, "end", config.number, outcome))
 
 
@@ -64,7 +67,7 @@ class Driven:
         else:
             self.study = studies.create(storage, "s", identity={}, defaults=defaults)
         so_far = len(self.study.trials)
-        self.study.sampler = studies.build_sampler(sampler, seed=0, trials_so_far=so_far)
+        self.study.sampler = samplers.build_sampler(sampler, seed=0, trials_so_far=so_far)
         self.log: list[tuple[object, ...]] = []
 
         def make_config(trial_id: str, number: int, params: Mapping[str, Scalar]) -> TrialConfig:
@@ -79,13 +82,13 @@ class Driven:
                 rungs=(1,),
             )
 
-        self.searcher = Proposals(
-            self.study,
-            space=space,
-            make_config=make_config,
+        self.source = StudyTrials(self.study, space=space, make_config=make_config, seed=0)
+        self.rungs = RungRecord()
+        self.searcher = TrialSearcher(
+            self.source,
             metric=METRIC,
             listeners=[Notes(self.log, "first"), Notes(self.log, "second")],
-            seed=0,
+            rungs=self.rungs,
         )
 
     def state(self, number: int) -> TrialState:
@@ -94,9 +97,9 @@ class Driven:
     def events(self, kind: str) -> list[tuple[object, ...]]:
         return [note[2:] for note in self.log if note[:2] == ("first", kind)]
 
-    def outcome(self, number: int) -> Outcome:
+    def outcome(self, number: int) -> TrialOutcome:
         [outcome] = [note[1] for note in self.events("end") if note[0] == number]
-        assert isinstance(outcome, Outcome)
+        assert isinstance(outcome, TrialOutcome)
         return outcome
 
     def suggest(self, ray_id: str) -> dict[str, object]:
@@ -110,7 +113,7 @@ Drive = Callable[..., Driven]
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Iterator[optuna.storages.RDBStorage]:
-    opened = studies.open_storage(tmp_path)
+    opened = open_storage(tmp_path)
     yield opened
     opened.remove_session()
     opened.engine.dispose()
@@ -130,8 +133,9 @@ def drive(storage: optuna.storages.RDBStorage) -> Drive:
 
 def result(epoch: int, value: float | None = None, **more: object) -> dict[str, object]:
     """What Ray hands on of one epoch, its own columns included."""
-    made = {"epoch": epoch, "train/loss": 1.0 / epoch, "pid": 1, "config/lr": 1.0, **more}
-    return made if value is None else {**made, METRIC: value}
+    measured = {} if value is None else {f"metrics/{METRIC}": value}
+    metrics = {"metrics/train/loss": 1.0 / epoch, **measured}
+    return {"epoch": epoch, **metrics, "pid": 1, "config/lr": 1.0, **more}
 
 
 def train(driven: Driven, ray_id: str, values: Sequence[float | None], **last: object) -> None:
@@ -160,18 +164,18 @@ def test_a_trial_that_trained_all_its_epochs_is_complete(drive: Drive) -> None:
     trial = driven.study.trials[0]
     assert (trial.state, trial.value) == (TrialState.COMPLETE, 0.6)
     assert trial.intermediate_values == {1: 0.4, 3: 0.6}
-    assert driven.outcome(0) == Outcome(state="COMPLETE", value=0.6, weights="/w/file")
+    assert driven.outcome(0) == TrialOutcome(state="COMPLETE", value=0.6, weights="/w/file")
 
 
 def test_a_trial_that_the_scheduler_stopped_is_pruned(drive: Drive) -> None:
     driven = drive()
     driven.suggest("r0")
-    driven.searcher.stopped.add("r0")
+    driven.rungs.stopped.add("r0")
     train(driven, "r0", [0.2])
     trial = driven.study.trials[0]
     assert trial.state is TrialState.PRUNED
     assert trial.intermediate_values == {1: 0.2}
-    assert driven.outcome(0) == Outcome(state="PRUNED", value=0.2)
+    assert driven.outcome(0) == TrialOutcome(state="PRUNED", value=0.2)
 
 
 def test_a_full_trial_is_complete_though_the_scheduler_stops_it_at_its_last_epoch(
@@ -180,7 +184,7 @@ def test_a_full_trial_is_complete_though_the_scheduler_stops_it_at_its_last_epoc
     """ASHA says STOP at max_t too."""
     driven = drive()
     driven.suggest("r0")
-    driven.searcher.stopped.add("r0")
+    driven.rungs.stopped.add("r0")
     train(driven, "r0", [0.2, 0.3, 0.4])
     assert driven.state(0) is TrialState.COMPLETE
 
@@ -201,7 +205,7 @@ def test_an_error_is_a_failure_with_its_reason(drive: Drive) -> None:
     )
 
 
-@pytest.mark.parametrize("last", [None, {"epoch": 1, METRIC: 0.3}])
+@pytest.mark.parametrize("last", [None, {"epoch": 1, f"metrics/{METRIC}": 0.3}])
 def test_a_dead_process_is_a_failure(drive: Drive, last: dict[str, object] | None) -> None:
     driven = drive()
     driven.suggest("r0")
@@ -236,8 +240,8 @@ def test_none_stays_running_after_an_interruption_and_the_same_trial_returns(
         TrialState.WAITING,
         TrialState.WAITING,
     ]
-    assert driven.outcome(1) == Outcome(state="INTERRUPTED", value=0.4)
-    assert driven.outcome(2) == Outcome(state="INTERRUPTED")
+    assert driven.outcome(1) == TrialOutcome(state="INTERRUPTED", value=0.4)
+    assert driven.outcome(2) == TrialOutcome(state="INTERRUPTED")
     assert driven.searcher.suggest("r9") == Searcher.FINISHED, "it is over"
 
     resumed = drive(resume=True)
@@ -265,9 +269,9 @@ def test_no_configuration_is_trained_twice_and_a_finite_space_ends(drive: Drive)
         trained.append(tuple(config["params"].items()))  # type: ignore[attr-defined]
         train(driven, f"r{number}", [0.1, 0.1, 0.1])
     assert len(set(trained)) == 4
-    assert not driven.searcher.exhausted
+    assert not driven.source.exhausted
     assert driven.searcher.suggest("r9") == Searcher.FINISHED
-    assert driven.searcher.exhausted
+    assert driven.source.exhausted
     marked = [t for t in driven.study.trials if studies.is_duplicate(t)]
     assert marked and all(t.state is TrialState.FAIL for t in marked)
     for trial in marked:
@@ -323,7 +327,7 @@ def test_listeners_hear_everything_in_order_and_metrics_alone(drive: Drive) -> N
     expected = [
         ("start", 0),
         ("epoch", 0, {"epoch": 1, "train/loss": 1.0, METRIC: 0.5}),
-        ("end", 0, Outcome(state="COMPLETE", value=0.5, weights="/w")),
+        ("end", 0, TrialOutcome(state="COMPLETE", value=0.5, weights="/w")),
     ]
     assert driven.log == [(name, *note) for note in expected for name in ("first", "second")]
 

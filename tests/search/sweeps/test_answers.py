@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from models import parameter_count
-from search.pipeline import load_pipeline
-from search.sweeping.outcome import Outcome, Row
-from search.sweeping.sweep import load_sweep
+from search.grids.results import GridResult, GridRow
+from search.grids.sweep import load_sweep
+from search.spaces.pipeline import load_pipeline
 from search.sweeps import (
     averaging,
     decorrelation,
@@ -36,9 +36,9 @@ def row(
     line: str = "MNIST autoencoder",
     changes: Mapping[str, Any] | None = None,
     measured: Sequence[Mapping[str, Any]] = (),
-) -> Row:
+) -> GridRow:
     """Three seeds, a thousandth of the value apart."""
-    return Row(
+    return GridRow(
         line=line,
         x=x,
         pipeline="mnist_autoencoder",
@@ -51,13 +51,13 @@ def row(
     )
 
 
-def outcome(*rows: Row) -> Outcome:
-    return Outcome(
+def outcome(*rows: GridRow) -> GridResult:
+    return GridResult(
         name="x", rows=rows, quick=False, mini=False, train_size={"mnist": 1}, epochs={"p": 1}
     )
 
 
-def line(*values: float, mae: Sequence[float] = ()) -> Outcome:
+def line(*values: float, mae: Sequence[float] = ()) -> GridResult:
     sizes = (2, 8, 32, 128, 512)
     return outcome(
         *(
@@ -91,7 +91,7 @@ def test_latent_dim_tells_of_the_reconstruction_error() -> None:
     assert "from d = 8 on it is within 0.001 of that." in told[1]
 
 
-def architecture(depth_: int, width: int, x: float, error: float) -> Row:
+def architecture(depth_: int, width: int, x: float, error: float) -> GridRow:
     metrics = {depth.CHOSEN_BY: error, depth.TEST: error + 0.001, "model/parameters": 1000.0}
     changes = {"depth": depth_, "width": width, "latent_dim": x}
     return row(x, metrics, line=f"{depth_} layers, width {width}", changes=changes)
@@ -114,7 +114,7 @@ def test_depth_says_when_more_layers_do_not_help() -> None:
     assert depth.answer(outcome(*rows))[-1].endswith("more layers do not lower it.")
 
 
-def correlated(*values: tuple[float, float, float]) -> Outcome:
+def correlated(*values: tuple[float, float, float]) -> GridResult:
     return outcome(
         *(
             row(
@@ -151,7 +151,7 @@ def test_decorrelation_when_both_agree() -> None:
     assert told[2] == "The larger vector is not the more redundant one by its effective rank."
 
 
-def walks(*values: tuple[float, float, float, float, float]) -> Outcome:
+def walks(*values: tuple[float, float, float, float, float]) -> GridResult:
     names = (interpolation.USUAL, interpolation.GHOST, interpolation.SPARSITY, interpolation.MAE)
     return outcome(
         *(
@@ -171,10 +171,10 @@ def walks(*values: tuple[float, float, float, float, float]) -> Outcome:
 def test_interpolation_names_the_better_size_and_the_price() -> None:
     told = interpolation.answer(walks((2, 0.9, 0.1, 1.1, 0.08), (128, 0.3, 0.5, 2.0, 0.02)))
     assert "d = 2 interpolates best and d = 128 worst." in told[0]
-    assert told[1].endswith("with d = 128 only. Of these d = 128 interpolates best.")
+    assert told[1].endswith("with d = 128 only. Among these d = 128 interpolates best.")
     assert "the more a middle is both digits at once" in told[2]
     assert "leaves the region that the decoder was trained on" in told[3]
-    assert told[4].startswith("What it costs")
+    assert told[4].startswith("The cost: ")
 
 
 def test_interpolation_says_the_opposite_of_the_opposite() -> None:
@@ -185,7 +185,7 @@ def test_interpolation_says_the_opposite_of_the_opposite() -> None:
     assert told[4].startswith("The reconstruction error of the ends is")
 
 
-def few(frozen: Sequence[float], tuned: Sequence[float]) -> Outcome:
+def few(frozen: Sequence[float], tuned: Sequence[float]) -> GridResult:
     """Accuracies with 20 and 160 labels over four draws; from scratch always lags."""
     noise = {
         few_labels.FROZEN: [0.002, -0.002, 0.001, -0.001],
@@ -241,7 +241,7 @@ def test_answers_are_sentences(name: str) -> None:
         assert sentence[0].isupper() and sentence.endswith(".")
 
 
-def curves(**errors: Sequence[float]) -> Outcome:
+def curves(**errors: Sequence[float]) -> GridResult:
     """PCA and autoencoders at d = 2, 8, 20."""
     names = {"pca_": pca.PCA, "connected": pca.CONNECTED, "convolutional": pca.CONVOLUTIONAL}
     return outcome(
@@ -273,7 +273,7 @@ def test_pca_names_who_is_ahead_where() -> None:
 
 
 def test_pca_says_when_absolute_and_squared_error_disagree() -> None:
-    def ends(error: float, explained: float, name: str) -> Row:
+    def ends(error: float, explained: float, name: str) -> GridRow:
         return row(20, {pca.TEST: error, pca.EXPLAINED: explained}, line=name)
 
     lines = ((0.07, 0.67, pca.PCA), (0.047, 0.74, pca.CONNECTED), (0.058, 0.8, pca.CONVOLUTIONAL))
@@ -291,7 +291,7 @@ def test_a_knee_is_where_the_curve_bends() -> None:
     assert pca.knee(bent, "m") == 4
 
 
-def sampled(**values: tuple[float, float, float]) -> Outcome:
+def sampled(**values: tuple[float, float, float]) -> GridResult:
     """Frechet distance, emptiness and error of each line with d = 16."""
     names = {"variational": vae.VARIATIONAL, "plain": vae.PLAIN, "textbook": vae.TEXTBOOK}
     metrics = (vae.FRECHET, vae.EMPTY, vae.MAE)
@@ -329,7 +329,7 @@ def test_vae_says_the_opposite_of_the_opposite() -> None:
     )
 
 
-def encoded(**accuracies: Sequence[float]) -> Outcome:
+def encoded(**accuracies: Sequence[float]) -> GridResult:
     """Every shape with 25,000 and 400,000 weights, on MNIST."""
     names = {
         "convolutional": encoders.CONVOLUTIONAL,
@@ -393,7 +393,7 @@ def test_encoders_of_one_budget_have_equally_many_weights(quick: bool) -> None:
     for point in grid:
         pipeline = load_pipeline(point.pipeline)
         with torch.device("meta"):
-            method: Any = pipeline.build(
+            method: Any = pipeline.builder()(
                 {**pipeline.defaults, **point.changes}, DATASETS[pipeline.dataset]
             )
         assert parameter_count(method.encoder) == pytest.approx(point.x, rel=encoders.TOLERANCE)
@@ -406,7 +406,7 @@ def test_a_budget_that_no_width_meets_is_left_out() -> None:
     assert lines["CIFAR-10 CNN, 3 layers"] == 25_000
 
 
-def descended(**curves: tuple[Sequence[float], Sequence[float]]) -> Outcome:
+def descended(**curves: tuple[Sequence[float], Sequence[float]]) -> GridResult:
     """Each pair of averages with two rates, and their loss curves."""
     names = dict(zip(("adam", "gradients", "squares", "both"), averaging.AVERAGES, strict=True))
     return outcome(

@@ -9,12 +9,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from search import recipes
-from search.finals.cells import Cell, Kept, Shelf
-from search.pipeline import load_pipeline
+from search.cells.cell import Cell
+from search.cells.store import CellStore, TrainedCell
+from search.spaces import builders
+from search.spaces.pipeline import load_pipeline
 from search.sweeps import few_labels
-from search.trial import TrialImages, weights_on_cpu
-from trainers.data import DATASETS, load_training
+from search.trials.trial import TrialImages, weights_on_cpu
+from trainers.data import load_training
 from trainers.evaluation import evaluate
 from trainers.loop import fit
 
@@ -28,12 +29,12 @@ def images() -> TrialImages:
 
 
 @pytest.fixture(scope="module")
-def kept(images: TrialImages, tmp_path_factory: pytest.TempPathFactory) -> Kept:
-    """A few epochs of contrastive training, on the shelf."""
+def kept(images: TrialImages, tmp_path_factory: pytest.TempPathFactory) -> TrainedCell:
+    """A few epochs of contrastive training, on the cell_store."""
     torch.manual_seed(0)
-    method = load_pipeline(NAME).build(PARAMS, DATASETS["mnist"])
+    method = load_pipeline(NAME).method(PARAMS)
     assert isinstance(method, torch.nn.Module)
-    for _ in fit(method, images.train, recipes.optimisation(PARAMS), epochs=4, seed=0):
+    for _ in fit(method, images.train, builders.optimisation(PARAMS), epochs=4, seed=0):
         pass
     measured = evaluate(method, images.train, images.valid, classes=10, digits=True, seed=0)
     cell = Cell(
@@ -46,7 +47,7 @@ def kept(images: TrialImages, tmp_path_factory: pytest.TempPathFactory) -> Kept:
         params=PARAMS,
         epochs=4,
     )
-    return Shelf(tmp_path_factory.mktemp("shelf")).keep(
+    return CellStore(tmp_path_factory.mktemp("cell_store")).keep(
         cell,
         weights=weights_on_cpu(method, measured.classifier),
         curves=[{"epoch": 4.0, "timestamp": 0.0, **measured.metrics}],
@@ -56,7 +57,7 @@ def kept(images: TrialImages, tmp_path_factory: pytest.TempPathFactory) -> Kept:
 
 @pytest.mark.slow
 def test_every_way_is_far_above_chance_and_more_labels_help(
-    kept: Kept, images: TrialImages, monkeypatch: pytest.MonkeyPatch
+    kept: TrainedCell, images: TrialImages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(few_labels, "QUICK_DRAWS", 2)
     found = few_labels.measure(kept, images, True)
@@ -74,7 +75,7 @@ def test_every_way_is_far_above_chance_and_more_labels_help(
 
 @pytest.mark.slow
 def test_the_pretrained_weights_are_left_as_they_were(
-    kept: Kept, images: TrialImages, monkeypatch: pytest.MonkeyPatch
+    kept: TrainedCell, images: TrialImages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(few_labels, "QUICK_DRAWS", 1)
     monkeypatch.setattr(few_labels, "QUICK_LABELS", (20,))

@@ -7,16 +7,25 @@ from pathlib import Path
 
 import pytest
 
-from search import tracking_address
+from search import errors
 from search.errors import UserError
+from search.files import sqlite
+from search.tracking import address
 
 
 def test_which_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    assert tracking_address.resolve_uri(None, tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
+    assert address.resolve_uri(None, tmp_path) == f"sqlite:///{tmp_path}/mlflow.db"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://env:1")
-    assert tracking_address.resolve_uri(None, tmp_path) == "http://env:1"
-    assert tracking_address.resolve_uri("http://given:1", tmp_path) == "http://given:1"
+    assert address.resolve_uri(None, tmp_path) == "http://env:1"
+    assert address.resolve_uri("http://given:1", tmp_path) == "http://given:1"
+
+
+def test_every_path_has_an_address_and_back(tmp_path: Path) -> None:
+    for name in ("plain", "q?x=1", "per%20cent", "100%", "a b", "#1", "ü", "?%3F"):
+        file = tmp_path / name / "mlflow.db"
+        assert sqlite.sqlite_file(sqlite.sqlite_uri(file)) == file
+        assert address.resolve_uri(None, file.parent) == sqlite.sqlite_uri(file)
 
 
 @pytest.mark.parametrize(
@@ -26,27 +35,34 @@ def test_which_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "postgresql+psycopg2://me:secret@host/db",
         "http://me:sec%40ret-secret@host",
         "http://me:se@secret@host",
+        "http://me:se/secret@host",
+        "http:me:secret@host:5000",
+        "me:secret@host",
+        "postgresql://host/db?user=me&password=secret",
+        "http://host/?x=1&access_token=secret",
+        "MLflow: request to http://me:secret@host/api failed: (500, 'http://host?token=secret')",
     ],
 )
 def test_secrets_are_not_shown(uri: str) -> None:
-    shown = tracking_address.without_secrets(uri)
+    shown = errors.without_secrets(uri)
     assert "secret" not in shown
     assert "host" in shown
 
 
 def test_an_address_without_secrets_is_shown_whole() -> None:
-    for uri in ("http://host:5000", "sqlite:////a/b@c/mlflow.db"):
-        assert tracking_address.without_secrets(uri) == uri
+    link = "http://127.0.0.1:5000/#/experiments/1/runs?viewStateShareKey=best-trials"
+    for uri in ("http://host:5000", link, "http://host?x=1&y=2", "sqlite:////a/b@c/mlflow.db"):
+        assert errors.without_secrets(uri) == uri
 
 
 def test_a_dead_port_is_known_at_once() -> None:
     began = time.monotonic()
     with pytest.raises(UserError, match="no MLflow store answers") as caught:
-        tracking_address.probe("http://127.0.0.1:1")
+        address.probe("http://127.0.0.1:1")
     assert time.monotonic() - began < 5
     assert caught.value.status == 1
 
 
 def test_a_file_needs_no_probe(tmp_path: Path) -> None:
-    tracking_address.probe(f"sqlite:///{tmp_path}/mlflow.db")
+    address.probe(f"sqlite:///{tmp_path}/mlflow.db")
     assert list(tmp_path.iterdir()) == []

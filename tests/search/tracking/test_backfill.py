@@ -8,14 +8,14 @@ from typing import Any
 
 import optuna
 import pytest
-import torch
 from optuna.trial import TrialState, create_trial
 
-from search import study as studies
-from search.recorder import Recorder
-from search.recovery import recover
-from search.tracking import RunView, Store
-from search.trial import TrialConfig
+from search.study import study as studies
+from search.tracking.backfill import recover
+from search.tracking.recorder import Recorder
+from search.tracking.store import RunView, Store
+from search.trials import checkpoint
+from search.trials.config import TrialConfig
 
 METRIC = "valid/accuracy"
 MakeConfig = Callable[..., TrialConfig]
@@ -75,7 +75,7 @@ class Stores:
         folder = self.trials / config.trial_id
         folder.mkdir(parents=True)
         history = [{"epoch": e, "train/loss": 1.0 / e, METRIC: 0.25 + e / 4} for e in (1, 2)]
-        torch.save({"history": history}, folder / "checkpoint.pt")
+        checkpoint.save_history(folder, history)
         if weights:
             (folder / "weights.safetensors").write_bytes(b"weights")
         return folder
@@ -99,6 +99,7 @@ def begin(stores: Stores, config: TrialConfig, epochs: int) -> None:
     recorder.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("known", [None, 0, 1, 2])
 @pytest.mark.parametrize("kept", [True, False])

@@ -15,11 +15,11 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
 from mlflow.tracking import MlflowClient
 
-from search import recorder as recording_module, tracking
-from search.outcomes import Outcome
-from search.recorder import Recorder
-from search.tracking import Step, Store
-from search.trial import TrialConfig
+from search.tracking import recorder as recording_module, store as tracking
+from search.tracking.recorder import Recorder
+from search.tracking.store import Step, Store
+from search.trials.config import TrialConfig
+from search.trials.outcome import TrialOutcome
 
 
 @pytest.fixture
@@ -53,17 +53,17 @@ def recorder(store: Store, folder: Path, **options: Any) -> Recorder:
 @pytest.mark.parametrize(
     ("outcome", "status"),
     [
-        (Outcome(state="COMPLETE", value=0.5), "FINISHED"),
-        (Outcome(state="PRUNED", value=0.5), "FINISHED"),
-        (Outcome(state="FAIL", error="loss is nan at step 7", traceback="Trace"), "FAILED"),
-        (Outcome(state="INTERRUPTED"), "KILLED"),
+        (TrialOutcome(state="COMPLETE", value=0.5), "FINISHED"),
+        (TrialOutcome(state="PRUNED", value=0.5), "FINISHED"),
+        (TrialOutcome(state="FAIL", error="loss is nan at step 7", traceback="Trace"), "FAILED"),
+        (TrialOutcome(state="INTERRUPTED"), "KILLED"),
     ],
-    ids=lambda given: given.state if isinstance(given, Outcome) else given,
+    ids=lambda given: given.state if isinstance(given, TrialOutcome) else given,
 )
 def test_how_a_trial_ended_is_told(
     store: Store,
     make_config: Callable[..., TrialConfig],
-    outcome: Outcome,
+    outcome: TrialOutcome,
     status: str,
     tmp_path: Path,
 ) -> None:
@@ -100,7 +100,7 @@ def test_weights_become_an_artifact_and_leave_the_disk(
     file.write_bytes(b"weights")
     recording = recorder(store, tmp_path)
     recording.trial_started(config)
-    recording.trial_ended(config, Outcome(state="COMPLETE", value=0.5, weights=str(file)))
+    recording.trial_ended(config, TrialOutcome(state="COMPLETE", value=0.5, weights=str(file)))
     recording.close()
     run_id = store.find_trial(config.trial_id)
     assert run_id is not None
@@ -119,7 +119,7 @@ def test_a_resumed_trial_goes_on_in_its_run(
         recording.trial_started(config)
         for epoch in epochs:
             recording.epoch_ended(config, {"epoch": epoch, "train/loss": 1.0 / epoch})
-        recording.trial_ended(config, Outcome(state="INTERRUPTED"))
+        recording.trial_ended(config, TrialOutcome(state="INTERRUPTED"))
         recording.close()
         assert recording.failures == 0
     client = MlflowClient(tracking_uri=store.uri)
@@ -137,7 +137,7 @@ def test_a_store_that_refuses_does_not_stop_the_search(
     recording.trial_started(config)
     store.log = store.log_steps = None  # type: ignore[assignment, method-assign]
     recording.epoch_ended(config, {"epoch": 1, "train/loss": 2.0})
-    recording.trial_ended(config, Outcome(state="COMPLETE", value=0.5))
+    recording.trial_ended(config, TrialOutcome(state="COMPLETE", value=0.5))
     recording.close()
     assert recording.failures >= 2
 
@@ -165,14 +165,14 @@ def test_epochs_are_written_together_and_soon(
     for epoch in (1, 2, 3):
         for each in (config, other):
             recording.epoch_ended(each, {"epoch": epoch, "train/loss": 1 / epoch})
-    recording.trial_ended(other, Outcome(state="PRUNED", value=0.5))
+    recording.trial_ended(other, TrialOutcome(state="PRUNED", value=0.5))
     deadline = time.monotonic() + 20
     while len(batches) < 2:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     assert batches == [[1, 2, 3], [1, 2, 3]], "one's at its end, the other's while it trains"
     recording.epoch_ended(config, {"epoch": 4, "train/loss": 0.25})
-    recording.trial_ended(config, Outcome(state="PRUNED", value=0.5))
+    recording.trial_ended(config, TrialOutcome(state="PRUNED", value=0.5))
     recording.close()
     assert batches[2:] == [[4]]
     run_id = store.find_trial(config.trial_id)
@@ -250,7 +250,7 @@ def test_everything_is_recorded_once_by_a_store_that_breaks(
         for config in configs:
             recording.epoch_ended(config, {"epoch": epoch, "train/loss": 1 / epoch})
     for config in configs:
-        recording.trial_ended(config, Outcome(state="COMPLETE", value=0.5))
+        recording.trial_ended(config, TrialOutcome(state="COMPLETE", value=0.5))
     recording.close()
     assert broken.breaks > 10
     assert (recording.failures, recording.undelivered) == (0, 0)
@@ -275,10 +275,10 @@ def test_a_record_bears_the_time_at_which_it_happened(
         log(*given, **named)
 
     store.log = closed  # type: ignore[method-assign]
-    recording = recorder(store, tmp_path, away=said.append)
+    recording = recorder(store, tmp_path, unreachable=said.append)
     recording.trial_started(config)
     recording.epoch_ended(config, {"epoch": 1, "train/loss": 2.0})
-    recording.trial_ended(config, Outcome(state="PRUNED", value=0.5))
+    recording.trial_ended(config, TrialOutcome(state="PRUNED", value=0.5))
     happened = tracking.now()
     time.sleep(0.3)
     assert said == [True], "said once, not at every try"
@@ -314,7 +314,7 @@ def test_the_end_of_a_search_waits_as_long_as_the_environment_says(
     store.log = store.log_steps = away  # type: ignore[method-assign]
     recording.epoch_ended(config, {"epoch": 1, "train/loss": 2.0})
     recording.epoch_ended(config, {"epoch": 2, "train/loss": 1.0})
-    recording.trial_ended(config, Outcome(state="COMPLETE", value=0.5))
+    recording.trial_ended(config, TrialOutcome(state="COMPLETE", value=0.5))
     began = time.monotonic()
     recording.close()
     assert 0.2 <= time.monotonic() - began < 5
@@ -322,6 +322,20 @@ def test_the_end_of_a_search_waits_as_long_as_the_environment_says(
     assert (tmp_path / config.trial_id).exists()
     run_id = store.find_trial(config.trial_id)
     assert run_id is not None and run_of(store, run_id).info.status == "RUNNING"
+
+
+def test_a_record_after_the_end_is_repeated_too(store: Store, fast: None, tmp_path: Path) -> None:
+    """The study's own run is closed when all of its trials are."""
+    recording = recorder(store, tmp_path)
+    recording.close()
+    answers = iter([ConnectionError("away"), ConnectionError("away"), None])
+
+    def write() -> None:
+        if error := next(answers):
+            raise error
+
+    recording.deliver(write)
+    assert next(answers, "all were asked") == "all were asked"
 
 
 def test_one_bad_record_does_not_hold_up_the_others(
@@ -355,7 +369,7 @@ def test_one_bad_record_does_not_hold_up_the_others(
 
 
 def test_a_locked_or_full_store_is_away_and_one_that_refuses_is_not() -> None:
-    for away in (
+    for unreachable in (
         MlflowException(
             "locked", error_code=TEMPORARILY_UNAVAILABLE
         ),  # what a database's OperationalError becomes
@@ -363,10 +377,10 @@ def test_a_locked_or_full_store_is_away_and_one_that_refuses_is_not() -> None:
         ConnectionError(),
         OSError(28, "No space left on device"),
     ):
-        assert tracking.is_away(away), away
+        assert tracking.is_unreachable(unreachable), unreachable
     for refused in (
         MlflowException.invalid_parameter_value("a param cannot change"),
         FileNotFoundError("weights.safetensors"),
         KeyError("x"),
     ):
-        assert not tracking.is_away(refused), refused
+        assert not tracking.is_unreachable(refused), refused

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mlflow.tracking import MlflowClient
+
+from search.doctor import main
+from search.tracking.provenance import home_tag
+from search.tracking.store import Store
+from tests.mlflow_server import Server
 
 pytestmark = pytest.mark.slow
 
@@ -26,41 +26,13 @@ SEARCH = [
 @pytest.fixture
 def address(tmp_path: Path, empty_store: Path) -> Iterator[str]:
     """Of a server on a database and a folder of artifacts of its own."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     folder = tmp_path / "server"
     folder.mkdir()
     (folder / "mlflow.db").write_bytes(empty_store.read_bytes())
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
-                *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),
-                *("--artifacts-destination", str(folder / "artifacts")),
-                *("--host", "127.0.0.1", "--port", str(port)),
-            ],
-            stdout=log,
-            stderr=log,
-            cwd=folder,
-        )
-    found = f"http://127.0.0.1:{port}"
-    try:
-        deadline = time.monotonic() + 900
-        while not _answers(found):
-            assert process.poll() is None, (folder / "log").read_text()
-            assert time.monotonic() < deadline, (folder / "log").read_text()
-            time.sleep(0.2)
-        yield found
-    finally:
-        process.terminate()
-        process.wait(timeout=60)
-
-
-def _answers(address: str) -> bool:
-    try:
-        return urllib.request.urlopen(f"{address}/health", timeout=5).status == 200
-    except OSError:
-        return False
+    server = Server(folder)
+    server.start()
+    yield server.uri
+    server.take_away()
 
 
 def test_a_search_is_recorded_by_a_server(
@@ -84,3 +56,18 @@ def test_a_search_is_recorded_by_a_server(
         assert list(stored.rglob(f"{run.info.run_id}/artifacts/weights.safetensors"))
     [parent] = client.search_runs(ids, "tags.kind = 'study'")
     assert parent.info.status == "FINISHED"
+
+
+def test_a_repair_ends_no_rerun_of_another_home(
+    address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = Store(address)
+    experiment = store.experiment("mnist_supervised-mini")
+    ours, theirs = (
+        store.start_run(experiment, name="r", tags={"kind": "rerun", **home_tag(home)})
+        for home in (tmp_path / "mlruns", tmp_path / "other" / "mlruns")
+    )
+    assert main(["--tracking-uri", address, "--fix"]) == 0
+    status = {run.run_id: run.status for run in store.runs(experiment)}
+    assert status == {ours: "KILLED", theirs: "RUNNING"}

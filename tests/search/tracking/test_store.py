@@ -6,18 +6,21 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from search import tracking
 from search.errors import UserError
-from search.tracking import Store
+from search.files.sqlite import sqlite_uri
+from search.study.storage import open_storage
+from search.tracking.store import Store, open_existing
 
-ROOT = Path(__file__).resolve().parents[2]
-MAKE = "import sys; from search.tracking import Store; Store(sys.argv[1]).experiment(sys.argv[2])"
+ROOT = Path(__file__).resolve().parents[3]
+MAKE = "from sys import argv; from search.tracking.store import Store; "
+MAKE += "Store(argv[1]).experiment(argv[2])"
 
 
 @pytest.fixture
@@ -32,6 +35,7 @@ def run_of(store: Store, run_id: str) -> Run:
 # The store itself -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_two_processes_that_make_the_same_store_both_succeed(tmp_path: Path) -> None:
     """A store half made by a killed process lies there already."""
     file = tmp_path / "deep" / "mlflow.db"
@@ -70,7 +74,9 @@ def test_a_relative_address_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     run_id = store.start_run(store.experiment("e"), name="r", tags={})
     store.log_text(run_id, "text", "a.txt")
     assert (tmp_path / "mine.db").is_file()
-    assert run_of(store, run_id).info.artifact_uri.startswith(f"file://{tmp_path}/artifacts/e/")
+    assert run_of(store, run_id).info.artifact_uri.startswith(
+        f"file://{tmp_path}/mine.db.artifacts/"
+    )
 
 
 def test_artifacts_lie_beside_the_store(store: Store, tmp_path: Path) -> None:
@@ -90,7 +96,7 @@ def test_a_deleted_experiment_is_told_of(store: Store) -> None:
 
 def test_only_what_exists_is_opened_for_reading(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no MLflow store"):
-        tracking.open_existing(f"sqlite:///{tmp_path / 'none.db'}")
+        open_existing(f"sqlite:///{tmp_path / 'none.db'}")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -153,3 +159,35 @@ def test_children_that_are_open(store: Store) -> None:
 def test_the_database_is_whole(store: Store) -> None:
     with sqlite3.connect(store.uri.removeprefix("sqlite:///")) as database:
         assert database.execute("pragma integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize("name", ["q?x=1", "per%20cent #ü", "100%"])
+def test_a_folder_of_any_name_holds_all_that_is_written(
+    tmp_path: Path, prepare: Callable[[Path], Path], name: str
+) -> None:
+    folder = prepare(tmp_path / name)
+    open_storage(folder / "mlruns").engine.dispose()
+    store = Store(sqlite_uri(folder / "mlruns" / "mlflow.db"))
+    run = store.start_run(store.experiment("e"), name="r", tags={})
+    store.log_text(run, "it", "said.txt")
+    assert store.read_text(run, "said.txt") == "it"
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert {"mlflow.db", "optuna.db", "artifacts"} <= {
+        path.name for path in (folder / "mlruns").iterdir()
+    }
+    assert len([*folder.rglob("said.txt")]) == 1
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"), [("ffffffffffff", "newer MLflow"), ("0584bdc529eb", "older MLflow")]
+)
+def test_a_schema_of_another_mlflow(
+    tmp_path: Path, prepare: Callable[[Path], Path], schema: str, said: str
+) -> None:
+    file = prepare(tmp_path) / "mlruns" / "mlflow.db"
+    with closing(sqlite3.connect(file)) as database:
+        database.execute("UPDATE alembic_version SET version_num = ?", (schema,))
+        database.commit()
+    with pytest.raises(UserError, match=said) as caught:
+        open_existing(sqlite_uri(file))
+    assert str(file) in str(caught.value)

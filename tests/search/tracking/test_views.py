@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from search import run_table
-from search.pipeline import load_pipeline, pipeline_names
+from search.spaces.pipeline import load_pipeline, pipeline_names
+from search.tracking import views
 
 
 def unpacked(view: str) -> dict[str, Any]:
@@ -21,8 +21,8 @@ def unpacked(view: str) -> dict[str, Any]:
     return dict(json.loads(zlib.decompress(base64.b64decode(packed, validate=True))))
 
 
-FINAL = run_table.final_view(rerun="0123456789ab", params=["width", "lr"])
-TRIALS = run_table.trial_view(metric="valid/accuracy", params=["width", "lr"])
+FINAL = views.final_view(rerun="0123456789ab", params=["width", "lr"])
+TRIALS = views.trial_view(metric="valid/accuracy", params=["width", "lr"])
 
 
 def test_the_final_view_shows_one_rerun_the_best_test_accuracy_first() -> None:
@@ -60,8 +60,8 @@ def test_a_view_has_a_name_and_the_time_in_milliseconds(view: str, name: str) ->
 def test_the_views_of_every_pipeline_fit_into_a_tag(name: str) -> None:
     """MLflow 3.17 takes 20,000 characters."""
     space = load_pipeline(name).space
-    final = run_table.final_view(rerun="0123456789ab", params=space)
-    trials = run_table.trial_view(metric="valid/accuracy", params=space)
+    final = views.final_view(rerun="0123456789ab", params=space)
+    trials = views.trial_view(metric="valid/accuracy", params=space)
     assert len(final) < 2000 and len(trials) < 2000
     for view in (final, trials):
         assert unpacked(view)["selectedColumns"][-len(space) :] == [
@@ -70,9 +70,9 @@ def test_the_views_of_every_pipeline_fit_into_a_tag(name: str) -> None:
 
 
 def test_the_two_views_have_tags_and_addresses_of_their_own() -> None:
-    assert run_table.tag(run_table.FINALS) == "mlflow.sharedViewState.final-numbers"
-    assert run_table.tag(run_table.FINALS) != run_table.tag(run_table.TRIALS)
-    assert run_table.address("7", run_table.FINALS, server="http://h:5000") == (
+    assert views.tag(views.FINALS) == "mlflow.sharedViewState.final-numbers"
+    assert views.tag(views.FINALS) != views.tag(views.TRIALS)
+    assert views.address("7", views.FINALS, server="http://h:5000") == (
         "http://h:5000/#/experiments/7/runs?viewStateShareKey=final-numbers"
     )
-    assert run_table.address("7").endswith("viewStateShareKey=best-trials")
+    assert views.address("7").endswith("viewStateShareKey=best-trials")

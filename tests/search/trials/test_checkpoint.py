@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import logging
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from search import checkpoints
-from search.pipeline import pipeline_names
-from search.trial import Trial, TrialConfig, TrialImages
-from search.worker import TrialWorker
+from search.spaces.pipeline import pipeline_names
+from search.trials import checkpoint, process
+from search.trials.config import TrialConfig
+from search.trials.process import TrialProcess
+from search.trials.trial import Trial, TrialImages
 from trainers.data import TrainingData
 
 Few = Callable[[str], TrainingData]
@@ -28,47 +31,50 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def worker(config: TrialConfig, data: TrainingData, folder: Path) -> TrialWorker:
-    made = object.__new__(TrialWorker)  # Ray's own constructor opens log files
-    made.setup(config.to_json(), data=data, folder=str(folder))
+def worker(config: TrialConfig, data: TrainingData, folder: Path) -> TrialProcess:
+    made = TrialProcess(data, folder, worth=0)
+    made.begin(config.to_json())
     return made
 
 
 def told(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What must be equal: not where the weights are, nor what a process needed."""
-    left_out = ("time/", "memory/", "weights")
-    return [{k: v for k, v in r.items() if not k.startswith(left_out)} for r in results]
+    left_out = ("time/", "memory/", "weights", "metrics")
+    flat = [{**r, **r.get("metrics", {})} for r in results]
+    return [{k: v for k, v in r.items() if not k.startswith(left_out)} for r in flat]
 
 
-def finish(made: TrialWorker) -> list[dict[str, Any]]:
+def finish(made: TrialProcess) -> list[dict[str, Any]]:
     results = [made.step()]
     while not results[-1].get("done"):
         results.append(made.step())
     return results
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pipeline", pipeline_names())
-@pytest.mark.parametrize("died_after", [1, 3])
 def test_a_trial_that_died_goes_on_to_the_last_digit(
-    pipeline: str, died_after: int, few: Few, make_config: MakeConfig, tmp_path: Path
+    pipeline: str, few: Few, make_config: MakeConfig, tmp_path: Path
 ) -> None:
     """Killed between two epochs, or after the last one and before anybody was told."""
     config = make_config(pipeline, {"augment_strength": 0.5}, epochs=3, rungs=(1,))
     data = few(pipeline.split("_")[0])
     whole = finish(worker(config, data, tmp_path / "whole"))
-    first = worker(config, data, tmp_path / "died")
-    before = [first.step() for _ in range(died_after)]
-    del first
-    torch.rand(1000)
-    after = finish(worker(config, data, tmp_path / "died"))
-    assert told(after) == told(whole), "it tells everything, what was told before too"
-    # What is told again is what was told, measured times and all.
-    strip = ("done", "weights")
-    again = [{k: v for k, v in r.items() if k not in strip} for r in after[:died_after]]
-    assert again == [{k: v for k, v in r.items() if k not in strip} for r in before]
-    weights = [load_file(str(results[-1]["weights"])) for results in (whole, after)]
-    assert weights[0].keys() == weights[1].keys()
-    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    for died_after in (1, 3):
+        folder = tmp_path / f"died after {died_after}"
+        first = worker(config, data, folder)
+        before = [first.step() for _ in range(died_after)]
+        del first
+        torch.rand(1000)
+        after = finish(worker(config, data, folder))
+        assert told(after) == told(whole), "it tells everything, what was told before too"
+        # What is told again is what was told, measured times and all.
+        strip = ("done", "weights")
+        again = [{k: v for k, v in r.items() if k not in strip} for r in after[:died_after]]
+        assert again == [{k: v for k, v in r.items() if k not in strip} for r in before]
+        weights = [load_file(str(results[-1]["weights"])) for results in (whole, after)]
+        assert weights[0].keys() == weights[1].keys()
+        assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
 @pytest.mark.parametrize(
@@ -90,11 +96,9 @@ def test_another_configuration_begins_anew(
     other = dataclasses.replace(config, **change)
     images = TrialImages.load(few("mnist"), "cpu")
     with caplog.at_level(logging.WARNING):
-        trial, history = checkpoints.resume(
-            tmp_path / config.trial_id, lambda: Trial(other, images)
-        )
+        trial, history = checkpoint.resume(tmp_path / config.trial_id, lambda: Trial(other, images))
     assert history == []
-    assert "of another configuration" in caplog.text
+    assert "it belongs to another configuration" in caplog.text
     assert next(trial.epochs())["epoch"] == 1
 
 
@@ -103,7 +107,7 @@ def test_it_goes_on_in_another_place(few: Few, make_config: MakeConfig, tmp_path
     worker(config, few("mnist"), tmp_path).step()
     moved = dataclasses.replace(config, threads=2, number=7, study="other")
     images = TrialImages.load(few("mnist"), "cpu")
-    trial, history = checkpoints.resume(tmp_path / config.trial_id, lambda: Trial(moved, images))
+    trial, history = checkpoint.resume(tmp_path / config.trial_id, lambda: Trial(moved, images))
     assert [entry["epoch"] for entry in history] == [1]
     assert next(trial.epochs())["epoch"] == 2
 
@@ -115,17 +119,57 @@ def test_a_damaged_checkpoint_is_not_used(
     config, data = make_config(epochs=2), few("mnist")
     whole = finish(worker(config, data, tmp_path / "whole"))
     worker(config, data, tmp_path).step()
-    file = tmp_path / config.trial_id / checkpoints.FILE
+    file = tmp_path / config.trial_id / checkpoint.FILE
     content = file.read_bytes()
     if damage == "of other code":
-        state = torch.load(file, weights_only=True)
+        state = torch.load(BytesIO(content[checkpoint.DIGEST :]), weights_only=True)
         state["trial"]["training"]["optimizer"]["param_groups"].pop()
-        torch.save(state, file)
+        torch.save(state, file)  # without a digest, as they once were
     else:
         file.write_bytes({"cut": content[: len(content) // 2], "empty": b""}.get(damage, b"text"))
     assert told(finish(worker(config, data, tmp_path))) == told(whole)
-    file.write_bytes(b"text")
-    assert checkpoints.history(file.parent) == []
+    (file.parent / checkpoint.HISTORY).write_bytes(b"[{")
+    assert checkpoint.history(file.parent) == []
+
+
+def test_64_flipped_bytes_are_found_wherever_they_are(
+    few: Few, make_config: MakeConfig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = make_config(epochs=2)
+    worker(config, few("mnist"), tmp_path).step()
+    file = tmp_path / config.trial_id / checkpoint.FILE
+    whole = file.read_bytes()
+    images = TrialImages.load(few("mnist"), "cpu")
+
+    def resumed() -> checkpoint.History:
+        return checkpoint.resume(file.parent, lambda: Trial(config, images))[1]
+
+    assert len(resumed()) == 1
+    found = 0
+    choose = random.Random(0)
+    places = [0, len(whole) - 64, *(choose.randrange(len(whole) - 64) for _ in range(48))]
+    for place in places:
+        flipped = bytes(byte ^ 0x3F for byte in whole[place : place + 64])
+        file.write_bytes(whole[:place] + flipped + whole[place + 64 :])
+        caplog.clear()
+        found += resumed() == []  # its trial begins anew
+        assert all(str(file) in told.getMessage() for told in caplog.records)
+    assert found == 50
+    file.write_bytes(whole)
+    assert len(resumed()) == 1
+
+
+def test_one_from_before_they_had_a_digest_is_used(
+    few: Few, make_config: MakeConfig, tmp_path: Path
+) -> None:
+    config, data = make_config(epochs=2), few("mnist")
+    whole = finish(worker(config, data, tmp_path / "whole"))
+    worker(config, data, tmp_path).step()
+    file = tmp_path / config.trial_id / checkpoint.FILE
+    file.write_bytes(file.read_bytes()[checkpoint.DIGEST :])
+    images = TrialImages.load(data, "cpu")
+    assert len(checkpoint.resume(file.parent, lambda: Trial(config, images))[1]) == 1
+    assert told(finish(worker(config, data, tmp_path))) == told(whole)
 
 
 def test_code_in_a_checkpoint_is_not_run(few: Few, make_config: MakeConfig, tmp_path: Path) -> None:
@@ -140,7 +184,7 @@ def test_code_in_a_checkpoint_is_not_run(few: Few, make_config: MakeConfig, tmp_
         {"config": config.to_json(), "history": [], "trial": Harm()}, folder / "checkpoint.pt"
     )
     assert len(finish(worker(config, data, tmp_path))) == 2
-    assert checkpoints.history(folder) != []  # its own by now
+    assert checkpoint.history(folder) != []  # its own by now
     assert not (tmp_path / "harmed").exists()
 
 
@@ -161,7 +205,10 @@ def test_a_process_that_dies_while_writing_leaves_the_one_before(
         with pytest.raises(KeyboardInterrupt):
             made.step()
     folder = tmp_path / config.trial_id
-    assert [entry["epoch"] for entry in checkpoints.history(folder)] == [1]
+    images = TrialImages.load(data, "cpu")
+    _, resumed = checkpoint.resume(folder, lambda: Trial(config, images))
+    assert [entry["epoch"] for entry in resumed] == [1]
+    assert [entry["epoch"] for entry in checkpoint.history(folder)] == [1, 2]
     results = finish(worker(config, data, tmp_path))
     assert [result["epoch"] for result in results] == [1, 2, 3]
 
@@ -188,6 +235,37 @@ def test_a_full_disk_does_not_end_a_trial(
 def test_the_history_is_plain(few: Few, make_config: MakeConfig, tmp_path: Path) -> None:
     config = make_config(epochs=2, rungs=(1,))
     result = worker(config, few("mnist"), tmp_path).step()
-    [entry] = checkpoints.history(tmp_path / config.trial_id)
-    assert entry == result == json.loads(json.dumps(entry))
-    assert checkpoints.history(tmp_path / "nobody") == []
+    [entry] = checkpoint.history(tmp_path / config.trial_id)
+    assert entry == {"epoch": result["epoch"], **result["metrics"]} == json.loads(json.dumps(entry))
+    assert checkpoint.history(tmp_path / "nobody") == []
+
+
+def test_one_is_written_when_the_training_since_the_last_was_long_enough(
+    few: Few, make_config: MakeConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An epoch takes 1.5 s here, and a checkpoint 0.1 s: one epoch in two is worth it."""
+    now = 0.0
+
+    def epochs(self: Trial) -> Iterator[dict[str, float]]:
+        nonlocal now
+        for epoch in range(1, 8):
+            now += 1.5
+            yield {"epoch": epoch}
+
+    def save(folder: Path, trial: Trial, history: checkpoint.History) -> None:
+        nonlocal now
+        now += 0.1
+        written.append(history[-1]["epoch"])
+
+    written: list[int] = []
+    monkeypatch.setattr(Trial, "epochs", epochs)
+    monkeypatch.setattr(checkpoint, "save", save)
+    monkeypatch.setattr(process.time, "monotonic", lambda: now)
+    made = TrialProcess(few("mnist"), tmp_path)
+    config = make_config(epochs=8)
+    made.begin(config.to_json())
+    for epoch in range(1, 8):
+        made.step()
+        known = checkpoint.history(tmp_path / config.trial_id)
+        assert [entry["epoch"] for entry in known] == [*range(1, epoch + 1)], "of every epoch"
+    assert written == [1, 3, 5, 7]

@@ -8,19 +8,23 @@ import json
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from search import trial as trial_module
-from search.pipeline import Pipeline, load_pipeline, pipeline_names
-from search.trial import Trial, TrialConfig, TrialImages
-from search.worker import TrialWorker
+from search.spaces.pipeline import Pipeline, load_pipeline, pipeline_names
+from search.trials import trial as trial_module
+from search.trials.config import TrialConfig
+from search.trials.process import TrialProcess
+from search.trials.trial import Trial, TrialImages
 from trainers.data import TrainingData
 from trainers.evaluation import accuracy, encode, reconstruction_mae
 from trainers.loop import NonFiniteLoss
 from trainers.methods import Autoencoder
+
+pytestmark = pytest.mark.slow
 
 Few = Callable[[str], TrainingData]
 MakeConfig = Callable[..., TrialConfig]
@@ -68,30 +72,27 @@ def test_every_pipeline_reports_the_same_columns(
     epochs = list(trial.epochs())
     assert [metrics["epoch"] for metrics in epochs] == [1, 2]
     best = f"best/{load_pipeline(pipeline).metric}"
+    rung, end = epochs
+    time = "time/evaluation_seconds"
+    compared_by = {"valid/accuracy", time, best}
+    assert rung.keys() == ALWAYS | compared_by | bound, "what a scheduler needs"
+    assert end.keys() == ALWAYS | MEASURED | extra | bound | {best}
     for metrics in epochs:
-        assert metrics.keys() == ALWAYS | MEASURED | extra | bound | {best}
         assert all(torch.isfinite(torch.tensor(value)) for value in metrics.values())
-        for name in ("valid/accuracy", "train/accuracy", "valid/linear_accuracy", *extra):
-            assert 0 <= metrics[name] <= 1
-        assert metrics["time/evaluation_seconds"] > 0
+        assert metrics[time] > 0
+    for name in ("valid/accuracy", "train/accuracy", "valid/linear_accuracy", *extra):
+        assert 0 <= end[name] <= 1
 
 
-def test_a_frozen_encoder_is_measured_at_the_rungs_and_at_the_end(
-    few: Few, make_config: MakeConfig
+@pytest.mark.parametrize(
+    ("pipeline", "measured"), [("mnist_autoencoder", [2, 5]), ("mnist_supervised", [1, 2, 3, 4, 5])]
+)
+def test_a_frozen_encoder_is_measured_at_the_rungs_and_a_joint_classifier_in_every_epoch(
+    few: Few, make_config: MakeConfig, pipeline: str, measured: list[int]
 ) -> None:
-    config = make_config("mnist_autoencoder", epochs=5, rungs=(2,))
-    epochs = curve(config, images(few, "mnist"))
-    assert [m["epoch"] for m in epochs if "valid/accuracy" in m] == [2, 5]
-    assert [m["epoch"] for m in epochs if "valid/linear_accuracy" in m] == [2, 5]
-
-
-def test_a_joint_classifier_is_measured_in_every_epoch_and_the_probe_at_the_rungs(
-    few: Few, make_config: MakeConfig
-) -> None:
-    config = make_config("mnist_supervised", epochs=3, rungs=(1,))
-    epochs = curve(config, images(few, "mnist"))
-    assert [m["epoch"] for m in epochs if "valid/accuracy" in m] == [1, 2, 3]
-    assert [m["epoch"] for m in epochs if "valid/linear_accuracy" in m] == [1, 3]
+    epochs = curve(make_config(pipeline, epochs=5, rungs=(2,)), images(few, "mnist"))
+    assert [m["epoch"] for m in epochs if "valid/accuracy" in m] == measured
+    assert [m["epoch"] for m in epochs if "valid/linear_accuracy" in m] == [5], "at the end only"
 
 
 @pytest.mark.parametrize("pipeline", ["mnist_supervised", "cifar_autoencoder", "mnist_contrastive"])
@@ -299,14 +300,15 @@ def test_the_training_images_are_sampled_but_at_the_end_of_a_final_training(
     from trainers import evaluation
 
     monkeypatch.setattr(evaluation, "SAMPLE", 7)
-    config = make_config("mnist_supervised", epochs=2, rungs=(1,), final=True)
-    first, last = (m["train/accuracy"] for m in Trial(config, images(few, "mnist")).epochs())
-    assert 7 * first == pytest.approx(round(7 * first))
-    trial = Trial(config, images(few, "mnist"))
-    list(trial.epochs())
+    config = make_config("mnist_supervised", epochs=1)
+    [searched] = Trial(config, images(few, "mnist")).epochs()
+    assert 7 * searched["train/accuracy"] == pytest.approx(round(7 * searched["train/accuracy"]))
+    trial = Trial(dataclasses.replace(config, final=True), images(few, "mnist"))
+    [metrics] = trial.epochs()
     classifier = trial.method.classifier
     assert isinstance(classifier, nn.Module)
     train = trial.images.train
+    last = metrics["train/accuracy"]
     assert last == accuracy(classifier, encode(trial.method.encoder, train), train.labels)
     sample = train.first(7)
     assert last != accuracy(classifier, encode(trial.method.encoder, sample), sample.labels)
@@ -332,30 +334,31 @@ def test_an_ablation_is_the_same_encoder_that_reconstructs(
 
 
 def test_a_pipeline_without_an_ablation_says_so(few: Few, make_config: MakeConfig) -> None:
-    with pytest.raises(AssertionError, match="mnist_supervised has no ablation"):
+    with pytest.raises(ValueError, match="there is no ablation of: classify MNIST"):
         Trial(make_config("mnist_supervised", ablation=True), images(few, "mnist"))
 
 
 # The same inside Ray's worker, which is stepped by hand ----------------------------------------
 
 
-def worker(config: TrialConfig, data: TrainingData, folder: Path) -> TrialWorker:
-    made = object.__new__(TrialWorker)  # Ray's own constructor opens log files
-    made.setup(config.to_json(), data=data, folder=str(folder))
+def worker(config: TrialConfig, data: TrainingData, folder: Path) -> TrialProcess:
+    made = TrialProcess(data, folder, worth=0)
+    made.begin(config.to_json())
     return made
 
 
-def steps(made: TrialWorker) -> list[dict[str, object]]:
-    results: list[dict[str, object]] = []
+def steps(made: TrialProcess) -> list[dict[str, Any]]:
+    results: list[dict[str, Any]] = []
     while not results or not results[-1].get("done"):
         results.append(made.step())
         assert len(results) < 20
     return results
 
 
-def no_times(results: list[dict[str, object]]) -> list[dict[str, object]]:
-    left_out = ("time/", "memory/", "weights")
-    return [{k: v for k, v in r.items() if not k.startswith(left_out)} for r in results]
+def no_times(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    left_out = ("time/", "memory/", "weights", "metrics")
+    flat = [{**r, **r.get("metrics", {})} for r in results]
+    return [{k: v for k, v in r.items() if not k.startswith(left_out)} for r in flat]
 
 
 def test_a_worker_steps_epoch_by_epoch_and_writes_the_weights_at_the_end(
@@ -367,10 +370,12 @@ def test_a_worker_steps_epoch_by_epoch_and_writes_the_weights_at_the_end(
     results = steps(worker(config, few("mnist"), tmp_path))
     assert [r["epoch"] for r in results] == [1, 2, 3]
     assert ["weights" in r for r in results] == [False, False, True]
-    assert all(float(r["memory/peak_gib"]) > 0 for r in results)  # type: ignore[arg-type]
+    assert all(r["metrics"]["memory/peak_gib"] > 0 for r in results)
     assert results[-1]["weights"] == str(tmp_path / config.trial_id / "weights.safetensors")
+    mode = Path(results[-1]["weights"]).stat().st_mode
+    assert mode & 0o044 == 0o044, "others may read them, as all else"
     left = sorted(p.name for p in (tmp_path / config.trial_id).iterdir())
-    assert left == ["checkpoint.pt", "weights.safetensors"]
+    assert left == ["checkpoint.pt", "history.json", "weights.safetensors"]
     weights = load_file(str(results[-1]["weights"]))
     assert "method.encoder.to_latent.2.weight" in weights
 
@@ -382,7 +387,7 @@ def test_a_reused_worker_trains_as_a_fresh_one(
     second = make_config("mnist_supervised", {"lr": 1e-3}, epochs=2, trial_id="two", seed=9)
     reused = worker(first, few("mnist"), tmp_path)
     reused.step()  # and is stopped in the middle
-    assert reused.reset_config(second.to_json())
+    reused.begin(second.to_json())
     fresh = worker(second, few("mnist"), tmp_path)
     assert no_times(steps(reused)) == no_times(steps(fresh))
 
@@ -401,7 +406,7 @@ def test_a_reused_worker_keeps_nothing_of_ended_trials_and_skips_the_libraries(
             method.itself = [method]  # only the collector frees this
             left.append(weakref.ref(method))
             del method
-            reused.reset_config(make_config(epochs=1, trial_id=str(number)).to_json())
+            reused.begin(make_config(epochs=1, trial_id=str(number)).to_json())
             skipped.append(gc.get_freeze_count())
     finally:
         gc.unfreeze()
@@ -417,7 +422,7 @@ def spoiled(at_step: int, value: float) -> Callable[[str], Pipeline]:
         pipeline = load_pipeline(name)
 
         def build(params: object, spec: object) -> nn.Module:
-            method = pipeline.build(params, spec)  # type: ignore[arg-type]
+            method = pipeline.builder()(params, spec)  # type: ignore[arg-type]
             count = iter(range(10_000))
             loss = method.loss
 
@@ -463,7 +468,7 @@ def test_a_broken_trial_reports_its_traceback_and_the_worker_lives_on(
     assert end["done"]
     assert end["error"] == "ValueError: batch_size is 1000, the data has 120 images"
     assert "Traceback" in end["traceback"]
-    made.reset_config(make_config(epochs=1).to_json())
+    made.begin(make_config(epochs=1).to_json())
     assert made.step()["epoch"] == 1
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import optuna
 import pytest
 
-from search.plan import settle
-from search.study_run import StudyRun
-from search.tracking import Store
+from search.tracking.store import Store
 from search.tune import parser
+from search.tuning.plan import make_plan
+from search.tuning.records import StudyRun
 
 GIVEN = "--pipeline mnist_supervised --data mini --study mine --trials 9"
 
@@ -21,10 +21,10 @@ def test_nothing_is_left_open_and_the_trials_of_a_study_are_found_again(
 ) -> None:
     """A run whose end the store refused is closed; the next search brings it to the truth."""
     monkeypatch.chdir(prepare(tmp_path))
-    plan = settle(parser().parse_args(GIVEN.split()))
+    plan = make_plan(parser().parse_args(GIVEN.split()))
     store = Store(f"sqlite:///{tmp_path / 'mlruns' / 'mlflow.db'}")
     experiment = store.experiment(plan.experiment)
-    run = StudyRun(plan, store, experiment, "mine")
+    run = StudyRun(plan, plan.resources, store, experiment, "mine")
     parent = store.find_run(experiment, kind="study")
     assert parent
     child = store.start_run(
@@ -34,7 +34,7 @@ def test_nothing_is_left_open_and_the_trials_of_a_study_are_found_again(
         tags={"kind": "trial", "trial_id": "abc", "trial_state": "RUNNING"},
     )
     store.start_run(experiment, name="other", tags={"kind": "trial", "trial_id": "not mine"})
-    run.close(optuna.create_study(direction="maximize"), 0, seconds=1.0)
-    again = StudyRun(plan, store, experiment, "mine")
+    run.close(optuna.create_study(direction="maximize"), 0, page=None, seconds=1.0)
+    again = StudyRun(plan, plan.resources, store, experiment, "mine")
     [(trial_id, found)] = again.trial_runs().items()
     assert (trial_id, found.run_id, found.status) == ("abc", child, "KILLED")

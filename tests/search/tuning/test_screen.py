@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from search import summary
-from search.plan import settle
 from search.tune import parser
+from search.tuning import screen
+from search.tuning.plan import make_plan
 
 START = "--pipeline mnist_supervised --data mini --study mine --trials 9"
 CASES = {
@@ -28,10 +28,10 @@ def test_the_command_to_go_on_means_the_same_search(
 ) -> None:
     """Copied from the screen into the shell, it must not be refused as another search."""
     monkeypatch.chdir(tmp_path)
-    plan = settle(parser().parse_args([*START.split(), *CASES[given].split()]))
-    command = shlex.split(summary._resume_command(plan, "mine"))
+    plan = make_plan(parser().parse_args([*START.split(), *CASES[given].split()]))
+    command = shlex.split(screen._resume_command(plan, "mine"))
     assert command[:2] == ["python", "search/tune.py"]
-    again = settle(parser().parse_args(command[2:]))
+    again = make_plan(parser().parse_args(command[2:]))
     assert again.identity == plan.identity
     assert (again.study, again.resume, again.trials) == ("mine", True, 9)
     assert (again.sampler, again.scheduler) == (plan.sampler, plan.scheduler)
@@ -52,6 +52,6 @@ def test_the_command_that_trains_again_finds_the_store(
     argv = ["--pipeline", "mnist_supervised", "--data", "mini", *given]
     options = parser().parse_args(argv)
     options.arguments = argv
-    command = shlex.split(summary._replay_command(settle(options), "abc123"))
+    command = shlex.split(screen._replay_command(make_plan(options), "abc123"))
     usual = ["python", "search/tune.py", "--replay", "abc123"]
     assert command == usual + [word.format(here=tmp_path) for word in expected]

@@ -13,8 +13,6 @@ import os
 import pickle
 import struct
 import tarfile
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -151,23 +149,3 @@ def real_folder() -> Path | None:
     named = os.environ.get("LATENT_SEARCH_REAL_DATA")
     folder = Path(named) if named else beside
     return folder if folder.is_dir() else None
-
-
-@pytest.fixture
-def unprivileged(tmp_path: Path) -> Callable[[], AbstractContextManager[None]]:
-    """`with unprivileged():` acts as nobody where the tests run as root, whom no mode stops."""
-
-    @contextmanager
-    def as_nobody() -> Iterator[None]:
-        if os.geteuid() != 0:
-            yield
-            return
-        for folder in (tmp_path, *tmp_path.parents[:2]):  # pytest's own, closed to others
-            folder.chmod(folder.stat().st_mode | 0o055)
-        os.seteuid(65534)
-        try:
-            yield
-        finally:
-            os.seteuid(0)
-
-    return as_nobody

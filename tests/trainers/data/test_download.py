@@ -73,6 +73,7 @@ def test_after_a_failure_the_next_try_downloads_and_the_one_after_finds_it(
     assert left == ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"]
 
 
+@pytest.mark.slow
 def test_torchvision_imports_beside_this_torch_and_has_what_a_download_needs() -> None:
     code = (
         "from trainers.torchvision_import import import_torchvision as get\n"

@@ -82,6 +82,7 @@ def test_shapes_of_another_seed_are_other_pictures_of_the_same_classes() -> None
     assert (one.images != other.images).any(axis=(1, 2, 3)).all()
 
 
+@pytest.mark.slow
 def test_a_linear_classifier_on_pixels_stays_under_60_percent(cifar: TrainingData) -> None:
     """Ridge regression in closed form at the best of three strengths; 15 % when measured."""
 
@@ -98,6 +99,7 @@ def test_a_linear_classifier_on_pixels_stays_under_60_percent(cifar: TrainingDat
     assert best < 0.6
 
 
+@pytest.mark.slow
 def test_a_small_convolutional_net_passes_85_percent(cifar: TrainingData) -> None:
     """96 to 97 % in six epochs when measured, 12 s on one thread."""
     threads = torch.get_num_threads()

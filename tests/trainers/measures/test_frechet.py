@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import linalg
 
-from search.measures.samples import frechet_distance
+from trainers.measures.frechet import frechet_distance
 
 RNG = np.random.default_rng(0)
 ONE = RNG.normal(size=(300, 4)) @ RNG.normal(size=(4, 4))

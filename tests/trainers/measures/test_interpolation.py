@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from search.measures.walks import entropy, ghosting, path
+from trainers.measures.interpolation import entropy, ghosting, path
 
 # The path ----------------------------------------------------------------------------------------
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from search.measures import nearest
-from search.measures.nearest import nearest_distances
+from trainers.measures import neighbours
+from trainers.measures.neighbours import nearest_distances
 
 
 def brute_force(points: np.ndarray, references: np.ndarray, k: int) -> np.ndarray:
@@ -17,7 +17,7 @@ def brute_force(points: np.ndarray, references: np.ndarray, k: int) -> np.ndarra
 
 @pytest.mark.parametrize("k", [1, 2, 7, 23])
 def test_distances_are_those_of_brute_force(k: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nearest, "BATCH_SIZE", 4)  # 11 points: three batches, the last not full
+    monkeypatch.setattr(neighbours, "BATCH_SIZE", 4)  # 11 points: three batches, the last not full
     rng = np.random.default_rng(0)
     points, references = rng.normal(size=(11, 2, 3)), rng.normal(size=(23, 2, 3))
     found = nearest_distances(points, references, k=k)

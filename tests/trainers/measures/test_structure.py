@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from search.measures.structure import (
+from trainers.measures.structure import (
     alignment,
     correlation,
     effective_rank,

@@ -1,0 +1,146 @@
+"""Which classes are taken for which, and the mistakes that the classifier is surest of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.records import PipelineRecord
+from search.cells.statistics import Estimate, estimate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confusion:
+    """The classes that a classifier takes each class for.
+
+    Attributes:
+        counts: (S, K, K) images by seed; row: true class, column: predicted.
+        classes: names by label.
+    """
+
+    counts: np.ndarray
+    classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        size = len(self.classes)
+        if self.counts.ndim != 3 or self.counts.shape[1:] != (size, size):
+            raise ValueError(f"counts must be (S, {size}, {size}), not {self.counts.shape}")
+        if len(self.counts) < 1 or (self.counts < 0).any():
+            raise ValueError("counts must be of one seed at least, and not negative")
+        if not (self.counts.sum(axis=2) == self.counts[0].sum(axis=1)).all():
+            raise ValueError("the seeds saw different images")
+
+    @property
+    def seeds(self) -> int:
+        """S."""
+        return len(self.counts)
+
+    @property
+    def mean(self) -> np.ndarray:
+        """(K, K) images, mean over seeds."""
+        averaged: np.ndarray = self.counts.mean(axis=0)
+        return averaged
+
+    @property
+    def shares(self) -> np.ndarray:
+        """(K, K) of `mean`, rows summing to 1 (to 0 for a class without images)."""
+        totals = self.mean.sum(axis=1, keepdims=True)
+        shares: np.ndarray = self.mean / np.where(totals > 0, totals, 1)
+        return shares
+
+    @property
+    def accuracies(self) -> list[Estimate | None]:
+        """Each class's, with an interval where there are several seeds; None without images."""
+        estimates: list[Estimate | None] = []
+        for label in range(len(self.classes)):
+            total = self.counts[0, label].sum()
+            hits = self.counts[:, label, label]
+            estimates.append(estimate([float(hit / total) for hit in hits]) if total else None)
+        return estimates
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """(true, predicted) of different classes that were confused, the most images first."""
+        off = self.mean * (1 - np.eye(len(self.classes)))
+        order = np.argsort(-off, axis=None, kind="stable")
+        every = [divmod(int(place), len(self.classes)) for place in order]
+        return [(true, predicted) for true, predicted in every if off[true, predicted] > 0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surest:
+    """How sure the drawn weights are, right or wrong.
+
+    Attributes:
+        labels, predicted: (N,).
+        probability: (N,) of the predicted class.
+        rows: (n,) of the mistakes, the most probable first.
+        true_probability: (N,) of the right class.
+    """
+
+    labels: np.ndarray
+    predicted: np.ndarray
+    probability: np.ndarray
+    true_probability: np.ndarray
+    rows: np.ndarray
+
+    def __post_init__(self) -> None:
+        for name in ("predicted", "probability", "true_probability"):
+            if getattr(self, name).shape != self.labels.shape:
+                raise ValueError(f"{name} must be {self.labels.shape}")
+        if not ((self.probability >= 0) & (self.probability <= 1 + 1e-6)).all():
+            raise ValueError("probabilities must lie in [0, 1]")
+        if (self.labels[self.rows] == self.predicted[self.rows]).any():
+            raise ValueError("rows must be mistakes")
+        if (np.diff(self.probability[self.rows]) > 0).any():
+            raise ValueError("rows must come by falling probability")
+
+    @property
+    def wrong(self) -> np.ndarray:
+        """(N,) bool."""
+        missed: np.ndarray = self.labels != self.predicted
+        return missed
+
+
+def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """(N,) and (N,) labels -> (K, K) counts; row: true class, column: predicted."""
+    if labels.shape != predicted.shape:
+        raise ValueError(f"labels are {labels.shape}, predictions {predicted.shape}")
+    flat = labels.astype(np.int64) * classes + predicted.astype(np.int64)
+    counts: np.ndarray = np.bincount(flat, minlength=classes**2).reshape(classes, classes)
+    return counts
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """(N, K) -> (N, K) float64 probabilities."""
+    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    chances: np.ndarray = shifted / shifted.sum(axis=1, keepdims=True)
+    return chances
+
+
+def compute_confusion(record: PipelineRecord) -> Confusion:
+    """The champion's over its seeds as the rerun recorded them, else the drawn weights'."""
+    counts = []
+    if record.result is not None:
+        tested = record.result["rows"][0]["test"]
+        counts = [one["confusion"] for one in tested if "confusion" in one]
+    if not counts:
+        classes = len(record.classes)
+        counts = [confusion_matrix(record.images.labels, record.predictions, classes)]
+    return Confusion(counts=np.array(counts), classes=record.classes)
+
+
+def compute_surest(record: PipelineRecord) -> Surest:
+    """The drawn weights' mistakes by falling probability, temperature 1."""
+    chances = softmax(record.logits)
+    labels, predicted = record.images.labels, chances.argmax(axis=1)
+    probability = chances.max(axis=1)
+    wrong = np.flatnonzero(predicted != labels)
+    return Surest(
+        labels=labels,
+        predicted=predicted,
+        probability=probability,
+        true_probability=chances[np.arange(len(labels)), labels],
+        rows=wrong[np.argsort(-probability[wrong], kind="stable")],
+    )

@@ -1,0 +1,132 @@
+"""A pipeline's latents in two dimensions, and how well classes are apart there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.cache import Cache
+from analysis.records import Findings, PipelineRecord
+from analysis.tsne.embedding import COMPONENTS, PERPLEXITY, Embedding, embed, require
+from analysis.tsne.separation import NEIGHBOURS, Separation, choose, compute_separation, digest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Views:
+    """A pipeline's images, chosen by lot, in both domains.
+
+    Attributes:
+        rows: (N,) which images of the record's split.
+        labels: (N,) their classes.
+        latents, pixels: the same N images in the plane.
+        in_latents, in_pixels: how separated the classes are where the points really lie.
+        images: names the chosen images: equal for equal images in equal order.
+        dimensions: of latents and of pixels.
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+    latents: Embedding
+    pixels: Embedding
+    in_latents: Separation
+    in_pixels: Separation
+    images: str
+    dimensions: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        lengths = {len(self.rows), len(self.labels), len(self.latents), len(self.pixels)}
+        lengths |= {len(self.in_latents), len(self.in_pixels)}
+        if len(lengths) != 1:
+            raise ValueError(f"the parts of a view are of {sorted(lengths)} points")
+
+
+def compute_views(findings: Findings) -> dict[str, Views]:
+    """Pipeline -> its images in both domains; the images of pipelines that share them once.
+
+    Everything is cached by what it follows from: the points themselves (which name weights and
+    images), their number, the seed and the settings.
+    """
+    require(findings.embedding)
+    return {name: _views(record, findings) for name, record in findings.records.items()}
+
+
+def _views(record: PipelineRecord, findings: Findings) -> Views:
+    labels = record.images.labels
+    rows = choose(labels, findings.points, seed=findings.seed)
+    images = record.images.images[rows]
+    latents = record.latents[rows]
+    flat = images.reshape(len(images), -1)
+    pixels = flat.astype(np.float32) / 255
+    named = {"latents": record.weights, "pixels": record.dataset}
+    embedded, separated = {}, {}
+    for what, points in (("latents", latents), ("pixels", pixels)):
+        embedded[what] = _embedded(points, named[what], findings)
+        separated[what] = _separated(points, labels[rows], named[what], findings.cache)
+    return Views(
+        rows=rows,
+        labels=labels[rows],
+        latents=embedded["latents"],
+        pixels=embedded["pixels"],
+        in_latents=separated["latents"],
+        in_pixels=separated["pixels"],
+        images=digest(images),
+        dimensions=(latents.shape[1], flat.shape[1]),
+    )
+
+
+def _embedded(points: np.ndarray, named: str, findings: Findings) -> Embedding:
+    import sklearn
+
+    method, seed = findings.embedding, findings.seed
+    key = {
+        "of": named,
+        "points": digest(points),
+        "count": len(points),
+        "seed": seed,
+        "method": method,
+        "perplexity": PERPLEXITY,
+        "components": COMPONENTS,
+        "sklearn": sklearn.__version__,
+    }
+
+    def compute() -> dict[str, np.ndarray]:
+        embedding = embed(points, seed=seed, method=method)
+        settings = np.array([embedding.perplexity or 0, embedding.components or 0], dtype=float)
+        return {"plane": embedding.plane, "settings": settings}
+
+    stored = findings.cache.get("embedding", key, compute)
+    perplexity, components = stored["settings"]
+    return Embedding(
+        plane=stored["plane"],
+        method=method,
+        perplexity=float(perplexity) or None,
+        components=int(components) or None,
+    )
+
+
+def _separated(points: np.ndarray, labels: np.ndarray, named: str, cache: Cache) -> Separation:
+    key = {
+        "of": named,
+        "points": digest(points),
+        "labels": digest(labels),
+        "k": NEIGHBOURS,
+    }
+
+    def compute() -> dict[str, np.ndarray]:
+        separation = compute_separation(points, labels)
+        numbers = np.array(
+            [separation.silhouette, separation.scatter, separation.k, separation.chance]
+        )
+        return {"numbers": numbers, "hits": separation.hits}
+
+    stored = cache.get("separation", key, compute)
+    silhouette, scatter, k, chance = map(float, stored["numbers"])
+    return Separation(
+        silhouette=silhouette,
+        knn=float(stored["hits"].mean()),
+        scatter=scatter,
+        hits=stored["hits"],
+        k=int(k),
+        chance=chance,
+    )

@@ -1,0 +1,124 @@
+"""A cell's or a trial's run in MLflow, opened: its files are compared with what was recorded."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.torch import load_file
+
+from models import LatentModel
+from search.cells.cell import MODEL, TEST_METRICS, TEST_OUTPUTS, damaged_test, damaged_training
+from search.errors import FAILED, UserError
+from search.files import seals
+from search.spaces.rebuild import rebuild
+from search.tracking.store import Store
+from search.trials.checkpoint import WEIGHTS
+
+COMMAND = "command"  # tag of a rerun
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """The contents of a run.
+
+    Attributes:
+        info: its model.json, or what its trial was told.
+        model: the network.
+        weights: hash of its weights.
+        stored: what the test set gave, by name; empty where it was not asked for.
+    """
+
+    info: dict[str, Any]
+    model: LatentModel
+    weights: str
+    stored: dict[str, np.ndarray]
+
+
+def open_cell(store: Store, run_id: str, *, again: str, test: bool = False) -> Opened:
+    """The run of a cell.
+
+    Args:
+        again: the command that makes again what is lost.
+        test: whether it must have been measured on the test set.
+
+    Raises:
+        UserError: a file of it is missing or damaged.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for file in (MODEL, WEIGHTS, TEST_METRICS, TEST_OUTPUTS):
+            if test or file != TEST_OUTPUTS:
+                store.download(run_id, file, folder)
+        damaged = damaged_training(folder, curves=False) or (damaged_test(folder) if test else None)
+        try:
+            if damaged:
+                raise ValueError(damaged)
+            info = seals.read(folder / MODEL)
+            return _opened(folder, info, stored=_arrays(folder / TEST_OUTPUTS) if test else {})
+        except (ValueError, KeyError, RuntimeError) as error:  # not sealed, and of another network
+            raise lost(run_id, damaged or f"{MODEL} and {WEIGHTS} ({error})", again) from None
+
+
+def open_trial(store: Store, run_id: str, *, dataset: str, again: str) -> Opened:
+    """The run of a trial, which has a configuration and weights; as `open_cell`."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        try:
+            for file in ("config.json", WEIGHTS):
+                if store.download(run_id, file, folder) is None:
+                    raise ValueError(file)
+            known = store.tags(run_id).get(seals.WEIGHTS_TAG)
+            if known not in (None, seals.file_hash(folder / WEIGHTS)):
+                raise ValueError(WEIGHTS)
+            config = seals.read(folder / "config.json")
+            info = {**config, "kind": "trained", "dataset": dataset}
+            return _opened(folder, info, stored={})
+        except Exception as error:
+            raise lost(run_id, str(error), again) from None
+
+
+def read_sealed(store: Store, run_id: str, name: str, *, again: str) -> dict[str, Any]:
+    """A JSON artifact of a run; as `open_cell`."""
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            content = seals.read(store.download(run_id, name, Path(folder)) or Path(folder, name))
+        except (OSError, ValueError):
+            raise lost(run_id, name, again) from None
+    content.pop(seals.HASHES, None)
+    return content
+
+
+def lost(run_id: str, what: str, again: str) -> UserError:
+    """That artifacts of a run are missing or damaged, and the command that makes them again."""
+    return UserError(
+        f"{what[:200]} of the MLflow run {run_id} is gone or damaged\nmake it again: {again}",
+        status=FAILED,
+    )
+
+
+def _opened(folder: Path, info: dict[str, Any], stored: dict[str, np.ndarray]) -> Opened:
+    weights = folder / WEIGHTS
+    model = rebuild(info, load_file(weights))
+    return Opened(info=info, model=model, weights=seals.file_hash(weights), stored=stored)
+
+
+def _arrays(file: Path) -> dict[str, np.ndarray]:
+    with np.load(file) as stored:
+        return {entry: stored[entry] for entry in stored.files}
+
+
+def rerun_command(tags: Mapping[str, str], experiment: str) -> str:
+    """The command that makes a rerun again: as it was called, unless nobody noted it then.
+
+    Args:
+        tags: of the rerun's run.
+        experiment: its name.
+    """
+    name = experiment.removesuffix("-mini")
+    mini = " --data mini" * experiment.endswith("-mini")
+    return tags.get(COMMAND) or f"python search/rerun.py --pipeline {name}{mini}"

@@ -1,0 +1,140 @@
+"""Steps that rerun and sweep share: train cells, read the test set once each, stop in order."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Protocol
+
+import torch
+from rich.console import Console
+
+from search.cells import baselines
+from search.cells.cell import Cell
+from search.cells.heldout import LEDGER, TestSet
+from search.cells.store import CellStore, TrainedCell
+from search.cells.training import train_cells
+from search.cli.progress import warn
+from search.cli.signals import Interrupted, StopOnSignal
+from search.cluster.resources import Resources, cpu_count
+from trainers.data import TrainingData
+
+
+class Plan(Protocol):
+    """The part of a rerun's or a sweep's plan that a session needs."""
+
+    @property
+    def home(self) -> Path: ...
+    @property
+    def experiment(self) -> str: ...
+    @property
+    def resources(self) -> Resources: ...
+    @property
+    def address(self) -> str | None: ...
+    @property
+    def data_dir(self) -> str | None: ...
+    @property
+    def mini(self) -> bool: ...
+    @property
+    def quiet(self) -> bool: ...
+
+
+class CellSession:
+    """Trains and tests the cells of one rerun or sweep.
+
+    Args:
+        plan: of the rerun or sweep.
+        cell_store: where cells are kept.
+        stop: asked between any two steps.
+        screen: where progress is shown.
+
+    Attributes:
+        console: on the screen.
+        failures: cell -> why it could not be trained.
+    """
+
+    def __init__(
+        self, plan: Plan, cell_store: CellStore, stop: StopOnSignal, screen: IO[str]
+    ) -> None:
+        self._plan = plan
+        self._cell_store = cell_store
+        self._stop = stop
+        self._screen = screen
+        self.console = Console(file=screen, highlight=False, quiet=plan.quiet)
+        self.failures: dict[Cell, str] = {}
+
+    def raise_if_interrupted(self) -> None:
+        """Between two steps."""
+        if self._stop.event.is_set():
+            raise Interrupted
+
+    def train(self, cells: Sequence[Cell], what: str, data: TrainingData) -> None:
+        """Train those that are missing; `what` is shown above the progress."""
+        plan = self._plan
+        self.failures |= train_cells(
+            cells,
+            cell_store=self._cell_store,
+            title=f"{plan.experiment}: {what}",
+            data=data,
+            resources=plan.resources,
+            address=plan.address,
+            home=plan.home,
+            screen=self._screen,
+            quiet=plan.quiet,
+            stop=self._stop,
+        )
+        self.raise_if_interrupted()
+
+    def make_baselines(self, cells: Sequence[Cell], data: TrainingData) -> None:
+        """Make those that are missing of cells that no epoch is trained for."""
+        baselines.make_missing(
+            cells,
+            cell_store=self._cell_store,
+            data=data,
+            resources=self._plan.resources,
+            screen=self._screen,
+            quiet=self._plan.quiet,
+            raise_if_interrupted=self.raise_if_interrupted,
+        )
+
+    def read_test(
+        self, dataset: str, cells: Iterable[tuple[TrainedCell, str]]
+    ) -> Iterator[tuple[TrainedCell, int]]:
+        """Read the test set for cells that were never tested: (cell, purpose) of each.
+
+        Yields each with how many times its weights have been tested now.
+        """
+        plan, test = self._plan, None
+        torch.set_num_threads(cpu_count())
+        for cell, purpose in cells:
+            if cell.tested:  # or by a pair before: two may share a training
+                continue
+            self.raise_if_interrupted()
+            test = test or TestSet(
+                dataset,
+                data_dir=plan.data_dir,
+                mini=plan.mini,
+                ledger=plan.home / LEDGER,
+                device=plan.resources.device,
+                say=functools.partial(warn, self.console),
+            )
+            yield cell, test.read(cell, purpose=purpose)["reading"]["reading"]
+
+
+class Records(Protocol):
+    """A run that is open in MLflow."""
+
+    def end(self, status: str) -> None: ...
+
+
+@contextmanager
+def closing(records: Records) -> Iterator[None]:
+    """Close the run whatever breaks the work off."""
+    try:
+        yield
+    except BaseException as error:
+        interrupted = isinstance(error, Interrupted | KeyboardInterrupt)
+        records.end("KILLED" if interrupted else "FAILED")
+        raise

@@ -1,0 +1,65 @@
+"""Choose a command's device and precision, and how many trials share the machine."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from search.cluster import nodes, profile_trial, ray_session
+from search.cluster.resources import (
+    Resources,
+    check_fits,
+    choose_device,
+    cpu_count,
+    gpu_count,
+    share,
+)
+from search.files.home import HOME
+from search.spaces.pipeline import Params
+from search.spaces.space import Space, largest
+
+
+def plan_resources(options: Namespace, pipeline: str, space: Space, defaults: Params) -> Resources:
+    """Choose device, precision, and how many trials share the machine or the joined cluster.
+
+    Args:
+        pipeline, space, defaults: what is trained; a GPU is shared by its most expensive model.
+    """
+    asked = options.device, options.gpus_per_trial
+    if options.address:
+        where, take_profile = "the cluster", nodes.profile
+        cpus, gpus = ray_session.join(options.address)
+        device = choose_device(*asked, gpus=gpus, none=f"Ray counts no GPU on {options.address}")
+    else:
+        ray_session.check_sockets()
+        where, take_profile = "this machine", profile_trial.profile_locally
+        cpus, gpus = cpu_count(), gpu_count()
+        device = choose_device(*asked, gpus=gpus)
+    # Check before measuring: torch would really start as many threads as the option asks for.
+    check_fits(
+        cpus=cpus,
+        gpus=gpus,
+        cpus_per_trial=options.cpus_per_trial,
+        gpus_per_trial=options.gpus_per_trial,
+        where=where,
+    )
+    part = options.gpus_per_trial or 0.0
+    measure_part = device == "cuda" and not part
+    request = profile_trial.ProfileRequest(
+        device=device,
+        threads=options.cpus_per_trial or 1,
+        pipeline=pipeline,
+        params=dict(largest(space, defaults)) if measure_part else None,
+    )
+    known = None if options.address else profile_trial.recall(HOME, request)
+    profile = known or take_profile(request)
+    if measure_part:
+        part = profile.share(limit=max(1, options.concurrency or cpus))
+    return share(
+        device=device,
+        precision=profile.precision,
+        cpus=cpus,
+        gpus=gpus,
+        concurrency=options.concurrency,
+        cpus_per_trial=options.cpus_per_trial,
+        gpus_per_trial=part,
+    )

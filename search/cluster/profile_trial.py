@@ -1,0 +1,155 @@
+"""Measure where a trial will run: the faster precision, and the trial's share of a GPU."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import platform
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from search.cluster.resources import Resources, gpu_count, gpu_share
+from search.files import durable
+from search.spaces.pipeline import Params, load_pipeline
+
+if TYPE_CHECKING:
+    from trainers.precision import Precision
+
+FILE = "precision.json"  # in the folder of all stores
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProfileRequest:
+    """A request to measure.
+
+    Attributes:
+        device: `cpu` or `cuda`.
+        threads: the threads of one trial, on a CPU.
+        pipeline, params: the largest model, to measure its memory on a GPU; with `params` None the
+            memory is not measured.
+    """
+
+    device: str
+    threads: int
+    pipeline: str
+    params: Params | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialProfile:
+    """The measured profile.
+
+    Attributes:
+        gpus: the number of GPUs that torch finds.
+        precision: the faster number format.
+        peak_gib, total_gib: the used and the whole memory of the GPU; 0 if not measured.
+    """
+
+    gpus: int
+    precision: Precision
+    peak_gib: float = 0.0
+    total_gib: float = 0.0
+
+    def share(self, *, limit: int) -> float:
+        """The fraction of a GPU that a trial of the measured model needs, at least 1 / `limit`."""
+        return gpu_share(self.peak_gib, self.total_gib, limit=limit)
+
+
+Where = Callable[[ProfileRequest], TrialProfile]  # on this machine, or on a node
+
+
+def recall(home: Path, request: ProfileRequest) -> TrialProfile | None:
+    """The profile that a search measured before on the same machine; None if it measures anew.
+
+    So that a search imports torch, which takes a second, in its workers only.
+    """
+    try:
+        known = json.loads((home / FILE).read_bytes())
+        same = request.device == "cpu" and known["measured on"] == _place(request.threads)
+        if same and known["precision"] in ("float32", "bfloat16"):
+            return TrialProfile(gpus=0, precision=known["precision"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return None
+
+
+def remember(home: Path, resources: Resources) -> None:
+    """Keep what was measured on a CPU, for `recall`."""
+    place = _place(resources.cpus_per_trial)
+    if resources.device == "cpu":
+        known = {"measured on": place, "precision": resources.precision}
+        durable.write(home / FILE, json.dumps(known, indent=2))
+
+
+def _place(threads: int) -> str:
+    """What the faster precision depends on: torch, the processor, its instructions, threads."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:  # not Linux
+        lines = [platform.platform(), platform.processor()]
+    else:
+        names = ("model name", "flags", "Features")
+        lines = sorted({line for line in lines if line.startswith(names)})
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA", "")
+    described = "\n".join([version("torch"), *lines, limit, str(threads)])
+    return hashlib.sha256(described.encode()).hexdigest()[:16]
+
+
+def profile_locally(request: ProfileRequest) -> TrialProfile:
+    """Measure on this machine.
+
+    A GPU is measured in a separate process, whose CUDA context ends with it, so that the search
+    finds the whole memory free.
+    """
+    if request.device == "cpu":
+        return measure(request)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(measure, request).result()
+
+
+def measure(request: ProfileRequest) -> TrialProfile:
+    """Measure in this process; if the request needs a GPU and there is none, return `gpus=0`."""
+    import torch
+
+    from trainers.precision import fastest_precision
+
+    gpus = gpu_count()
+    if request.device == "cuda" and not gpus:
+        return TrialProfile(gpus=0, precision="float32")
+    precision = fastest_precision(torch.device(request.device), threads=request.threads)
+    if request.device == "cpu" or request.params is None:
+        return TrialProfile(gpus=gpus, precision=precision)
+    peak, total = _memory(request.pipeline, request.params, precision)
+    return TrialProfile(gpus=gpus, precision=precision, peak_gib=peak, total_gib=total)
+
+
+def _memory(pipeline: str, params: Params, precision: Precision) -> tuple[float, float]:
+    """(peak of three training steps and the resident images, total) in GiB."""
+    import torch
+
+    from search.spaces import builders
+    from trainers.data import DATASETS
+    from trainers.loop import DeviceImages, fit
+
+    definition = load_pipeline(pipeline)
+    spec = DATASETS[definition.dataset]
+    device = torch.device("cuda")
+    settings = builders.optimisation(params)
+    shape = (max(60_000, 3 * settings.batch_size), spec.channels, spec.size, spec.size)
+    images = torch.zeros(shape, dtype=torch.uint8, device=device)
+    labels = torch.zeros(len(images), dtype=torch.int64, device=device)
+    method = definition.method(params).to(device, memory_format=torch.channels_last)
+    few = DeviceImages(
+        images=images[: 3 * settings.batch_size], labels=labels[: 3 * settings.batch_size]
+    )
+    for _ in fit(method, few, settings, epochs=1, seed=0, precision=precision):
+        pass
+    total = torch.cuda.get_device_properties(device).total_memory
+    return torch.cuda.max_memory_reserved() / 2**30, total / 2**30

@@ -1,0 +1,208 @@
+"""The rerun of one pipeline from its plan to its result: this module connects the parts."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping, Sequence
+from typing import IO
+
+from rich.console import Console
+
+from search.cells.cell import Cell
+from search.cells.session import CellSession, closing
+from search.cells.store import CellStore
+from search.cli import output
+from search.cli.progress import warn
+from search.cli.signals import StopOnSignal
+from search.errors import FAILED, UserError
+from search.files import durable
+from search.finals.by_dataset import ABLATION
+from search.finals.plan import FinalPlan
+from search.finals.records import Records
+from search.finals.results import Result, ResultRow, RowKind
+from search.finals.screen import announce
+from search.spaces.pipeline import Params
+from search.tracking.store import Store
+
+DEFAULTS, RANDOM, PCA, PIXELS = "defaults", "random encoder", "PCA", "raw pixels"
+NOTES = {
+    RANDOM: "the champion's architecture, never trained",
+    PCA: "128 principal components",
+    PIXELS: "the classifier sees pixels: outside the six",
+}
+RECONSTRUCTED = "the champion's encoder and views, trained to reconstruct only"
+
+
+def rerun(plan: FinalPlan, store: Store, stop: StopOnSignal, console: Console) -> Result:
+    """Train, choose and test as planned."""
+    announce(console, plan)
+    records = Records(plan, store)
+    log_file = plan.home / "finals" / f"{plan.experiment}.log"
+    with closing(records), output.output_to(log_file) as screen:
+        return _Rerun(plan, records, stop, screen).result()
+
+
+class _Rerun:
+    """The steps for one pipeline, in their order: train, choose, then open the test set."""
+
+    def __init__(
+        self, plan: FinalPlan, records: Records, stop: StopOnSignal, screen: IO[str]
+    ) -> None:
+        self._plan = plan
+        self._records = records
+        say = Console(file=screen, highlight=False, quiet=plan.quiet)
+        self._warn = functools.partial(warn, say)
+        self._cell_store = CellStore(plan.home / "finals", say=self._warn)
+        self._session = CellSession(plan, self._cell_store, stop, screen)
+
+    def result(self) -> Result:
+        """Everything about the pipeline."""
+        plan = self._plan
+        self._session.train(plan.final_cells(), "final trainings", plan.data)
+        finals = self._final_rows()
+        if not finals:
+            reason = next(iter(self._session.failures.values()), "unknown")
+            raise UserError(
+                f"no configuration of {plan.name} could be trained with every seed: {reason}\n"
+                "choose others with --trial, --study or a larger --top",
+                status=FAILED,
+            )
+        best = max(finals, key=lambda index: _mean(finals[index], plan.pipeline.metric))
+        chosen = plan.candidates[best]
+        others = self._other_rows(chosen.params, plan.budgets[best])
+        champion, ran_up = finals[best], [row for i, row in finals.items() if i != best]
+
+        # Nothing is chosen any more: only now is the test set opened.
+        self._read_test([champion, *others])
+        run_ids = self._record(champion, {"champion": "true"})
+        for row in ran_up:
+            self._record(row, {"champion": "false"})
+        for row in others:
+            named = row.name.replace(" ", "_").lower()
+            self._record(row, {} if row.kind == "ablation" else {"baseline": named})
+        result = Result(
+            pipeline=plan.name,
+            experiment=plan.experiment,
+            experiment_id=self._records.experiment_id,
+            run_id=self._records.run_id,
+            source_of_data=plan.data.source,
+            fingerprint=plan.data.fingerprint,
+            train_size=len(plan.data.train),
+            classes=plan.data.classes,
+            rows=(champion, *ran_up, *others),
+            metric=plan.pipeline.metric,
+            promised=chosen.promised,
+            source=chosen.source,
+            settings=plan.settings,
+            failures={f"{c.kind} seed {c.seed}": why for c, why in self._session.failures.items()},
+            model=self._records.register(champion, run_ids),
+        )
+        for line in self._records.restored:
+            self._warn(f"restored in MLflow: {line}")
+        self._records.conclude(result)
+        _export(plan, result)
+        return result
+
+    def _row(
+        self,
+        name: str,
+        kind: RowKind,
+        cells: Sequence[Cell],
+        note: str,
+        promised: float | None = None,
+    ) -> ResultRow | None:
+        """The row of these cells; None where one of them could not be trained."""
+        trained_cells = [self._cell_store.find(cell) for cell in cells]
+        kept = tuple(one for one in trained_cells if one is not None)
+        if len(kept) < len(cells):
+            return None
+        trained = cells[0].kind == "trained"
+        return ResultRow(
+            name=name,
+            kind=kind,
+            kept=kept,
+            uses_labels=trained and self._plan.pipeline.uses_labels,
+            note=note,
+            promised=promised,
+        )
+
+    def _final_rows(self) -> dict[int, ResultRow]:
+        """The candidates that were trained with every seed; recorded at once, untested."""
+        rows = {}
+        for index, candidate in enumerate(self._plan.candidates):
+            row = self._row(
+                f"config {index + 1}",
+                "final",
+                self._plan.candidate_cells(index),
+                candidate.source,
+                candidate.promised,
+            )
+            if row:
+                rows[index] = row
+                self._record(row, {})
+        return rows
+
+    def _other_rows(self, params: Params, epochs: int) -> list[ResultRow]:
+        """The ablation and the baselines of a champion with `params`, at its budget."""
+        plan = self._plan
+        champion = plan.cells("trained", params, epochs)
+        defaults: list[Cell] = []
+        ablation: list[Cell] = []
+        if DEFAULTS not in plan.without:
+            defaults = plan.cells("trained", plan.pipeline.defaults, epochs)
+        if plan.pipeline.ablation and ABLATION not in plan.without:
+            ablation = plan.cells("ablation", params, epochs)
+        untrained = {
+            RANDOM: plan.cells("random_encoder", params),
+            PCA: plan.cells("pca"),
+            PIXELS: plan.cells("pixels"),
+        }
+        named = {DEFAULTS: defaults, ABLATION: ablation}
+        what = " and ".join(name for name, cells in named.items() if cells)
+        self._session.train([*defaults, *ablation], what, plan.data)
+        every = [cell for cells in untrained.values() for cell in cells]
+        self._session.make_baselines(every, plan.data)
+        rows = []
+        if ablation:
+            rows.append(self._row(ABLATION, "ablation", ablation, RECONSTRUCTED))
+        if defaults:
+            and_champion = ", and the champion itself" * (defaults == champion)
+            rows.append(self._row(DEFAULTS, "baseline", defaults, "untuned" + and_champion))
+        for name, cells in untrained.items():
+            rows.append(self._row(name, "baseline", cells, NOTES[name]))
+        return [row for row in rows if row]
+
+    def _read_test(self, rows: Sequence[ResultRow]) -> None:
+        plan = self._plan
+        named = [
+            (kept, f"{plan.experiment} rerun {plan.id}: {row.name}")
+            for row in rows
+            for kept in row.kept
+        ]
+        for kept, count in self._session.read_test(plan.data.dataset, named):
+            if count > 1:
+                text = f"cell {kept.cell.id}: reading {count} of the test set"
+                self._session.console.print(text)
+
+    def _record(self, row: ResultRow, tags: Mapping[str, str]) -> dict[str, str]:
+        return {
+            kept.cell.id: self._records.record(
+                kept, row.kind, row.name, tags, uses_labels=row.uses_labels
+            )
+            for kept in row.kept
+        }
+
+
+def _mean(row: ResultRow, metric: str) -> float:
+    estimate = row.estimate(metric)
+    assert estimate is not None
+    return estimate.mean
+
+
+def _export(plan: FinalPlan, result: Result) -> None:
+    """`best.json` on this disk, good for `--config`."""
+    cell = result.champion.kept[0].cell
+    best = {"pipeline": plan.name, "params": dict(cell.params), "epochs": cell.epochs}
+    file = plan.home / "champions" / f"{plan.experiment}.json"
+    durable.write(file, json.dumps({**best, "source": result.source}, indent=2) + "\n")

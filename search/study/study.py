@@ -1,0 +1,137 @@
+"""The study: Optuna's record of a search, in SQLite under `mlruns/`.
+
+Only the study records which configurations were proposed and how each ended. Its user attributes
+hold the search's identity, so that a resumed study cannot silently become another one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import optuna
+from optuna import Study
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from search.errors import UserError
+from search.files import fault_injection
+from search.spaces.pipeline import Scalar
+
+if TYPE_CHECKING:
+    from trainers.precision import Precision
+
+CONFIG = "config"  # user attribute of a trial: its TrialConfig
+DUPLICATE = "duplicate_of"  # user attribute of a proposal that was not trained
+ERROR = "error"
+IDENTITY = "identity"  # user attribute of a study: the settings that a resumed search must repeat
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+
+
+def create(
+    storage: RDBStorage, name: str, *, identity: Mapping[str, Any], defaults: Mapping[str, Scalar]
+) -> Study:
+    """Create a study with the defaults as its first proposal; the caller holds its lock.
+
+    The identity is written last; a study without one is incomplete and is recreated.
+    """
+    for summary in optuna.study.get_all_study_summaries(storage, include_best_trial=False):
+        incomplete = IDENTITY not in summary.user_attrs and summary.n_trials <= 1
+        if summary.study_name == name and incomplete:
+            optuna.delete_study(study_name=name, storage=storage)
+    study = optuna.create_study(storage=storage, study_name=name, direction="maximize")
+    study.enqueue_trial(dict(defaults))
+    fault_injection.reach("creating study")
+    study.set_user_attr(IDENTITY, dict(identity))
+    return study
+
+
+def reopen(storage: RDBStorage, name: str, *, identity: Mapping[str, Any]) -> Study:
+    """Open an existing study and put its interrupted trials back into the queue.
+
+    Raises:
+        UserError: the study belongs to another search, see `check_identity`.
+    """
+    study = optuna.load_study(storage=storage, study_name=name)
+    check_identity(study, identity)
+    requeue_running(study)
+    return study
+
+
+def check_identity(study: Study, identity: Mapping[str, Any]) -> None:
+    """Make sure that the study belongs to the search of this identity.
+
+    Raises:
+        UserError: it belongs to another search; the message shows the differences.
+    """
+    before = study.user_attrs.get(IDENTITY, {})
+    asked = json.loads(json.dumps(dict(identity)))
+    differences = [
+        f"{key}: {_short(before.get(key))} then, {_short(asked.get(key))} now"
+        for key in sorted({*before, *asked})
+        if before.get(key) != asked.get(key)
+    ]
+    if differences:
+        raise UserError(
+            f"study {study.study_name!r} belongs to another search; {'; '.join(differences[:3])}\n"
+            "give the same options to go on, or leave --resume out to start a new study"
+        )
+
+
+def precision_on(study: Study, device: str) -> Precision | None:
+    """The number format of the study's trials on `device`; None if it has no trials there yet.
+
+    The driver measures the format when a study begins, and a later measurement may give another
+    one. A resumed study keeps its format, so that its trials are comparable and an interrupted
+    trial goes on unchanged.
+    """
+    for trial in study.get_trials(deepcopy=False):
+        config = trial.user_attrs.get(CONFIG)
+        if config and config["device"] == device:
+            precision: Precision = config["precision"]
+            return precision
+    return None
+
+
+def requeue(study: Study, trial_id: int) -> None:
+    """Put a running trial back: the next proposal is this trial again, with its parameters."""
+    study._storage.set_trial_state_values(trial_id, TrialState.WAITING)
+
+
+def requeue_running(study: Study) -> None:
+    """Put back all running trials; the caller holds the study's lock, so none really runs."""
+    for trial in running(study):
+        requeue(study, trial._trial_id)
+
+
+def running(study: Study) -> list[FrozenTrial]:
+    """Trials that count as under way."""
+    return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+
+
+def is_duplicate(trial: FrozenTrial) -> bool:
+    """Whether the proposal repeated an earlier one and was not trained."""
+    return DUPLICATE in trial.user_attrs
+
+
+def trained(study: Study) -> list[FrozenTrial]:
+    """The trials that ended, without duplicates."""
+    return [t for t in study.get_trials(deepcopy=False, states=ENDED) if not is_duplicate(t)]
+
+
+def counts(study: Study) -> Counter[str]:
+    """How many trials ended in each state."""
+    return Counter(trial.state.name for trial in trained(study))
+
+
+def best_trials(study: Study, limit: int) -> list[FrozenTrial]:
+    """COMPLETE trials, the best first."""
+    complete = [t for t in trained(study) if t.state is TrialState.COMPLETE]
+    return sorted(complete, key=lambda t: (-(t.value or 0.0), t.number))[:limit]
+
+
+def _short(value: object) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,4 @@
+"""The steps of tune.py.
+
+May import all packages except cells, finals and grids.
+"""

@@ -1,0 +1,146 @@
+"""What a trial takes, measured where it will run."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from search.cluster import allocation, profile_trial
+from search.cluster.profile_trial import ProfileRequest, TrialProfile
+from search.cluster.resources import Resources, gpu_share
+from search.spaces.pipeline import load_pipeline
+from trainers.precision import DTYPES
+
+OPTIONS = Namespace(
+    address=None,
+    device="auto",
+    pipeline="mnist_supervised",
+    concurrency=None,
+    cpus_per_trial=None,
+    gpus_per_trial=None,
+)
+
+
+def request(device: str = "cpu") -> ProfileRequest:
+    return ProfileRequest(device=device, threads=1, pipeline="mnist_supervised", params=None)
+
+
+def test_a_cpu_is_measured_in_this_process() -> None:
+    found = profile_trial.profile_locally(request())
+    assert found.precision in DTYPES
+    assert found.total_gib == 0
+
+
+def test_a_measured_precision_holds_for_this_machine_torch_and_number_of_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert profile_trial.recall(tmp_path, request()) is None
+    measured = Resources(
+        device="cpu", concurrency=2, cpus_per_trial=1, gpus_per_trial=0.0, precision="bfloat16"
+    )
+    profile_trial.remember(tmp_path, measured)
+    assert profile_trial.recall(tmp_path, request()) == TrialProfile(gpus=0, precision="bfloat16")
+    assert profile_trial.recall(tmp_path, replace(request(), threads=2)) is None
+    assert profile_trial.recall(tmp_path, request("cuda")) is None
+    with monkeypatch.context() as patched:
+        patched.setattr(profile_trial, "version", lambda library: "0.1")
+        assert profile_trial.recall(tmp_path, request()) is None, "another torch"
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    assert profile_trial.recall(tmp_path, request()) is None, "without the instructions"
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA")
+    file = tmp_path / profile_trial.FILE
+    whole = file.read_text()
+    assert profile_trial.recall(tmp_path, request()) is not None
+    for damaged in ("{", whole.replace("bfloat16", "int8")):
+        file.write_text(damaged)
+        assert profile_trial.recall(tmp_path, request()) is None, damaged
+
+
+def test_a_system_without_cpuinfo_has_a_place_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Path.read_text
+
+    def lacking(path: Path, *more: Any, **options: Any) -> str:
+        if path.name == "cpuinfo":
+            raise FileNotFoundError
+        return read(path, *more, **options)
+
+    measured = Resources(
+        device="cpu", concurrency=1, cpus_per_trial=1, gpus_per_trial=0.0, precision="float32"
+    )
+    monkeypatch.setattr(Path, "read_text", lacking)
+    profile_trial.remember(tmp_path, measured)
+    assert profile_trial.recall(tmp_path, request()) == TrialProfile(gpus=0, precision="float32")
+
+
+def test_the_share_is_that_of_the_measured_memory() -> None:
+    found = TrialProfile(gpus=1, precision="bfloat16", peak_gib=3.7, total_gib=80.0)
+    assert found.share(limit=100) == gpu_share(3.7, 80.0, limit=100)
+    assert found.share(limit=2) == 0.5
+
+
+def test_a_missing_gpu_is_said_and_not_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A node answers so, and the driver knows its name."""
+    monkeypatch.setattr(profile_trial, "gpu_count", lambda: 0)
+    assert profile_trial.measure(request("cuda")).gpus == 0
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_the_memory_of_a_gpu_is_measured_in_a_process_that_ends() -> None:
+    pipeline = load_pipeline("mnist_supervised")
+    asked = ProfileRequest(
+        device="cuda", threads=1, pipeline="mnist_supervised", params=dict(pipeline.defaults)
+    )
+    before = torch.cuda.mem_get_info()[0]
+    found = profile_trial.profile_locally(asked)
+    assert 0 < found.peak_gib < found.total_gib
+    assert torch.cuda.mem_get_info()[0] == pytest.approx(before, rel=0.01)
+
+
+def test_a_machine_with_a_gpu_is_planned_by_what_is_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pipeline = load_pipeline("mnist_supervised")
+    asked: list[ProfileRequest] = []
+
+    def profile_locally(request: ProfileRequest) -> TrialProfile:
+        asked.append(request)
+        return TrialProfile(gpus=1, precision="bfloat16", peak_gib=20.0, total_gib=80.0)
+
+    monkeypatch.setattr(profile_trial, "profile_locally", profile_locally)
+    monkeypatch.setattr(allocation, "gpu_count", lambda: 1)
+    monkeypatch.setattr(allocation, "cpu_count", lambda: 16)
+    made = allocation.plan_resources(OPTIONS, OPTIONS.pipeline, pipeline.space, pipeline.defaults)
+    assert (made.device, made.precision, made.concurrency) == ("cuda", "bfloat16", 3)
+    assert asked[0].params is not None, "the largest model is measured"
+    given = Namespace(**{**vars(OPTIONS), "gpus_per_trial": 0.5})
+    assert (
+        allocation.plan_resources(
+            given, given.pipeline, pipeline.space, pipeline.defaults
+        ).concurrency
+        == 2
+    )
+    assert asked[1].params is None, "a share that was given is not measured"
+
+
+def test_a_cluster_is_planned_by_what_its_nodes_measure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver has no GPU; its own machine is not asked."""
+    pipeline = load_pipeline("mnist_supervised")
+    joined = Namespace(**{**vars(OPTIONS), "address": "10.0.0.5:6379"})
+    monkeypatch.setattr(allocation, "gpu_count", lambda: 0)
+    monkeypatch.setattr(allocation.ray_session, "join", lambda address: (32, 2))
+    monkeypatch.setattr(profile_trial, "profile_locally", lambda request: pytest.fail("asked here"))
+    monkeypatch.setattr(
+        allocation.nodes,
+        "profile",
+        lambda request: TrialProfile(gpus=1, precision="bfloat16", peak_gib=30.0, total_gib=80.0),
+    )
+    made = allocation.plan_resources(joined, joined.pipeline, pipeline.space, pipeline.defaults)
+    assert (made.device, made.gpus_per_trial, made.concurrency) == ("cuda", 0.5, 4)
+    assert made.gpus == 2
