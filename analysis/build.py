@@ -22,7 +22,7 @@ from analysis import (
     sweeps,
     tsne,
 )
-from analysis.captions import earlier_classifiers
+from analysis.captions import other_protocols
 from analysis.document import Document, Section
 from analysis.load import find
 from analysis.records import SIX, Findings
@@ -71,6 +71,7 @@ def write(options: Namespace) -> int:
             points=options.points,
             embedding=options.embedding,
             sweeps=() if options.pipeline else sweep_names(),
+            protocol=options.protocol,
         )
         progress.advance(task)
         sections: list[Section] = []
@@ -81,8 +82,9 @@ def write(options: Namespace) -> int:
             progress.advance(task)
         document = Document(
             title="Latent spaces of MNIST and CIFAR-10",
-            subtitle="Autoencoders, supervised and contrastive encoders, searched and compared",
-            notices=(*notices, *_missing(findings), *earlier_classifiers(findings)),
+            subtitle="Autoencoders, supervised and contrastive encoders, searched and compared by "
+            f"protocol {findings.protocol}",
+            notices=(*notices, *_missing(findings), *other_protocols(findings)),
             sections=tuple(sections),
         )
         out.mkdir(parents=True, exist_ok=True)

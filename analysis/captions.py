@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from analysis.document import Paragraph
 from analysis.records import Findings, PipelineRecord
-from analysis.result_rows import of_todays_classifier
 from trainers.data import DATASETS
 
 
@@ -36,12 +35,12 @@ def absent(findings: Findings, names: Sequence[str]) -> tuple[Paragraph, ...]:
     return (Paragraph("Missing here: " + ", ".join(descriptions) + "."),)
 
 
-def earlier_classifiers(findings: Findings) -> list[str]:
-    """A line for each pipeline whose final numbers an earlier version's classifier measured."""
+def other_protocols(findings: Findings) -> list[str]:
+    """A line for each other version of the protocol that the store has numbers by."""
     option = " --data mini" * findings.mini
     return [
-        f"{name} was measured by the classifier of an earlier version and is not to be compared "
-        f"with those of today's. Run: python search/rerun.py --pipeline {name}{option}"
-        for name, record in findings.records.items()
-        if record.result and not of_todays_classifier(record.result)
+        f"{', '.join(names)}: measured by protocol {version} too, whose numbers do not compare "
+        f"with these of protocol {findings.protocol}. "
+        f"Run: python analysis/report.py --protocol {version}{option}"
+        for version, names in findings.other_protocols.items()
     ]

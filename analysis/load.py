@@ -22,6 +22,7 @@ from search.grids.sweep import load_sweep, sweep_experiment
 from search.spaces.pipeline import METRIC, Pipeline, load_pipeline
 from search.tracking.store import RunView, Store
 from trainers.data import LabelledImages, TrainingData, load_training
+from trainers.protocol import VERSION, version_of
 
 
 def find(
@@ -35,8 +36,12 @@ def find(
     points: int = 2000,
     embedding: str = "tsne",
     sweeps: Sequence[str] = (),
+    protocol: int | None = None,
 ) -> Findings:
     """Everything about the pipelines `names` that have a study or a champion, and about `sweeps`.
+
+    Args:
+        protocol: leave out what was measured by another version; None: the newest that is there.
 
     Raises:
         UserError: the store holds neither.
@@ -46,15 +51,18 @@ def find(
     missing: dict[str, str] = {}
     option = " --data mini" * mini
     images = _Images(mini=mini, data_dir=data_dir, home=home)
+    versions = _protocols(store, names, mini=mini)
+    if protocol is None:
+        protocol = max(versions, default=VERSION)
     for name in names:
-        record = _record(store, name, images, cache)
+        record = _record(store, name, images, cache, protocol)
         if record is None:
             missing[name] = f"python search/tune.py --pipeline {name}{option}"
             continue
         records[name] = record
         if not record.final:
             missing[name] = f"python search/rerun.py --pipeline {name}{option}"
-    swept = [one for name in sweeps if (one := _sweep(store, name, images, cache))]
+    swept = [one for name in sweeps if (one := _sweep(store, name, images, cache, protocol))]
     if not records and not swept:
         raise UserError(
             f"no pipeline has a study in {store.shown}\n"
@@ -72,7 +80,32 @@ def find(
         embedding=embedding,
         cache=cache,
         tracking_uri=store.shown,
+        protocol=protocol,
+        other_protocols={n: versions[n] for n in sorted(versions) if n != protocol},
     )
+
+
+def _protocols(store: Store, names: Sequence[str], *, mini: bool) -> dict[int, list[str]]:
+    """Version of the protocol -> the pipelines that have studies or final numbers by it."""
+    found: dict[int, list[str]] = {}
+    for name in names:
+        experiment = store.find_experiment(experiment_name(name, mini=mini))
+        if experiment is None:
+            continue
+        versions = set(map(_protocol, store.runs(experiment, kind="study")))
+        versions |= {
+            version_of({**run.params, **run.tags})
+            for run in store.runs(experiment, kind="rerun")
+            if run.status == "FINISHED"
+        }
+        for version in versions:
+            found.setdefault(version, []).append(name)
+    return found
+
+
+def _protocol(run: RunView) -> int:
+    """Of a study or a sweep."""
+    return int(run.tags.get("protocol", 1))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,15 +135,17 @@ class _Images:
         return self._test[dataset]
 
 
-def _record(store: Store, name: str, images: _Images, cache: Cache) -> PipelineRecord | None:
+def _record(
+    store: Store, name: str, images: _Images, cache: Cache, protocol: int
+) -> PipelineRecord | None:
     experiment = store.find_experiment(experiment_name(name, mini=images.mini))
     if experiment is None:
         return None
     pipeline = load_pipeline(name)
-    studies = _studies(store, experiment, pipeline)
-    finished = best_rerun(store, experiment)
+    studies = _studies(store, experiment, pipeline, protocol)
+    finished = best_rerun(store, experiment, protocol=protocol)
     best = max(
-        (trial for study in studies for trial in study.complete),
+        (trial for study in studies if not study.twin_of for trial in study.complete),
         key=lambda trial: trial.value or 0.0,
         default=None,
     )
@@ -145,11 +180,13 @@ def _record(store: Store, name: str, images: _Images, cache: Cache) -> PipelineR
     )
 
 
-def _sweep(store: Store, name: str, images: _Images, cache: Cache) -> SweepRecord | None:
+def _sweep(
+    store: Store, name: str, images: _Images, cache: Cache, protocol: int
+) -> SweepRecord | None:
     """The latest finished one; a full grid before a quick one."""
     experiment = store.find_experiment(sweep_experiment(name, mini=images.mini))
     runs = store.runs(experiment, kind="sweep") if experiment else []
-    finished = [run for run in runs if run.status == "FINISHED"]
+    finished = [run for run in runs if run.status == "FINISHED" and _protocol(run) == protocol]
     if not finished or experiment is None:
         return None
     run = min(finished, key=lambda run: run.tags.get("quick") == "true")
@@ -190,12 +227,14 @@ def _sweep(store: Store, name: str, images: _Images, cache: Cache) -> SweepRecor
 
 
 def every_final(store: Store, record: PipelineRecord) -> list[PipelineRecord]:
-    """The record once for each finished rerun, the latest first, with its result and its info.
+    """The record once for each finished rerun of its protocol, the latest first.
 
-    All of them keep the weights, latents and predictions of the best.
+    Each has its result and its info; the weights, latents and predictions are those of the best.
     """
-    finals = []
+    finals: list[PipelineRecord] = []
     for one in finished_reruns(store, record.experiment_id):
+        if record.result is None or version_of(one.result) != version_of(record.result):
+            continue
         champion = _champion_run(store, record.experiment_id, one)
         info = read_sealed(store, champion, MODEL, again=one.command)
         finals.append(replace(record, run_id=one.run.run_id, result=one.result, info=info))
@@ -218,9 +257,11 @@ def _same_data(study: StudyRecord, data: TrainingData) -> bool:
     return study.tags.get("data_fingerprint") == data.fingerprint
 
 
-def _studies(store: Store, experiment: str, pipeline: Pipeline) -> list[StudyRecord]:
+def _studies(store: Store, experiment: str, pipeline: Pipeline, protocol: int) -> list[StudyRecord]:
     studies = []
     for run in reversed(store.runs(experiment, kind="study")):
+        if _protocol(run) != protocol:
+            continue
         trials = [
             _trial(store, child, pipeline)
             for child in store.runs(experiment, kind="trial", parent=run.run_id)

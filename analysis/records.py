@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -15,6 +15,8 @@ from models import LatentModel
 from search.grids.results import GridResult, GridRow
 from search.grids.sweep import Sweep
 from search.spaces.pipeline import Pipeline
+from search.tracking.provenance import TWIN_OF
+from trainers import protocol
 from trainers.data import LabelledImages, TrainingData
 from trainers.evaluation import encode
 from trainers.loop import DeviceImages
@@ -70,6 +72,11 @@ class StudyRecord:
     params: Mapping[str, str]
     seconds: float
 
+    @property
+    def twin_of(self) -> str | None:
+        """The study that this random search is measured against, if it is one's twin."""
+        return self.tags.get(TWIN_OF)
+
     def count(self, state: str) -> int:
         """Trials in that state."""
         return sum(trial.state == state for trial in self.trials)
@@ -82,7 +89,8 @@ class StudyRecord:
 
 
 def main_study(studies: Sequence[StudyRecord]) -> StudyRecord | None:
-    """The study that holds the best complete trial; where none has one, the largest."""
+    """The study that holds the best complete trial; where none has one, the largest. No twin."""
+    studies = [study for study in studies if not study.twin_of]
     best = [study for study in studies if study.complete]
     if best:
         return max(best, key=lambda study: study.complete[0].value or 0.0)
@@ -227,6 +235,8 @@ class Findings:
         embedding: `tsne`, `pca` or `umap`.
         cache: for what is expensive.
         tracking_uri: of MLflow, without secrets.
+        protocol: version by which all numbers are measured.
+        other_protocols: version -> the pipelines that have numbers by it, which are left out.
     """
 
     records: Mapping[str, PipelineRecord]
@@ -239,6 +249,8 @@ class Findings:
     embedding: str
     cache: Cache
     tracking_uri: str
+    protocol: int = protocol.VERSION
+    other_protocols: Mapping[int, Sequence[str]] = field(default_factory=dict)
 
     def of(self, dataset: str | None = None, method: str | None = None) -> list[PipelineRecord]:
         """The records of a data set, a method, or both."""

@@ -75,6 +75,12 @@ def parser() -> arguments.Parser:
         metavar="S",
         help="of random choices (default 0)",
     )
+    add(
+        "--protocol",
+        type=arguments.whole,
+        metavar="N",
+        help="version of the protocol whose numbers are shown (default: the newest in the store)",
+    )
     arguments.add_data(command_line)
     other = command_line.add_argument_group("records and output")
     arguments.add_tracking(other)

@@ -8,11 +8,11 @@ from typing import Any
 
 from analysis.document import Block, Bullets, Cell, Heading, Paragraph, Section, Table
 from analysis.records import SIX, Findings, PipelineRecord, StudyRecord, SweepRecord
-from analysis.result_rows import ABLATION, DEFAULTS
+from analysis.result_rows import ABLATION, DEFAULTS, RANDOM_SEARCH
 from search.cells.seeds import final_seeds
 from search.finals.candidates import CHANGED
+from search.tracking import provenance
 
-NONE = "none"  # as a study's run says that `--set` was not given
 COMMIT = "mlflow.source.git.commit"
 VERSIONS = ("python", "torch", "ray", "optuna", "mlflow")
 BASE_SEEDS = range(100)  # that a rerun's seeds are looked for under; its default is 0
@@ -53,25 +53,24 @@ def section(findings: Findings) -> Section:
 def commands_of(record: PipelineRecord, findings: Findings) -> list[str]:
     """The searches and the rerun of a pipeline as they would be called."""
     mini = ["--data", "mini"] if findings.mini else []
-    called = [search_command(record, study, mini) for study in record.studies]
+    called = list(dict.fromkeys(search_command(record, study, mini) for study in record.studies))
     if record.result:
         called.append(rerun_command(record, record.result, mini))
     return called
 
 
 def search_command(record: PipelineRecord, study: StudyRecord, more: Sequence[str] = ()) -> str:
-    """The call that searches the same space for as many trials; `more` ends it."""
-    words = ["python", "search/tune.py", "--pipeline", record.name, "--study", study.name]
-    words += ["--trials", str(len(study.trials)), "--epochs", str(study.epochs)]
-    for option in ("sampler", "scheduler", "seed"):
-        if option in study.tags:
-            words += [f"--{option}", study.tags[option]]
-    size = study.params.get("train_size")
-    if size is not None and int(size) < len(record.data.train):
-        words += ["--train-size", size]
-    for setting in shlex.split(study.params.get("set", NONE)):
-        words += ["--set", setting] if setting != NONE else []
-    return shlex.join([*words, *more])
+    """The call that searches the same space for as many trials; `more` ends it.
+
+    A twin is made by the call that makes its study.
+    """
+    of = study.tags.get(provenance.TWIN_OF)
+    main = next((one for one in record.studies if one.name == of), None)
+    if main:
+        study, more = main, ["--baseline", "random", *more]
+    return provenance.search_command(
+        study.tags, study.params, trials=len(study.trials), images=len(record.data.train), more=more
+    )
 
 
 def rerun_command(
@@ -103,6 +102,8 @@ def _left_out(record: PipelineRecord, result: Mapping[str, Any]) -> list[str]:
     }
     possible = [ABLATION] * bool(record.pipeline.ablation) + [DEFAULTS]
     without = [name for name in possible if name not in tried]
+    if any(study.twin_of for study in record.studies) and RANDOM_SEARCH not in tried:
+        without.append("random")
     return ["--without", ",".join(without)] if without else []
 
 

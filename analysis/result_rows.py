@@ -7,32 +7,15 @@ from typing import Any
 
 from analysis.records import PipelineRecord
 from search.cells.metrics import TEST
-from search.cells.statistics import Estimate, welch
-from search.spaces.pipeline import load_pipeline
-from trainers.data import DATASETS
-from trainers.evaluation import classifier_settings
+from search.cells.statistics import Estimate, estimate, welch
 
 Row = Mapping[str, Any]
 # As search/finals/driver.py calls them, which would bring Ray along.
 ABLATION, DEFAULTS, RANDOM = "ablation", "defaults", "random encoder"
+RANDOM_SEARCH = "random search"
 SHARED = PCA, PIXELS = "PCA", "raw pixels"  # the same for all pipelines of a data set
-EARLIER = " †"  # stands behind what an earlier version's classifier measured
-
-
-def of_todays_classifier(result: Mapping[str, Any]) -> bool:
-    """Whether a rerun was measured as one of today is: only such may stand side by side."""
-    dataset = DATASETS[load_pipeline(result["pipeline"]).dataset]
-    return bool(result.get("classifier") == classifier_settings(digits=dataset.digits))
-
-
-def mark(result: Mapping[str, Any]) -> str:
-    """† where an earlier version's classifier measured a rerun, to be set behind its name."""
-    return "" if of_todays_classifier(result) else EARLIER
-
-
-def named(record: PipelineRecord) -> str:
-    """A pipeline's name, with † where an earlier version's classifier measured it."""
-    return record.name + (mark(record.result) if record.result else "")
+# The protocol's three measures, as in the metrics' names -> as in the heads of tables.
+MEASURES = {"accuracy": "classifier %", "linear_accuracy": "linear %", "knn_accuracy": "k-NN %"}
 
 
 def champion(record: PipelineRecord) -> Row | None:
@@ -48,8 +31,8 @@ def find(record: PipelineRecord, name: str) -> Row | None:
 
 def mean(row: Row | None, metric: str) -> float | None:
     """Mean over seeds; None where the run did not measure it."""
-    numbers = row["means"].get(metric) if row else None
-    return None if numbers is None else float(numbers["mean"])
+    value = _estimate(row, metric)
+    return None if value is None else value.mean
 
 
 def with_interval(row: Row | None, metric: str, *, percent: bool = True) -> str | None:
@@ -58,11 +41,41 @@ def with_interval(row: Row | None, metric: str, *, percent: bool = True) -> str 
     Args:
         percent: times 100 with two decimals; else as it is, with four.
     """
-    numbers = row["means"].get(metric) if row else None
-    if numbers is None:
+    value = _estimate(row, metric)
+    if value is None:
         return None
-    value = Estimate(**numbers)
     return value.text(2, factor=100) if percent else value.text(4)
+
+
+def measured(row: Row | None, measure: str) -> tuple[str, str, str] | None:
+    """`99.90`, `98.40`, `98.21 ± 0.30`: a measure on training, validation and test images.
+
+    What was not measured is `-`; None where nothing was.
+    """
+    means = [mean(row, f"{images}/{measure}") for images in ("train", "valid")]
+    train, valid = ("-" if value is None else f"{100 * value:.2f}" for value in means)
+    test = with_interval(row, f"test/{measure}") or "-"
+    return None if (train, valid, test) == ("-", "-", "-") else (train, valid, test)
+
+
+def in_one_cell(row: Row | None, measure: str) -> str | None:
+    """`99.90 / 98.40 / 98.21 ± 0.30`, which may be broken before the test images only."""
+    three = measured(row, measure)
+    if three is None:
+        return None
+    first, second, third = (part.replace(" ", "\u00a0") for part in three)
+    return f"{first}\u00a0/\u00a0{second} /\u00a0{third}"
+
+
+def _estimate(row: Row | None, metric: str) -> Estimate | None:
+    """As the rerun made it, which knows the test images too; of older ones from the seeds."""
+    if row is None:
+        return None
+    kept = row.get("means", {}).get(metric)
+    if kept is None:
+        values = row["metrics"].get(metric)
+        return estimate(values) if values else None
+    return Estimate(**kept)
 
 
 def difference(first: Row | None, second: Row | None, metric: str = TEST) -> Estimate | None:

@@ -49,7 +49,7 @@ from benchmarks.record_curves import PIPELINES
 from search.spaces import builders
 from search.spaces.pipeline import Params, Pipeline, load_pipeline
 from search.spaces.rungs import rungs
-from trainers.classifier import fit_classifier, fit_linear_probe
+from trainers.classifiers import fit_classifier, fit_linear_classifier
 from trainers.data import DATASETS, TrainingData, load_training
 from trainers.evaluation import encode, evaluate
 from trainers.loop import DeviceImages, fit
@@ -251,24 +251,23 @@ def whole_epoch(account: Account, case: Case) -> None:
     synchronise(device)
     spec = DATASETS[pipeline.dataset]
 
-    def measure(probe: bool) -> float:
+    def measure(*, accuracy_only: bool) -> float:
         began = time.perf_counter()
         evaluate(
             method,
             train,
             valid,
             classes=len(spec.classes),
-            digits=spec.digits,
             seed=0,
             precision=precision,
-            probe=probe,
+            accuracy_only=accuracy_only,
         )
         return time.perf_counter() - began
 
-    count = len(rungs(pipeline.epochs, pipeline.grace)) + 1
-    seconds = count * measure(probe=True)
-    if method.classifier is not None:  # it is measured after the other epochs too
-        seconds += (pipeline.epochs - count) * measure(probe=False)
+    # A method with a classifier of its own is measured after each epoch.
+    jointly = method.classifier is not None
+    before = pipeline.epochs - 1 if jointly else len(rungs(pipeline.epochs, pipeline.grace))
+    seconds = measure(accuracy_only=False) + before * measure(accuracy_only=True)
     account.measuring.append(seconds)
 
 
@@ -290,11 +289,16 @@ def plain(account: Account, name: str, options: argparse.Namespace, case: Case) 
         return
     began = time.perf_counter()
     latents = encode(method.encoder, train, precision=precision)
-    encode(method.encoder, valid, precision=precision)
+    valid_latents = encode(method.encoder, valid, precision=precision)
     synchronise(device)
     encoding = time.perf_counter() - began
     for taken, train_one in (
-        (account.probe, lambda: fit_linear_probe(latents, train.labels, classes=10)),
+        (
+            account.probe,
+            lambda: fit_linear_classifier(
+                latents, train.labels, valid_latents, valid.labels, classes=10
+            ),
+        ),
         (
             account.fit,
             lambda: fit_classifier(latents, train.labels, classes=10, seed=0, precision=precision),

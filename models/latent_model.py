@@ -12,15 +12,22 @@ class LatentModel(nn.Module):
         encoder: (B, C, H, W) -> (B, D).
         classifier: (B, D) -> (B, K).
         decoder: (B, D) -> (B, C, H, W) in [0, 1], where there is one.
+        linear: (B, D) -> (B, K), the linear classifier, where one was fitted.
     """
 
     def __init__(
-        self, *, encoder: nn.Module, classifier: nn.Module, decoder: nn.Module | None = None
+        self,
+        *,
+        encoder: nn.Module,
+        classifier: nn.Module,
+        decoder: nn.Module | None = None,
+        linear: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.classifier = classifier
         self.decoder = decoder
+        self.linear = linear
 
     def forward(self, images: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, K)."""

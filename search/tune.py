@@ -97,6 +97,12 @@ def parser() -> arguments.Parser:
         help="stop after 90s, 30m, 2h ...; --resume goes on",
     )
     how.add_argument(
+        "--baseline",
+        type=arguments.one_of("random"),
+        metavar="NAME",
+        help="afterwards, for as long as the study took: random, a random search as its twin",
+    )
+    how.add_argument(
         "--study",
         type=arguments.name,
         metavar="NAME",

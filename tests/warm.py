@@ -98,7 +98,6 @@ def serve(run: Path, commands: int, workers: int) -> None:
     before = dict(os.environ)
     for name in ("search.trials.trial", *LATER_IN_WORKERS):
         importlib.import_module(name)
-    measure_briefly()
     if os.fork() == 0:
         os.close(commands)
         fork_for(socket.socket(fileno=workers), run)
@@ -114,13 +113,6 @@ def serve(run: Path, commands: int, workers: int) -> None:
         importlib.import_module(name)
     SET_BY_IMPORTS.update(os.environ.items() - before.items())
     fork_for(socket.socket(fileno=commands), run)
-
-
-def measure_briefly() -> None:
-    """Let classifiers meet digits less often: most of a small rerun is their training."""
-    from trainers import evaluation
-
-    evaluation.DIGIT_VIEWS, evaluation.DIGIT_PASSES = 2, 12
 
 
 def fork_for(requests: socket.socket, run: Path) -> NoReturn:

@@ -5,7 +5,7 @@
     losses.py      what is minimised
     methods/       autoencoder, supervised, contrastive, ...: networks plus a loss, one file each
     optimisation.py, precision.py, loop.py    the one training loop and its parts
-    classifier.py  the classifier and the linear probe on frozen latents
+    classifiers.py the three classifiers of frozen latents: an MLP, a linear one, k-NN
     evaluation.py  what a trial reports
 
 May import models/, torch, torchvision, numpy and scikit-learn; never ray, optuna or mlflow,

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from models import VariationalEncoder
-from models.heads import CLASSIFIER_HIDDEN
-from trainers.augmentation import Augmentation, Digits
-from trainers.classifier import (
-    LABEL_SMOOTHING,
-    LEARNING_RATE,
-    WEIGHT_DECAY,
+from models import LinearHead, VariationalEncoder
+from trainers.classifiers import (
     fit_classifier,
-    fit_linear_probe,
+    fit_linear_classifier,
+    nearest_classes,
+    unscaled,
 )
 from trainers.loop import DeviceImages
 from trainers.losses import bernoulli_nll, kl_to_standard_normal
@@ -24,102 +22,28 @@ from trainers.methods import Method
 from trainers.precision import Precision, autocast
 
 BATCH_SIZE = 1000
-SAMPLE = 20_000
-
-# Part of the protocol, as the classifier is. It learns from these views of a digit besides the
-# image itself: on the validation images of one MNIST autoencoder 98.4 % without, 99.0 % with three.
-# Six further ones, two fits each: three views of strength 0.3 and 24 passes 98.94 %, seven views of
-# 0.4 and 48 passes 99.07 %, eleven 99.11 %.
-DIGIT_VIEWS, DIGIT_STRENGTH = 11, 0.4
-# How often the classifier meets an image, in whichever variant. Pictures have but two variants, and
-# more passes teach it by heart: on a contrastive encoder 74.0 % at 48, 74.4 at 24, 74.6 at 16, on a
-# masked one 74.9 at 24, 75.3 at 16, 74.7 at 12. On digits, in twelve variants: 99.18 % at 24, 99.25
-# at 36, 99.34 at 48, 99.36 at 72. One encoder and two fits each, as in `classifier`.
-PICTURE_PASSES, DIGIT_PASSES = 16, 48
+SAMPLE = 5_000  # training images whose nearest neighbours are looked for at a trial's end
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Metrics by name, and the classifier on the latents that they were measured with."""
+    """Metrics by name, and the classifiers on the latents that they were measured with.
+
+    Attributes:
+        linear: None where only the accuracy was measured.
+    """
 
     metrics: dict[str, float]
     classifier: nn.Module
+    linear: LinearHead | None = None
 
 
 @torch.no_grad()
-def encode(
-    encoder: nn.Module,
-    data: DeviceImages,
-    *,
-    precision: Precision = "float32",
-    view: Callable[[Tensor], Tensor] | None = None,
-) -> Tensor:
-    """The latents of all images: (N, C, H, W) uint8 -> (N, D) float32, encoder in eval mode.
-
-    With `view` those of what it makes of each batch.
-    """
+def encode(encoder: nn.Module, data: DeviceImages, *, precision: Precision = "float32") -> Tensor:
+    """The latents of all images: (N, C, H, W) uint8 -> (N, D) float32, encoder in eval mode."""
     encoder.eval()
-    latents = []
     with autocast(precision, data.images.device):
-        for images in _batches(data):
-            latents.append(encoder(view(images) if view else images).float())
-    return torch.cat(latents)
-
-
-def encode_variants(
-    encoder: nn.Module,
-    data: DeviceImages,
-    *,
-    digits: bool,
-    seed: int,
-    precision: Precision = "float32",
-) -> Tensor:
-    """The latents that the classifier learns from: (V, N, D), of N images in V variants.
-
-    Variant 0 is the image itself. A few ten thousand images are few for a classifier, and it
-    overfits. A further variant is another image that the label is as true of: of a picture its
-    mirror image (60.6 % instead of 58.7 % on one CIFAR-10 autoencoder; drawn crops brought no
-    more), of a digit, which has no mirror image, some views. The encoder learns from none of them
-    here, and none is used to classify.
-    """
-    generator = torch.Generator(data.images.device).manual_seed(seed)
-    drawn: Augmentation = Digits(DIGIT_STRENGTH)
-
-    def view(images: Tensor) -> Tensor:
-        return drawn(images, generator) if digits else images.flip(3)
-
-    own = encode(encoder, data, precision=precision)
-    # Filled one by one: of raw pixels all variants are two gigabytes, and would be four in a cat.
-    latents = own.new_empty(variants(digits=digits), *own.shape)
-    latents[0] = own
-    for variant in latents[1:]:
-        variant.copy_(encode(encoder, data, precision=precision, view=view))
-    return latents
-
-
-def variants(*, digits: bool) -> int:
-    """In how many variants the classifier meets an image, itself the first of them."""
-    return 1 + DIGIT_VIEWS if digits else 2
-
-
-def passes(*, digits: bool) -> int:
-    """How often the protocol's classifier meets an image, in whichever variant."""
-    return DIGIT_PASSES if digits else PICTURE_PASSES
-
-
-def classifier_settings(*, digits: bool) -> str:
-    """One line for the classifier and what it learns from: hidden units, training, variants.
-
-    It stands beside every final number. Accuracies under different lines do not compare, and
-    a change of the protocol's classifier has to change the line.
-    """
-    hidden = "-".join(map(str, CLASSIFIER_HIDDEN))
-    drawn = f" of strength {DIGIT_STRENGTH:g}" if digits else ""
-    return (
-        f"hidden {hidden}, labels smoothed {LABEL_SMOOTHING:g}, "
-        f"rate {LEARNING_RATE:g}, decay {WEIGHT_DECAY:g}, "
-        f"{passes(digits=digits)} passes of {variants(digits=digits)} variants{drawn}"
-    )
+        return torch.cat([encoder(images).float() for images in _batches(data)])
 
 
 @torch.no_grad()
@@ -173,11 +97,10 @@ def evidence_lower_bound(
     return (likelihood - divergence).item() / count, divergence.item() / count
 
 
+@torch.no_grad()
 def accuracy(classifier: nn.Module, latents: Tensor, labels: Tensor) -> float:
     """Share of (N, D) latents that `classifier` gives the right one of (N,) labels, in [0, 1]."""
-    with torch.no_grad():
-        hits = classifier.eval()(latents).argmax(1) == labels
-    return hits.double().mean().item()
+    return _share(classifier.eval()(latents).argmax(1), labels)
 
 
 def evaluate(
@@ -186,63 +109,66 @@ def evaluate(
     valid: DeviceImages,
     *,
     classes: int,
-    digits: bool,
     seed: int,
     precision: Precision = "float32",
-    rung: bool = False,
-    probe: bool = True,
+    accuracy_only: bool = False,
     final: bool = False,
 ) -> Evaluation:
-    """The metrics of one set of weights, which it leaves untouched.
+    """The metrics of one set of weights, which it leaves untouched (`docs/protocol.md`).
 
     A method with a classifier of its own is measured with it; for the others the protocol's
-    classifier is trained first, on the latents of `train` and of variants of its images (see
-    `encode_variants`; `digits` says what the images are). At a `rung` this, and a variational
-    encoder's bound, is all: by one of them a scheduler compares trials. With `probe` the linear
-    probe is fitted too, and the accuracy on training images measured.
+    classifier is trained first, on the latents of `train`.
 
-    Encoding all training images only for that would cost a method with a classifier of its own
-    a fifth of its training: it takes the first `SAMPLE` of them, which are in a shuffled order.
-    With `final` it takes all, and a decoder is measured on the training images as well.
+    Args:
+        accuracy_only: measure on the validation images what a scheduler compares trials by: the
+            classifier's accuracy, and a variational encoder's bound.
+        final: look for the nearest neighbours of all training images, not of a few thousand, and
+            measure a decoder on the training images as well.
+
+    Raises:
+        ArithmeticError: latents are not finite.
     """
     metrics: dict[str, float] = {}
     valid_latents = encode(method.encoder, valid, precision=precision)
     if not torch.isfinite(valid_latents).all():
         raise ArithmeticError("the encoder's latents are not finite")
-    train_latents = None
-    if method.classifier is not None and not final:
-        train = train.first(SAMPLE)
-    if method.classifier is None:
-        variants = encode_variants(
-            method.encoder, train, digits=digits, seed=seed, precision=precision
+    classifier = method.classifier
+    if classifier is None or not accuracy_only:
+        train_latents = encode(method.encoder, train, precision=precision)
+    began = time.perf_counter()
+    if classifier is None:
+        classifier = fit_classifier(
+            train_latents, train.labels, classes=classes, seed=seed, precision=precision
         )
-        train_latents = variants[0]
-        classifier: nn.Module = fit_classifier(
-            variants.flatten(0, 1),
-            train.labels.repeat(len(variants)),
-            classes=classes,
-            seed=seed,
-            epochs=passes(digits=digits) // len(variants),
-            precision=precision,
-        )
-    else:
-        classifier = method.classifier
-        if probe and not rung:
-            train_latents = encode(method.encoder, train, precision=precision)
     metrics["valid/accuracy"] = accuracy(classifier, valid_latents, valid.labels)
+    metrics["time/classifier_seconds"] = time.perf_counter() - began
     if isinstance(method.encoder, VariationalEncoder):
         assert method.decoder is not None
         metrics["valid/elbo"], metrics["valid/kl"] = evidence_lower_bound(
             method.encoder, method.decoder, valid, seed=seed
         )
-    if rung:
+    if accuracy_only:
         return Evaluation(metrics=metrics, classifier=classifier)
-    if train_latents is not None:
-        metrics["train/accuracy"] = accuracy(classifier, train_latents, train.labels)
-    if probe:
-        assert train_latents is not None
-        linear = fit_linear_probe(train_latents, train.labels, classes=classes)
-        metrics["valid/linear_accuracy"] = accuracy(linear, valid_latents, valid.labels)
+
+    metrics["train/accuracy"] = accuracy(classifier, train_latents, train.labels)
+    began = time.perf_counter()
+    linear = fit_linear_classifier(
+        train_latents, train.labels, valid_latents, valid.labels, classes=classes
+    )
+    metrics["train/linear_accuracy"] = accuracy(linear, train_latents, train.labels)
+    metrics["valid/linear_accuracy"] = accuracy(linear, valid_latents, valid.labels)
+    metrics["time/linear_seconds"] = time.perf_counter() - began
+
+    began = time.perf_counter()
+    bank = unscaled(method.encoder, train_latents)
+    queries = bank if final else bank[:SAMPLE]  # the images are in a shuffled order
+    nearest = nearest_classes(queries, bank, train.labels, classes=classes, own=True)
+    metrics["train/knn_accuracy"] = _share(nearest, train.labels[: len(nearest)])
+    queries = unscaled(method.encoder, valid_latents)
+    nearest = nearest_classes(queries, bank, train.labels, classes=classes)
+    metrics["valid/knn_accuracy"] = _share(nearest, valid.labels)
+    metrics["time/knn_seconds"] = time.perf_counter() - began
+
     if method.decoder is not None:
         metrics["valid/mae"] = reconstruction_mae(
             method.encoder, method.decoder, valid, precision=precision
@@ -251,7 +177,11 @@ def evaluate(
             metrics["train/mae"] = reconstruction_mae(
                 method.encoder, method.decoder, train, precision=precision
             )
-    return Evaluation(metrics=metrics, classifier=classifier)
+    return Evaluation(metrics=metrics, classifier=classifier, linear=linear)
+
+
+def _share(predicted: Tensor, labels: Tensor) -> float:
+    return (predicted == labels).double().mean().item()
 
 
 def _batches(data: DeviceImages) -> Iterator[Tensor]:

@@ -19,7 +19,9 @@ from analysis import style
 from analysis.document import Block, Bullets, Cell, Figure, Heading, Table
 from analysis.history.tuning import points
 from analysis.records import PipelineRecord, StudyRecord
+from search.cells.metrics import TEST
 from search.spaces.pipeline import METRIC
+from trainers.protocol import version_of
 
 
 def expected_maximum(values: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -64,6 +66,8 @@ class Selection:
         promised: of the champion in its search; None where nothing is final.
         fresh: the champion's `valid/accuracy` with fresh seeds, () where nothing is final.
         optimism: promised minus the mean of `fresh`.
+        gap: the champion's mean accuracy on validation images minus that on test images.
+        readings: how often the test set was read by this protocol for the pipeline's reruns.
     """
 
     values: np.ndarray
@@ -71,6 +75,8 @@ class Selection:
     promised: float | None
     fresh: tuple[float, ...]
     optimism: float | None
+    gap: float | None = None
+    readings: int | None = None
 
     def __post_init__(self) -> None:
         if self.values.ndim != 1 or self.values.shape != self.expected.shape:
@@ -97,13 +103,16 @@ def compute_selection(record: PipelineRecord, study: StudyRecord | None) -> Sele
     """Compute it from a study's complete trials and the rerun, where there is one."""
     values = np.sort([t.value or 0.0 for t in study.complete] if study else []).astype(float)
     result = record.result or {}
-    champion = result["rows"][0]["metrics"].get(METRIC, []) if result else []
+    metrics = result["rows"][0]["metrics"] if result else {}
+    champion, test = metrics.get(METRIC, []), metrics.get(TEST, [])
     return Selection(
         values=values,
         expected=expected_maximum(values),
         promised=result.get("promised"),
         fresh=tuple(champion),
         optimism=result.get("optimism"),
+        gap=float(np.mean(champion) - np.mean(test)) if champion and test else None,
+        readings=result.get("readings", {}).get(str(version_of(result))) if result else None,
     )
 
 
@@ -181,10 +190,13 @@ def blocks(
             "mean with fresh seeds. Luck alone: by how much the best of as many equally good "
             "trials would exceed their mean if values varied as between the champion's seeds "
             "(expected maximum of independent normals times their standard deviation); the spread "
-            "of a few seeds is itself a rough figure. In points.",
+            "of a few seeds is itself a rough figure. Validation - test: of the champion's means. "
+            "In points. Test readings: how often the pipeline's reruns have measured a training, "
+            "its baselines' too, on the test set.",
             columns=(
                 *("pipeline", "complete trials", "mean of trials", "best trial"),
                 *("promised", "kept", "seeds", "optimism", "luck alone"),
+                *("validation - test", "test readings"),
             ),
             rows=tuple(_row(name, selection) for name, selection in selections.items()),
         )
@@ -223,4 +235,6 @@ def _row(name: str, selection: Selection) -> tuple[Cell, ...]:
         len(selection.fresh) or None,
         None if selection.optimism is None else points(selection.optimism),
         None if selection.luck is None else points(selection.luck),
+        None if selection.gap is None else points(selection.gap),
+        selection.readings,
     )

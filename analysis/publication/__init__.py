@@ -1,7 +1,7 @@
 """The published results: `docs/results/`, kept in git, grown search by search.
 
 entries.py             the published part of a search and of final numbers, as JSON
-goals.py               the goals, and where others stand
+others.py              where others stand
 tables.py              Markdown tables from the entries
 publishing.py          from what MLflow holds to all of it; `publish.py` is the command
 pages.py               puts them into the pages between their marks

@@ -7,23 +7,27 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from analysis.records import SIX, PipelineRecord, StudyRecord
 from analysis.reproduction import COMMIT, VERSIONS, rerun_command, search_command
-from analysis.result_rows import DEFAULTS, of_todays_classifier
+from analysis.result_rows import DEFAULTS
 from search.cells.metrics import TEST
 from search.errors import UserError
 from search.files import durable
 from search.finals import best_rerun
 from search.spaces.pipeline import METRIC, load_pipeline, pipeline_names
+from trainers.protocol import VERSION, version_of
 
 Json = dict[str, Any]
 # An entry keeps these of a row; MLflow keeps the rest (ids of cells, the test set's classes).
-ROW = ("name", "kind", "uses_labels", "note", "promised", "epochs", "params", "seeds", "metrics")
+ROW = (
+    *("name", "kind", "uses_labels", "note", "promised", "epochs", "params", "seeds"),
+    *("metrics", "means"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,10 +36,27 @@ class Published:
 
     Attributes:
         searches, finals: by pipeline, in the order of their file names.
+        earlier: pipelines whose final numbers were left out, for an earlier protocol measured them.
     """
 
     searches: Mapping[str, tuple[Json, ...]]
     finals: Mapping[str, tuple[Json, ...]]
+    earlier: tuple[str, ...] = ()
+
+    @property
+    def protocol(self) -> int:
+        """The newest version that final numbers were measured by."""
+        every = (version_of(entry) for entries in self.finals.values() for entry in entries)
+        return max(every, default=VERSION)
+
+    def of_one_protocol(self) -> Published:
+        """Only what was measured by the newest version."""
+        finals = _filtered(self.finals, lambda e: version_of(e) == self.protocol)
+        return Published(
+            searches=_filtered(self.searches, lambda e: version_of(e) == self.protocol),
+            finals=finals,
+            earlier=tuple(name for name in in_order(self.finals) if name not in finals),
+        )
 
     @property
     def mini(self) -> bool:
@@ -46,7 +67,7 @@ class Published:
     def champion(self, pipeline: str, *, depth: int | None = None) -> Json | None:
         """The final numbers that are best by validation, of encoders with `depth` layers.
 
-        Several seeds go before a single one, as in `best_rerun`, and today's classifier
+        Several seeds go before a single one, as in `best_rerun`, and a newer protocol
         before both.
         """
         newest: dict[str, Json] = {}  # of equal configurations
@@ -91,6 +112,7 @@ class Published:
         trials = [
             (search, trial)
             for search in self.searches.get(pipeline, ())
+            if not search.get("twin_of")
             for trial in search["trials"]
             if trial["state"] == "COMPLETE" and depth in (None, trial["params"].get("depth"))
         ]
@@ -110,6 +132,13 @@ class Published:
         if row["name"] == DEFAULTS or params == load_pipeline(pipeline).defaults:
             return DEFAULTS
         return next(str(e["source"]) for e in self.finals[pipeline] if row in e["rows"])
+
+
+def _filtered(
+    entries: Mapping[str, tuple[Json, ...]], wanted: Callable[[Json], bool]
+) -> dict[str, tuple[Json, ...]]:
+    kept = {name: tuple(filter(wanted, some)) for name, some in entries.items()}
+    return {name: some for name, some in kept.items() if some}
 
 
 def _age(final: Json) -> tuple[str, int]:
@@ -157,12 +186,12 @@ def row_of(entry: Json, name: str) -> Json | None:
     return next((row for row in entry["rows"] if row["name"] == name), None)
 
 
-def standing(entry: Json, row: Json | None = None) -> tuple[bool, tuple[bool, float]]:
+def standing(entry: Json, row: Json | None = None) -> tuple[int, tuple[bool, float]]:
     """Ranks entries by their champions, or by another of their rows, as `best_rerun` ranks them.
 
-    Today's classifier goes before any other.
+    A newer protocol goes before an older one.
     """
-    return of_todays_classifier(entry), best_rerun.standing(row or champion(entry), METRIC)
+    return version_of(entry), best_rerun.standing(row or champion(entry), METRIC)
 
 
 def seconds(entry: Json) -> float:
@@ -180,11 +209,13 @@ def search_entry(record: PipelineRecord, study: StudyRecord) -> Json:
         "pipeline": record.name,
         "data": record.data.source,
         "study": study.name,
+        "twin_of": study.twin_of,
         "command": search_command(record, study),
         "epochs": study.epochs,
         "rungs": list(study.rungs),
         "seconds": study.seconds,
         "data_fingerprint": study.tags.get("data_fingerprint"),
+        "protocol": int(study.tags.get("protocol", 1)),
         **{
             name: study.params.get(name)
             for name in ("train_size", "set", "device", "precision", "threads", "concurrency")
@@ -217,7 +248,8 @@ def final_entry(record: PipelineRecord) -> Json:
         "run": record.run_id,
         "command": rerun_command(record, result),
         **{name: result[name] for name in ("epochs", "source", "train_size", "data_fingerprint")},
-        "classifier": result.get("classifier"),
+        "protocol": version_of(result),
+        "readings": result.get("readings", {}),
         **{
             name: info.get(name)
             for name in ("made", "machine", "device", "precision", "threads", "concurrency")

@@ -26,13 +26,15 @@ def fill(text: str, published: Published) -> str:
         UserError: the page asks for a table that does not exist.
     """
 
+    measured = published.of_one_protocol()
+
     def refill(match: re.Match[str]) -> str:
         if match[2] not in TABLES:
             raise UserError(
                 f"<!-- results: {match[2]} -->: no such table\nthere are: {', '.join(TABLES)}",
                 status=FAILED,
             )
-        return f"{match[1]}{STAND_IN * published.mini}{TABLES[match[2]](published)}{match[3]}"
+        return f"{match[1]}{STAND_IN * published.mini}{TABLES[match[2]](measured)}{match[3]}"
 
     return MARKED.sub(refill, text)
 

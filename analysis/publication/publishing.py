@@ -13,7 +13,6 @@ from analysis.document import Document, Figure, Section
 from analysis.load import every_final, find
 from analysis.publication import entries, pages
 from analysis.records import SIX, Findings, StudyRecord
-from analysis.result_rows import mark
 from analysis.summary import accuracies
 from analysis.writers import files
 from search.errors import FAILED, UserError
@@ -131,7 +130,7 @@ def report_figures(findings: Findings, published: entries.Published) -> set[str]
 
 def accuracy_figures(published: entries.Published) -> Iterator[Figure]:
     """A figure for each data set whose three pipelines of the six all have final numbers."""
-    champions = published.champions()
+    champions = published.of_one_protocol().champions()
     for dataset in DATASETS:
         reruns = {
             name: entry["rows"]
@@ -139,8 +138,7 @@ def accuracy_figures(published: entries.Published) -> Iterator[Figure]:
             if load_pipeline(name).dataset == dataset
         }
         if all(name in reruns for name in SIX if load_pipeline(name).dataset == dataset):
-            earlier = [name for name in reruns if mark(champions[name])]
-            yield accuracies.figure(dataset, accuracies.compute_bars(reruns, earlier=earlier))
+            yield accuracies.figure(dataset, accuracies.compute_bars(reruns))
 
 
 def _of_champions(findings: Findings) -> tuple:  # type: ignore[type-arg]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from analysis.history.rank_transfer import compute_carrying
 from analysis.publication.entries import (
@@ -14,29 +14,70 @@ from analysis.publication.entries import (
     row_of,
     seconds,
     standing,
-    tested,
 )
-from analysis.publication.goals import GOALS, GPU_ONLY, OTHERS, Goal
-from analysis.result_rows import ABLATION, DEFAULTS, PCA, PIXELS, RANDOM, mark, of_todays_classifier
+from analysis.publication.others import OTHERS
+from analysis.result_rows import (
+    ABLATION,
+    DEFAULTS,
+    MEASURES,
+    PCA,
+    PIXELS,
+    RANDOM,
+    RANDOM_SEARCH,
+    SHARED,
+    mean,
+    measured,
+    with_interval,
+)
 from search.cells.metrics import TEST
-from search.cells.statistics import estimate
-from search.spaces.pipeline import METRIC
+from search.spaces.pipeline import METRIC, load_pipeline
+from trainers.data import DATASETS
 
 NOT_MEASURED = "not measured"
 MARKS = re.compile(r"<(?=[A-Za-z/!?])|&(?=[#\w])|[|`*\[\]\\]")  # `p < 0.05` does not match
-BASELINES = (DEFAULTS, ABLATION, RANDOM, PCA, PIXELS)
+BASELINES = (DEFAULTS, RANDOM_SEARCH, ABLATION, RANDOM, PCA, PIXELS)
 
 
 def headline(published: Published) -> str:
-    """The champions beside what they are measured against, all on the test set."""
-    champions = published.champions()
-    rows = [_champion(name, entry) for name, entry in champions.items()]
-    shown = table(
-        ("pipeline", "epochs", "n", "validation", "**test**", "MAE", *BASELINES),
+    """The champions, by each of the protocol's measures."""
+    rows = [_champion(name, entry) for name, entry in published.champions().items()]
+    shown = table(("pipeline", "epochs", "n", *MEASURES.values(), "MAE"), rows, numbers=range(1, 7))
+    note = f"\nProtocol {published.protocol}. On training / validation / **test** images.\n"
+    if published.earlier:
+        names = ", ".join(f"`{name}`" for name in published.earlier)
+        note += f"Measured by an earlier protocol, and in no table: {names}.\n"
+    return shown + note
+
+
+def baselines(published: Published) -> str:
+    """What the champions are measured against, each by the same measures; the shared rows once."""
+    rows: dict[tuple[str, str], tuple[str, ...]] = {}
+    for name, entry in published.champions().items():
+        for row in entry["rows"][1:]:
+            shared = row["name"] in SHARED
+            whose = DATASETS[load_pipeline(name).dataset].title if shared else f"`{name}`"
+            if row["name"] in BASELINES:
+                rows.setdefault((whose, row["name"]), (str(len(row["seeds"])), *_measures(row)))
+    shown = [(*named, *cells) for named, cells in rows.items()]
+    return table(("", "row", "n", *MEASURES.values()), shown, numbers=range(2, 6))
+
+
+def optimism(published: Published) -> str:
+    """What the searches had promised of the champions, and what was kept of it."""
+    rows = []
+    for name, entry in published.champions().items():
+        row = champion(entry)
+        valid, test = mean(row, METRIC), mean(row, TEST)
+        promised = row.get("promised")
+        readings = entry.get("readings", {}).get(str(published.protocol))
+        values = (promised, valid, test, valid - test if valid and test else None)
+        shown = ("" if value is None else f"{100 * value:.2f}" for value in values)
+        rows.append((f"`{name}`", *shown, str(readings or "")))
+    return table(
+        ("pipeline", "promised", "validation", "test", "validation - test", "test readings"),
         rows,
-        numbers=range(1, 11),
+        numbers=range(1, 6),
     )
-    return shown + footnote([*champions.values()])
 
 
 def others(published: Published) -> str:
@@ -51,37 +92,6 @@ def others(published: Published) -> str:
         rows,
         numbers=(4, 5),
     )
-
-
-def goals(published: Published) -> str:
-    """The goals on 2 CPU cores, with the accuracies reached in that time, and in any time."""
-    rows = []
-    for goal in GOALS:
-        entries = [e for e in published.finals.get(goal.pipeline, ()) if tested(e)]
-        within = [e for e in entries if goal.seconds is None or seconds(e) <= goal.seconds]
-        inside, ever = (max(some, key=standing, default=None) for some in (within, entries))
-        shown = _measured(inside) if inside else (NOT_MEASURED, "", "", "")
-        longer = "" if ever in (None, inside) else "{} in {} s".format(*_measured(ever)[::2])
-        rows.append((f"`{goal.pipeline}`", _asked(goal), *shown, longer, _met(goal, inside)))
-    return table(
-        ("pipeline", "asked", "test, in that time", "n", "s", "on", "in more time", "met"),
-        rows,
-        numbers=(3, 4),
-    )
-
-
-def gpu_goals(published: Published) -> str:
-    """The goals on a GPU, with the accuracies measured on one, if there are any."""
-    asked = [(g.pipeline, g.gpu) for g in GOALS if g.gpu] + list(GPU_ONLY)
-    rows = []
-    for pipeline, words in asked:
-        there = [
-            e for e in published.finals.get(pipeline, ()) if e["device"] == "cuda" and tested(e)
-        ]
-        best = max(there, key=standing, default=None)
-        measured = (NOT_MEASURED, "", "", "") if best is None else _measured(best)
-        rows.append((f"`{pipeline}`", words, *measured))
-    return table(("pipeline", "asked", "test", "n", "s", "on"), rows, numbers=(3, 4))
 
 
 def depths(published: Published) -> str:
@@ -112,7 +122,7 @@ def searches(published: Published) -> str:
             best = entry["best"]
             rows.append(
                 (
-                    f"`{name}`",
+                    f"`{name}`" + ", random search in equal time" * bool(entry.get("twin_of")),
                     str(len(states)),
                     *(str(states.count(state)) for state in ("COMPLETE", "PRUNED", "FAIL")),
                     str(sum(trial["epochs"] for trial in entry["trials"])),
@@ -140,7 +150,7 @@ def carrying(published: Published) -> str:
             one = compute_carrying(entry["rows"])
             if one:
                 n = str(len(one))
-                label = f"`{name}`{mark(entry)}"
+                label = f"`{name}`"
                 rows.append((label, n, str(one.epochs), f"{one.rho:+.2f}", f"{one.p:.4f}"))
     return table(
         ("pipeline", "configurations", "epochs", "rank correlation", "p"), rows, numbers=range(1, 5)
@@ -155,16 +165,13 @@ def verdicts(published: Published) -> str:
     """
     sentences = []
     for name, entry in published.champions().items():
-        sentences += [sentence + mark(entry) for sentence in entry["comparisons"]]
+        sentences += entry["comparisons"]
         if not row_of(entry, ABLATION):
             others = [other for other in published.finals[name] if row_of(other, ABLATION)]
             best = max(others, key=standing, default=None)
             if best:
                 epochs = champion(best)["epochs"]
-                comparisons = [
-                    f"After {epochs} epochs {sentence}" for sentence in best["comparisons"]
-                ]
-                sentences += [sentence + mark(best) for sentence in comparisons]
+                sentences += [f"After {epochs} epochs {said}" for said in best["comparisons"]]
     return "".join(f"- {escape(sentence)}.\n" for sentence in sentences) or f"{NOT_MEASURED}\n"
 
 
@@ -181,9 +188,9 @@ def commands(published: Published) -> str:
 
 TABLES: Mapping[str, Callable[[Published], str]] = {
     "headline": headline,
+    "baselines": baselines,
+    "optimism": optimism,
     "others": others,
-    "goals": goals,
-    "gpu_goals": gpu_goals,
     "depths": depths,
     "searches": searches,
     "carrying": carrying,
@@ -193,15 +200,6 @@ TABLES: Mapping[str, Callable[[Published], str]] = {
 
 
 # Cells ------------------------------------------------------------------------------------------
-
-
-def interval(row: Json | None, metric: str, *, percent: bool = True) -> str:
-    """`98.21 ± 0.30`; nothing where nobody measured it."""
-    values = row["metrics"].get(metric) if row else None
-    if not values:
-        return ""
-    value = estimate(values)
-    return value.text(2, factor=100) if percent else value.text(4)
 
 
 def table(
@@ -220,29 +218,18 @@ def escape(value: object) -> str:
     return MARKS.sub(lambda sign: f"&#{ord(sign[0])};", line)
 
 
-def footnote(entries: Sequence[Json]) -> str:
-    """The note that † refers to, with each earlier classifier's settings; empty without †."""
-    used = {entry.get("classifier") for entry in entries if not of_todays_classifier(entry)}
-    if not used:
-        return ""
-    settings = "; ".join(sorted(escape(one or "not recorded") for one in used))
-    return (
-        f"\n† The whole row was measured by an earlier classifier ({settings}): not to be compared "
-        "with a row without †.\n"
-    )
-
-
 def _champion(name: str, entry: Json) -> tuple[str, ...]:
     row = champion(entry)
-    return (
-        f"`{name}`{mark(entry)}",
-        str(row["epochs"]),
-        str(len(row["seeds"])),
-        interval(row, METRIC),
-        f"**{interval(row, TEST)}**",
-        interval(row, "test/mae", percent=False).partition(" ")[0],
-        *(interval(row_of(entry, other), TEST).partition(" ")[0] for other in BASELINES),
-    )
+    mae = with_interval(row, "test/mae", percent=False) or ""
+    shown = (str(row["epochs"]), str(len(row["seeds"])), *_measures(row))
+    return (f"`{name}`", *shown, mae.partition(" ")[0])
+
+
+def _measures(row: Json) -> Iterator[str]:
+    for measure in MEASURES:
+        three = measured(row, measure)
+        *others, test = three or ("",)
+        yield " / ".join((*others, f"**{test}**" if test.strip("-") else test))
 
 
 def _measured(entry: Json) -> tuple[str, str, str, str]:
@@ -250,7 +237,7 @@ def _measured(entry: Json) -> tuple[str, str, str, str]:
     row = champion(entry)
     threads, machine = entry["threads"], escape(entry["machine"] or "unknown")
     used = f"{machine}, {threads} thread{'s' * (threads != 1)}"
-    shown = f"**{interval(row, TEST)}**{mark(entry)}"
+    shown = f"**{with_interval(row, TEST)}**"
     return shown, str(len(row["seeds"])), f"{seconds(entry):,.0f}", used
 
 
@@ -258,17 +245,4 @@ def _size(entry: Json, row: Json) -> tuple[str, str, str, str]:
     """Test accuracy, layers, width, weights."""
     layers, width = (escape(row["params"].get(name, "")) for name in ("depth", "width"))
     weights = row["metrics"].get("model/parameters", [0.0])[0]
-    return f"{interval(row, TEST)}{mark(entry)}", layers, width, f"{weights:,.0f}"
-
-
-def _asked(goal: Goal) -> str:
-    time = "" if goal.seconds is None else f" in {goal.seconds:,.0f} s"
-    return f"≥ {goal.accuracy:g} %{time}"
-
-
-def _met(goal: Goal, entry: Json | None) -> str:
-    """Whether the mean meets the goal, in words; empty where nobody measured it."""
-    if entry is None:
-        return ""
-    values = champion(entry)["metrics"][TEST]
-    return "yes" if 100 * sum(values) / len(values) >= goal.accuracy else "**no**"
+    return f"{with_interval(row, TEST)}", layers, width, f"{weights:,.0f}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure as Canvas
 
 from analysis import style
 from analysis.document import Figure
-from analysis.result_rows import ABLATION, DEFAULTS, EARLIER, PCA, PIXELS, RANDOM, SHARED, Row
+from analysis.result_rows import ABLATION, DEFAULTS, PCA, PIXELS, RANDOM, SHARED, Row
 from search.cells.metrics import TEST
 from search.cells.statistics import estimate
 from trainers.data import DATASETS
@@ -27,13 +27,11 @@ class Bar:
         pipeline: whose row it is; empty for what all pipelines of a data set share.
         name: of the row, `champion` for the champion.
         accuracies: (n,) in [0, 1], one a seed.
-        earlier: by an earlier version's classifier, not to be compared with the others.
     """
 
     pipeline: str
     name: str
     accuracies: tuple[float, ...]
-    earlier: bool = False
 
     def __post_init__(self) -> None:
         if not self.accuracies or not all(0 <= value <= 1 for value in self.accuracies):
@@ -56,18 +54,14 @@ class Bar:
     def label(self) -> str:
         """The label on the figure's axis."""
         method = self.pipeline.partition("_")[2].replace("_", " ")
-        named = f"{method}: {self.name}" if method else self.name
-        return named + EARLIER * self.earlier
+        return f"{method}: {self.name}" if method else self.name
 
 
-def compute_bars(
-    reruns: Mapping[str, Sequence[Row]], *, earlier: Collection[str] = ()
-) -> tuple[Bar, ...]:
+def compute_bars(reruns: Mapping[str, Sequence[Row]]) -> tuple[Bar, ...]:
     """Every row that was tested, the pipelines' first, what they share last.
 
     Args:
         reruns: pipeline -> the rows of its rerun, the champion's first; all of one data set.
-        earlier: the pipelines that an earlier version's classifier measured.
     """
     bars: dict[str, Bar] = {}
     shared: dict[str, Bar] = {}
@@ -80,7 +74,6 @@ def compute_bars(
                 pipeline="" if common else pipeline,
                 name=CHAMPION if number == 0 else row["name"],
                 accuracies=tuple(row["metrics"][TEST]),
-                earlier=pipeline in earlier,
             )
             (shared if common else bars).setdefault(f"{bar.pipeline} {bar.label}", bar)
     return (*bars.values(), *shared.values())
@@ -120,12 +113,7 @@ def draw_bars(axis: Axes, bars: tuple[Bar, ...]) -> None:
 
 def figure(dataset: str, bars: tuple[Bar, ...]) -> Figure:
     title = DATASETS[dataset].title
-    ranked = sorted(bars, key=lambda bar: (not bar.earlier, bar.mean))
-    first = ranked[-1]
-    last = next(bar for bar in ranked if bar.earlier == first.earlier)
-    classifier = "with the same classifier"
-    if ranked[0].earlier:
-        classifier += " (†: that of an earlier version, not to be compared with the rest)"
+    last, *_, first = sorted(bars, key=lambda bar: bar.mean)
 
     def draw() -> Canvas:
         canvas, [axis] = style.axes(width=8.0, height=1.1 + 0.29 * len(bars))
@@ -135,9 +123,9 @@ def figure(dataset: str, bars: tuple[Bar, ...]) -> Figure:
 
     counts = " or ".join(map(str, sorted({len(bar.accuracies) for bar in bars})))
     caption = (
-        f"Champions (full circles) beside what they are measured against, all on the same test "
-        f"images {classifier}; strokes are the {counts} seeds, the line is the 95 % interval of "
-        f"their mean, which stands on the right. Best is {first.label} with "
+        "Champions (full circles) beside what they are measured against, all on the same test "
+        f"images with the same classifier; strokes are the {counts} seeds, the line is the 95 % "
+        f"interval of their mean, which stands on the right. Best is {first.label} with "
         f"{100 * first.mean:.2f} %, last is {last.label} with {100 * last.mean:.2f} %. The axis "
         "does not start at zero. Raw pixels are no latent: the classifier sees the image there."
     )

@@ -8,10 +8,10 @@ from analysis import result_rows
 from analysis.captions import title_of
 from analysis.document import Block, Bullets, Cell, Heading, Paragraph, Section, Table
 from analysis.records import SIX, Findings, PipelineRecord
-from analysis.result_rows import DEFAULTS, EARLIER, PCA, PIXELS, RANDOM, SHARED
+from analysis.result_rows import DEFAULTS, MEASURES, PCA, PIXELS, RANDOM, RANDOM_SEARCH, SHARED
 from analysis.summary import accuracies, verdicts
 from search.cells.metrics import TEST
-from search.spaces.pipeline import LATENT_DIM, METRIC
+from search.spaces.pipeline import LATENT_DIM
 from trainers.data import DATASETS
 
 
@@ -22,12 +22,7 @@ def section(findings: Findings) -> Section:
     blocks: list[Block] = [*_opening(findings), _champions(records)]
     for dataset in DATASETS:
         bars = accuracies.compute_bars(
-            {
-                record.name: record.result["rows"]
-                for record in findings.of(dataset)
-                if record.result
-            },
-            earlier=[record.name for record in final if _is_earlier(record)],
+            {record.name: record.result["rows"] for record in findings.of(dataset) if record.result}
         )
         if bars:
             blocks.append(accuracies.figure(dataset, bars))
@@ -59,22 +54,15 @@ def section(findings: Findings) -> Section:
 def _opening(findings: Findings) -> Iterator[Paragraph]:
     final = [findings.records[name] for name in SIX if name in findings.records]
     final = [record for record in final if record.final]
-    today = [record for record in final if not _is_earlier(record)]
-    classifier = "all with the same classifier"
-    if today != final:
-        classifier = (
-            f"those with{EARLIER} with the classifier of an earlier version and not to be "
-            "compared with the others"
-        )
     yield Paragraph(
         f"Each pipeline maps an image to a latent vector of {LATENT_DIM} numbers and classifies "
-        f"from that vector alone, {classifier}. Configurations were searched and chosen on "
-        "validation images; the champion of each was then trained again with fresh seeds, and "
-        "only after that was the test set read."
+        "from that vector alone, all with the same classifier. Configurations were searched and "
+        "chosen on validation images; the champion of each was then trained again with fresh "
+        "seeds, and only after that was the test set read."
     )
-    if not today:
+    if not final:
         return
-    ranked = sorted(today, key=lambda r: result_rows.mean(result_rows.champion(r), TEST) or 0.0)
+    ranked = sorted(final, key=lambda r: result_rows.mean(result_rows.champion(r), TEST) or 0.0)
     sentences = []
     for dataset, spec in DATASETS.items():
         of_dataset = [record for record in reversed(ranked) if record.dataset == dataset]
@@ -92,10 +80,6 @@ def _opening(findings: Findings) -> Iterator[Paragraph]:
     yield Paragraph(" ".join(sentences))
 
 
-def _is_earlier(record: PipelineRecord) -> bool:
-    return bool(record.result and not result_rows.of_todays_classifier(record.result))
-
-
 def _champions(records: list[PipelineRecord]) -> Table:
     lines = [_champion(record) for record in records]
     counts = sorted(
@@ -106,12 +90,13 @@ def _champions(records: list[PipelineRecord]) -> Table:
         name="champions",
         title="The champions",
         columns=(
-            *("pipeline", "labels", "train %", "validation %", "test %", "n"),
+            *("pipeline", "labels", *MEASURES.values(), "n"),
             *("test MAE", "weights", "training s", "run"),
         ),
         rows=tuple(lines),
-        caption=f"Mean accuracy {seeds} with the half-width of its 95 % interval: over seeds "
-        "(Student's t), that of the test accuracy over test images too. "
+        caption=f"Mean accuracy {seeds} on training / validation / test images, with the "
+        "half-width of the last one's 95 % interval, over seeds and over test images: of the "
+        "classifier, of a linear one and of the 20 nearest training images. "
         "Labels: whether the encoder's training looks at them. MAE: mean absolute reconstruction "
         "error, pixels in [0, 1]. Weights are those that the loss trains: with the encoder a "
         "decoder or a projection head, the classifier where it is trained jointly. Training time "
@@ -126,15 +111,15 @@ def _champion(record: PipelineRecord) -> tuple[Cell, ...]:
     row = result_rows.champion(record)
     if row is None:
         best = max((t.value or 0.0 for s in record.studies for t in s.complete), default=None)
-        valid = None if best is None else f"{100 * best:.2f}"
+        valid = None if best is None else f"- / {100 * best:.2f} / -"
         name = f"{record.name} (not final)"
-        return (name, labels, None, valid, None, None, None, None, None, record.run_id[:8])
+        return (name, labels, valid, *[None] * 6, record.run_id[:8])
     parameters = result_rows.mean(row, "model/parameters")
     seconds = result_rows.mean(row, "time/train_seconds")
     return (
-        result_rows.named(record),
+        record.name,
         labels,
-        *(result_rows.with_interval(row, metric) for metric in ("train/accuracy", METRIC, TEST)),
+        *(result_rows.in_one_cell(row, measure) for measure in MEASURES),
         len(row["seeds"]),
         result_rows.with_interval(row, "test/mae", percent=False),
         None if parameters is None else f"{parameters:,.0f}",
@@ -155,7 +140,7 @@ def _gains(final: list[PipelineRecord]) -> list[Block]:
         mine = result_rows.champion(record)
         gains = {
             n: result_rows.difference(mine, result_rows.find(record, n))
-            for n in (RANDOM, PCA, PIXELS, DEFAULTS)
+            for n in (RANDOM, PCA, PIXELS, DEFAULTS, RANDOM_SEARCH)
         }
         for name, kept in differences.items():
             difference = gains[name]
@@ -164,9 +149,10 @@ def _gains(final: list[PipelineRecord]) -> list[Block]:
         tuned = "the champion is the defaults" if record.name in untuned else None
         lines.append(
             (
-                result_rows.named(record),
+                record.name,
                 *(result_rows.points(gains[name]) for name in (RANDOM, PCA, PIXELS)),
                 tuned or result_rows.points(gains[DEFAULTS]),
+                result_rows.points(gains[RANDOM_SEARCH]),
             )
         )
     sentences = [
@@ -180,10 +166,14 @@ def _gains(final: list[PipelineRecord]) -> list[Block]:
     table = Table(
         name="gains",
         title="The champions' test accuracy above other rows",
-        columns=("pipeline", f"over a {RANDOM}", f"over {PCA}", f"over {PIXELS}", "over defaults"),
+        columns=(
+            *("pipeline", f"over a {RANDOM}", f"over {PCA}", f"over {PIXELS}", "over defaults"),
+            f"over {RANDOM_SEARCH}",
+        ),
         rows=tuple(lines),
         caption="Differences in percentage points, over seeds, with the half-width of their "
-        "95 % interval (Welch's t).",
+        "95 % interval (Welch's t). Random search: the best of one that took as long as the "
+        "champion's search, trained as long as the champion.",
     )
     return [*([Paragraph(" ".join(sentences))] if sentences else []), table]
 
@@ -212,14 +202,14 @@ def _baselines(final: list[PipelineRecord]) -> Table:
             if row["name"] in SHARED and cells in seen:
                 continue
             seen.add(cells)
-            shared = DATASETS[record.dataset].title + result_rows.mark(record.result or {})
-            whose = shared if row["name"] in SHARED else result_rows.named(record)
+            shared = DATASETS[record.dataset].title
+            whose = shared if row["name"] in SHARED else record.name
             lines.append((whose, row["name"], "yes" if row["uses_labels"] else "no", *_line(row)))
     return Table(
         name="baselines",
         title="Rows that the champions are measured against",
         columns=(
-            *("pipeline", "row", "labels", "train %", "validation %", "test %", "n"),
+            *("pipeline", "row", "labels", *MEASURES.values(), "n"),
             *("test MAE", "what it is"),
         ),
         rows=tuple(lines),
@@ -231,7 +221,7 @@ def _baselines(final: list[PipelineRecord]) -> Table:
 
 def _line(row: result_rows.Row) -> tuple[Cell, ...]:
     return (
-        *(result_rows.with_interval(row, metric) for metric in ("train/accuracy", METRIC, TEST)),
+        *(result_rows.in_one_cell(row, measure) for measure in MEASURES),
         len(row["seeds"]),
         result_rows.with_interval(row, "test/mae", percent=False),
         row["note"],

@@ -114,4 +114,5 @@ def _cell(numeric: Sequence[bool], column: int, cell: Cell) -> Mapping[str, obje
     text = shown(cell)
     value: object = number(cell) if numeric[column] else inline_markup.plain(text).casefold()
     style = "number" if numeric[column] else "long" * (len(text) > LONG)
+    style += " several" * (numeric[column] and " /" in text)  # numbers, which may be broken there
     return {"text": text, "style": style, "value": "" if value is None else value}

@@ -76,7 +76,6 @@ def make(
         latent_dim = int(cell.params.get("latent_dim", LATENT_DIM))
         method: Any = fit_pca(images.train, latent_dim=latent_dim)
     else:
-        # As in a trial: encoding eleven views of a digit takes half as long so on a CPU.
         method = untrained(cell.to_json()).to(
             device,
             memory_format=torch.channels_last,  # type: ignore[call-overload]
@@ -88,11 +87,8 @@ def make(
         images.train,
         images.valid,
         classes=len(spec.classes),
-        digits=spec.digits,
         seed=cell.seed,
         precision=precision,
-        # On thousands of pixels L-BFGS takes minutes, for a figure that nobody compares.
-        probe=cell.kind != "pixels",
         final=True,
     )
     metrics = {
@@ -105,7 +101,7 @@ def make(
     }
     return cell_store.keep(
         cell,
-        weights=weights_on_cpu(method, measured.classifier),
+        weights=weights_on_cpu(method, measured),
         curves=[metrics],
         facts={**facts, "precision": precision},
     )

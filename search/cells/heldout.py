@@ -13,6 +13,7 @@ import logging
 import os
 import re
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,9 @@ from search.cells.cell import TEST_METRICS, TEST_OUTPUTS, damaged_test
 from search.cells.store import TrainedCell
 from search.files import durable, seals
 from search.spaces.rebuild import rebuild
-from trainers.data import LabelledImages
+from trainers import protocol
+from trainers.classifiers import nearest_classes, unscaled
+from trainers.data import LabelledImages, TrainingData
 from trainers.data.test_set import load_test
 from trainers.evaluation import decoded_mae, encode, evidence_lower_bound
 from trainers.loop import DeviceImages
@@ -44,7 +47,8 @@ class TestSet:
     """The official test images, on `device`.
 
     Args:
-        dataset, data_dir, mini: as for `trainers.data.load_training`.
+        data: training images, which are the bank of the nearest neighbours.
+        data_dir: as for `trainers.data.load_training`.
         ledger: file of the readings.
         device: `cpu` or `cuda`.
         say: is told of lines of the ledger that are damaged.
@@ -52,16 +56,18 @@ class TestSet:
 
     def __init__(
         self,
-        dataset: str,
+        data: TrainingData,
         *,
         data_dir: str | None,
-        mini: bool,
         ledger: Path,
         device: str,
         say: Say = log.warning,
     ) -> None:
         where = torch.device(device)
-        self._images = DeviceImages.load(load_test(dataset, data_dir=data_dir, mini=mini), where)
+        mini = data.source == "mini"
+        test = load_test(data.dataset, data_dir=data_dir, mini=mini)
+        self._images = DeviceImages.load(test, where)
+        self._train = DeviceImages.load(data.train, where)
         self._ledger = ledger
         self._device = device
         self._say = say
@@ -69,21 +75,36 @@ class TestSet:
     def read(self, kept: TrainedCell, *, purpose: str) -> dict[str, Any]:
         """Measure the cell's weights, in float32, and put the numbers into its folder.
 
-        Returns what `TrainedCell.test` holds: accuracy, per class too, the confusion matrix (row:
-        true, column: predicted), the reconstruction error where there is a decoder, the reading.
+        Returns what `TrainedCell.test` holds: the protocol's three accuracies, the classifier's per
+        class too, its confusion matrix (row: true, column: predicted), the reconstruction error
+        where there is a decoder, the reading.
         """
         if (kept.folder / TEST_METRICS).exists() and (name := damaged_test(kept.folder)):
             self._say(f"{kept.folder / name} is missing or damaged; the test set is read again")
         model = rebuild(kept.model, kept.weights()).to(self._device)
         images, labels = self._images.images, self._images.labels
         latents = encode(model.encoder, self._images)
-        predictions = _predict(model.classifier, latents)
-        classes = int(predictions.shape[1])
-        predicted = predictions.argmax(1)
+        logits = _logits(model.classifier, latents)
+        classes = int(logits.shape[1])
+        predicted = logits.argmax(1)
+        assert model.linear is not None
+        linear = _logits(model.linear, latents).argmax(1)
+        bank = encode(model.encoder, self._train)
+        nearest = nearest_classes(
+            unscaled(model.encoder, latents),
+            unscaled(model.encoder, bank),
+            self._train.labels,
+            classes=classes,
+        )
+        outputs = {"predictions": predicted, "linear_predictions": linear}
+        outputs |= {"knn_predictions": nearest, "labels": labels}
+        shares = {name: (found == labels).double().mean().item() for name, found in outputs.items()}
         confusion = torch.bincount(labels * classes + predicted, minlength=classes**2)
         confusion = confusion.reshape(classes, classes).cpu()
         numbers: dict[str, Any] = {
-            "accuracy": (predicted == labels).double().mean().item(),
+            "accuracy": shares["predictions"],
+            "linear_accuracy": shares["linear_predictions"],
+            "knn_accuracy": shares["knn_predictions"],
             "images": len(images),
             "per_class": (confusion.diag().double() / confusion.sum(1)).tolist(),
             "confusion": confusion.tolist(),
@@ -95,7 +116,7 @@ class TestSet:
             numbers["elbo"], _ = evidence_lower_bound(
                 model.encoder, model.decoder, self._images, seed=kept.cell.seed
             )
-        outputs = {"predictions": predicted.to(torch.uint8), "labels": labels.to(torch.uint8)}
+        outputs = {name: found.to(torch.uint8) for name, found in outputs.items()}
         if kept.cell.kind in ("trained", "ablation"):
             outputs["latents"] = latents
         arrays: dict[str, Any] = {name: value.cpu().numpy() for name, value in outputs.items()}
@@ -111,7 +132,7 @@ class TestSet:
         return numbers
 
     def _note(self, kept: TrainedCell, purpose: str) -> dict[str, Any]:
-        what = {"cell": kept.cell.id, "purpose": purpose}
+        what = {"cell": kept.cell.id, "purpose": purpose, "protocol": protocol.VERSION}
         return _note(self._ledger, kept.weights_hash(), what, self._say)
 
 
@@ -131,7 +152,7 @@ def note_figures(home: Path, weights: str) -> None:
         _note(ledger, weights, {"purpose": FIGURES}, log.warning)
 
 
-def _note(ledger: Path, weights: str, what: dict[str, str], say: Say) -> dict[str, Any]:
+def _note(ledger: Path, weights: str, what: dict[str, Any], say: Say) -> dict[str, Any]:
     reading = {
         "when": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         "weights": weights,
@@ -145,6 +166,17 @@ def _note(ledger: Path, weights: str, what: dict[str, str], say: Say) -> dict[st
         os.fsync(file.fileno())
     durable.sync(ledger.parent)  # the ledger may be new
     return reading
+
+
+def count_readings(ledger: Path, experiment: str) -> dict[str, int]:
+    """Version of the protocol -> how often reruns of the experiment read the test set by it.
+
+    A training counts each time that it was measured; what was read before the version was noted was
+    read by version 1.
+    """
+    purposes = [(str(line.get("purpose")), line.get("protocol", 1)) for line in readings(ledger)]
+    counts = Counter(n for purpose, n in purposes if purpose.startswith(f"{experiment} rerun "))
+    return {str(version): counts[version] for version in sorted(counts)}
 
 
 def readings(ledger: Path, say: Say = log.warning) -> list[dict[str, Any]]:
@@ -170,6 +202,6 @@ def readings(ledger: Path, say: Say = log.warning) -> list[dict[str, Any]]:
 
 
 @torch.no_grad()
-def _predict(classifier: torch.nn.Module, latents: Tensor) -> Tensor:
+def _logits(classifier: torch.nn.Module, latents: Tensor) -> Tensor:
     classifier.eval()
     return torch.cat([classifier(part) for part in latents.split(BATCH_SIZE)])

@@ -6,13 +6,21 @@ from search.cells.store import TrainedCell
 from search.spaces.pipeline import METRIC
 
 TEST = "test/accuracy"
+LINEAR, NEAREST = "test/linear_accuracy", "test/knn_accuracy"
+# A measure on test images -> what its predictions are called among a cell's test outputs.
+PREDICTIONS = {TEST: "predictions", LINEAR: "linear_predictions", NEAREST: "knn_predictions"}
 EPOCH, EVALUATION = "time/epoch_seconds", "time/evaluation_seconds"
 # What a row gathers of its cells, in this order in every table.
 METRICS = (
     "train/accuracy",
     METRIC,
     TEST,
+    "train/linear_accuracy",
     "valid/linear_accuracy",
+    LINEAR,
+    "train/knn_accuracy",
+    "valid/knn_accuracy",
+    NEAREST,
     "train/mae",
     "valid/mae",
     "test/mae",
@@ -22,6 +30,9 @@ METRICS = (
     "model/parameters",
     "time/train_seconds",
     EVALUATION,
+    "time/classifier_seconds",
+    "time/linear_seconds",
+    "time/knn_seconds",
     "memory/peak_gib",
 )
 
@@ -36,9 +47,6 @@ def cell_metrics(kept: TrainedCell) -> dict[str, float]:
         metrics[EVALUATION] = sum(point.get(EVALUATION, 0.0) for point in curves)
     if kept.tested:
         test = kept.test
-        metrics[TEST] = test["accuracy"]
-        if "mae" in test:
-            metrics["test/mae"] = test["mae"]
-        if "elbo" in test:
-            metrics["test/elbo"] = test["elbo"]
+        measured = ((name, name.removeprefix("test/")) for name in METRICS)
+        metrics |= {name: test[key] for name, key in measured if key in test}
     return metrics

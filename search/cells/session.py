@@ -36,8 +36,6 @@ class Plan(Protocol):
     @property
     def data_dir(self) -> str | None: ...
     @property
-    def mini(self) -> bool: ...
-    @property
     def quiet(self) -> bool: ...
 
 
@@ -100,7 +98,7 @@ class CellSession:
         )
 
     def read_test(
-        self, dataset: str, cells: Iterable[tuple[TrainedCell, str]]
+        self, data: TrainingData, cells: Iterable[tuple[TrainedCell, str]]
     ) -> Iterator[tuple[TrainedCell, int]]:
         """Read the test set for cells that were never tested: (cell, purpose) of each.
 
@@ -113,9 +111,8 @@ class CellSession:
                 continue
             self.raise_if_interrupted()
             test = test or TestSet(
-                dataset,
+                data,
                 data_dir=plan.data_dir,
-                mini=plan.mini,
                 ledger=plan.home / LEDGER,
                 device=plan.resources.device,
                 say=functools.partial(warn, self.console),

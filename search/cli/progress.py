@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -34,7 +35,8 @@ class Progress:
     Args:
         screen: the stream to write to.
         title: the study's name.
-        total: the number of trials that the study is to have.
+        total: the number of trials that the study is to have; None if only time ends it.
+        until: when the time is up, by the monotonic clock.
         ended: the numbers of trials that ended in earlier calls, by state.
         quiet: show nothing.
         metric: the metric that the search maximises.
@@ -46,11 +48,12 @@ class Progress:
         screen: IO[str],
         *,
         title: str,
-        total: int,
+        total: int | None,
         ended: Counter[str],
         quiet: bool = False,
         metric: str = METRIC,
         noun: str = "trial",
+        until: float | None = None,
     ) -> None:
         self._console = Console(file=screen, highlight=False, quiet=quiet, soft_wrap=False)
         self._title = title
@@ -59,6 +62,7 @@ class Progress:
         self._before = sum(ended.values())
         self._metric = metric
         self._noun = noun
+        self._until = until
         self._running: dict[str, _Running] = {}
         self._best: tuple[float, TrialConfig] | None = None
         self._began = time.monotonic()
@@ -128,13 +132,16 @@ class Progress:
         return sum(self._counts[s] for s in ("COMPLETE", "PRUNED", "FAIL"))
 
     def _left(self) -> str:
-        ended = self._ended()
+        ended, now = self._ended(), time.monotonic()
         shares = sum(row.epoch / row.config.epochs for row in self._running.values())
         done = ended - self._before + shares
-        if not done:
-            return f"{ended}/{self._total}"
-        seconds = (time.monotonic() - self._began) / done * max(0.0, self._total - ended - shares)
-        return f"{ended}/{self._total}, about {in_words(seconds)} left"
+        seconds = float("inf")
+        if self._total is not None and done:
+            seconds = (now - self._began) / done * max(0.0, self._total - ended - shares)
+        if self._until is not None:
+            seconds = min(seconds, max(0.0, self._until - now))
+        counted = f"{ended} ended" if self._total is None else f"{ended}/{self._total}"
+        return counted if math.isinf(seconds) else f"{counted}, about {in_words(seconds)} left"
 
     def _draw(self) -> Group:
         counts = Text()

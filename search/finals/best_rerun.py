@@ -14,6 +14,8 @@ from search.errors import UserError
 from search.files import seals
 from search.spaces.pipeline import load_pipeline
 from search.tracking.store import RunView, Store
+from trainers import protocol
+from trainers.protocol import version_of
 
 RESULTS = "results.json"
 log = logging.getLogger(__name__)
@@ -77,22 +79,24 @@ def write_result(store: Store, run_id: str, result: Mapping[str, Any]) -> None:
 
 
 def comparable(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two results.json were measured on the same data, by the same classifier.
-
-    Versions from before the classifier was recorded have none, and are comparable to each other.
-    """
-    return all(one.get(name) == other.get(name) for name in ("data_fingerprint", "classifier"))
+    """Whether two results.json of one protocol were measured on the same data."""
+    return bool(one["data_fingerprint"] == other["data_fingerprint"])
 
 
-def best_rerun(store: Store, experiment: str) -> Finished | None:
+def best_rerun(
+    store: Store, experiment: str, *, protocol: int = protocol.VERSION
+) -> Finished | None:
     """The one whose champion is best on validation images; None where none is finished.
 
     A short training for its own sake, or one at another size, thus hides no better one, nor does
     one seed hide several. Of equal configurations the latest rerun counts, which may have more
-    seeds; only what was measured on the latest rerun's data and by its classifier does.
+    seeds; only what was measured by `protocol` and on the latest rerun's data does.
     """
     newest: dict[str, Finished] = {}
-    for one in (reruns := finished_reruns(store, experiment)):
+    reruns = [
+        one for one in finished_reruns(store, experiment) if version_of(one.result) == protocol
+    ]
+    for one in reruns:
         if comparable(one.result, reruns[0].result):
             newest.setdefault(one.trained, one)
     return max(newest.values(), key=lambda one: one.standing, default=None)

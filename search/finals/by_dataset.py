@@ -17,11 +17,11 @@ from search.spaces.pipeline import experiment_name
 from search.tracking.store import Store
 
 METHOD, OTHERS = "contrastive", ("autoencoder", "supervised")
-ABLATION, DEFAULTS = "ablation", "defaults"
+ABLATION, DEFAULTS, RANDOM_SEARCH = "ablation", "defaults", "random search"
 # What a contrastive champion is compared with on its data set, fixed before anything is measured.
-OWN = {"its ablation": ABLATION, "its defaults": DEFAULTS}
+OWN = {"its ablation": ABLATION, "its defaults": DEFAULTS, "random search": RANDOM_SEARCH}
 FAMILY = len(OWN) + len(OTHERS)
-REFUSED = "not compared: measured on other data or by another classifier"
+REFUSED = "not compared: measured on other data"
 
 
 def compare_datasets(
@@ -30,9 +30,9 @@ def compare_datasets(
     """The comparisons of every data set that `results` touch, Holm-corrected over its family.
 
     The pipelines' best finished reruns are compared, whichever call made them. The contrastive
-    pipeline's run is given the comparisons. What is missing, was measured on other data, or by a
-    classifier of another version, is left out and counts in the correction all the same; `say`
-    gets the sentence about it. Returns experiment -> comparisons.
+    pipeline's run is given the comparisons. What is missing, or was measured on other data, is
+    left out and counts in the correction all the same; `say` gets the sentence about it. Returns
+    experiment -> comparisons.
     """
     comparisons: dict[str, list[Comparison]] = {}
     for dataset, mini in sorted({(r.pipeline.split("_")[0], r.mini) for r in results}):
@@ -60,7 +60,8 @@ def compare_datasets(
             else:
                 missing.append(opponent)
         if missing:
-            say(f"{name} is not compared with {', '.join(missing)}: not measured, or the same")
+            named = ", ".join(missing)
+            say(f"{name} is not compared with {named}: not measured by this protocol, or the same")
         compared = _compare(store, home, main, pairs)
         if compared:
             comparisons[experiment_name(name, mini=mini)] = compared
@@ -92,7 +93,7 @@ def _older(
 ) -> list[str]:
     """Those of a pair that were measured otherwise than this call measures."""
     measured = next(r for r in results if (r.pipeline.split("_")[0], r.mini) == (dataset, mini))
-    today = {"data_fingerprint": measured.fingerprint, "classifier": measured.classifier}
+    today = {"data_fingerprint": measured.fingerprint}
     return [name for name, result in pair.items() if not comparable(result, today)]
 
 

@@ -14,7 +14,9 @@ import numpy as np
 from search.errors import FAILED, UserError
 from search.spaces import space as spaces
 from search.spaces.pipeline import Pipeline, Scalar
+from search.tracking.provenance import TWIN_OF
 from search.tracking.store import RunView, Store
+from trainers import protocol
 from trainers.data import TrainingData
 
 CHANGED = ", with "  # between where a candidate comes from and what `--set` changed of it
@@ -29,12 +31,14 @@ class Candidate:
         epochs: what its study trained for; None where no study did.
         promised: `valid/accuracy` in its study, None where no study measured it.
         source: where it comes from, for people.
+        study: that it is a trial of, None where it is none.
     """
 
     params: Mapping[str, Scalar]
     epochs: int | None
     promised: float | None
     source: str
+    study: str | None = None
 
 
 def complete_trials(store: Store, experiment: str) -> list[RunView]:
@@ -69,6 +73,8 @@ def choose(
                 f"--trial {options.trial}: {name} has no complete trial of this id\n"
                 "the ids are in MLflow, tag trial_id; a pruned trial has no final value"
             )
+    else:
+        trials = [run for run in trials if options.study or TWIN_OF not in run.tags]
     if options.study:
         every = {run.tags.get("study", "") for run in trials}
         trials = [run for run in trials if run.tags.get("study") == options.study]
@@ -86,6 +92,16 @@ def choose(
             "give the --data-dir of the search",
             status=FAILED,
         )
+    today = [run for run in same_data if run.tags.get("protocol", "1") == str(protocol.VERSION)]
+    if same_data and not today:
+        raise UserError(
+            f"{name} was searched by an earlier protocol: its trials are not ranked by protocol "
+            f"{protocol.VERSION} of now (docs/protocol.md)\n"
+            f"search again: python search/tune.py --pipeline {name}; or name one configuration "
+            "with --config",
+            status=FAILED,
+        )
+    same_data = today
     if not same_data:
         raise UserError(
             f"{name} has no finished trial in {store.shown}\n"
@@ -97,19 +113,33 @@ def choose(
     best = sorted(same_size, key=lambda run: (-run.metrics.get(pipeline.metric, 0.0), run.run_id))
     chosen: dict[str, Candidate] = {}
     for run in best:
-        stored = _stored_config(store, run)
-        key = f"{spaces.key(stored['params'])} {stored['epochs']}"
-        number = int(run.tags.get("trial_number", 0))
-        candidate = Candidate(
-            params=stored["params"],
-            epochs=int(stored["epochs"]),
-            promised=run.metrics.get(pipeline.metric),
-            source=f"trial {number} of {run.tags.get('study')}",
-        )
+        candidate = _candidate(store, run, pipeline)
+        key = f"{spaces.key(candidate.params)} {candidate.epochs}"
         chosen.setdefault(key, candidate)  # the same configuration in two studies counts once
         if len(chosen) == options.top:
             break
     return list(chosen.values())
+
+
+def best_of_random_search(
+    store: Store, trials: Sequence[RunView], study: str, pipeline: Pipeline
+) -> Candidate | None:
+    """The best of `trials` that belong to the study's twin; None where it has none."""
+    twins = [run for run in trials if run.tags.get(TWIN_OF) == study]
+    best = max(twins, key=lambda run: run.metrics.get(pipeline.metric, 0.0), default=None)
+    return None if best is None else _candidate(store, best, pipeline)
+
+
+def _candidate(store: Store, run: RunView, pipeline: Pipeline) -> Candidate:
+    stored = _stored_config(store, run)
+    study = run.tags.get("study")
+    return Candidate(
+        params=stored["params"],
+        epochs=int(stored["epochs"]),
+        promised=run.metrics.get(pipeline.metric),
+        source=f"trial {int(run.tags.get('trial_number', 0))} of {study}",
+        study=study,
+    )
 
 
 def change(

@@ -8,7 +8,7 @@ import re
 import shlex
 from argparse import Namespace
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from search.cells.cell import Cell, Kind
@@ -17,8 +17,16 @@ from search.cluster.allocation import plan_resources
 from search.cluster.resources import Resources
 from search.errors import FAILED, UserError, without_secrets
 from search.files.home import HOME
-from search.finals.candidates import Candidate, change, choose, complete_trials, read_config
+from search.finals.candidates import (
+    Candidate,
+    best_of_random_search,
+    change,
+    choose,
+    complete_trials,
+    read_config,
+)
 from search.spaces.pipeline import Pipeline, Scalar, experiment_name, load_pipeline
+from search.tracking import provenance
 from search.tracking.address import probe, resolve_uri
 from search.tracking.store import RunView, Store, open_existing
 from trainers.data import TrainingData, load_training
@@ -39,7 +47,8 @@ class FinalPlan:
         budgets: epochs of each candidate.
         data: train and validation images, whole.
         settings: what `--set` changed of the candidates, word by word.
-        without: rows of the table that are not trained: `ablation`, `defaults`.
+        without: rows of the table that are not trained: `ablation`, `defaults`, `random`.
+        random_search: study of a candidate -> the best of the random search that took as long.
         home: the folder of all stores.
         notices: what the user should know of how this was settled.
         command: what makes the same again.
@@ -61,6 +70,7 @@ class FinalPlan:
     quiet: bool
     notices: tuple[str, ...]
     command: str = ""
+    random_search: Mapping[str, Candidate] = field(default_factory=dict)
 
     @property
     def mini(self) -> bool:
@@ -131,6 +141,13 @@ def make_plan(options: Namespace, name: str, store: Store) -> FinalPlan:
     mini, trials, notices = _which_trials(options, name, store)
     data = load_training(pipeline.dataset, data_dir=None if mini else options.data_dir, mini=mini)
     candidates = choose(options, store, trials, name=name, pipeline=pipeline, data=data)
+    random_search = {}
+    for study in {c.study: None for c in candidates if c.study and "random" not in options.without}:
+        found = best_of_random_search(store, trials, study, pipeline)
+        if found:
+            random_search[study] = found
+        else:
+            notices += _why_no_random_search(store, name, study, data)
     candidates = change(candidates, pipeline, options.set)
     budgets = tuple(options.epochs or c.epochs or pipeline.epochs for c in candidates)
     if len(candidates) < options.top and not (options.config or options.trial):
@@ -154,7 +171,26 @@ def make_plan(options: Namespace, name: str, store: Store) -> FinalPlan:
         quiet=options.quiet,
         notices=tuple(notices),
         command=_command(options, name, mini),
+        random_search=random_search,
     )
+
+
+def _why_no_random_search(store: Store, name: str, study: str, data: TrainingData) -> list[str]:
+    """A sentence, with the command that makes the study's twin; none for a twin itself."""
+    mini = data.source == "mini"
+    experiment_id = store.find_experiment(experiment_name(name, mini=mini))
+    runs = store.runs(experiment_id, kind="study", study=study) if experiment_id else []
+    if experiment_id is None or not runs or provenance.TWIN_OF in runs[0].tags:
+        return []
+    if store.find_run(experiment_id, kind="study", twin_of=study):
+        return [f"the random search that took as long as {study} has completed no trial"]
+    states = ("complete", "pruned", "fail")
+    ended = sum(runs[0].metrics.get(f"trials/{state}", 0) for state in states)
+    more = ["--resume", "--baseline", "random", *(["--data", "mini"] if mini else [])]
+    command = provenance.search_command(
+        runs[0].tags, runs[0].params, trials=max(1, int(ended)), images=len(data.train), more=more
+    )
+    return [f"{study} has no random search to be measured against; to make it: {command}"]
 
 
 def _command(options: Namespace, name: str, mini: bool) -> str:

@@ -27,8 +27,8 @@ from search.spaces.rebuild import rebuild
 from search.tracking import provenance, registry, views
 from search.tracking.store import Store
 from search.tracking.views import experiment_tags
+from trainers import protocol
 from trainers.data import DATASETS
-from trainers.evaluation import classifier_settings
 
 SOURCE = "search/rerun.py"
 
@@ -56,6 +56,7 @@ class Records:
             "rerun": plan.id,
             "data": plan.data.source,
             "data_fingerprint": plan.data.fingerprint,
+            "protocol": str(protocol.VERSION),
             **provenance.home_tag(plan.home),
         }
         self._commit = provenance.source_tags(ROOT)
@@ -93,7 +94,6 @@ class Records:
                 "seeds": len(plan.seeds),
                 "epochs": " ".join(map(str, plan.budgets)),
                 "train_size": len(plan.data.train),
-                "classifier": classifier_settings(digits=DATASETS[plan.data.dataset].digits),
                 "candidates": "; ".join(c.source for c in plan.candidates)[:500],
             },
         )

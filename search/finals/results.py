@@ -9,13 +9,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from search.cells.metrics import METRICS, TEST, cell_metrics
+from search.cells.metrics import METRICS, PREDICTIONS, cell_metrics
 from search.cells.statistics import Estimate, accuracy, estimate
 from search.cells.store import TrainedCell
 from search.finals.comparisons import Comparison, verdict
-from search.spaces.pipeline import METRIC, Scalar, load_pipeline
-from trainers.data import DATASETS
-from trainers.evaluation import classifier_settings
+from search.spaces.pipeline import METRIC, Scalar
+from trainers import protocol
 
 RowKind = Literal["final", "baseline", "ablation"]
 
@@ -55,12 +54,11 @@ class ResultRow:
         values = self.metrics.get(metric)
         if not values:
             return None
-        return accuracy(self._hits()) if metric == TEST else estimate(values)
-
-    def _hits(self) -> np.ndarray:
-        """(seeds, images) bool: which test images each training classified rightly."""
+        if metric not in PREDICTIONS:
+            return estimate(values)
+        # Of the test images is known which of them each training classified rightly.
         outputs = [kept.test_outputs() for kept in self.kept]
-        return np.stack([one["predictions"] == one["labels"] for one in outputs])
+        return accuracy(np.stack([one[PREDICTIONS[metric]] == one["labels"] for one in outputs]))
 
     def to_json(self) -> dict[str, Any]:
         """All numbers by seed, and their means."""
@@ -96,6 +94,7 @@ class Result:
         settings: what `--set` changed of the candidates.
         failures: what could not be trained, and why.
         model: the registered model's name and version.
+        readings: version of the protocol -> how often the pipeline's reruns read the test set.
     """
 
     pipeline: str
@@ -114,6 +113,7 @@ class Result:
     failures: Mapping[str, str]
     model: Mapping[str, str] = field(default_factory=dict)
     comparisons: tuple[Comparison, ...] = ()
+    readings: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def mini(self) -> bool:
@@ -124,12 +124,6 @@ class Result:
     def champion(self) -> ResultRow:
         """The best by mean validation accuracy."""
         return self.rows[0]
-
-    @property
-    def classifier(self) -> str:
-        """The classifier of all rows, in a line: rows of another one are not comparable."""
-        dataset = load_pipeline(self.pipeline).dataset
-        return classifier_settings(digits=DATASETS[dataset].digits)
 
     @property
     def optimism(self) -> float | None:
@@ -149,7 +143,7 @@ class Result:
             "run_id": self.run_id,
             "data": self.source_of_data,
             "data_fingerprint": self.fingerprint,
-            "classifier": self.classifier,
+            "protocol": protocol.VERSION,
             "train_size": self.train_size,
             "classes": list(self.classes),
             "source": self.source,
@@ -158,6 +152,7 @@ class Result:
             "epochs": self.champion.kept[0].cell.epochs,
             "promised": self.promised,
             "optimism": self.optimism,
+            "readings": dict(self.readings),
             "rows": [row.to_json() for row in self.rows],
             "failures": dict(self.failures),
             "model": dict(self.model),

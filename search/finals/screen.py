@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from search.cells.metrics import TEST
+from search.cells.metrics import LINEAR, NEAREST, TEST
 from search.cells.statistics import Estimate
 from search.finals.comparisons import Comparison, verdict
 from search.finals.plan import FinalPlan
@@ -19,10 +19,12 @@ from search.tracking.store import Store
 
 COLUMNS = {
     "train/accuracy": "train",
-    METRIC: "validation",
+    METRIC: "valid",
     TEST: "test",
-    "test/mae": "test MAE",
-    "test/elbo": "test ELBO",
+    LINEAR: "linear",
+    NEAREST: "k-NN",
+    "test/mae": "MAE",
+    "test/elbo": "ELBO",
     "model/parameters": "weights",
     "time/train_seconds": "s",
 }
@@ -63,6 +65,9 @@ def show(console: Console, plan: FinalPlan, result: Result) -> None:
         cells = [_cell(metric, row.estimate(metric)) for metric in shown]
         table.add_row(_name(row, champion), *cells, style="green" if champion else "")
     console.print(table)
+    after = ", ".join(name for m, name in shown.items() if m.startswith("test/") and m != TEST)
+    if after:
+        console.print(f"  {after}: on test images too", style="dim", markup=False)
     for row in result.rows:
         name = _name(row, row is result.champion)
         console.print(f"  {name}: {row.note}", style="dim", markup=False, soft_wrap=True)
@@ -90,6 +95,7 @@ def learned_and_tuned(result: Result) -> list[str]:
         ("random encoder", "learning brought"),
         ("PCA", "against PCA"),
         ("defaults", "tuning brought"),
+        ("random search", "against random search"),
     ):
         row = result.row(name)
         other = row.estimate(TEST) if row else None
@@ -150,9 +156,9 @@ def _cell(metric: str, estimate: Estimate | None) -> str:
         return f"{estimate.mean:.4f}"
     if metric.endswith("elbo"):
         return f"{estimate.mean:.2f}"
-    if metric.startswith("train/"):
-        return f"{100 * estimate.mean:.2f}"
-    return estimate.text(2, factor=100)
+    if metric == TEST:
+        return estimate.text(2, factor=100)
+    return f"{100 * estimate.mean:.2f}"
 
 
 def _name(row: ResultRow, champion: bool) -> str:

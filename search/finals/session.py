@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Mapping, Sequence
-from typing import IO
+from typing import IO, Any
 
 from rich.console import Console
 
 from search.cells.cell import Cell
+from search.cells.heldout import LEDGER, count_readings
 from search.cells.session import CellSession, closing
 from search.cells.store import CellStore
 from search.cli import output
@@ -17,7 +18,8 @@ from search.cli.progress import warn
 from search.cli.signals import StopOnSignal
 from search.errors import FAILED, UserError
 from search.files import durable
-from search.finals.by_dataset import ABLATION
+from search.finals.by_dataset import ABLATION, DEFAULTS, RANDOM_SEARCH
+from search.finals.candidates import Candidate
 from search.finals.plan import FinalPlan
 from search.finals.records import Records
 from search.finals.results import Result, ResultRow, RowKind
@@ -25,13 +27,17 @@ from search.finals.screen import announce
 from search.spaces.pipeline import Params
 from search.tracking.store import Store
 
-DEFAULTS, RANDOM, PCA, PIXELS = "defaults", "random encoder", "PCA", "raw pixels"
+RANDOM, PCA, PIXELS = "random encoder", "PCA", "raw pixels"
 NOTES = {
     RANDOM: "the champion's architecture, never trained",
     PCA: "128 principal components",
     PIXELS: "the classifier sees pixels: outside the six",
 }
 RECONSTRUCTED = "the champion's encoder and views, trained to reconstruct only"
+# The ablation has another loss, to which the champion's learning rate need not fit: it is chosen
+# among these multiples by validation, in trainings of a third of the epochs with one seed.
+RATES = (0.1, 0.3, 1.0, 3.0)
+SHARE = 3
 
 
 def rerun(plan: FinalPlan, store: Store, stop: StopOnSignal, console: Console) -> Result:
@@ -70,7 +76,7 @@ class _Rerun:
             )
         best = max(finals, key=lambda index: _mean(finals[index], plan.pipeline.metric))
         chosen = plan.candidates[best]
-        others = self._other_rows(chosen.params, plan.budgets[best])
+        others = self._other_rows(chosen, plan.budgets[best])
         champion, ran_up = finals[best], [row for i, row in finals.items() if i != best]
 
         # Nothing is chosen any more: only now is the test set opened.
@@ -97,6 +103,7 @@ class _Rerun:
             settings=plan.settings,
             failures={f"{c.kind} seed {c.seed}": why for c, why in self._session.failures.items()},
             model=self._records.register(champion, run_ids),
+            readings=count_readings(plan.home / LEDGER, plan.experiment),
         )
         for line in self._records.restored:
             self._warn(f"restored in MLflow: {line}")
@@ -143,35 +150,65 @@ class _Rerun:
                 self._record(row, {})
         return rows
 
-    def _other_rows(self, params: Params, epochs: int) -> list[ResultRow]:
-        """The ablation and the baselines of a champion with `params`, at its budget."""
-        plan = self._plan
+    def _other_rows(self, chosen: Candidate, epochs: int) -> list[ResultRow]:
+        """The ablation and the baselines of a champion, at its budget."""
+        plan, params = self._plan, chosen.params
         champion = plan.cells("trained", params, epochs)
         defaults: list[Cell] = []
         ablation: list[Cell] = []
+        drawn: list[Cell] = []
         if DEFAULTS not in plan.without:
             defaults = plan.cells("trained", plan.pipeline.defaults, epochs)
         if plan.pipeline.ablation and ABLATION not in plan.without:
-            ablation = plan.cells("ablation", params, epochs)
+            rate, reconstructed = self._ablations_rate(params, epochs)
+            ablation = plan.cells("ablation", {**params, "lr": rate}, epochs)
+        if random_search := plan.random_search.get(chosen.study or ""):
+            drawn = plan.cells("trained", random_search.params, epochs)
         untrained = {
             RANDOM: plan.cells("random_encoder", params),
             PCA: plan.cells("pca"),
             PIXELS: plan.cells("pixels"),
         }
-        named = {DEFAULTS: defaults, ABLATION: ablation}
+        named = {DEFAULTS: defaults, ABLATION: ablation, RANDOM_SEARCH: drawn}
         what = " and ".join(name for name, cells in named.items() if cells)
-        self._session.train([*defaults, *ablation], what, plan.data)
+        self._session.train([*defaults, *ablation, *drawn], what, plan.data)
         every = [cell for cells in untrained.values() for cell in cells]
         self._session.make_baselines(every, plan.data)
         rows = []
         if ablation:
-            rows.append(self._row(ABLATION, "ablation", ablation, RECONSTRUCTED))
+            rows.append(self._row(ABLATION, "ablation", ablation, reconstructed))
         if defaults:
             and_champion = ", and the champion itself" * (defaults == champion)
             rows.append(self._row(DEFAULTS, "baseline", defaults, "untuned" + and_champion))
+        if random_search:
+            rows.append(
+                self._row(
+                    *(RANDOM_SEARCH, "baseline", drawn, f"{random_search.source}, in equal time"),
+                    promised=random_search.promised,
+                )
+            )
         for name, cells in untrained.items():
             rows.append(self._row(name, "baseline", cells, NOTES[name]))
         return [row for row in rows if row]
+
+    def _ablations_rate(self, params: Params, epochs: int) -> tuple[float, str]:
+        """(The ablation's learning rate, a note on how it was chosen)."""
+        plan = self._plan
+        bounds: Any = plan.pipeline.space["lr"]
+        short = max(1, epochs // SHARE)
+        cells = {}
+        for multiple in RATES:
+            rate = min(max(multiple * params["lr"], bounds.low), bounds.high)
+            [cells[rate], *_] = plan.cells("ablation", {**params, "lr": rate}, short)
+        self._session.train(list(cells.values()), "the ablation's learning rate", plan.data)
+        metric = plan.pipeline.metric
+        kept = {rate: self._cell_store.find(cell) for rate, cell in cells.items()}
+        reached = {rate: one.metrics[metric] for rate, one in kept.items() if one is not None}
+        best = max(reached, key=reached.__getitem__, default=float(params["lr"]))
+        note = (
+            f"{RECONSTRUCTED}; learning rate {best:.3g}, the best of {len(reached)} on validation "
+        )
+        return best, f"{note}images after {short} epoch{'s' * (short > 1)}"
 
     def _read_test(self, rows: Sequence[ResultRow]) -> None:
         plan = self._plan
@@ -180,7 +217,7 @@ class _Rerun:
             for row in rows
             for kept in row.kept
         ]
-        for kept, count in self._session.read_test(plan.data.dataset, named):
+        for kept, count in self._session.read_test(plan.data, named):
             if count > 1:
                 text = f"cell {kept.cell.id}: reading {count} of the test set"
                 self._session.console.print(text)

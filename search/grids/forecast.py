@@ -11,14 +11,13 @@ from search.cells.cell import Cell
 from search.cluster.throughput import time_training
 from search.grids.plan import SweepPlan
 from search.spaces.pipeline import load_pipeline
-from trainers.classifier import fit_classifier
-from trainers.data import DATASETS, TrainingData
-from trainers.evaluation import passes
+from trainers.classifiers import EPOCHS, fit_classifier
+from trainers.data import TrainingData
 
 TIMED = 3  # points of a pipeline that the forecast times
 TEST_IMAGES = 10_000  # of both data sets, read once for every training
 FORWARD = 3  # a pass without gradients takes about a third of a training step
-FORECAST_PASSES = 4  # of the classifier's: a part is enough to know what all take
+FORECAST_EPOCHS = 4  # of the classifier's: a part is enough to know what all take
 
 
 def forecast(plan: SweepPlan, missing: Mapping[str, list[Cell]], unmeasured: int) -> float:
@@ -78,10 +77,9 @@ def _classifier_seconds(data: TrainingData, plan: SweepPlan) -> float:
             labels,
             classes=len(data.classes),
             seed=0,
-            epochs=FORECAST_PASSES,
+            epochs=FORECAST_EPOCHS,
             precision=plan.resources.precision,
         )
     finally:
         torch.set_num_threads(threads)
-    whole = passes(digits=DATASETS[data.dataset].digits)
-    return (time.perf_counter() - began) * whole / FORECAST_PASSES
+    return (time.perf_counter() - began) * EPOCHS / FORECAST_EPOCHS

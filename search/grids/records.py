@@ -13,6 +13,7 @@ from search.grids.results import OUTCOME, GridResult
 from search.grids.sweep import Point
 from search.tracking import provenance
 from search.tracking.store import Store
+from trainers import protocol
 
 SOURCE = "search/sweep.py"
 
@@ -40,6 +41,7 @@ class Records:
             "sweep": plan.id,
             "name": plan.name,
             "data": source,
+            "protocol": str(protocol.VERSION),
             **provenance.home_tag(plan.home),
         }
         self._runs = CellRuns(

@@ -85,12 +85,12 @@ class SweepSession:
     def _read_test(self, session: CellSession) -> None:
         """Once for every training of the finished grid."""
         plan = self._plan
-        for name in plan.data:
+        for name, data in plan.data.items():
             unread = [kept for _, kept in self._trained(name) if not kept.tested]
             if unread:
                 text = f"reading the {name} test set for {len(unread)} trainings"
                 session.console.print(text, style="dim")
-            for _ in session.read_test(name, ((k, f"{plan.experiment} {plan.id}") for k in unread)):
+            for _ in session.read_test(data, ((k, f"{plan.experiment} {plan.id}") for k in unread)):
                 pass
 
     def _measured_file(self, cell: Cell) -> Path:

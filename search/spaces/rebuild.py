@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from models import Classifier, LatentModel
+from models import Classifier, LatentModel, LinearHead
 from search.spaces.pipeline import LATENT_DIM, load_pipeline
 from trainers.baselines import Frozen, PixelEncoder, empty_pca
 from trainers.data import DATASETS
@@ -45,16 +45,17 @@ def rebuild(model: Mapping[str, Any], weights: Mapping[str, Tensor]) -> LatentMo
     """
     method: Any = untrained(model)
     spec = DATASETS[model["dataset"]]
-    # The weights' shapes give the classifier's layers: the protocol's once had one hidden layer.
-    into = [
-        weight.shape[1]
-        for name, weight in weights.items()
-        if name.startswith("classifier.layers.") and weight.ndim == 2
-    ]
+    # The weights' shapes give the classifiers' layers: version 1 of the protocol had others.
+    classes = len(spec.classes)
+    shapes = {name: weight.shape for name, weight in weights.items() if weight.ndim == 2}
+    into = [shape[1] for name, shape in shapes.items() if name.startswith("classifier.layers.")]
     made = LatentModel(
         encoder=method.encoder,
         decoder=method.decoder,
-        classifier=Classifier(latent_dim=into[0], classes=len(spec.classes), hidden=into[1:]),
+        classifier=Classifier(latent_dim=into[0], classes=classes, hidden=into[1:]),
+        linear=LinearHead(latent_dim=into[0], classes=classes)
+        if "linear.bias" in weights
+        else None,
     )
     renamed = {name.removeprefix("method."): value for name, value in weights.items()}
     # The projection head served the loss only. Any other superfluous weight is an error.

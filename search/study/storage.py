@@ -40,12 +40,13 @@ def study_names(
 ) -> list[str]:
     """The names of the studies, oldest first: all, or those of a pipeline and a kind of data.
 
-    A study that a killed driver left without an identity is left out.
+    A study that a killed driver left without an identity is left out, and so is another study's
+    twin unless all are asked for: nobody means it by the latest one.
     """
     names = []
     for summary in optuna.study.get_all_study_summaries(storage, include_best_trial=False):
         identity = summary.user_attrs.get(IDENTITY)
-        if identity is None:
+        if identity is None or (pipeline and "twin_of" in identity):
             continue
         if pipeline in (None, identity.get("pipeline")) and data in (None, identity.get("data")):
             names.append(summary.study_name)

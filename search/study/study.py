@@ -19,6 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 from search.errors import UserError
 from search.files import fault_injection
 from search.spaces.pipeline import Scalar
+from trainers import protocol
 
 if TYPE_CHECKING:
     from trainers.precision import Precision
@@ -31,9 +32,13 @@ ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
 def create(
-    storage: RDBStorage, name: str, *, identity: Mapping[str, Any], defaults: Mapping[str, Scalar]
+    storage: RDBStorage,
+    name: str,
+    *,
+    identity: Mapping[str, Any],
+    defaults: Mapping[str, Scalar] | None,
 ) -> Study:
-    """Create a study with the defaults as its first proposal; the caller holds its lock.
+    """Create a study with the defaults, if given, as its first proposal; the caller holds its lock.
 
     The identity is written last; a study without one is incomplete and is recreated.
     """
@@ -42,7 +47,8 @@ def create(
         if summary.study_name == name and incomplete:
             optuna.delete_study(study_name=name, storage=storage)
     study = optuna.create_study(storage=storage, study_name=name, direction="maximize")
-    study.enqueue_trial(dict(defaults))
+    if defaults is not None:
+        study.enqueue_trial(dict(defaults))
     fault_injection.reach("creating study")
     study.set_user_attr(IDENTITY, dict(identity))
     return study
@@ -67,6 +73,7 @@ def check_identity(study: Study, identity: Mapping[str, Any]) -> None:
         UserError: it belongs to another search; the message shows the differences.
     """
     before = study.user_attrs.get(IDENTITY, {})
+    check_protocol(study)
     asked = json.loads(json.dumps(dict(identity)))
     differences = [
         f"{key}: {_short(before.get(key))} then, {_short(asked.get(key))} now"
@@ -77,6 +84,21 @@ def check_identity(study: Study, identity: Mapping[str, Any]) -> None:
         raise UserError(
             f"study {study.study_name!r} belongs to another search; {'; '.join(differences[:3])}\n"
             "give the same options to go on, or leave --resume out to start a new study"
+        )
+
+
+def check_protocol(study: Study) -> None:
+    """Make sure that the study's trials were measured as trials are measured now.
+
+    Raises:
+        UserError: by another version of the protocol.
+    """
+    measured = int(study.user_attrs.get(IDENTITY, {}).get("protocol", 1))
+    if measured != protocol.VERSION:
+        raise UserError(
+            f"study {study.study_name!r} was measured by protocol {measured}, which does not "
+            f"compare with protocol {protocol.VERSION} of now (docs/protocol.md)\n"
+            f"search a new study; analysis/report.py --protocol {measured} shows this one"
         )
 
 

@@ -32,7 +32,10 @@ from search.trials.checkpoint import WEIGHTS
 HOUR = 3600  # seconds; a process may still be writing younger files
 FINALS = "a rerun or sweep"
 RUN_ID = re.compile("[0-9a-f]{32}")
-OF_THE_STUDY = ("pipeline", "study", "data", "data_fingerprint", "uses_labels")
+OF_THE_STUDY = (
+    *("pipeline", "study", "data", "data_fingerprint", "protocol", "uses_labels"),
+    provenance.TWIN_OF,
+)
 Fix = Callable[[], None]
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import shlex
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from search.cluster.resources import cpu_count, gpu_count
 
 HOME_TAG = "home"
+TWIN_OF = "twin_of"  # of a random search and its trials: the study that it is measured against
+NONE = "none"  # as a study's run says that `--set` was not given
 
 
 def source_tags(root: Path) -> dict[str, str]:
@@ -69,3 +73,29 @@ def processor() -> str:
         return platform.processor() or platform.machine()
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return names[0] if names else platform.machine()
+
+
+def search_command(
+    tags: Mapping[str, str],
+    params: Mapping[str, str],
+    *,
+    trials: int,
+    images: int,
+    more: Sequence[str] = (),
+) -> str:
+    """The call that makes a study, from its run's tags and parameters; `more` ends it.
+
+    Args:
+        trials: of the study.
+        images: all training images of the data set.
+    """
+    words = ["python", "search/tune.py", "--pipeline", tags["pipeline"], "--study", tags["study"]]
+    words += ["--trials", str(trials)]
+    words += ["--epochs", params["epochs"]] if "epochs" in params else []
+    for option in ("sampler", "scheduler", "seed"):
+        words += [f"--{option}", tags[option]] if option in tags else []
+    if int(params.get("train_size", images)) < images:
+        words += ["--train-size", params["train_size"]]
+    for setting in shlex.split(params.get("set", NONE)):
+        words += ["--set", setting] if setting != NONE else []
+    return shlex.join([*words, *more])

@@ -33,6 +33,7 @@ def trial_view(*, metric: str, params: Iterable[str]) -> str:
         "tags.`trial_state`",
         best,
         "metrics.`valid/linear_accuracy`",
+        "metrics.`valid/knn_accuracy`",
         "metrics.`model/parameters`",
         "metrics.`time/images_per_second`",
         *(f"params.`{name}`" for name in params),
@@ -45,9 +46,11 @@ def final_view(*, rerun: str, params: Iterable[str]) -> str:
     columns = [
         "tags.`row`",
         "tags.`champion`",
-        "metrics.`test/accuracy`",
-        "metrics.`valid/accuracy`",
-        "metrics.`train/accuracy`",
+        *(
+            f"metrics.`{images}/{measure}`"
+            for measure in ("accuracy", "linear_accuracy", "knn_accuracy")
+            for images in ("test", "valid", "train")
+        ),
         "metrics.`test/mae`",
         "metrics.`model/parameters`",
         *(f"params.`{name}`" for name in params),

@@ -15,7 +15,7 @@ from search.spaces import builders
 from search.spaces.pipeline import Pipeline, load_pipeline
 from search.trials.config import TrialConfig
 from trainers.data import DATASETS, TrainingData
-from trainers.evaluation import evaluate
+from trainers.evaluation import Evaluation, evaluate
 from trainers.loop import DeviceImages, fit
 
 
@@ -44,7 +44,7 @@ class Trial:
     Attributes:
         weights: name -> tensor on the CPU, from the epoch with the best value of the pipeline's
             metric (in a final training: from the last epoch). The method's names begin with
-            `method.`, the classifier's with `classifier.`.
+            `method.`, those of the classifiers with `classifier.` and `linear.`.
     """
 
     def __init__(self, config: TrialConfig, images: TrialImages) -> None:
@@ -120,17 +120,16 @@ class Trial:
                     self.images.train,
                     self.images.valid,
                     classes=len(self._spec.classes),
-                    digits=self._spec.digits,
                     seed=config.seed,
                     precision="float32" if final else config.precision,
-                    rung=not at_end,
+                    accuracy_only=not at_end,
                     final=final,
                 )
                 metrics |= measured.metrics
                 value = metrics[self._pipeline.metric]
                 keep = at_end if config.final else value > self._best
                 if keep:
-                    self.weights = weights_on_cpu(self.method, measured.classifier)
+                    self.weights = weights_on_cpu(self.method, measured)
                 self._best = max(self._best, value)
                 metrics[f"best/{self._pipeline.metric}"] = self._best
                 metrics["time/evaluation_seconds"] = time.perf_counter() - start
@@ -143,14 +142,20 @@ def build_method(config: TrialConfig, pipeline: Pipeline) -> nn.Module:
     return method
 
 
-def weights_on_cpu(method: nn.Module, classifier: nn.Module) -> dict[str, Tensor]:
+def weights_on_cpu(method: nn.Module, measured: Evaluation) -> dict[str, Tensor]:
     """A copy of the weights; a jointly trained classifier is stored once, as `classifier.`."""
+    parts = {"classifier": measured.classifier, "linear": measured.linear}
     weights = {
         f"method.{name}": value
         for name, value in method.state_dict().items()
         if not name.startswith("classifier.")
     }
-    weights |= {f"classifier.{name}": value for name, value in classifier.state_dict().items()}
+    weights |= {
+        f"{part}.{name}": value
+        for part, head in parts.items()
+        if head is not None
+        for name, value in head.state_dict().items()
+    }
     return {
         name: value.detach().to("cpu", copy=True).contiguous() for name, value in weights.items()
     }

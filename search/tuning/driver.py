@@ -10,6 +10,7 @@ import time
 from argparse import Namespace
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 from search.cli.signals import StopOnSignal
 from search.cluster import nodes, profile_trial, ray_session
@@ -19,11 +20,21 @@ from search.study.storage import RDBStorage, load_study, open_storage, studies_e
 from search.tracking.store import Store, check_local
 from search.tuning.plan import Plan, make_plan
 
+if TYPE_CHECKING:
+    from search.tuning.session import Ended
+
 
 def run(options: Namespace) -> int:
     """Search as the options say; returns the exit status."""
-    began = time.monotonic()
     plan = make_plan(options)
+    ended = _search(plan)
+    if plan.baseline and ended.status == 0:
+        ended = _search(plan.twin(ended.study, ended.seconds))
+    return ended.status
+
+
+def _search(plan: Plan) -> Ended:
+    began = time.monotonic()
     # The remaining checks come before the search creates anything.
     known = open_storage(plan.home) if studies_exist(plan.home) else None
     name = plan.choose_study(known)
@@ -55,4 +66,4 @@ def _trials_left(plan: Plan, known: RDBStorage | None, name: str | None) -> bool
         return True
     study = load_study(known, name)
     studies.check_identity(study, plan.identity)
-    return sum(studies.counts(study).values()) < plan.trials
+    return plan.twin_of is not None or sum(studies.counts(study).values()) < plan.trials

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from search.spaces.rungs import rungs
 from search.spaces.space import Space, narrow, signature, values
 from search.study.storage import RDBStorage, study_names
 from search.tracking.address import probe, resolve_uri
+from trainers import protocol
 from trainers.data import TrainingData, load_training
 
 
@@ -41,6 +42,9 @@ class Plan:
         home: the folder of all stores.
         tracking_uri: the address of MLflow's store.
         study, resume: the given name, if any; whether to go on with an existing study.
+        baseline: `random` if a random search follows as the study's twin.
+        twin_of: the study whose twin this search is, if it is one. It draws at random, stops no
+            trial, and ends after `time_budget` seconds in all, however often it is interrupted.
         settings: the arguments of `--set`.
         arguments: the command's words, for the command that resumes the search.
     """
@@ -65,6 +69,21 @@ class Plan:
     quiet: bool
     settings: tuple[str, ...]
     arguments: tuple[str, ...]
+    baseline: str | None = None
+    twin_of: str | None = None
+
+    def twin(self, study: str, seconds: float) -> Plan:
+        """The random search for as long as `study` took."""
+        return replace(
+            self,
+            study=f"{study}-random",
+            resume=True,
+            sampler="random",
+            scheduler="none",
+            time_budget=seconds,
+            baseline=None,
+            twin_of=study,
+        )
 
     @property
     def rungs(self) -> tuple[int, ...]:
@@ -80,6 +99,7 @@ class Plan:
     def identity(self) -> dict[str, Any]:
         """The settings that must not change when a study is resumed."""
         return {
+            "protocol": protocol.VERSION,
             "pipeline": self.pipeline_name,
             "data": self.data.source,
             "fingerprint": self.data.fingerprint,
@@ -87,6 +107,7 @@ class Plan:
             "epochs": self.epochs,
             "seed": self.seed,
             "space": signature(self.space),
+            **({"twin_of": self.twin_of} if self.twin_of else {}),
         }
 
     def new_name(self) -> str:
@@ -161,6 +182,7 @@ def make_plan(options: Namespace) -> Plan:
         quiet=options.quiet,
         settings=tuple(options.set),
         arguments=tuple(options.arguments),
+        baseline=options.baseline,
     )
 
 

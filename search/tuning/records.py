@@ -18,6 +18,7 @@ from search.tracking.recorder import Recorder
 from search.tracking.store import RunView, Store
 from search.tracking.views import _note
 from search.tuning.plan import Plan
+from trainers import protocol
 
 
 class StudyRun:
@@ -27,7 +28,12 @@ class StudyRun:
         plan: the plan of the search.
         store, experiment_id: the store and the experiment of the run.
         study: the study's name.
+
+    Attributes:
+        seconds: how long earlier calls searched, without those that were killed.
     """
+
+    seconds = 0.0
 
     def __init__(
         self, plan: Plan, resources: Resources, store: Store, experiment_id: str, study: str
@@ -41,13 +47,16 @@ class StudyRun:
             "study": study,
             "data": plan.data.source,
             "data_fingerprint": plan.data.fingerprint,
+            "protocol": str(protocol.VERSION),
             "uses_labels": str(plan.pipeline.uses_labels).lower(),
+            **({provenance.TWIN_OF: plan.twin_of} if plan.twin_of else {}),
             **provenance.source_tags(ROOT),
         }
-        run_id = store.find_run(experiment_id, kind="study", study=study)
-        if run_id:
-            self._run_id = run_id
-            store.reopen_run(run_id)
+        known = store.runs(experiment_id, limit=1, kind="study", study=study)
+        if known:
+            self._run_id = known[0].run_id
+            self.seconds = known[0].metrics.get("time/seconds", 0.0)
+            store.reopen_run(self._run_id)
         else:
             self._run_id = self._start(study)
 
@@ -118,7 +127,7 @@ class StudyRun:
         counts = studies.counts(study)
         metric = self._plan.pipeline.metric
         metrics = {f"trials/{s.lower()}": float(counts[s]) for s in ("COMPLETE", "PRUNED", "FAIL")}
-        metrics["time/seconds"] = seconds
+        metrics["time/seconds"] = self.seconds = self.seconds + seconds
         tags = {}
         for best in studies.best_trials(study, 1):
             config = best.user_attrs[studies.CONFIG]

@@ -41,6 +41,7 @@ def replay(options: Namespace) -> int:
     study, stored = stored_trial
     config = TrialConfig.from_json(stored)
     identity = study.user_attrs[studies.IDENTITY]
+    studies.check_protocol(study)
     data = _same_data(options, identity)
     device = choose_device(options.device, None, gpus=gpu_count())
     console = Console(highlight=False, quiet=options.quiet)

@@ -25,6 +25,8 @@ def announce(
     data = plan.data
     where = "stand-in data, not a result" if data.source == "mini" else str(data.folder)
     trials = f"{max(0, missing)} trial{'s' * (missing != 1)}"
+    if plan.twin_of:
+        trials = f"trials for {plan.time_budget:.0f} s, as long as {plan.twin_of} took,"
     console.print(f"{study}: {plan.pipeline.summary}", style="bold", soft_wrap=True)
     console.print(
         f"{len(data.train):,} train and {len(data.valid):,} validation images ({where})\n"
@@ -84,13 +86,15 @@ def conclude(
         progress.importances(console, shares, metric=plan.pipeline.metric, epoch=epoch)
         console.print()
     tally = ", ".join(f"{counts[s]} {s.lower()}" for s in ("COMPLETE", "PRUNED", "FAIL"))
-    lines = [f"{study.study_name}: {total} of {plan.trials} trials ({tally})"]
+    wanted = f"{total} trials" if plan.twin_of else f"{total} of {plan.trials} trials"
+    lines = [f"{study.study_name}: {wanted} ({tally})"]
     if plan.data.source == "mini":
         lines.append("on stand-in data: this shows that the search works, not how well")
     if exhausted:
         lines.append("every configuration of this space has been tried")
-    elif status == INTERRUPTED or total < plan.trials:
-        lines.append(f"to go on:            {_resume_command(plan, study.study_name)}")
+    elif status == INTERRUPTED or not (plan.twin_of or total >= plan.trials):
+        name = plan.twin_of or study.study_name
+        lines.append(f"to go on:            {_resume_command(plan, name)}")
     lines += _where_to_compare(plan, experiment_id)
     if best:
         trial_id = best[0].user_attrs[studies.CONFIG]["trial_id"]

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +42,24 @@ from search.tuning.screen import announce, conclude, troubles
 
 log = logging.getLogger(__name__)
 
+ENDLESS = 100_000  # trials of a search that only time ends
+LEAST = 5.0  # seconds that an interrupted twin must have left to go on
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a call of a search ended.
+
+    Attributes:
+        status: the exit status.
+        study: its name.
+        seconds: how long it was searched, in all calls.
+    """
+
+    status: int
+    study: str
+    seconds: float
+
 
 def search(
     plan: Plan,
@@ -51,8 +69,8 @@ def search(
     stop: StopOnSignal,
     ray: ExitStack,
     began: float,
-) -> int:
-    """Start or resume a search; returns the exit status.
+) -> Ended:
+    """Start or resume a search.
 
     Args:
         name: the study's, None for a new one.
@@ -75,24 +93,32 @@ def search(
         if exists:
             study = studies.reopen(storage, name, identity=plan.identity)
         else:
-            study = studies.create(storage, name, identity=plan.identity, defaults=plan.defaults)
+            first = None if plan.twin_of else plan.defaults
+            study = studies.create(storage, name, identity=plan.identity, defaults=first)
         resources = _in_the_precision_of(study, plan.resources)
         so_far = len(study.get_trials(deepcopy=False))
         study.sampler = samplers.build_sampler(plan.sampler, seed=plan.seed, trials_so_far=so_far)
         ended = studies.counts(study)
-        missing = max(0, plan.trials - sum(ended.values()))
+        wanted = ENDLESS if plan.twin_of else plan.trials
+        missing = max(0, wanted - sum(ended.values()))
         console = Console(file=screen, highlight=False, quiet=plan.quiet)
         announce(console, plan, resources, name, log_file, missing)
         metric = plan.pipeline.metric
+        study_run = StudyRun(plan, resources, store, experiment_id, name)
+        until = None
+        if plan.time_budget:
+            until = began + plan.time_budget - (study_run.seconds if plan.twin_of else 0.0)
+            if study_run.seconds and plan.twin_of and until - time.monotonic() < LEAST:
+                missing = 0
         progress = Progress(
             screen,
             title=name,
-            total=plan.trials,
+            total=None if plan.twin_of else plan.trials,
             ended=ended,
             quiet=plan.quiet,
             metric=metric,
+            until=until,
         )
-        study_run = StudyRun(plan, resources, store, experiment_id, name)
         runs = study_run.trial_runs() if exists else {}
         trials = folder / checkpoint.TRIALS
         recorder = study_run.recorder(trials, runs, progress.store_unreachable)
@@ -108,7 +134,7 @@ def search(
         try:
             with progress:
                 if missing:
-                    _tune(plan, resources, searcher, asha, trials, ray_folder, missing, stop, began)
+                    _tune(plan, resources, searcher, asha, trials, ray_folder, missing, stop, until)
             broken = searcher.broken
             status = INTERRUPTED if stop.event.is_set() else FAILED if broken else 0
         except KeyboardInterrupt:
@@ -119,7 +145,8 @@ def search(
             log.exception("the disk is full")
             broken = f"the disk of {plan.home} is full"
         finally:
-            waiting = _close(study, searcher, recorder, study_run, ray, status, began)
+            spent = time.monotonic() - began if missing else 0.0
+            waiting = _close(study, searcher, recorder, study_run, ray, status, spent)
         status = status or (FAILED if waiting else 0)
         refused = recorder.failures
         wrong = troubles(plan, log_file, refused=refused, waiting=waiting, broken=broken)
@@ -135,7 +162,7 @@ def search(
         )
     if plan.quiet:  # errors go to standard error, which the log received until here
         print(*wrong, sep="\n", end="\n" * bool(wrong), file=sys.stderr)
-    return status
+    return Ended(status=status, study=name, seconds=study_run.seconds)
 
 
 def _close(
@@ -145,7 +172,7 @@ def _close(
     study_run: StudyRun,
     ray: ExitStack,
     status: int,
-    began: float,
+    spent: float,
 ) -> int:
     """End trials and Ray, and close the records; returns how many could not be written.
 
@@ -162,9 +189,9 @@ def _close(
         drawing = beside.submit(study_run.draw, study)
         ray.close()
         recorder.close()
-    page, seconds = drawing.result(), time.monotonic() - began
+    page = drawing.result()
     try:
-        recorder.deliver(lambda: study_run.close(study, status, page=page, seconds=seconds))
+        recorder.deliver(lambda: study_run.close(study, status, page=page, seconds=spent))
     except Exception as error:
         if not (is_unreachable(error) or is_full(error)):
             raise
@@ -211,12 +238,10 @@ def _tune(
     ray_folder: Path,
     missing: int,
     stop: StopOnSignal,
-    began: float,
+    until: float | None,
 ) -> None:
-    """Train `missing` trials, until they have ended or `stop` is set."""
-    budget = None
-    if plan.time_budget:
-        budget = max(1.0, plan.time_budget - (time.monotonic() - began))
+    """Train `missing` trials, until they have ended, the time is up or `stop` is set."""
+    budget = None if until is None else max(1.0, until - time.monotonic())
     try:
         train(
             searcher,

@@ -33,8 +33,9 @@ from search.spaces.rungs import rungs
 from tests import commands
 from trainers.data import DATASETS, LabelledImages, TrainingData, load_training
 from trainers.data.test_set import load_test
-from trainers.evaluation import classifier_settings, encode
+from trainers.evaluation import encode
 from trainers.loop import DeviceImages
+from trainers.protocol import VERSION
 
 SMALL = {
     **{"width": 2, "depth": 3, "upsample": "transposed", "pixel_loss": "l2", "lr": 2e-3},
@@ -281,6 +282,7 @@ def _study(name: str, data: TrainingData) -> StudyRecord:
             "study": f"{name}-20251120-1200",
             "data": "mini",
             "data_fingerprint": data.fingerprint,
+            "protocol": str(VERSION),
             "sampler": "tpe",
             "scheduler": "asha",
             "seed": "0",
@@ -344,7 +346,7 @@ def _result(
         "run_id": f"run-of-{name}",
         "data": "mini",
         "data_fingerprint": data.fingerprint,
-        "classifier": classifier_settings(digits=DATASETS[data.dataset].digits),
+        "protocol": VERSION,
         "train_size": len(data.train),
         "classes": list(data.classes),
         "source": f"trial 5 of {name}-20251120-1200",
@@ -380,7 +382,11 @@ def _row(
     metrics: dict[str, list[float]] = {
         "train/accuracy": list(np.minimum(1.0, accuracy + 0.02 + spread)),
         "valid/accuracy": list(accuracy + 0.001 + spread),
-        "valid/linear_accuracy": list(accuracy - 0.03 + spread),
+        **{
+            f"{images}/{measure}": list(accuracy - below + spread)
+            for images in (["train", "valid", "test"] if tested else ["train", "valid"])
+            for measure, below in (("linear_accuracy", 0.03), ("knn_accuracy", 0.02))
+        },
         "model/parameters": [0.0 if row in ("PCA", "raw pixels") else 98_000.0] * len(SEEDS),
     }
     if tested:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from analysis.captions import earlier_classifiers
+from analysis.captions import other_protocols
 from analysis.records import Findings
 
 
-def test_final_numbers_of_an_earlier_versions_classifier_are_named(findings: Findings) -> None:
-    assert earlier_classifiers(findings) == []
-    records = dict(findings.records)
-    for name, classifier in (("mnist_autoencoder", "hidden 1024"), ("cifar_supervised", None)):
-        result = {**(records[name].result or {}), "classifier": classifier}
-        records[name] = replace(records[name], result=result)
-    told = earlier_classifiers(replace(findings, records=records))
-    assert [line.split(" was ")[0] for line in told] == ["mnist_autoencoder", "cifar_supervised"]
-    assert told[0].endswith("Run: python search/rerun.py --pipeline mnist_autoencoder --data mini")
+def test_what_another_protocol_measured_is_named_with_the_command_that_shows_it(
+    findings: Findings,
+) -> None:
+    assert other_protocols(findings) == []
+    older = {0: ["cifar_supervised"], 1: ["mnist_autoencoder", "mnist_supervised"]}
+    first, second = other_protocols(replace(findings, other_protocols=older))
+    assert first.startswith("cifar_supervised: measured by protocol 0 too")
+    assert second.startswith("mnist_autoencoder, mnist_supervised: measured by protocol 1 too")
+    assert second.endswith("Run: python analysis/report.py --protocol 1 --data mini")

@@ -9,9 +9,10 @@ from typing import Any
 
 from analysis import report, reproduction
 from analysis.document import Bullets, Paragraph, Table
-from analysis.records import Findings, PipelineRecord
+from analysis.records import Findings, PipelineRecord, main_study
 from search import rerun, tune
 from search.cells.seeds import final_seeds
+from search.tracking.provenance import TWIN_OF
 
 PARSERS = {
     "search/tune.py": tune.parser,
@@ -42,6 +43,20 @@ def test_a_searchs_command_says_what_its_run_says(findings: Findings) -> None:
     assert (search.sampler, search.scheduler, search.seed) == ("tpe", "asha", 0)
     assert search.train_size is None, "all images were used"
     assert (final.top, final.seeds, final.epochs) == (2, 3, None)
+
+
+def test_a_random_search_is_made_by_the_call_that_makes_its_study(findings: Findings) -> None:
+    """It stands once, and a rerun that left it out says so."""
+    record = findings.records["cifar_contrastive"]
+    [study] = record.studies
+    tags = {**study.tags, "study": f"{study.name}-random", "sampler": "random", TWIN_OF: study.name}
+    twin = replace(study, name=f"{study.name}-random", tags=tags, trials=study.trials[:2])
+    with_twin = replace(record, studies=(study, twin))
+    search, beside, final = map(parsed, reproduction.commands_of(with_twin, findings))
+    assert (search.study, search.baseline) == (study.name, None)
+    assert (beside.study, beside.baseline, beside.trials) == (study.name, "random", 12)
+    assert "random" in final.without
+    assert main_study(with_twin.studies) is study
 
 
 def test_smaller_searches_and_longer_reruns_are_told(findings: Findings) -> None:

@@ -30,6 +30,7 @@ from search.files.home import FREE_MIB
 from search.study import study as studies
 from search.study.storage import open_storage
 from tests import commands
+from trainers.protocol import VERSION
 
 SEARCH = ["--pipeline", "mnist_supervised", "--trials", "1", "--epochs", "1"]
 MINI = [*SEARCH, "--data", "mini", "--train-size", "256", "--set", "batch_size=128"]
@@ -319,7 +320,9 @@ def test_a_study_of_other_options_is_not_resumed(
 ) -> None:
     prepare(Path.cwd())
     storage = open_storage(Path("mlruns"))
-    studies.create(storage, "mine", identity={"pipeline": "mnist_supervised"}, defaults={})
+    studies.create(
+        storage, "mine", identity={"pipeline": "mnist_supervised", "protocol": VERSION}, defaults={}
+    )
     storage.engine.dispose()
     err = refused_but_for_the_log(refused, *MINI, "--study", "mine", "--resume")
     assert "another search" in err

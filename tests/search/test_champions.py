@@ -94,7 +94,7 @@ def champion(prepare: Callable[[Path], Path], tmp_path_factory: pytest.TempPathF
         cell, weights=trial.weights, curves=curves, facts=facts(plan.resources)
     )
     ledger = plan.home / heldout.LEDGER
-    test = heldout.TestSet("mnist", data_dir=None, mini=True, ledger=ledger, device="cpu")
+    test = heldout.TestSet(plan.data, data_dir=None, ledger=ledger, device="cpu")
     test.read(kept, purpose="a test")
     records = Records(plan, store)
     run_id = records.record(kept, "final", "config 1", {"champion": "true"}, uses_labels=False)

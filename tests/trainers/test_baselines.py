@@ -132,11 +132,14 @@ def test_they_are_measured_like_the_others(
     """Bars of four places under noise: the patterns are plain enough for both."""
     train, valid = make_images(200), make_images(80, 1)
     frozen = fit_pca(train, latent_dim=8) if kind == "pca" else Frozen(PixelEncoder())
-    found = evaluate(frozen, train, valid, classes=4, digits=False, seed=0, final=True)
+    found = evaluate(frozen, train, valid, classes=4, seed=0, final=True)
     assert found.metrics.keys() == {
-        "valid/accuracy",
-        "train/accuracy",
-        "valid/linear_accuracy",
+        *(
+            f"{images}/{measure}"
+            for images in ("train", "valid")
+            for measure in ("accuracy", "linear_accuracy", "knn_accuracy")
+        ),
+        *(f"time/{part}_seconds" for part in ("classifier", "linear", "knn")),
         *extra,
     }
     assert found.metrics["valid/accuracy"] > 0.95

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ from typing import Any
 import pytest
 from markdown_it import MarkdownIt
 
+from analysis import result_rows
 from analysis.publication import entries, tables
 from analysis.publication.entries import Published
-from analysis.publication.goals import GOALS, OTHERS
+from analysis.publication.others import OTHERS
 from analysis.records import SIX
+from trainers.protocol import VERSION
 
 NOTHING = Published(searches={}, finals={})
 
@@ -21,7 +24,7 @@ NOTHING = Published(searches={}, finals={})
 def lines(text: str) -> dict[str, list[list[str]]]:
     """Pipeline -> the cells of its rows."""
     found: dict[str, list[list[str]]] = {}
-    for line in text.splitlines()[2:]:
+    for line in text.partition("\n\n")[0].splitlines()[2:]:
         name, *cells = (cell.strip() for cell in line.strip("|").split("|"))
         found.setdefault(name.strip("`"), []).append(cells)
     return found
@@ -54,72 +57,57 @@ def test_every_table_is_whole_with_entries_and_without(make: Any, found: Publish
 
 
 def test_the_headline(found: Published) -> None:
+    assert f"Protocol {VERSION}." in tables.headline(found)
     rows = lines(tables.headline(found))
     assert tuple(rows) == SIX
-    [[epochs, n, validation, test, mae, defaults, ablation, *_]] = rows["cifar_contrastive"]
-    assert (epochs, n) == ("9", "3")
-    assert test.startswith("**68.8") and "±" in test and "±" in validation
-    assert (mae, defaults, ablation) == ("", "67.53", "63.83")
-    assert rows["cifar_autoencoder"][0][4] == "0.0415"
-    assert rows["cifar_autoencoder"][0][6] == "", "autoencoders have no ablation"
+    [[epochs, n, classifier, linear, nearest, mae]] = rows["cifar_contrastive"]
+    assert (epochs, n, mae) == ("9", "3", "")
+    for measure, tested in ((classifier, "68.8"), (linear, "65.8"), (nearest, "66.8")):
+        train, valid, test = measure.split(" / ")
+        assert float(train) > 60 and float(valid) > 60
+        assert test.startswith(f"**{tested}") and "±" in test
+    assert rows["cifar_autoencoder"][0][5] == "0.0415"
 
 
-def test_what_an_earlier_classifier_measured_is_marked_and_yields(
+def test_the_baselines_are_measured_likewise_and_the_shared_ones_stand_once(
+    found: Published,
+) -> None:
+    text = tables.baselines(found)
+    assert text.count("| PCA |") == text.count("| raw pixels |") == 2
+    [ablation] = [row for row in text.splitlines() if row.startswith("| `cifar_contrastive` | abl")]
+    assert "**63.8" in ablation and "**60.8" in ablation
+    assert not [row for row in text.splitlines() if row.startswith("| `cifar_autoencoder` | abl")]
+
+
+def test_what_was_promised_and_kept(found: Published, changed: Callable[..., Published]) -> None:
+    [row] = lines(tables.optimism(found))["cifar_contrastive"]
+    _, valid, test, gap, readings = row
+    assert float(gap) == pytest.approx(float(valid) - float(test), abs=0.011)
+    assert readings == ""
+    counted = changed("cifar_contrastive", readings={"1": 3, str(VERSION): 24})
+    assert lines(tables.optimism(counted))["cifar_contrastive"][0][-1] == "24"
+
+
+def test_a_table_holds_rows_of_the_newest_protocol_only(
     found: Published, changed: Callable[..., Published], published_folder: Path
 ) -> None:
     """Lower numbers of today's go first: the others may be higher for no other reason."""
-    assert "†" not in "".join(make(found) for make in tables.TABLES.values())
-    earlier = changed("cifar_supervised", classifier="hidden 1024")
-    assert "`cifar_supervised` †" in tables.headline(earlier)
-    assert tables.headline(earlier).endswith(
-        "\n† The whole row was measured by an earlier classifier (hidden 1024): not to be compared "
-        "with a row without †.\n"
-    )
-    for table in (tables.others, tables.goals, tables.depths):
-        [marked] = [line for line in table(earlier).splitlines() if "†" in line]
-        assert "cifar_supervised" in marked
-    [final] = earlier.finals["cifar_supervised"]
+    earlier = changed("cifar_supervised", protocol=1).of_one_protocol()
+    assert earlier.earlier == ("cifar_supervised",)
+    assert tables.headline(earlier).endswith("in no table: `cifar_supervised`.\n")
+    for table in (tables.headline, tables.baselines, tables.others, tables.depths):
+        its = [line for line in table(earlier).splitlines() if "cifar_supervised" in line]
+        its = [line for line in its if line.startswith("|")]
+        assert not re.search(r"\d\d\.\d\d", " ".join(its)), its
+    [final] = found.finals["cifar_supervised"]
     row = final["rows"][0]
     worse = {key: [v - 0.1 for v in values] for key, values in row["metrics"].items()}
-    todays = {**found.finals["cifar_supervised"][0], "run": "today's"}
+    todays = {**final, "run": "today's"}
     entries.keep(published_folder, {**todays, "rows": [{**row, "metrics": worse}]})
     both = entries.read(published_folder)
     best = both.champion("cifar_supervised")
     assert best is not None and best["run"] == "today's"
-    assert "†" not in tables.headline(both)
-    verdicts = tables.verdicts(changed("cifar_contrastive", classifier="hidden 1024"))
-    marked = [line for line in verdicts.splitlines() if line.endswith("†.")]
-    assert len(marked) == 3 and all("cifar_contrastive" in line for line in marked)
-
-
-def test_goals_are_judged_by_what_fits_into_their_time(
-    found: Published, changed: Callable[..., Published]
-) -> None:
-    rows = lines(tables.goals(found))
-    assert sum(map(len, rows.values())) == len(GOALS)
-    five_minutes, fifteen_seconds = rows["mnist_supervised"]
-    assert (five_minutes[0], five_minutes[-1]) == ("≥ 99.6 % in 300 s", "**no**")
-    assert fifteen_seconds[1] == "not measured" and fifteen_seconds[-1] == ""
-    assert fifteen_seconds[-2].startswith("**99.5") and fifteen_seconds[-2].endswith("in 71 s")
-    assert rows["cifar_masked_autoencoder"] == [["≥ 67 %", "not measured", "", "", "", "", ""]]
-    [final] = found.finals["mnist_supervised"]
-    better = final["rows"][0]["metrics"] | {"test/accuracy": [0.997, 0.9965, 0.9975]}
-    row = {**final["rows"][0], "metrics": better}
-    met = lines(tables.goals(changed("mnist_supervised", rows=[row], threads=2, machine="2 x CPU")))
-    assert met["mnist_supervised"][0][1:] == [
-        *("**99.70 ± 0.12**", "3", "71", "2 x CPU, 2 threads", "", "yes")
-    ]
-
-
-def test_nothing_of_a_cpu_counts_for_a_gpus_goal(
-    found: Published, changed: Callable[..., Published]
-) -> None:
-    assert {row[1] for rows in lines(tables.gpu_goals(found)).values() for row in rows} == {
-        "not measured"
-    }
-    there = lines(tables.gpu_goals(changed("cifar_contrastive", device="cuda")))
-    assert there["cifar_contrastive"][0][1].startswith("**68.8")
-    assert there["cifar_supervised"][0][1] == "not measured"
+    assert both.of_one_protocol().earlier == ()
 
 
 def test_searches_tell_their_budget(found: Published) -> None:
@@ -144,8 +132,10 @@ def test_others_and_depths_and_verdicts(
     shallow = {**defaults, "params": {**defaults["params"], "depth": 3, "width": 32}}
     beside = changed("cifar_supervised", rows=[deeper, shallow])
     [row] = lines(tables.depths(beside))["cifar_supervised"]
-    assert row[:2] == [tables.interval(shallow, "test/accuracy"), "32"], "the defaults compete"
-    assert row[3:6] == [tables.interval(deeper, "test/accuracy"), "6", "64"]
+    assert row[:2] == [result_rows.with_interval(shallow, "test/accuracy"), "32"], (
+        "the defaults compete"
+    )
+    assert row[3:6] == [result_rows.with_interval(deeper, "test/accuracy"), "6", "64"]
     assert tables.verdicts(found).count("\n- ") + 1 == 6, "three on each data set"
 
 
@@ -207,7 +197,7 @@ def test_what_came_from_a_run_is_words_and_nothing_else(
         entry = json.loads(file.read_text())
         entry |= {"machine": HOSTILE, "command": f"python x.py\n```\n{HOSTILE}"}
         if "rows" in entry:
-            entry |= {"classifier": HOSTILE, "comparisons": [HOSTILE]}
+            entry |= {"comparisons": [HOSTILE]}
         file.write_text(json.dumps(entry))
     found = entries.read(published_folder)
     for name, make in tables.TABLES.items():

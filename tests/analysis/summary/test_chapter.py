@@ -54,7 +54,16 @@ def test_the_six_champions_in_one_table(findings: Findings) -> None:
     means = (findings.records["mnist_autoencoder"].result or {})["rows"][0]["means"]
     found = means["test/accuracy"]
     half = 100 * (found["high"] - found["mean"])
-    assert mine["test %"] == f"{100 * found['mean']:.2f} ± {half:.2f}"
+    train, valid, test = mine["classifier %"].replace("\u00a0", " ").split(" / ")
+    assert (train, valid) == tuple(
+        f"{100 * means[f'{images}/accuracy']['mean']:.2f}" for images in ("train", "valid")
+    )
+    assert test == f"{100 * found['mean']:.2f} ± {half:.2f}"
+    linear = means["test/linear_accuracy"]["mean"]
+    assert (
+        mine["linear %"].replace("\u00a0", " ").split(" / ")[2].startswith(f"{100 * linear:.2f} ±")
+    )
+    assert len(mine["k-NN %"].replace("\u00a0", " ").split(" / ")) == 3
     assert mine["n"] == 3
     assert mine["test MAE"] == "0.0415 ± 0.0025"
     assert mine["weights"] == "98,000"
@@ -77,7 +86,7 @@ def test_what_is_shared_stands_once_a_data_set(findings: Findings) -> None:
     ]
     untested = [row for row in rows if row[1] == "config 2"]
     assert len(untested) == 6
-    assert all(row[5] is None for row in untested)
+    assert all(str(row[3]).endswith("/\u00a0-") for row in untested)
 
 
 def test_every_tested_row_is_in_the_figure(findings: Findings) -> None:
@@ -208,34 +217,6 @@ def test_one_alone_is_the_lowest_of_nothing(findings: Findings, only: Only) -> N
     assert "The lowest of" not in texts(summary.section(only(findings, "cifar_contrastive")))
     two = summary.section(only(findings, "cifar_contrastive", "cifar_supervised"))
     assert "The lowest of the 2 is" in texts(two)
-
-
-def test_what_an_earlier_classifier_measured_stands_apart(findings: Findings) -> None:
-    """Marked wherever it stands, and ranked against nothing of today's, whatever its height."""
-    assert "all with the same classifier" in texts(summary.section(findings))
-    name = "mnist_supervised"
-    record = findings.records[name]
-    older = replace(record, result={**(record.result or {}), "classifier": "an earlier one"})
-    section = summary.section(replace(findings, records={**findings.records, name: older}))
-    said = texts(section)
-    assert "all with the same classifier" not in said
-    assert "those with † with the classifier of an earlier version" in said
-    assert "The lowest of the 5 is" in said
-    assert "supervised" not in said.partition("**MNIST**, test accuracy: ")[2].partition(".")[0]
-    for each in ("champions", "gains", "baselines"):
-        marked = {str(row[0]) for row in table(section, each).rows if "†" in str(row[0])}
-        assert marked - {"MNIST †"} == {f"{name} †"}, each
-    bars = accuracies.compute_bars(reruns(findings, "mnist"), earlier=[name])
-    marked = {bar.label for bar in bars if bar.earlier}
-    assert marked == {bar.label for bar in bars if "†" in bar.label}
-    assert marked == {
-        *(f"supervised: {row} †" for row in ("champion", "defaults", "random encoder")),
-        *("PCA †", "raw pixels †"),
-    }
-    high = replace(bars[0], earlier=True, accuracies=(1.0,))
-    caption = accuracies.figure("mnist", (*bars[1:], high)).caption
-    assert "†" in caption
-    assert f"Best is {high.label}" not in caption
 
 
 def test_not_final(findings: Findings, only: Only, unfinished: MakeUnfinished) -> None:

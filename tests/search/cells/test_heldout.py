@@ -17,10 +17,12 @@ from search.cluster.resources import Resources
 from search.spaces.pipeline import load_pipeline
 from search.trials.trial import TrialImages
 from trainers.data import load_training
+from trainers.protocol import VERSION
 
 CPU = Resources(
     device="cpu", concurrency=1, cpus_per_trial=1, gpus_per_trial=0.0, precision="float32"
 )
+FEW = load_training("mnist", mini=True, train_size=200)
 IMAGES = 359  # of mini's digits, those that no training may see
 MakeKept = Callable[..., TrainedCell]
 
@@ -28,7 +30,7 @@ MakeKept = Callable[..., TrainedCell]
 @pytest.fixture(scope="module")
 def make_kept(tmp_path_factory: pytest.TempPathFactory) -> MakeKept:
     """(kind, seed) -> a cell that nobody trains, in a folder of its own."""
-    images = TrialImages.load(load_training("mnist", mini=True, train_size=200), "cpu")
+    images = TrialImages.load(FEW, "cpu")
 
     def make(kind: str = "random_encoder", seed: int = 1) -> TrainedCell:
         shared = kind in ("pca", "pixels")
@@ -49,10 +51,10 @@ def make_kept(tmp_path_factory: pytest.TempPathFactory) -> MakeKept:
     return make
 
 
-def opened(folder: Path) -> Any:
+def opened(folder: Path, **values: Any) -> Any:
     """Mini's test digits; readings are noted in that folder."""
     ledger = folder / heldout.LEDGER
-    return heldout.TestSet("mnist", data_dir=None, mini=True, ledger=ledger, device="cpu")
+    return heldout.TestSet(FEW, data_dir=None, ledger=ledger, device="cpu", **values)
 
 
 def test_the_numbers_agree_with_the_predictions(make_kept: MakeKept, tmp_path: Path) -> None:
@@ -62,8 +64,13 @@ def test_the_numbers_agree_with_the_predictions(make_kept: MakeKept, tmp_path: P
     assert kept.tested
     assert kept.test == numbers
     outputs = kept.test_outputs()
-    assert outputs.keys() == {"predictions", "labels"}, "latents are kept of trained cells"
     predictions, labels = outputs["predictions"], outputs["labels"]
+    others = {"linear_predictions": "linear_accuracy", "knn_predictions": "knn_accuracy"}
+    names = {"predictions", "labels", *others}
+    assert outputs.keys() == names, "latents are kept of trained cells"
+    for name, measure in others.items():
+        assert numbers[measure] == pytest.approx((outputs[name] == labels).mean(), abs=1e-12)
+        assert 0.5 < numbers[measure] < 1 and (outputs[name] != predictions).any()
     assert len(labels) == numbers["images"] == IMAGES
     assert numbers["accuracy"] == pytest.approx((predictions == labels).mean(), abs=1e-12)
     assert 0.5 < numbers["accuracy"] < 1, "else the images and the labels do not belong together"
@@ -136,9 +143,7 @@ def test_a_line_that_was_cut_is_skipped_told_and_counted_if_it_names_its_weights
     whole = ledger.read_bytes()
     ledger.write_bytes(whole[: -20 if names_its_weights else len(whole) // 2 + 10])
     told: list[str] = []
-    test = heldout.TestSet(
-        "mnist", data_dir=None, mini=True, ledger=ledger, device="cpu", say=told.append
-    )
+    test = opened(tmp_path, say=told.append)
     counted = 2 + names_its_weights
     assert test.read(kept, purpose="third")["reading"]["reading"] == counted
     assert test.read(kept, purpose="fourth")["reading"]["reading"] == counted + 1
@@ -173,15 +178,27 @@ def test_what_was_measured_and_is_damaged_is_measured_again(
         return  # a digit may be another: nothing tells
     assert not kept.tested
     told: list[str] = []
-    ledger = tmp_path / heldout.LEDGER
-    test = heldout.TestSet(
-        "mnist", data_dir=None, mini=True, ledger=ledger, device="cpu", say=told.append
-    )
+    test = opened(tmp_path, say=told.append)
     again = test.read(kept, purpose="again")
     assert kept.tested and again["accuracy"] == first["accuracy"]
     assert again["reading"]["reading"] == 2
     if (name, damage) != ("test.json", "gone"):
         assert told == [f"{file} is missing or damaged; the test set is read again"]
+
+
+def test_readings_are_counted_by_experiment_and_protocol(
+    make_kept: MakeKept, tmp_path: Path
+) -> None:
+    """Lines of before the protocol was noted are of version 1."""
+    ledger, test = tmp_path / heldout.LEDGER, opened(tmp_path)
+    old = {"weights": 16 * "0", "purpose": "mnist_vae-mini rerun 1: champion"}
+    ledger.write_text(json.dumps(old) + "\n")
+    for purpose in ("mnist_vae-mini rerun 2: champion", "mnist_vae-mini rerun 3: PCA"):
+        test.read(make_kept(), purpose=purpose)
+    test.read(make_kept(), purpose="mnist_vae rerun 2: champion")
+    assert heldout.count_readings(ledger, "mnist_vae-mini") == {"1": 1, str(VERSION): 2}
+    assert heldout.count_readings(ledger, "mnist_vae") == {str(VERSION): 1}
+    assert heldout.count_readings(tmp_path / "none", "mnist_vae") == {}
 
 
 def test_the_ledger_is_lines_of_json(make_kept: MakeKept, tmp_path: Path) -> None:

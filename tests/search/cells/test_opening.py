@@ -35,7 +35,8 @@ PARAMS = {**load_pipeline("mnist_supervised").defaults, "width": 4}
 def kept(tmp_path_factory: pytest.TempPathFactory) -> TrainedCell:
     """A cell that nobody trains, measured on the test set."""
     folder = tmp_path_factory.mktemp("kept")
-    images = TrialImages.load(load_training("mnist", mini=True, train_size=200), "cpu")
+    few = load_training("mnist", mini=True, train_size=200)
+    images = TrialImages.load(few, "cpu")
     cell = Cell(
         kind="random_encoder",
         dataset="mnist",
@@ -49,9 +50,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> TrainedCell:
         cell, cell_store=CellStore(folder / "finals"), images=images, resources=CPU, facts={}
     )
     ledger = folder / heldout.LEDGER
-    heldout.TestSet("mnist", data_dir=None, mini=True, ledger=ledger, device="cpu").read(
-        made, purpose="a test"
-    )
+    heldout.TestSet(few, data_dir=None, ledger=ledger, device="cpu").read(made, purpose="a test")
     return made
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 
 import pytest
 
+from search.cli import progress as progress_module
 from search.cli.progress import Progress, in_words
 from search.trials.config import TrialConfig
 from search.trials.outcome import TrialOutcome
@@ -64,6 +65,24 @@ def test_without_a_terminal_each_end_is_a_line() -> None:
     assert "trial   0  complete  3/3 epochs  valid/accuracy 0.7500" in lines[0]
     assert "loss is nan at step 7" in lines[1]
     assert "\x1b" not in "".join(lines)
+
+
+def test_a_search_that_only_time_ends_counts_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And one of a number of trials says what comes first."""
+    clock = iter([0.0, *[10.0] * 20])
+    monkeypatch.setattr(progress_module.time, "monotonic", lambda: next(clock))
+    screen = io.StringIO()
+    with Progress(screen, title="t", total=None, ended=Counter(), until=50.0) as progress:
+        progress.trial_started(config(0))
+        progress.trial_ended(config(0), TrialOutcome(state="COMPLETE", value=0.75))
+    assert "1 ended, about 40 s left" in screen.getvalue()
+    for total, left in ((2, "1/2, about 10 s left"), (100, "1/100, about 40 s left")):
+        clock = iter([0.0, *[10.0] * 20])
+        screen = io.StringIO()
+        with Progress(screen, title="t", total=total, ended=Counter(), until=50.0) as progress:
+            progress.trial_started(config(0))
+            progress.trial_ended(config(0), TrialOutcome(state="COMPLETE", value=0.75))
+        assert left in screen.getvalue()
 
 
 def test_quiet_is_silent() -> None:

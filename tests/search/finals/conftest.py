@@ -23,10 +23,12 @@ from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from search.spaces.pipeline import Scalar, load_pipeline
+from search.tracking.provenance import TWIN_OF
 from search.tracking.store import Store
 from search.trials.config import TrialConfig
 from tests import commands
 from trainers.data import load_training
+from trainers.protocol import VERSION
 
 TWO = ("--top", "2", "--seeds", "2")
 CONTRASTIVE = ("--pipeline", "mnist_contrastive", *TWO)
@@ -65,8 +67,9 @@ class Left:
 
     @property
     def cells(self) -> set[str]:
-        """The names of the cells' folders."""
-        return {name.split("/")[0] for name in self.files if name.endswith("/model.json")}
+        """The names of the cells' folders, without those that a killed process left half made."""
+        folders = {name.split("/")[0] for name in self.files if name.endswith("/model.json")}
+        return {folder for folder in folders if not folder.startswith(".")}
 
     def parent(self, pipeline: str = "mnist_contrastive", **params: int) -> Run:
         """The one rerun of a pipeline that was called with these parameters."""
@@ -138,6 +141,7 @@ def add_study(prepare: Callable[[Path], Path]) -> AddStudy:
         study: str = "first",
         epochs: int = 1,
         fingerprint: str | None = None,
+        twin_of: str | None = None,
     ) -> str:
         if not (folder / "mlruns" / "mlflow.db").exists():
             prepare(folder)
@@ -150,6 +154,8 @@ def add_study(prepare: Callable[[Path], Path]) -> AddStudy:
             "study": study,
             "data": "mini",
             "data_fingerprint": fingerprint or data.fingerprint,
+            "protocol": str(VERSION),
+            **({TWIN_OF: twin_of} if twin_of else {}),
         }
         parent = store.start_run(experiment, name=study, tags={**tags, "kind": "study"})
         for number, changes in enumerate(trials):
@@ -278,6 +284,9 @@ def reruns(
     def all_three(folder: Path) -> Ended:
         add_study(folder, "mnist_autoencoder", {})
         add_study(folder, "mnist_supervised", DIVERGES, {})
+        drawn = [{"width": 5}, {"width": 6}]
+        add_study(folder, "mnist_contrastive", *drawn, study="second-random", twin_of="second")
+        add_study(folder, "mnist_contrastive", *drawn, study="first-random", twin_of="first")
         return rerun(folder, "--pipeline", "all", *TWO, *ALONE, "--json", "all.json")
 
     def more_seeds(folder: Path) -> Ended:
@@ -310,7 +319,7 @@ def reruns(
 
 def trained(folder: Path) -> int:
     """How many cells are there."""
-    return len(list((folder / "mlruns" / "finals").glob("*/model.json")))
+    return len(list((folder / "mlruns" / "finals").glob("[!.]*/model.json")))
 
 
 def measured(folder: Path) -> int:
@@ -321,7 +330,7 @@ def measured(folder: Path) -> int:
 
 def tested(folder: Path) -> int:
     """How many cells the test set was read for."""
-    return len(list((folder / "mlruns" / "finals").glob("*/test.json")))
+    return len(list((folder / "mlruns" / "finals").glob("[!.]*/test.json")))
 
 
 def recorded(folder: Path) -> int:

@@ -11,6 +11,7 @@ import pytest
 
 from search.finals.best_rerun import best_rerun, finished_reruns
 from search.tracking.store import Store
+from trainers.protocol import VERSION
 
 Add = Callable[..., str]
 
@@ -31,7 +32,7 @@ def add(store: Store) -> Add:
         width: int = 16,
         epochs: int = 9,
         data: str = "d",
-        classifier: str | None = "c",
+        protocol: int | None = VERSION,
         status: str = "FINISHED",
         metric: str = "valid/accuracy",
         seeds: int = 3,
@@ -42,7 +43,7 @@ def add(store: Store) -> Add:
             "params": {"width": width},
             "epochs": epochs,
             "data_fingerprint": data,
-            **({} if classifier is None else {"classifier": classifier}),
+            **({} if protocol is None else {"protocol": protocol}),
             "rows": [{"metrics": {metric: seeds * [value], "test/accuracy": seeds * [1 - value]}}],
         }
         store.log_text(run, json.dumps(result), "results.json")
@@ -92,15 +93,15 @@ def test_what_is_not_finished_or_of_other_data_does_not_count(store: Store, add:
     assert best(store) == mine
 
 
-def test_what_another_classifier_measured_does_not_count(store: Store, add: Add) -> None:
-    """Its numbers may be higher for no other reason. Before it was recorded, there was none."""
-    unnamed = add(0.998, width=8, classifier=None)
-    assert best(store) == unnamed
-    assert add(0.999, width=24, classifier=None) == best(store), "comparable to each other"
+def test_what_another_protocol_measured_does_not_count(store: Store, add: Add) -> None:
+    """Its numbers may be higher for no other reason. Before it was recorded, it was version 1."""
+    old = [add(0.998, width=8, protocol=None), add(0.999, width=24, protocol=1)]
+    assert best(store) is None
     mine = add(0.9)
+    add(0.999, width=32, protocol=VERSION + 1)
     assert best(store) == mine
-    latest = add(0.8, classifier="another")
-    assert best(store) == latest
+    found = best_rerun(store, store.experiment("mnist_supervised"), protocol=1)
+    assert found is not None and found.run.run_id == old[1]
 
 
 def test_each_pipeline_is_judged_by_its_own_metric(store: Store, add: Add) -> None:

@@ -13,10 +13,19 @@ from typing import Any
 import pytest
 
 from search.errors import UserError
-from search.finals.candidates import Candidate, change, choose, complete_trials, read_config
+from search.finals.candidates import (
+    Candidate,
+    best_of_random_search,
+    change,
+    choose,
+    complete_trials,
+    read_config,
+)
 from search.spaces.pipeline import METRIC, Scalar, load_pipeline
+from search.tracking.provenance import TWIN_OF
 from search.tracking.store import Store
 from trainers.data import TrainingData
+from trainers.protocol import VERSION
 
 NAME = "mnist_supervised"
 PIPELINE = load_pipeline(NAME)
@@ -44,7 +53,9 @@ class Trials:
         epochs: int = 3,
         train_size: int = 120,
         fingerprint: str | None = None,
+        protocol: str | None = str(VERSION),
         kind: str = "trial",
+        twin_of: str | None = None,
         state: str = "COMPLETE",
         **changes: Scalar,
     ) -> str:
@@ -58,6 +69,8 @@ class Trials:
             "trial_state": state,
             "study": study,
             "data_fingerprint": fingerprint or self.data.fingerprint,
+            **({"protocol": protocol} if protocol else {}),
+            **({TWIN_OF: twin_of} if twin_of else {}),
         }
         run_id = self.store.start_run(self.store.experiment(NAME), name="t", tags=tags)
         self.store.log(
@@ -105,8 +118,20 @@ def test_the_best_of_all_studies_are_chosen_the_best_first(trials: Trials) -> No
     trials.add(0.6, width=48)
     trials.add(0.8, width=16, depth=4)
     assert trials.choose(top=2) == [
-        Candidate(params=params(width=32), epochs=5, promised=0.9, source="trial 2 of other"),
-        Candidate(params=params(width=16, depth=4), epochs=3, promised=0.8, source="trial 4 of s"),
+        Candidate(
+            params=params(width=32),
+            epochs=5,
+            promised=0.9,
+            source="trial 2 of other",
+            study="other",
+        ),
+        Candidate(
+            params=params(width=16, depth=4),
+            epochs=3,
+            promised=0.8,
+            source="trial 4 of s",
+            study="s",
+        ),
     ]
     assert [found.promised for found in trials.choose(top=9)] == [0.9, 0.8, 0.7, 0.6]
 
@@ -230,6 +255,32 @@ def test_without_any_trial_the_search_comes_first(trials: Trials) -> None:
         trials.choose()
     assert f"python search/tune.py --pipeline {NAME}" in str(caught.value)
     assert caught.value.status == 1
+
+
+def test_trials_of_a_random_search_are_no_candidates_unless_they_are_named(trials: Trials) -> None:
+    trials.add(0.7, width=16)
+    best = trials.add(0.9, study="s-random", twin_of="s", width=32)
+    trials.add(0.8, study="s-random", twin_of="s", width=48)
+    assert [candidate.params["width"] for candidate in trials.choose()] == [16]
+    assert trials.choose(study="s-random", top=1)[0].params["width"] == 32
+    assert trials.choose(trial=best)[0].params["width"] == 32
+    every = complete_trials(trials.store, NAME)
+    found = best_of_random_search(trials.store, every, "s", PIPELINE)
+    assert found is not None and (found.params["width"], found.promised) == (32, 0.9)
+    assert best_of_random_search(trials.store, every, "another", PIPELINE) is None
+
+
+def test_trials_of_an_earlier_protocol_are_not_ranked_and_alone_are_an_error(
+    trials: Trials,
+) -> None:
+    """Those of before it was recorded are of version 1."""
+    trials.add(0.99, protocol=None)
+    trials.add(0.98, protocol="1", width=48)
+    with pytest.raises(UserError, match="searched by an earlier protocol") as refused:
+        trials.choose()
+    assert len(str(refused.value).splitlines()) == 2 and "--config" in str(refused.value)
+    trials.add(0.5, width=32)
+    assert [candidate.params["width"] for candidate in trials.choose()] == [32]
 
 
 def test_a_lost_configuration_is_an_error_where_it_is_wanted(trials: Trials) -> None:

@@ -92,9 +92,8 @@ def test_a_cell_that_was_recorded_is_found_again(made: Made) -> None:
 
 def test_the_readings_numbers_are_added_to_the_run(made: Made, tmp_path: Path) -> None:
     first = made.record()
-    test = heldout.TestSet(
-        "mnist", data_dir=None, mini=True, ledger=tmp_path / "ledger", device="cpu"
-    )
+    ledger = tmp_path / "ledger"
+    test = heldout.TestSet(made.plan.data, data_dir=None, ledger=ledger, device="cpu")
     numbers = test.read(made.kept, purpose="a test")
     assert made.record() == first
     run = made.run(first)
@@ -112,9 +111,8 @@ def test_what_is_lost_in_mlflow_is_restored_from_the_cell(
     made: Made, tmp_path: Path, name: str, damage: str
 ) -> None:
     ledger = tmp_path / "ledger"
-    heldout.TestSet("mnist", data_dir=None, mini=True, ledger=ledger, device="cpu").read(
-        made.kept, purpose="a test"
-    )
+    test = heldout.TestSet(made.plan.data, data_dir=None, ledger=ledger, device="cpu")
+    test.read(made.kept, purpose="a test")
     run_id = made.record()
     points = made.points(run_id)
     [there] = (tmp_path / "mlruns" / "artifacts").glob(f"*/{run_id}/artifacts/{name}")

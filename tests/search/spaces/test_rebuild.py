@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from models import Classifier
 from search.spaces import builders
@@ -19,7 +19,7 @@ from search.spaces.rebuild import rebuild, untrained
 from search.trials.config import TrialConfig
 from search.trials.trial import TrialImages, build_method, weights_on_cpu
 from trainers.data import TrainingData
-from trainers.evaluation import encode, evaluate
+from trainers.evaluation import Evaluation, encode, evaluate
 from trainers.loop import fit
 
 Few = Callable[[str], TrainingData]
@@ -35,22 +35,19 @@ def describe(kind: str, config: TrialConfig) -> dict[str, Any]:
     return dict(json.loads(json.dumps(said)))
 
 
-def trained(config: TrialConfig, images: TrialImages) -> tuple[Any, nn.Module]:
-    """A method after a few steps, and the classifier on its latents."""
+def trained(config: TrialConfig, images: TrialImages) -> tuple[Any, Evaluation]:
+    """A method after a few steps, and the classifiers on its latents."""
     torch.manual_seed(config.seed)
     method: Any = build_method(config, load_pipeline(config.pipeline))
     method.to(memory_format=torch.channels_last)
     settings = builders.optimisation(config.params)
     for _ in fit(method, images.train, settings, epochs=config.epochs, seed=config.seed):
         pass
-    return method, classifier_of(method, images)
+    return method, measure(method, images)
 
 
-def classifier_of(method: Any, images: TrialImages) -> nn.Module:
-    found = evaluate(
-        method, images.train, images.valid, classes=10, digits=True, seed=3, probe=False
-    )
-    return found.classifier
+def measure(method: Any, images: TrialImages) -> Evaluation:
+    return evaluate(method, images.train, images.valid, classes=10, seed=3)
 
 
 def stored(weights: dict[str, Tensor], folder: Path) -> dict[str, Tensor]:
@@ -61,12 +58,12 @@ def stored(weights: dict[str, Tensor], folder: Path) -> dict[str, Tensor]:
 def assert_same(
     model: dict[str, Any],
     method: Any,
-    classifier: nn.Module,
+    measured: Evaluation,
     images: TrialImages,
     folder: Path,
 ) -> None:
     """Latents, logits and reconstructions of the rebuilt network are those of `method`."""
-    weights = stored(weights_on_cpu(method, classifier), folder)
+    weights = stored(weights_on_cpu(method, measured), folder)
     torch.manual_seed(999)
     made = rebuild(model, weights)
     assert not made.training and all(not part.training for part in made.modules())
@@ -74,7 +71,11 @@ def assert_same(
     latents = encode(method.encoder, images.valid)
     with torch.no_grad():
         torch.testing.assert_close(made.encoder(pixels), latents, atol=1e-5, rtol=1e-5)
-        torch.testing.assert_close(made(pixels), classifier.eval()(latents), atol=1e-4, rtol=1e-4)
+        logits = measured.classifier.eval()(latents)
+        torch.testing.assert_close(made(pixels), logits, atol=1e-4, rtol=1e-4)
+        assert (made.linear is None) == (measured.linear is None)
+        if made.linear is not None and measured.linear is not None:
+            assert torch.equal(made.linear(latents), measured.linear(latents))
         assert (made.decoder is None) == (method.decoder is None)
         if method.decoder is not None:
             assert made.decoder is not None
@@ -89,17 +90,17 @@ def test_a_trained_pipeline(
 ) -> None:
     config = make_config(pipeline, epochs=1)
     images = TrialImages.load(few(pipeline.split("_")[0]), "cpu")
-    method, classifier = trained(config, images)
-    assert_same(describe("trained", config), method, classifier, images, tmp_path)
+    method, measured = trained(config, images)
+    assert_same(describe("trained", config), method, measured, images, tmp_path)
 
 
 @pytest.mark.parametrize("pipeline", WITH_ABLATION)
 def test_an_ablation(pipeline: str, few: Few, make_config: MakeConfig, tmp_path: Path) -> None:
     config = make_config(pipeline, epochs=1, ablation=True)
     images = TrialImages.load(few(pipeline.split("_")[0]), "cpu")
-    method, classifier = trained(config, images)
+    method, measured = trained(config, images)
     assert method.decoder is not None
-    assert_same(describe("ablation", config), method, classifier, images, tmp_path)
+    assert_same(describe("ablation", config), method, measured, images, tmp_path)
 
 
 def test_a_random_encoder(few: Few, make_config: MakeConfig, tmp_path: Path) -> None:
@@ -108,7 +109,7 @@ def test_a_random_encoder(few: Few, make_config: MakeConfig, tmp_path: Path) -> 
     torch.manual_seed(5)
     method: Any = untrained(model)
     assert method.decoder is None and method.classifier is None
-    assert_same(model, method, classifier_of(method, images), images, tmp_path)
+    assert_same(model, method, measure(method, images), images, tmp_path)
 
 
 @pytest.mark.parametrize("dataset", ["mnist", "cifar"])
@@ -120,7 +121,7 @@ def test_pca(dataset: str, few: Few, tmp_path: Path) -> None:
     generator = torch.Generator().manual_seed(0)
     for buffer in method.state_dict().values():
         buffer.copy_(torch.rand(buffer.shape, generator=generator) / 100)
-    assert_same(model, method, classifier_of(method, images), images, tmp_path)
+    assert_same(model, method, measure(method, images), images, tmp_path)
 
 
 @pytest.mark.parametrize("dataset", ["mnist", "cifar"])
@@ -128,19 +129,23 @@ def test_pixels(dataset: str, few: Few, tmp_path: Path) -> None:
     model = {"kind": "pixels", "dataset": dataset, "pipeline": "", "params": {}}
     images = TrialImages.load(few(dataset), "cpu")
     method: Any = untrained(model)
-    classifier = classifier_of(method, images)
-    assert_same(model, method, classifier, images, tmp_path)
-    weights = weights_on_cpu(method, classifier)
+    measured = measure(method, images)
+    assert_same(model, method, measured, images, tmp_path)
+    weights = weights_on_cpu(method, measured)
     assert weights["classifier.layers.1.weight"].shape[1] == images.train.images[0].numel()
 
 
-def test_a_classifier_of_the_earlier_protocol(few: Few, tmp_path: Path) -> None:
-    """One hidden layer of 1,024: models that were registered with it are still good."""
+@pytest.mark.parametrize("hidden", [(512, 512), (1024,)])
+def test_a_classifier_of_an_earlier_protocol(
+    hidden: tuple[int, ...], few: Few, tmp_path: Path
+) -> None:
+    """Of other layers, and no linear one: models that were registered so are still good."""
     model = {"kind": "pixels", "dataset": "mnist", "pipeline": "", "params": {}}
     images = TrialImages.load(few("mnist"), "cpu")
     torch.manual_seed(0)
-    earlier = Classifier(latent_dim=images.valid.images[0].numel(), classes=10, hidden=(1024,))
-    assert_same(model, untrained(model), earlier, images, tmp_path)
+    earlier = Classifier(latent_dim=images.valid.images[0].numel(), classes=10, hidden=hidden)
+    measured = Evaluation(metrics={}, classifier=earlier)
+    assert_same(model, untrained(model), measured, images, tmp_path)
 
 
 def kernel(method: Any) -> Tensor:
@@ -166,9 +171,8 @@ def test_the_seed_makes_the_weights_of_an_untrained_one(make_config: MakeConfig)
 
 def initial_weights(model: dict[str, Any]) -> dict[str, Tensor]:
     method: Any = untrained(model)
-    from models import Classifier
-
-    return weights_on_cpu(method, Classifier(latent_dim=LATENT_DIM, classes=10))
+    classifier = Classifier(latent_dim=LATENT_DIM, classes=10)
+    return weights_on_cpu(method, Evaluation(metrics={}, classifier=classifier))
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,15 @@ from optuna.trial import TrialState
 from search.errors import UserError
 from search.study import samplers, study as studies
 from search.study.storage import find_trial, open_storage, study_names
+from trainers.protocol import VERSION
 
 ROOT = Path(__file__).resolve().parents[3]
 SPACE = {"width": IntDistribution(16, 64, step=16), "lr": FloatDistribution(1e-4, 1e-1, log=True)}
 DEFAULTS = {"width": 32, "lr": 2e-3}
-IDENTITY = {"pipeline": "p", "data": "mini", "epochs": 3, "seed": 0, "space": {"lr": "x"}}
+IDENTITY = {
+    **{"protocol": VERSION, "pipeline": "p", "data": "mini", "epochs": 3, "seed": 0},
+    "space": {"lr": "x"},
+}
 
 
 @pytest.fixture
@@ -85,6 +89,15 @@ def test_a_study_for_something_else_is_refused_with_the_difference(storage: RDBS
     assert "seed" not in message
     assert len(message.splitlines()) <= 3
     assert study.trials[trial.number].state is TrialState.RUNNING, "nothing was touched"
+
+
+def test_a_study_of_an_earlier_protocol_is_refused(storage: RDBStorage) -> None:
+    """Before it was recorded, it was version 1."""
+    earlier = {name: value for name, value in IDENTITY.items() if name != "protocol"}
+    studies.create(storage, "s", identity=earlier, defaults=DEFAULTS)
+    with pytest.raises(UserError, match="measured by protocol 1") as caught:
+        studies.reopen(storage, "s", identity=IDENTITY)
+    assert len(str(caught.value).splitlines()) == 2
 
 
 def test_a_long_difference_is_cut(storage: RDBStorage) -> None:

@@ -20,6 +20,7 @@ from search.study.storage import open_storage
 from search.study.study_trials import StudyTrials
 from search.trials.config import TrialConfig
 from search.trials.outcome import TrialOutcome
+from trainers.protocol import VERSION
 
 METRIC = "valid/accuracy"
 SPACE: dict[str, BaseDistribution] = {
@@ -63,9 +64,11 @@ class Driven:
         resume: bool = False,
     ) -> None:
         if resume:
-            self.study = studies.reopen(storage, "s", identity={})
+            self.study = studies.reopen(storage, "s", identity={"protocol": VERSION})
         else:
-            self.study = studies.create(storage, "s", identity={}, defaults=defaults)
+            self.study = studies.create(
+                storage, "s", identity={"protocol": VERSION}, defaults=defaults
+            )
         so_far = len(self.study.trials)
         self.study.sampler = samplers.build_sampler(sampler, seed=0, trials_so_far=so_far)
         self.log: list[tuple[object, ...]] = []

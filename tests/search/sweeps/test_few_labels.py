@@ -36,7 +36,7 @@ def kept(images: TrialImages, tmp_path_factory: pytest.TempPathFactory) -> Train
     assert isinstance(method, torch.nn.Module)
     for _ in fit(method, images.train, builders.optimisation(PARAMS), epochs=4, seed=0):
         pass
-    measured = evaluate(method, images.train, images.valid, classes=10, digits=True, seed=0)
+    measured = evaluate(method, images.train, images.valid, classes=10, seed=0)
     cell = Cell(
         kind="trained",
         dataset="mnist",
@@ -49,7 +49,7 @@ def kept(images: TrialImages, tmp_path_factory: pytest.TempPathFactory) -> Train
     )
     return CellStore(tmp_path_factory.mktemp("cell_store")).keep(
         cell,
-        weights=weights_on_cpu(method, measured.classifier),
+        weights=weights_on_cpu(method, measured),
         curves=[{"epoch": 4.0, "timestamp": 0.0, **measured.metrics}],
         facts={"precision": "float32", "device": "cpu", "threads": 1},
     )

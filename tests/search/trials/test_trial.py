@@ -20,7 +20,7 @@ from search.trials.config import TrialConfig
 from search.trials.process import TrialProcess
 from search.trials.trial import Trial, TrialImages
 from trainers.data import TrainingData
-from trainers.evaluation import accuracy, encode, reconstruction_mae
+from trainers.evaluation import encode, reconstruction_mae
 from trainers.loop import NonFiniteLoss
 from trainers.methods import Autoencoder
 
@@ -39,8 +39,11 @@ ALWAYS = {
 MEASURED = {
     "valid/accuracy",
     "train/accuracy",
+    "train/linear_accuracy",
     "valid/linear_accuracy",
-    "time/evaluation_seconds",
+    "train/knn_accuracy",
+    "valid/knn_accuracy",
+    *(f"time/{part}_seconds" for part in ("evaluation", "classifier", "linear", "knn")),
 }
 
 
@@ -74,7 +77,7 @@ def test_every_pipeline_reports_the_same_columns(
     best = f"best/{load_pipeline(pipeline).metric}"
     rung, end = epochs
     time = "time/evaluation_seconds"
-    compared_by = {"valid/accuracy", time, best}
+    compared_by = {"valid/accuracy", time, "time/classifier_seconds", best}
     assert rung.keys() == ALWAYS | compared_by | bound, "what a scheduler needs"
     assert end.keys() == ALWAYS | MEASURED | extra | bound | {best}
     for metrics in epochs:
@@ -194,27 +197,6 @@ def test_the_best_weights_make_the_reported_accuracy_again(
     assert hits == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.parametrize(("pipeline", "digits"), [("mnist_supcon", True), ("cifar_supcon", False)])
-def test_digits_are_measured_as_digits_and_pictures_as_pictures(
-    pipeline: str,
-    digits: bool,
-    few: Few,
-    make_config: MakeConfig,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A mirrored 2 is no 2."""
-    real = trial_module.evaluate
-    asked: list[object] = []
-
-    def evaluate(*given: object, **named: object):  # type: ignore[no-untyped-def]
-        asked.append(named.get("digits"))
-        return real(*given, **named)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(trial_module, "evaluate", evaluate)
-    curve(make_config(pipeline, epochs=2, rungs=(1,)), images(few, pipeline))
-    assert asked == [digits, digits]
-
-
 # Final trainings -------------------------------------------------------------------------------
 
 
@@ -292,26 +274,6 @@ def test_a_final_training_is_measured_in_float32_at_its_end_alone(
     config = make_config("mnist_supervised", epochs=3, precision="bfloat16", final=True)
     list(Trial(config, images(few, "mnist")).epochs())
     assert measured == ["bfloat16", "bfloat16", "float32"]
-
-
-def test_the_training_images_are_sampled_but_at_the_end_of_a_final_training(
-    few: Few, make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from trainers import evaluation
-
-    monkeypatch.setattr(evaluation, "SAMPLE", 7)
-    config = make_config("mnist_supervised", epochs=1)
-    [searched] = Trial(config, images(few, "mnist")).epochs()
-    assert 7 * searched["train/accuracy"] == pytest.approx(round(7 * searched["train/accuracy"]))
-    trial = Trial(dataclasses.replace(config, final=True), images(few, "mnist"))
-    [metrics] = trial.epochs()
-    classifier = trial.method.classifier
-    assert isinstance(classifier, nn.Module)
-    train = trial.images.train
-    last = metrics["train/accuracy"]
-    assert last == accuracy(classifier, encode(trial.method.encoder, train), train.labels)
-    sample = train.first(7)
-    assert last != accuracy(classifier, encode(trial.method.encoder, sample), sample.labels)
 
 
 @pytest.mark.parametrize("pipeline", ["mnist_contrastive", "cifar_supcon"])

@@ -1,25 +1,8 @@
-"""The goals, and where others stand: the two tables beside which the results stand."""
+"""Where others stand: known test accuracies beside which the results stand."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-
-@dataclass(frozen=True, kw_only=True)
-class Goal:
-    """A test accuracy that one training is to reach.
-
-    Attributes:
-        pipeline: whose.
-        accuracy: in percent, at least.
-        seconds: at most, on 2 CPU cores; None where the goal sets no time.
-        gpu: the goal on one data-centre GPU, in words.
-    """
-
-    pipeline: str
-    accuracy: float
-    seconds: float | None
-    gpu: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,17 +20,6 @@ class Others:
     nearby: str
 
 
-GOALS = (
-    Goal(pipeline="mnist_autoencoder", accuracy=99.0, seconds=180, gpu="≥ 99.2 % in 10 s"),
-    Goal(pipeline="mnist_supervised", accuracy=99.6, seconds=300, gpu="≥ 99.7 % in 10 s"),
-    Goal(pipeline="mnist_supervised", accuracy=99.0, seconds=15),
-    Goal(pipeline="mnist_contrastive", accuracy=99.2, seconds=300, gpu="≥ 99.4 % in 20 s"),
-    Goal(pipeline="cifar_autoencoder", accuracy=64.0, seconds=1200, gpu="≥ 66 % in 2 min"),
-    Goal(pipeline="cifar_masked_autoencoder", accuracy=67.0, seconds=None, gpu="≥ 72 %"),
-    Goal(pipeline="cifar_supervised", accuracy=92.0, seconds=1200, gpu="≥ 95 % in 30 s"),
-    Goal(pipeline="cifar_contrastive", accuracy=75.0, seconds=1800, gpu="≥ 90 % in 10 min"),
-)
-GPU_ONLY = (("mnist_supcon", "≥ 99.7 %"), ("cifar_supcon", "≥ 94 % in 3 min"))
 OTHERS = (
     Others(
         pipeline="mnist_autoencoder",
