@@ -26,7 +26,7 @@ from analysis.captions import other_protocols
 from analysis.document import Document, Section
 from analysis.load import find
 from analysis.records import SIX, Findings
-from analysis.theory import page as theory_page, pdf as theory_pdf, reading as theory_reading
+from analysis.theory import page as theory_page, reading as theory_reading
 from analysis.writers import files, page, pdf
 from search.files.home import HOME, check_disk
 from search.grids.sweep import sweep_names
@@ -102,14 +102,12 @@ def write(options: Namespace) -> int:
                     written.append(theory_page.write(theory, out / "theory.html"))
             elif kind == "pdf":
                 written.append(pdf.write(document, rendered, out / "report.pdf", cache=cache))
-                if theory:
-                    written.append(theory_pdf.write(theory, out / "theory.pdf", cache=cache))
             else:
                 written += files.write(document, rendered, out, kind)
             progress.advance(task)
     for notice in document.notices:
         console.print(notice, style="yellow", markup=False, soft_wrap=True)
-    if not theory and {"html", "pdf"} & set(options.formats):
+    if not theory and "html" in options.formats:
         console.print(f"no theory in {out}/: there is no {theory_reading.THEORY}", soft_wrap=True)
     seconds = time.monotonic() - began
     console.print(

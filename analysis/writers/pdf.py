@@ -63,7 +63,8 @@ def write(
 
 def _made(document: Document, rendered: Rendered) -> bytes:
     fonts()
-    contents = contents_of(levels=1)
+    contents = TableOfContents(dotsMinLevel=0)
+    contents.levelStyles = [style("entry", 10, after=3)]
     # Page numbers of the contents settle in several passes. Pictures, which take most of the
     # time, are left out of those and drawn in the last one only.
     for pictures in (False, True):
@@ -72,27 +73,6 @@ def _made(document: Document, rendered: Rendered) -> bytes:
         template = Template(file, plain(document.title))
         (template.build if pictures else template.multiBuild)(story)
     return file.getvalue()
-
-
-def contents_of(*, levels: int) -> TableOfContents:
-    """A place for the contents, to be filled as pages are made.
-
-    Args:
-        levels: of headings that it has.
-    """
-    contents = TableOfContents(dotsMinLevel=0)
-    contents.levelStyles = [
-        style("entry", 10, after=3),
-        style("entry below", 8, after=0.5).clone("entry below", leftIndent=14),
-    ][:levels]
-    if levels > 1:  # many lines: closer together
-        contents.tableStyle = TableStyle(
-            [
-                *(("LEFTPADDING", (0, 0), (-1, -1), 0), ("RIGHTPADDING", (0, 0), (-1, -1), 0)),
-                *(("TOPPADDING", (0, 0), (-1, -1), 1), ("BOTTOMPADDING", (0, 0), (-1, -1), 1)),
-            ]
-        )
-    return contents
 
 
 class Template(BaseDocTemplate):
