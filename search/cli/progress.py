@@ -103,21 +103,19 @@ class Progress:
         self._running[config.trial_id] = _Running(config)
 
     def epoch_ended(self, config: TrialConfig, metrics: Mapping[str, float]) -> None:
-        """Update the trial's row, and the best value so far."""
+        """Update the trial's row."""
         row = self._running[config.trial_id]
         row.epoch = int(metrics["epoch"])
         row.seconds = metrics.get("time/epoch_seconds", row.seconds)
-        value = metrics.get(self._metric)
-        if value is None:
-            return
-        row.value = value
-        if self._best is None or value > self._best[0]:
-            self._best = (value, config)
+        row.value = metrics.get(self._metric, row.value)
 
     def trial_ended(self, config: TrialConfig, outcome: TrialOutcome) -> None:
         """Update the counts; print a line without a terminal, and for every failure."""
         row = self._running.pop(config.trial_id)
         self._counts[outcome.state] += 1
+        worth = outcome.value if outcome.state == "COMPLETE" else None
+        if worth is not None and (self._best is None or worth > self._best[0]):
+            self._best = (worth, config)
         if self._live and outcome.state != "FAIL":
             return
         value = "" if row.value is None else f"  {self._metric} {row.value:.4f}"

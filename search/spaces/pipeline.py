@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Scalar = str | int | float | bool
 Params = Mapping[str, Any]
 METRIC = "valid/accuracy"
+OBJECTIVE = "objective"  # what a trial is worth: the pipeline's metric at its end, and only there
 LATENT_DIM = 128
 FOLDER = Path(__file__).parents[1] / "pipelines"
 

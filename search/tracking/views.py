@@ -13,7 +13,7 @@ import time
 import zlib
 from collections.abc import Iterable, Sequence
 
-from search.spaces.pipeline import Pipeline
+from search.spaces.pipeline import OBJECTIVE, Pipeline
 from search.tracking import views
 
 TRIALS = "best-trials"
@@ -26,9 +26,9 @@ def tag(key: str) -> str:
     return f"mlflow.sharedViewState.{key}"
 
 
-def trial_view(*, metric: str, params: Iterable[str]) -> str:
-    """All trials of an experiment, the best first."""
-    best = f"metrics.`best/{metric}`"
+def trial_view(*, params: Iterable[str]) -> str:
+    """All trials of an experiment, the best first; those without an end have no objective."""
+    best = f"metrics.`{OBJECTIVE}`"
     columns = [
         "tags.`trial_state`",
         best,
@@ -87,7 +87,7 @@ def experiment_tags(pipeline: Pipeline, source: str) -> dict[str, str]:
     Args:
         source: the data's source, `real` or `mini`.
     """
-    view = views.trial_view(metric=pipeline.metric, params=pipeline.space)
+    view = views.trial_view(params=pipeline.space)
     return {"mlflow.note.content": _note(pipeline, source), views.tag(views.TRIALS): view}
 
 

@@ -1,10 +1,10 @@
 """Checkpoints: a trial resumes from its checkpoint after its process or its machine died.
 
 Every trial under way has a folder of its own. Its checkpoint holds the trial after an epoch, with
-the best weights so far and all metrics reported until then. A worker that resumes a trial first
-reports these metrics again, and trains the epochs after them once more, with the same result: a
-listener skips the epochs that it knows. The metrics of every epoch lie beside the checkpoint, for
-the records of a driver that died too. The folder is removed once the records are complete.
+all metrics reported until then. A worker that resumes a trial first reports these metrics again,
+and trains the epochs after them once more, with the same result: a listener skips the epochs that
+it knows. The metrics of every epoch lie beside the checkpoint, for the records of a driver that
+died too. The folder is removed once the records are complete.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from models import parameter_count
 from search.spaces import builders
-from search.spaces.pipeline import Pipeline, load_pipeline
+from search.spaces.pipeline import OBJECTIVE, Pipeline, load_pipeline
 from search.trials.config import TrialConfig
 from trainers.data import DATASETS, TrainingData
 from trainers.evaluation import Evaluation, evaluate
@@ -42,9 +42,8 @@ class Trial:
     the same configuration that loads it gives the same metrics from then on, except times.
 
     Attributes:
-        weights: name -> tensor on the CPU, from the epoch with the best value of the pipeline's
-            metric (in a final training: from the last epoch). The method's names begin with
-            `method.`, those of the classifiers with `classifier.` and `linear.`.
+        weights: name -> tensor on the CPU, once the last epoch has ended. The method's names begin
+            with `method.`, those of the classifiers with `classifier.` and `linear.`.
     """
 
     def __init__(self, config: TrialConfig, images: TrialImages) -> None:
@@ -59,7 +58,6 @@ class Trial:
             config.device,
             memory_format=torch.channels_last,  # type: ignore[call-overload]
         )
-        self._best = float("-inf")
         self._training = fit(
             self.method,
             images.train,
@@ -73,7 +71,6 @@ class Trial:
         """The state, as tensors and plain values; write or copy it before the next epoch."""
         return {
             "training": self._training.state_dict(),
-            "best": self._best,
             "weights": self.weights,
         }
 
@@ -84,7 +81,6 @@ class Trial:
             ValueError: the state belongs to another configuration.
         """
         self._training.load_state_dict(state["training"])
-        self._best = float(state["best"])
         self.weights = dict(state["weights"])
 
     def epochs(self) -> Iterator[dict[str, float]]:
@@ -126,12 +122,9 @@ class Trial:
                     final=final,
                 )
                 metrics |= measured.metrics
-                value = metrics[self._pipeline.metric]
-                keep = at_end if config.final else value > self._best
-                if keep:
+                if at_end:
                     self.weights = weights_on_cpu(self.method, measured)
-                self._best = max(self._best, value)
-                metrics[f"best/{self._pipeline.metric}"] = self._best
+                    metrics[OBJECTIVE] = metrics[self._pipeline.metric]
                 metrics["time/evaluation_seconds"] = time.perf_counter() - start
             yield metrics
 

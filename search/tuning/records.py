@@ -10,6 +10,7 @@ from pathlib import Path
 from search.cluster.resources import Resources
 from search.errors import INTERRUPTED
 from search.files.home import ROOT
+from search.spaces.pipeline import OBJECTIVE
 from search.spaces.rungs import REDUCTION
 from search.study import plots, study as studies
 from search.study.study import Study
@@ -125,13 +126,12 @@ class StudyRun:
     def close(self, study: Study, status: int, *, page: str | None, seconds: float) -> None:
         """Write counts, best trial and plots; then end the run and the open runs below it."""
         counts = studies.counts(study)
-        metric = self._plan.pipeline.metric
         metrics = {f"trials/{s.lower()}": float(counts[s]) for s in ("COMPLETE", "PRUNED", "FAIL")}
         metrics["time/seconds"] = self.seconds = self.seconds + seconds
         tags = {}
         for best in studies.best_trials(study, 1):
             config = best.user_attrs[studies.CONFIG]
-            metrics[f"best/{metric}"] = best.value or 0.0
+            metrics[OBJECTIVE] = best.value or 0.0
             tags = {"best_trial": str(best.number), "best_trial_id": config["trial_id"]}
             self._store.log_text(self._run_id, json.dumps(config, indent=2), "best.json")
         self._store.log(self._run_id, metrics=metrics, tags=tags)

@@ -74,12 +74,11 @@ def test_every_pipeline_reports_the_same_columns(
     bound = {"valid/elbo", "valid/kl"} if pipeline.endswith("vae") else set()
     epochs = list(trial.epochs())
     assert [metrics["epoch"] for metrics in epochs] == [1, 2]
-    best = f"best/{load_pipeline(pipeline).metric}"
     rung, end = epochs
     time = "time/evaluation_seconds"
-    compared_by = {"valid/accuracy", time, "time/classifier_seconds", best}
+    compared_by = {"valid/accuracy", time, "time/classifier_seconds"}
     assert rung.keys() == ALWAYS | compared_by | bound, "what a scheduler needs"
-    assert end.keys() == ALWAYS | MEASURED | extra | bound | {best}
+    assert end.keys() == ALWAYS | MEASURED | extra | bound | {"objective"}
     for metrics in epochs:
         assert all(torch.isfinite(torch.tensor(value)) for value in metrics.values())
         assert metrics[time] > 0
@@ -139,11 +138,16 @@ def test_a_configuration_survives_json(make_config: MakeConfig) -> None:
         TrialConfig.from_json({**config.to_json(), "unknown": 1})
 
 
+@pytest.mark.parametrize("final", [False, True])
 @pytest.mark.parametrize("pipeline", ["mnist_supervised", "mnist_autoencoder"])
-def test_the_best_weights_are_those_of_the_best_epoch(
-    pipeline: str, few: Few, make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+def test_a_trial_is_worth_what_it_has_at_its_end_and_keeps_the_weights_of_it(
+    pipeline: str,
+    final: bool,
+    few: Few,
+    make_config: MakeConfig,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The second of three epochs is said to be the best: its weights are kept, not the last."""
+    """The second of three epochs is said to be the best, and counts for nothing."""
     real = trial_module.evaluate
     said = iter([0.3, 0.9, 0.6])
 
@@ -153,27 +157,28 @@ def test_the_best_weights_are_those_of_the_best_epoch(
         return measured
 
     monkeypatch.setattr(trial_module, "evaluate", evaluate)
-    trial = Trial(make_config(pipeline, epochs=3, rungs=(1, 2)), images(few, "mnist"))
-    weights: list[Tensor] = []
-    best: list[float] = []
+    config = make_config(pipeline, epochs=3, rungs=(1, 2), final=final)
+    trial = Trial(config, images(few, "mnist"))
+    epochs = []
     for metrics in trial.epochs():
-        weights.append(trial.method.encoder.state_dict()["to_latent.2.weight"].clone())
-        best.append(metrics["best/valid/accuracy"])
-    assert best == [0.3, 0.9, 0.9]
-    kept = trial.weights["method.encoder.to_latent.2.weight"]
-    assert torch.equal(kept, weights[1])
-    assert not torch.equal(kept, weights[2])
+        assert bool(trial.weights) == (metrics["epoch"] == 3)
+        epochs.append(metrics)
+    assert [metrics.get("objective") for metrics in epochs] == [None, None, 0.6]
+    last = trial.method.state_dict()
+    kept = {name: value for name, value in trial.weights.items() if name.startswith("method.")}
+    assert kept and all(
+        torch.equal(value, last[name.removeprefix("method.")]) for name, value in kept.items()
+    )
 
 
 @pytest.mark.parametrize("pipeline", pipeline_names())
-def test_the_best_weights_make_the_reported_accuracy_again(
+def test_the_weights_make_the_reported_accuracy_again(
     pipeline: str, few: Few, make_config: MakeConfig
 ) -> None:
     data = images(few, pipeline)
     trial = Trial(make_config(pipeline, epochs=3), data)
-    value = [metrics for metrics in trial.epochs() if "valid/accuracy" in metrics][-1]
-    # Measured once, at the end: the best is the last.
-    expected = value["valid/accuracy"] if pipeline == "mnist_vae" else value["best/valid/accuracy"]
+    *_, end = trial.epochs()
+    expected = end["valid/accuracy"]
     weights = trial.weights
     assert all(v.device.type == "cpu" and v.is_contiguous() for v in weights.values())
     fresh = Trial(trial.config, data)
@@ -198,32 +203,6 @@ def test_the_best_weights_make_the_reported_accuracy_again(
 
 
 # Final trainings -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("pipeline", ["mnist_supervised", "mnist_autoencoder"])
-def test_a_final_training_keeps_the_weights_of_its_last_epoch(
-    pipeline: str, few: Few, make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The second of three epochs is said to be the best, and is not chosen."""
-    real = trial_module.evaluate
-    said = iter([0.3, 0.9, 0.6])
-
-    def evaluate(*given: object, **named: object):  # type: ignore[no-untyped-def]
-        measured = real(*given, **named)  # type: ignore[arg-type]
-        measured.metrics["valid/accuracy"] = next(said)
-        return measured
-
-    monkeypatch.setattr(trial_module, "evaluate", evaluate)
-    config = make_config(pipeline, epochs=3, rungs=(1, 2), final=True)
-    trial = Trial(config, images(few, "mnist"))
-    epochs = list(trial.epochs())
-    assert [metrics["best/valid/accuracy"] for metrics in epochs] == [0.3, 0.9, 0.9]
-    assert epochs[-1]["valid/accuracy"] == 0.6
-    last = trial.method.state_dict()
-    kept = {name: value for name, value in trial.weights.items() if name.startswith("method.")}
-    assert kept and all(
-        torch.equal(value, last[name.removeprefix("method.")]) for name, value in kept.items()
-    )
 
 
 def test_a_final_training_is_trained_as_its_precision_says_and_measured_in_float32(
@@ -291,7 +270,7 @@ def test_an_ablation_is_the_same_encoder_that_reconstructs(
     assert whole.method.augmentation == without.method.augmentation
     assert not without.method.uses_labels and without.method.reconstruction_loss.kind == "l2"
     [metrics] = without.epochs()
-    assert metrics.keys() == ALWAYS | MEASURED | {"valid/mae", "best/valid/accuracy"}
+    assert metrics.keys() == ALWAYS | MEASURED | {"valid/mae", "objective"}
     assert "method.decoder.from_latent.0.weight" in without.weights
 
 
