@@ -92,13 +92,13 @@ def whole(text: str) -> int:
 
 
 def fraction(text: str) -> float:
-    """A share of a GPU, or a whole number of them; 0 means none."""
+    """A share of the one GPU that a trial uses; 0 means none."""
     try:
         value = float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
-    if not 0 <= value < 1024 or (value > 1 and value != int(value)):
-        raise argparse.ArgumentTypeError(f"{text} is neither in [0, 1] nor a whole number")
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not in [0, 1]: a trial uses one GPU at most")
     return value
 
 

@@ -35,13 +35,7 @@ def plan_resources(options: Namespace, pipeline: str, space: Space, defaults: Pa
         cpus, gpus = cpu_count(), gpu_count()
         device = choose_device(*asked, gpus=gpus)
     # Check before measuring: torch would really start as many threads as the option asks for.
-    check_fits(
-        cpus=cpus,
-        gpus=gpus,
-        cpus_per_trial=options.cpus_per_trial,
-        gpus_per_trial=options.gpus_per_trial,
-        where=where,
-    )
+    check_fits(cpus=cpus, cpus_per_trial=options.cpus_per_trial, where=where)
     part = options.gpus_per_trial or 0.0
     measure_part = device == "cuda" and not part
     request = profile_trial.ProfileRequest(

@@ -116,25 +116,18 @@ def choose_device(
 def check_fits(
     *,
     cpus: int,
-    gpus: int,
     cpus_per_trial: int | None,
-    gpus_per_trial: float | None,
     where: str = "this machine",
 ) -> None:
     """Make sure that one trial alone fits on the machine or cluster.
 
     Raises:
-        UserError: the trial needs more CPUs or GPUs than there are.
+        UserError: the trial needs more CPUs than there are.
     """
     if cpus_per_trial and cpus_per_trial > cpus:
         raise UserError(
             f"--cpus-per-trial {cpus_per_trial}: {where} has {cpus}\n"
             f"give at most {cpus}, or leave the option out"
-        )
-    if gpus_per_trial and gpus_per_trial > gpus:
-        raise UserError(
-            f"--gpus-per-trial {gpus_per_trial:g}: {where} has {gpus}\n"
-            f"give at most {gpus}, or leave the option out"
         )
 
 
@@ -165,10 +158,8 @@ def share(
     GPUs as many trials run as fractions fit, and they share the CPUs equally.
     """
     if device == "cuda":
-        if gpus_per_trial < 1:  # a fraction lies on one GPU: two of 0.4 fit there, never 2.5
-            fitting = gpus * math.floor(1 / gpus_per_trial + 1e-9)
-        else:
-            fitting = math.floor(gpus / gpus_per_trial)
+        # A fraction lies on one GPU: two of 0.4 fit there, never 2.5.
+        fitting = gpus * math.floor(1 / gpus_per_trial + 1e-9)
         chosen = min(concurrency or fitting, fitting)
         each = cpus_per_trial or max(1, cpus // chosen)
     else:

@@ -117,7 +117,7 @@ def check(ended: object, status: int, err: str) -> None:
         ([*SEARCH, "--train-size", "0"], "0 is too small"),
         ([*SEARCH, "--seed", "-3"], "-3"),
         ([*SEARCH, "--concurrency", "0"], "0 is too small"),
-        ([*SEARCH, "--gpus-per-trial", "1.5"], "1.5"),
+        ([*SEARCH, "--gpus-per-trial", "2"], "a trial uses one GPU at most"),
         ([*SEARCH, "--time-budget", "soon"], "'soon' is not a duration; say 90s"),
         ([*SEARCH, "--time-budget", "0"], "is not a duration"),
         ([*SEARCH, "--study", "a/b"], "'a/b' is not a valid name"),
