@@ -3,7 +3,7 @@
 budget.py               trials, epochs and hours of each pipeline
 tuning.py               what tuning brought against the defaults
 selection.py            the optimism of choosing the best of many
-carrying.py             whether the order of a short search holds in long training
+rank_transfer.py        whether the order of a short search holds in long training
 trials.py               the trials of a study: history, learning curves
 parameters.py           which hyperparameters mattered; parameter_figures.py draws it
 """
