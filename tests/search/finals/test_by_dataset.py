@@ -124,7 +124,7 @@ def test_the_contrastive_pipeline_is_compared_with_five_others(everything: Any) 
         left.results(left.parent("mnist_autoencoder"))["rows"][0],
         left.results(left.parent("mnist_supervised"))["rows"][0],
     ]
-    assert "learning rate" in rows[0]["note"] and "the best of 4 by validation" in rows[0]["note"]
+    assert "learning rate" in rows[0]["note"] and "the best of 4 on validation" in rows[0]["note"]
     assert results["readings"] == {"2": sum(len(row["test"]) for row in results["rows"])}
     drawn = rows[2]
     assert drawn["params"]["width"] == 5 and drawn["epochs"] == results["epochs"]
