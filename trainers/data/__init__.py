@@ -6,7 +6,7 @@
     download.py   fetches a data set that is nowhere on this machine
     split.py      one stratified order, from which every split and subset is cut
     training.py   the official training set as train and validation: what a trial may see
-    mini.py       small stand-ins that need no files; mini_shapes.py draws the coloured one
+    mini.py       small stand-ins that need no files; mini_patterns.py draws the coloured one
     test_set.py   the test images, for final numbers only
 
 May import numpy, and inside functions scikit-learn (digits) and torchvision (download), both slow

@@ -4,10 +4,10 @@ For a first run, a demonstration or a test.  Figures on them say nothing about M
 which is why every run on them is marked `mini`.
 
     mnist   scikit-learn's 8 x 8 digits, written by hand by 43 people, enlarged to MNIST's shape
-    cifar   drawn shapes in colour (mini_shapes.py)
+    cifar   drawn patterns in two colours (mini_patterns.py)
 
 Here stands what training may see.  The mini test images are the digits that training leaves out,
-and shapes drawn from another seed, which only test_set.py knows.
+and patterns drawn from another seed, which only test_set.py knows.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ import numpy as np
 import numpy.typing as npt
 
 from trainers.data.datasets import DATASETS, LabelledImages
-from trainers.data.mini_shapes import SHAPES, draw_shapes
+from trainers.data.mini_patterns import PATTERNS, draw_patterns
 from trainers.data.split import stratified_order
 
-CLASSES: Mapping[str, tuple[str, ...]] = {"mnist": DATASETS["mnist"].classes, "cifar": SHAPES}
+CLASSES: Mapping[str, tuple[str, ...]] = {"mnist": DATASETS["mnist"].classes, "cifar": PATTERNS}
 
 _DIGITS_SEED = 1_998
 _DIGITS_TRAINING = 0.8
-_SHAPES_SEED = 2_009
-_SHAPES_TRAINING = 5_000
+_PATTERNS_SEED = 2_009
+_PATTERNS_TRAINING = 5_000
 
 
 def training_images(dataset: str) -> LabelledImages:
-    """The stand-in for an official training set: 1,438 digits or 5,000 shapes, classes mixed."""
+    """The stand-in for an official training set: 1,438 digits or 5,000 patterns, classes mixed."""
     if dataset == "mnist":
         everything = digits()
         return everything.take(digit_training_rows(everything.labels))
-    return draw_shapes(_SHAPES_TRAINING, seed=_SHAPES_SEED)
+    return draw_patterns(_PATTERNS_TRAINING, seed=_PATTERNS_SEED)
 
 
 def digit_training_rows(labels: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -16,7 +16,7 @@ from trainers.data import mini as stand_in
 from trainers.data.datasets import LabelledImages, find_spec
 from trainers.data.files import DataFile, ImageFiles, find_folder, read_images
 from trainers.data.formats import decode_cifar, decode_idx
-from trainers.data.mini_shapes import draw_shapes
+from trainers.data.mini_patterns import draw_patterns
 from trainers.data.training import CIFAR_ARCHIVE
 from trainers.errors import DataError
 
@@ -48,14 +48,14 @@ TEST_FILES: Mapping[str, ImageFiles] = {
     ),
 }
 
-_SHAPES_SEED = 10_000
-_SHAPES_TEST = 1_000
+_PATTERNS_SEED = 10_000
+_PATTERNS_TEST = 1_000
 
 
 def load_test(
     dataset: str, *, data_dir: str | Path | None = None, mini: bool = False
 ) -> LabelledImages:
-    """The official test set in its published order, or mini's: 359 digits, 1,000 shapes.
+    """The official test set in its published order, or mini's: 359 digits, 1,000 patterns.
 
     The folder is found as load_training finds it.  Raises DataError: unknown name, files missing or
     damaged.
@@ -73,4 +73,4 @@ def load_test(
         everything = stand_in.digits()
         seen = stand_in.digit_training_rows(everything.labels)
         return everything.take(np.setdiff1d(np.arange(len(everything)), seen))
-    return draw_shapes(_SHAPES_TEST, seed=_SHAPES_SEED)
+    return draw_patterns(_PATTERNS_TEST, seed=_PATTERNS_SEED)
