@@ -94,13 +94,13 @@ def _five_figure(record: PipelineRecord, reconstructions: Reconstructions) -> Fi
         name=f"reconstructions_{record.name}",
         title=f"{title_of(record)}: five images beside their reconstructions",
         caption=f"Five random images of different classes ({names}; {source_of(record)}). Above "
-        "the image, in the middle what the decoder makes of its 128 numbers with the mean absolute "
-        "error on pixels in [0, 1], below where the error lies, the mean over colours at each "
-        "pixel. The error over the five is "
+        "the image, then what the decoder makes of its 128 numbers with the mean absolute error on "
+        "pixels in [0, 1], what PCA makes of as many numbers, and where the decoder's error lies, "
+        "the mean over colours at each pixel. The decoder's error over the five is "
         f"{reconstructions.errors[reconstructions.five].mean():.4f} on average, over all "
         f"images {reconstructions.mean:.4f}.",
         draw=draw,
-        alt=f"Five images of {names} in a row, their reconstructions and errors below them.",
+        alt=f"Five images of {names} in a row, their reconstructions, PCA's and errors below.",
     )
 
 

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from analysis import result_rows
 from analysis.records import PipelineRecord
+from trainers.baselines import fit_pca
+from trainers.loop import DeviceImages
 
 FIVE = 5
 EXTREMES = 6  # best and as many worst images
@@ -26,8 +29,8 @@ class Reconstructions:
         contrast: (N,) standard deviation of each image's pixels, in [0, 1].
         five: (5,) rows of the images drawn at random.
         best, worst: (n,) rows with the smallest errors, and with the largest, the extreme first.
-        pictures: row -> (image, reconstruction), each (C, H, W) float32 in [0, 1], for the rows
-            above.
+        pictures: row -> (image, reconstruction, PCA's reconstruction), each (C, H, W) float32 in
+            [0, 1], for the rows above. PCA keeps as many numbers of an image as the encoder.
         constant: mean absolute error of the best constant picture, the pixels' median over
             training images.
         recorded: `test/mae` that the rerun measured of the same weights, None if not final.
@@ -41,7 +44,7 @@ class Reconstructions:
     five: np.ndarray
     best: np.ndarray
     worst: np.ndarray
-    pictures: Mapping[int, tuple[np.ndarray, np.ndarray]]
+    pictures: Mapping[int, tuple[np.ndarray, np.ndarray, np.ndarray]]
     constant: float
     recorded: float | None
     linear: float | None
@@ -127,7 +130,8 @@ def compute_reconstructions(record: PipelineRecord, seed: int) -> Reconstruction
     few = min(EXTREMES, len(order) // 2)
     chosen, best, worst = five(record, seed), order[:few], order[::-1][:few]
     shown = np.unique(np.concatenate([chosen, best, worst]))
-    decoded = record.decode(record.latents[shown])
+    originals, decoded = _scaled(images[shown]), record.decode(record.latents[shown])
+    linear = _by_pca(record, shown, originals)
     return Reconstructions(
         errors=stored["errors"],
         labels=record.images.labels,
@@ -136,10 +140,7 @@ def compute_reconstructions(record: PipelineRecord, seed: int) -> Reconstruction
         five=chosen,
         best=best,
         worst=worst,
-        pictures={
-            int(row): (_scaled(images[row]), picture)
-            for row, picture in zip(shown, decoded, strict=True)
-        },
+        pictures={int(row): (originals[i], decoded[i], linear[i]) for i, row in enumerate(shown)},
         constant=float(stored["constant"]),
         recorded=_recorded(record),
         linear=result_rows.mean(result_rows.find(record, result_rows.PCA), "test/mae"),
@@ -160,6 +161,20 @@ def _measure(record: PipelineRecord) -> dict[str, np.ndarray]:
         "contrast": np.concatenate(contrast),
         "constant": np.array(np.concatenate(constant).mean()),
     }
+
+
+def _by_pca(record: PipelineRecord, rows: np.ndarray, images: np.ndarray) -> np.ndarray:
+    """(B, C, H, W) in [0, 1], those rows of the split -> what PCA makes of them, as large."""
+
+    def compute() -> dict[str, np.ndarray]:
+        train = DeviceImages.load(record.data.train, torch.device("cpu"))
+        pca = fit_pca(train, latent_dim=record.latents.shape[1])
+        assert pca.decoder is not None
+        return {"pictures": pca.decoder(pca.encoder(torch.from_numpy(images))).numpy()}
+
+    key = {"data": record.data.fingerprint, "train": len(record.data.train), "split": record.split}
+    key |= {"rows": rows.tolist(), "numbers": record.latents.shape[1]}
+    return record.cache.get("pca_pictures", key, compute)["pictures"]
 
 
 def _recorded(record: PipelineRecord) -> float | None:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from matplotlib.axes import Axes
 
 from analysis import style
 from analysis.image_grid import ImageRow, Mosaic
-
-if TYPE_CHECKING:
-    from analysis.reconstructions.errors import Reconstructions
+from analysis.reconstructions.errors import Reconstructions, absolute_errors
 
 ERROR_TOP = 0.3  # black in pictures of the error
 BINS = 40
@@ -20,15 +16,20 @@ WIDTH = 8.0  # inches
 
 
 def compose_five(reconstructions: Reconstructions) -> Mosaic:
-    """The five images, their reconstructions, and where the error lies."""
-    pairs = [reconstructions.pictures[int(row)] for row in reconstructions.five]
-    away = np.stack([np.abs(image - decoded).mean(axis=0) for image, decoded in pairs])
+    """The five images, their reconstructions, PCA's, and where the decoder's error lies."""
+    image, decoded, by_pca = _pictures(reconstructions, reconstructions.five)
+    away = np.abs(image - decoded).mean(axis=1)
+    linear = ImageRow(
+        images=by_pca,
+        label="PCA",
+        words=[f"MAE {error:.4f}" for error in absolute_errors(image, by_pca)],
+    )
     error = ImageRow(
         images=1 - np.clip(away / ERROR_TOP, 0, 1)[:, None],
         label=f"absolute error\n(white: 0, black:\n{ERROR_TOP} or more)",
     )
     return Mosaic(
-        rows=[*_pair_of_rows(reconstructions, reconstructions.five, "image"), error],
+        rows=[*_pair_of_rows(reconstructions, reconstructions.five, "image"), linear, error],
         width=WIDTH,
         font=8.5,
     )
@@ -43,9 +44,7 @@ def compose_extremes(reconstructions: Reconstructions) -> Mosaic:
 
 def _pair_of_rows(reconstructions: Reconstructions, rows: np.ndarray, label: str) -> list[ImageRow]:
     """(n,) rows of the split -> images with their classes, reconstructions with their errors."""
-    images, decoded = (
-        np.stack([reconstructions.pictures[int(r)][part] for r in rows]) for part in (0, 1)
-    )
+    images, decoded, _ = _pictures(reconstructions, rows)
     return [
         ImageRow(
             images=images,
@@ -58,6 +57,12 @@ def _pair_of_rows(reconstructions: Reconstructions, rows: np.ndarray, label: str
             words=[f"MAE {reconstructions.errors[row]:.4f}" for row in rows],
         ),
     ]
+
+
+def _pictures(reconstructions: Reconstructions, rows: np.ndarray) -> list[np.ndarray]:
+    """Of (n,) rows: images, reconstructions, PCA's reconstructions, (n, C, H, W) each."""
+    shown = [reconstructions.pictures[int(row)] for row in rows]
+    return [np.stack(part) for part in zip(*shown, strict=True)]
 
 
 def draw_histogram(axis: Axes, reconstructions: Reconstructions) -> None:

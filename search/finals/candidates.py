@@ -87,9 +87,10 @@ def choose(
     same_data = [run for run in trials if run.tags.get("data_fingerprint") == data.fingerprint]
     if trials and not same_data:
         then = ", ".join(sorted({run.tags.get("data_fingerprint", "?") for run in trials}))
+        mend = "search again: it is drawn by newer code" if data.source == "mini" else ""
         raise UserError(
             f"{name} was searched on other data: {then} then, {data.fingerprint} now\n"
-            "give the --data-dir of the search",
+            f"{mend or 'give the --data-dir of the search'}",
             status=FAILED,
         )
     today = [run for run in same_data if run.tags.get("protocol", "1") == str(protocol.VERSION)]
@@ -112,12 +113,22 @@ def choose(
     same_size = [run for run in same_data if int(run.params["train_size"]) == max(sizes)]
     best = sorted(same_size, key=lambda run: (-run.metrics.get(pipeline.metric, 0.0), run.run_id))
     chosen: dict[str, Candidate] = {}
+    foreign: set[str] = set()
     for run in best:
         candidate = _candidate(store, run, pipeline)
+        if unknown := candidate.params.keys() - pipeline.space.keys():
+            foreign |= unknown  # of an earlier pipeline of this name
+            continue
         key = f"{spaces.key(candidate.params)} {candidate.epochs}"
         chosen.setdefault(key, candidate)  # the same configuration in two studies counts once
         if len(chosen) == options.top:
             break
+    if not chosen:
+        raise UserError(
+            f"{name} was searched when it had other parameters: {', '.join(sorted(foreign))}\n"
+            f"search again: python search/tune.py --pipeline {name}",
+            status=FAILED,
+        )
     return list(chosen.values())
 
 

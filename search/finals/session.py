@@ -33,6 +33,7 @@ NOTES = {
     PCA: "128 principal components",
     PIXELS: "the classifier sees pixels: outside the six",
 }
+ERROR = "valid/mae"
 RECONSTRUCTED = "the champion's encoder and views, trained to reconstruct only"
 # The ablation has another loss, to which the champion's learning rate need not fit: it is chosen
 # among these multiples by validation, in trainings of a third of the epochs with one seed.
@@ -66,18 +67,19 @@ class _Rerun:
         """Everything about the pipeline."""
         plan = self._plan
         self._session.train(plan.final_cells(), "final trainings", plan.data)
-        finals = self._final_rows()
-        if not finals:
+        trained = self._final_rows()
+        if not trained:
             reason = next(iter(self._session.failures.values()), "unknown")
             raise UserError(
                 f"no configuration of {plan.name} could be trained with every seed: {reason}\n"
                 "choose others with --trial, --study or a larger --top",
                 status=FAILED,
             )
+        finals = self._reconstructing(trained)
         best = max(finals, key=lambda index: _mean(finals[index], plan.pipeline.metric))
         chosen = plan.candidates[best]
         others = self._other_rows(chosen, plan.budgets[best])
-        champion, ran_up = finals[best], [row for i, row in finals.items() if i != best]
+        champion, ran_up = trained[best], [row for i, row in trained.items() if i != best]
 
         # Nothing is chosen any more: only now is the test set opened.
         self._read_test([champion, *others])
@@ -149,6 +151,20 @@ class _Rerun:
                 rows[index] = row
                 self._record(row, {})
         return rows
+
+    def _reconstructing(self, finals: dict[int, ResultRow]) -> dict[int, ResultRow]:
+        """Those that may be the champion; told of the others."""
+        plan = self._plan
+        if plan.mini or not plan.pipeline.reconstructs:
+            return finals
+        self._session.make_baselines(plan.cells("pca"), plan.data)
+        pca = self._row(PCA, "baseline", plan.cells("pca"), NOTES[PCA])
+        assert pca is not None
+        errors = {row.name: _mean(row, ERROR) for row in finals.values()}
+        kept = as_good_as_pca(plan.name, errors, _mean(pca, ERROR))
+        for name in errors.keys() - kept:
+            self._warn(f"{name} is no champion: its {ERROR} is {errors[name]:.4f}, above PCA's")
+        return {index: row for index, row in finals.items() if row.name in kept}
 
     def _other_rows(self, chosen: Candidate, epochs: int) -> list[ResultRow]:
         """The ablation and the baselines of a champion, at its budget."""
@@ -229,6 +245,27 @@ class _Rerun:
             )
             for kept in row.kept
         }
+
+
+def as_good_as_pca(pipeline: str, errors: Mapping[str, float], pca: float) -> set[str]:
+    """The configurations whose pictures are no worse than PCA's of as many numbers.
+
+    Args:
+        errors: configuration -> its mean absolute error on validation images.
+        pca: PCA's.
+
+    Raises:
+        UserError: none of them.
+    """
+    kept = {name for name, error in errors.items() if error <= pca}
+    if not kept:
+        named = ", ".join(f"{name} {error:.4f}" for name, error in errors.items())
+        raise UserError(
+            f"{pipeline} has no champion: PCA's {ERROR} is {pca:.4f}, the configurations' {named}\n"
+            f"give more --epochs, a larger --top, or search with --limit '{ERROR}<={pca:.4f}'",
+            status=FAILED,
+        )
+    return kept
 
 
 def _mean(row: ResultRow, metric: str) -> float:

@@ -20,6 +20,7 @@ from search.spaces.pipeline import LATENT_DIM, Params
 from trainers.augmentation import augmentation_for
 from trainers.data import DatasetSpec
 from trainers.methods import (
+    AlignedAutoencoder,
     Autoencoder,
     Contrastive,
     MaskedAutoencoder,
@@ -55,39 +56,27 @@ def optimisation(params: Params) -> Optimisation:
 
 def autoencoder(params: Params, spec: DatasetSpec) -> Autoencoder:
     """Strided encoder, mirrored decoder, pixel loss."""
-    return Autoencoder(
-        encoder=_encoder(params, spec),
-        decoder=_decoder(params, spec),
-        augmentation=_augmentation(params, spec),
-        reconstruction_loss=_reconstruction_loss(params),
-    )
+    return Autoencoder(**_autoencoder(params, spec))
 
 
 def masked_autoencoder(params: Params, spec: DatasetSpec) -> MaskedAutoencoder:
-    """The autoencoder's networks; squares are hidden, and the clean image is the target.
+    """The autoencoder with squares hidden from its encoder."""
+    return MaskedAutoencoder(**_autoencoder(params, spec), mask_ratio=params["mask_ratio"])
 
-    An older configuration, from before `agreement` existed, has `barlow_weight` in its place.
-    """
-    formerly = {"agreement": "barlow_twins", "agreement_weight": params.get("barlow_weight")}
-    agreement = {name: params.get(name, before) for name, before in formerly.items()}
-    return MaskedAutoencoder(
-        encoder=_encoder(params, spec),
-        decoder=_decoder(params, spec),
-        augmentation=_augmentation(params, spec),
+
+def aligned_autoencoder(params: Params, spec: DatasetSpec) -> AlignedAutoencoder:
+    """The autoencoder's networks on two changed views, whose latents shall agree."""
+    return AlignedAutoencoder(
+        **_autoencoder(params, spec),
         mask_ratio=params["mask_ratio"],
-        reconstruction_loss=_reconstruction_loss(params),
-        **agreement,
+        agreement=params["agreement"],
+        agreement_weight=params["agreement_weight"],
     )
 
 
 def reconstruction_only(params: Params, spec: DatasetSpec) -> Autoencoder:
     """The ablation of a contrastive pipeline: its encoder and its views, reconstructed (L2)."""
-    return Autoencoder(
-        encoder=_encoder(params, spec),
-        decoder=_decoder(params, spec),
-        augmentation=_augmentation(params, spec),
-        reconstruction_loss=ReconstructionLoss(kind="l2"),
-    )
+    return Autoencoder(**_autoencoder({**params, "pixel_loss": "l2"}, spec))
 
 
 def mlp_autoencoder(params: Params, spec: DatasetSpec) -> Autoencoder:
@@ -134,6 +123,15 @@ def contrastive(params: Params, spec: DatasetSpec) -> Contrastive:
 def supervised_contrastive(params: Params, spec: DatasetSpec) -> SupervisedContrastive:
     """Encoder, with or without a projection head; labels choose the positives."""
     return SupervisedContrastive(**_two_views(params, spec))
+
+
+def _autoencoder(params: Params, spec: DatasetSpec) -> dict[str, Any]:
+    return {
+        "encoder": _encoder(params, spec),
+        "decoder": _decoder(params, spec),
+        "augmentation": _augmentation(params, spec),
+        "reconstruction_loss": _reconstruction_loss(params),
+    }
 
 
 def _two_views(params: Params, spec: DatasetSpec) -> dict[str, Any]:

@@ -43,6 +43,8 @@ class Pipeline:
         metric: the metric that the search maximises.
         ablation: the same encoder, augmentation and budget without the method's added logic; the
             gain of that logic is measured against it.
+        reconstructs: whether its task is the picture: on real data its champion must reconstruct at
+            least as well as PCA with as many numbers.
     """
 
     summary: str
@@ -56,6 +58,7 @@ class Pipeline:
     grace: float
     metric: str = METRIC
     ablation: Build | str | None = None
+    reconstructs: bool = False
 
     def builder(self, *, ablation: bool = False) -> Build:
         """The function that builds the method, or its ablation.

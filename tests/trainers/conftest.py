@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from models import Classifier, ConvDecoder, ConvEncoder, ProjectionHead, Variati
 from trainers.augmentation import Augmentation, Digits
 from trainers.loop import DeviceImages
 from trainers.methods import (
+    AlignedAutoencoder,
     Autoencoder,
     Contrastive,
     MaskedAutoencoder,
@@ -33,25 +35,28 @@ def small_encoder(dropout: float = 0.0) -> ConvEncoder:
     )
 
 
+def reconstructing(augmentation: Augmentation, dropout: float) -> dict[str, Any]:
+    """What every autoencoder here is made of."""
+    return {
+        "encoder": small_encoder(dropout),
+        "decoder": ConvDecoder(channels=1, size=SIZE, width=4, depth=2, latent_dim=LATENT_DIM),
+        "augmentation": augmentation,
+        "reconstruction_loss": ReconstructionLoss(kind="mixed", texture_weight=1.0),
+    }
+
+
 def autoencoder(augmentation: Augmentation, dropout: float) -> Autoencoder:
-    decoder = ConvDecoder(channels=1, size=SIZE, width=4, depth=2, latent_dim=LATENT_DIM)
-    return Autoencoder(
-        encoder=small_encoder(dropout),
-        decoder=decoder,
-        augmentation=augmentation,
-        reconstruction_loss=ReconstructionLoss(kind="l1"),
-    )
+    return Autoencoder(**reconstructing(augmentation, dropout))
 
 
 def masked_autoencoder(augmentation: Augmentation, dropout: float) -> MaskedAutoencoder:
-    decoder = ConvDecoder(channels=1, size=SIZE, width=4, depth=2, latent_dim=LATENT_DIM)
-    return MaskedAutoencoder(
-        encoder=small_encoder(dropout),
-        decoder=decoder,
-        augmentation=augmentation,
-        reconstruction_loss=ReconstructionLoss(kind="l2", texture_weight=1.0),
-        mask_ratio=0.5,
-        agreement_weight=0.1,
+    return MaskedAutoencoder(**reconstructing(augmentation, dropout), mask_ratio=0.5)
+
+
+def aligned_autoencoder(augmentation: Augmentation, dropout: float) -> AlignedAutoencoder:
+    parts = reconstructing(augmentation, dropout)
+    return AlignedAutoencoder(
+        **parts, mask_ratio=0.5, agreement="align_uniform", agreement_weight=0.1
     )
 
 
@@ -85,6 +90,7 @@ def variational(augmentation: Augmentation, dropout: float) -> VariationalAutoen
 
 
 BUILDERS: dict[type, Callable[[Augmentation, float], Method]] = {
+    AlignedAutoencoder: aligned_autoencoder,
     Autoencoder: autoencoder,
     Contrastive: contrastive,
     MaskedAutoencoder: masked_autoencoder,

@@ -4,6 +4,7 @@ All satisfy `Method`, a protocol and no base class. A method is an `nn.Module`, 
 `parameters()`, `state_dict()` and `to()` serve the loop, the checkpoints and the device.
 """
 
+from trainers.methods.aligned import AlignedAutoencoder
 from trainers.methods.autoencoder import Autoencoder
 from trainers.methods.contrastive import Contrastive
 from trainers.methods.masked import MaskedAutoencoder
@@ -13,6 +14,7 @@ from trainers.methods.supervised import Supervised
 from trainers.methods.variational import VariationalAutoencoder
 
 __all__ = [
+    "AlignedAutoencoder",
     "Autoencoder",
     "Contrastive",
     "MaskedAutoencoder",

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.decomposition import PCA
 
 from analysis import style
 from analysis.cache import Cache
@@ -46,7 +47,7 @@ def made_up(**changed: Any) -> Reconstructions:
         "five": np.array([0, 1, 2, 3, 4]),
         "best": np.array([0]),
         "worst": np.array([3]),
-        "pictures": dict.fromkeys(range(5), (image, image)),
+        "pictures": dict.fromkeys(range(5), (image, image, image)),
         "constant": 0.1,
         "recorded": None,
         "linear": None,
@@ -117,6 +118,11 @@ def test_the_whole_split_is_measured(findings: Findings, name: str) -> None:
     row = int(found.five[0])
     np.testing.assert_allclose(found.pictures[row][0], images[row], atol=1e-6)
     np.testing.assert_allclose(found.pictures[row][1], decoded[row], atol=1e-5)
+    train = record.data.train.images.reshape(len(record.data.train), -1) / 255
+    pca = PCA(record.latents.shape[1], svd_solver="full").fit(train)
+    [linear] = pca.inverse_transform(pca.transform(images[row].reshape(1, -1)))
+    expected = linear.clip(0, 1).reshape(images[row].shape)
+    np.testing.assert_allclose(found.pictures[row][2], expected, atol=1e-4)
     median = np.median(record.data.train.images, axis=0) / 255
     assert found.constant == pytest.approx(np.abs(images - median).mean(), abs=1e-5)
 

@@ -244,10 +244,23 @@ def test_trials_on_other_data_do_not_count_and_alone_are_an_error(trials: Trials
     with pytest.raises(UserError) as caught:
         trials.choose()
     assert "searched on other data: olderdata then" in str(caught.value)
-    assert f"{trials.data.fingerprint} now\ngive the --data-dir" in str(caught.value)
+    assert f"{trials.data.fingerprint} now\nsearch again: it is drawn by newer code" in str(
+        caught.value
+    )
     assert caught.value.status == 1
     trials.add(0.5, width=32)
     assert [found.promised for found in trials.choose()] == [0.5]
+
+
+def test_trials_with_parameters_that_are_gone_are_left_out_and_alone_are_an_error(
+    trials: Trials,
+) -> None:
+    trials.add(0.9, texture_weight=10.0)
+    with pytest.raises(UserError, match="other parameters: texture_weight\nsearch again") as caught:
+        trials.choose()
+    assert caught.value.status == 1
+    trials.add(0.8)
+    assert [candidate.promised for candidate in trials.choose()] == [0.8]
 
 
 def test_without_any_trial_the_search_comes_first(trials: Trials) -> None:

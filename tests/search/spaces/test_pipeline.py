@@ -13,12 +13,13 @@ from search.spaces import builders, space
 from search.spaces.pipeline import METRIC, Pipeline, load_pipeline, nearest, pipeline_names
 from trainers.data import DATASETS
 from trainers.loop import DeviceImages, fit
-from trainers.methods import MaskedAutoencoder
+from trainers.methods import Autoencoder
 
 SIX = [f"{d}_{m}" for d in ("mnist", "cifar") for m in ("autoencoder", "supervised", "contrastive")]
 VARIANTS = [
     *("mnist_supcon", "cifar_supcon"),
     *("mnist_mlp_autoencoder", "cifar_masked_autoencoder"),
+    *("cifar_texture_autoencoder", "cifar_aligned_autoencoder"),
 ]
 WITH_SOFTMAX = ("contrastive", "supcon", "supervised")
 NAMES = pipeline_names()
@@ -187,12 +188,21 @@ def test_the_loss_stands_on_a_head_or_on_the_latents(name: str) -> None:
         assert type(method.projection) is kind  # type: ignore[attr-defined]
 
 
-def test_a_masked_autoencoder_from_before_there_was_a_choice() -> None:
-    pipeline = load_pipeline("cifar_masked_autoencoder")
-    params = {n: v for n, v in pipeline.defaults.items() if not n.startswith("agreement")}
-    method = pipeline.builder()({**params, "barlow_weight": 0.07}, DATASETS["cifar"])
-    assert isinstance(method, MaskedAutoencoder)
-    assert (method.agreement, method.agreement_weight) == ("barlow_twins", 0.07)
+@pytest.mark.parametrize("name", [name for name in SIX if name.endswith("_autoencoder")])
+def test_an_autoencoder_of_the_six_weighs_pixels_alone(name: str) -> None:
+    """No goal but the picture: neither edges nor hidden squares nor a second view."""
+    pipeline = load_pipeline(name)
+    assert pipeline.reconstructs
+    method = pipeline.method(pipeline.defaults)
+    assert type(method) is Autoencoder
+    assert method.reconstruction_loss.texture_weight == 0
+    brightness = pipeline.space.get("brightness_weight")
+    assert brightness is None or brightness.low >= 0.3  # type: ignore[attr-defined]
+
+
+def test_a_masked_autoencoder_hides_what_its_space_says() -> None:
+    ratio = load_pipeline("cifar_masked_autoencoder").space["mask_ratio"]
+    assert (ratio.low, ratio.high) == (0.25, 0.75)  # type: ignore[attr-defined]
 
 
 def test_sgd_gets_its_own_units() -> None:

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from trainers import methods
 from trainers.loop import DeviceImages
-from trainers.methods import MaskedAutoencoder, Method, VariationalAutoencoder
+from trainers.methods import AlignedAutoencoder, MaskedAutoencoder, Method, VariationalAutoencoder
+from trainers.methods.masked import hide_squares
 
 BuildMethod = Callable[..., Method]
 Batch = tuple[Tensor, Tensor]
@@ -96,13 +97,15 @@ def test_successive_losses_draw_new_views(
 def test_at_strength_zero_no_view_is_drawn(
     method_kind: type, build_method: BuildMethod, batch: Batch
 ) -> None:
-    """A variational method still draws its latents, a masked one its squares, and nothing else."""
+    """But a variational method its latents, and who hides squares those, and nothing else."""
     method, generator, expected = build_method(method_kind, strength=0.0), views(0), views(0)
     method.loss(*batch, generator)
     if method_kind is VariationalAutoencoder:
         torch.randn(method.encoder(batch[0]).shape, generator=expected)
+    if isinstance(method, AlignedAutoencoder):
+        hide_squares(batch[0].repeat(2, 1, 1, 1), method.mask_ratio, expected)  # two views
     if isinstance(method, MaskedAutoencoder):
-        method.hide(batch[0].repeat(2, 1, 1, 1), expected)  # two views
+        hide_squares(batch[0], method.mask_ratio, expected)
     assert torch.equal(generator.get_state(), expected.get_state())
 
 
