@@ -14,6 +14,7 @@ from ray.tune.search import Searcher
 
 from search.cluster.asha import RungRecord
 from search.cluster.searcher import TrialSearcher
+from search.spaces.goals import Aims
 from search.spaces.pipeline import Scalar
 from search.study import samplers, study as studies
 from search.study.storage import open_storage
@@ -89,7 +90,7 @@ class Driven:
         self.rungs = RungRecord()
         self.searcher = TrialSearcher(
             self.source,
-            metric=METRIC,
+            aims=Aims.of(METRIC),
             listeners=[Notes(self.log, "first"), Notes(self.log, "second")],
             rungs=self.rungs,
         )
