@@ -106,8 +106,11 @@ def conclude(
     if plan.data.source == "mini":
         lines.append("on stand-in data: this shows that the search works, not how well")
     if exhausted:
-        within = " and keeps the limits" * bool(aims.limits)
-        lines.append(f"no configuration was found that is untried{within}")
+        lines.append(
+            "no configuration was found that is untried and keeps the limits"
+            if aims.limits
+            else "every configuration of this space has been tried"
+        )
     elif status == INTERRUPTED or not (plan.twin_of or total >= plan.trials):
         name = plan.twin_of or study.study_name
         lines.append(f"to go on:            {_resume_command(plan, name)}")
