@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from search.finals.best_rerun import Finished, best_rerun, finished_reruns
 from search.finals.plan import experiment_name
 from search.grids.results import OUTCOME, GridResult, GridRow
 from search.grids.sweep import load_sweep, sweep_experiment
+from search.spaces.goals import FEASIBLE, FRONT, GOALS, Goal
 from search.spaces.pipeline import METRIC, Pipeline, load_pipeline
 from search.tracking.store import RunView, Store
 from trainers.data import LabelledImages, TrainingData, load_training
@@ -145,8 +147,13 @@ def _record(
     studies = _studies(store, experiment, pipeline, protocol)
     finished = best_rerun(store, experiment, protocol=protocol)
     best = max(
-        (trial for study in studies if not study.twin_of for trial in study.complete),
-        key=lambda trial: trial.value or 0.0,
+        (
+            (not study.goals, trial.value or 0.0, trial)
+            for study in studies
+            if not study.twin_of
+            for trial in study.complete
+        ),
+        key=lambda ranked: ranked[:2],
         default=None,
     )
     if finished is None and best is None:
@@ -158,7 +165,7 @@ def _record(
         opened = open_cell(store, run_id, again=finished.command, test=True)
     else:
         assert best is not None
-        run_id = best.run_id
+        run_id = best[-1].run_id
         again = rerun_command({}, experiment_name(name, mini=images.mini))
         opened = open_trial(store, run_id, dataset=pipeline.dataset, again=again)
     return PipelineRecord(
@@ -263,7 +270,7 @@ def _studies(store: Store, experiment: str, pipeline: Pipeline, protocol: int) -
         if _protocol(run) != protocol:
             continue
         trials = [
-            _trial(store, child, pipeline)
+            _trial(store, child, pipeline, goals=run.tags.get(GOALS, ""))
             for child in store.runs(experiment, kind="trial", parent=run.run_id)
         ]
         rungs = run.params.get("rungs", "none")
@@ -282,7 +289,7 @@ def _studies(store: Store, experiment: str, pipeline: Pipeline, protocol: int) -
     return studies
 
 
-def _trial(store: Store, run: RunView, pipeline: Pipeline) -> TrialRecord:
+def _trial(store: Store, run: RunView, pipeline: Pipeline, *, goals: str) -> TrialRecord:
     curve = store.history(run.run_id, METRIC)
     spent = [
         sum(store.history(run.run_id, name).values())
@@ -301,6 +308,10 @@ def _trial(store: Store, run: RunView, pipeline: Pipeline) -> TrialRecord:
         curve=curve,
         loss=store.history(run.run_id, "train/loss"),
         seconds=sum(spent),
+        trial_id=run.tags.get("trial_id", ""),
+        feasible=run.tags.get(FEASIBLE) != "false",
+        values=tuple(run.metrics.get(Goal.parse(goal).metric, math.nan) for goal in goals.split()),
+        front=run.tags.get(FRONT) == "true",
     )
 
 

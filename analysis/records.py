@@ -14,6 +14,7 @@ from analysis.cache import Cache
 from models import LatentModel
 from search.grids.results import GridResult, GridRow
 from search.grids.sweep import Sweep
+from search.spaces.goals import GOALS, Goal
 from search.spaces.pipeline import Pipeline
 from search.tracking.provenance import TWIN_OF
 from trainers import protocol
@@ -39,6 +40,9 @@ class TrialRecord:
         curve: epoch -> `valid/accuracy`.
         loss: epoch -> `train/loss`.
         seconds: training and evaluation together.
+        feasible: whether it keeps its study's limits.
+        values: of its study's goals at its end, where these are not the pipeline's.
+        front: whether it is on the front of a study with two goals.
     """
 
     number: int
@@ -49,6 +53,10 @@ class TrialRecord:
     curve: Mapping[int, float]
     loss: Mapping[int, float]
     seconds: float
+    trial_id: str = ""
+    feasible: bool = True
+    values: tuple[float, ...] = ()
+    front: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,14 +91,38 @@ class StudyRecord:
 
     @property
     def complete(self) -> list[TrialRecord]:
-        """The COMPLETE trials, the best first."""
-        trials = [t for t in self.trials if t.state == "COMPLETE" and t.value is not None]
+        """The COMPLETE trials that keep all limits, the best first."""
+        complete = [t for t in self.trials if t.state == "COMPLETE" and t.value is not None]
+        trials = [t for t in complete if t.feasible]
         return sorted(trials, key=lambda t: (-(t.value or 0.0), t.number))
+
+    @property
+    def infeasible(self) -> list[TrialRecord]:
+        """The complete trials that are beyond a limit."""
+        return [trial for trial in self.trials if not trial.feasible]
+
+    @property
+    def goals(self) -> list[Goal]:
+        """Its goals, if they are not the pipeline's own."""
+        return [Goal.parse(text) for text in self.tags.get(GOALS, "").split()]
+
+    @property
+    def front(self) -> list[TrialRecord]:
+        """The trials that no other is better than in both goals, the best in the first on top."""
+        trials = [trial for trial in self.trials if trial.front]
+        if not trials:
+            return []
+        sign = 1 if self.goals[0].minimise else -1
+        return sorted(trials, key=lambda trial: sign * trial.values[0])
 
 
 def main_study(studies: Sequence[StudyRecord]) -> StudyRecord | None:
-    """The study that holds the best complete trial; where none has one, the largest. No twin."""
+    """The study that holds the best complete trial; where none has one, the largest. No twin.
+
+    One with other goals than the pipeline's is taken only where there is no other.
+    """
     studies = [study for study in studies if not study.twin_of]
+    studies = [study for study in studies if not study.goals] or studies
     best = [study for study in studies if study.complete]
     if best:
         return max(best, key=lambda study: study.complete[0].value or 0.0)

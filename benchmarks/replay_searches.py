@@ -48,6 +48,7 @@ from benchmarks.record_curves import CURVES, METRIC, PIPELINES, read
 from benchmarks.surrogate import Surrogate, as_recorded, trust
 from search.cluster.asha import ResumableASHA, RungRecord
 from search.cluster.searcher import TrialSearcher
+from search.spaces.goals import Aims
 from search.spaces.pipeline import Pipeline, load_pipeline
 from search.spaces.rungs import REDUCTION
 from search.study import samplers
@@ -292,7 +293,7 @@ def _parts(
 
     record = RungRecord()
     source = StudyTrials(study, space=pipeline.space, make_config=make_config, seed=seed)
-    searcher = TrialSearcher(source, metric=METRIC, listeners=[], rungs=record)
+    searcher = TrialSearcher(source, aims=Aims.of(METRIC), listeners=[], rungs=record)
     if way.grace is None:
         return searcher, FIFOScheduler(), rungs
     scheduler = ResumableASHA(

@@ -23,6 +23,7 @@ examples:
   python search/tune.py --pipeline cifar_contrastive --trials 50
   python search/tune.py --pipeline mnist_supervised --data mini --trials 8
   python search/tune.py --pipeline cifar_autoencoder --set width=32 --set lr=1e-4:1e-2
+  python search/tune.py --pipeline cifar_autoencoder --limit 'valid/mae<=0.05'
   python search/tune.py --pipeline cifar_contrastive --resume --trials 100
   python search/tune.py --list
 
@@ -63,6 +64,21 @@ def parser() -> arguments.Parser:
         help="fix a parameter (width=32), narrow it (lr=1e-4:1e-2) or choose (block=strided)",
     )
 
+    add(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="METRIC<=NUMBER",
+        help="what a trial has to keep at its end, >= or <=: 'model/parameters<=200000'",
+    )
+    add(
+        "--objective",
+        action="append",
+        default=[],
+        metavar="METRIC[:min]",
+        help="one goal or two (default: the pipeline's): valid/accuracy and valid/mae:min",
+    )
+
     data = arguments.add_data(parser)
     data.add_argument(
         "--train-size", type=arguments.positive, metavar="M", help="train on M images only"
@@ -79,9 +95,8 @@ def parser() -> arguments.Parser:
     how.add_argument(
         "--scheduler",
         type=arguments.one_of("asha", "none"),
-        default="asha",
         metavar="NAME",
-        help="the scheduler that stops poor trials early: asha (default) or none",
+        help="the scheduler that stops poor trials early: asha (default with one goal) or none",
     )
     how.add_argument(
         "--seed",

@@ -4,6 +4,7 @@ budget.py               trials, epochs and hours of each pipeline
 tuning.py               what tuning brought against the defaults
 selection.py            the optimism of choosing the best of many
 rank_transfer.py        whether the order of a short search holds in long training
+front.py                the front of a study with two goals
 trials.py               the trials of a study: history, learning curves
 parameters.py           which hyperparameters mattered; parameter_figures.py draws it
 """
@@ -15,11 +16,12 @@ from collections.abc import Callable
 from matplotlib.figure import Figure as Canvas
 
 from analysis.document import Block, Figure, Heading, Paragraph, Section
-from analysis.history import budget, rank_transfer, selection, tuning
+from analysis.history import budget, front, rank_transfer, selection, tuning
 from analysis.history.parameter_figures import parallel_figure, parameters_figure
 from analysis.history.parameters import Parameters, compute_parameters
 from analysis.history.trials import STATES, History, compute_history, history_figure
 from analysis.records import Findings, PipelineRecord, StudyRecord, main_study
+from search.spaces.goals import LIMITS
 from search.spaces.pipeline import METRIC
 from search.study.plots import ENOUGH
 
@@ -42,6 +44,7 @@ def section(findings: Findings) -> Section:
     blocks += rank_transfer.blocks(records, studies)
     for record in records:
         blocks += _of(record)
+        blocks += front.blocks(record)
     return Section(id="search", title="The search", blocks=tuple(blocks))
 
 
@@ -105,6 +108,11 @@ def _story(record: PipelineRecord, study: StudyRecord, history: History) -> str:
         f"the sampler {study.tags.get('sampler', 'unknown')} and the scheduler "
         f"{study.tags.get('scheduler', 'unknown')}."
     )
+    if study.infeasible:
+        text += (
+            f" {len(study.infeasible)} of the complete ones are beyond a limit "
+            f"({study.tags.get(LIMITS)}) and crossed out."
+        )
     if study.complete:
         best = study.complete[0]
         first = next(
@@ -114,7 +122,7 @@ def _story(record: PipelineRecord, study: StudyRecord, history: History) -> str:
         after = int((history.numbers > first).sum())
         text += f"; the {after} trials after it found nothing better." if after else ", the last."
     else:
-        text += " None was complete."
+        text += " None was complete" + " and within the limits" * bool(study.infeasible) + "."
     others = len(record.studies) - 1
     if others:
         text += (

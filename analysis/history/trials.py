@@ -36,6 +36,9 @@ STATES: Mapping[str, StateLook] = {
 }
 
 
+BEYOND: Mapping[str, Any] = {"ls": "none", "marker": "x", "color": COLOURS[5], "ms": 9, "zorder": 4}
+
+
 @dataclass(frozen=True, kw_only=True)
 class History:
     """The n trials of a study in the order of their numbers.
@@ -47,6 +50,7 @@ class History:
         best: (n,) the best value of the COMPLETE trials so far, NaN before the first.
         curves: epochs (m,) and accuracies (m,) of each trial, as far as it was measured.
         rungs, epochs: where trials may be stopped, and where they end.
+        beyond: (n,) whether a complete trial is beyond a limit of its study.
     """
 
     numbers: np.ndarray
@@ -56,10 +60,11 @@ class History:
     curves: tuple[tuple[np.ndarray, np.ndarray], ...]
     rungs: tuple[int, ...]
     epochs: int
+    beyond: np.ndarray
 
     def __post_init__(self) -> None:
         n = len(self.states)
-        for name in ("numbers", "values", "best"):
+        for name in ("numbers", "values", "best", "beyond"):
             if getattr(self, name).shape != (n,):
                 raise ValueError(f"{name} has shape {getattr(self, name).shape}, not ({n},)")
         if len(self.curves) != n:
@@ -81,7 +86,7 @@ class History:
 def compute_history(study: StudyRecord) -> History:
     """The trials of a study; one that a killed search left open counts as interrupted."""
     values = np.array([np.nan if t.value is None else t.value for t in study.trials], dtype=float)
-    complete = np.array([trial.state == "COMPLETE" for trial in study.trials], dtype=bool)
+    complete = np.array([t.state == "COMPLETE" and t.feasible for t in study.trials], dtype=bool)
     known = np.where(complete & ~np.isnan(values), values, -np.inf)
     best = np.maximum.accumulate(known)
     return History(
@@ -95,6 +100,7 @@ def compute_history(study: StudyRecord) -> History:
         ),
         rungs=study.rungs,
         epochs=study.epochs,
+        beyond=np.array([not trial.feasible for trial in study.trials], dtype=bool),
     )
 
 
@@ -146,6 +152,8 @@ def draw_history(axis: Axes, history: History) -> None:
                 fontsize=6.5,
                 rotation=90,  # of fifty trials, several in a row may lie below
             )
+    crossed = np.where(history.values >= low, history.values, bottom + 0.4 * margin)
+    axis.plot(history.numbers[history.beyond], crossed[history.beyond], **BEYOND)
     axis.set_ylim(bottom, high + margin)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_title("Best value so far")
@@ -200,6 +208,8 @@ def history_figure(history: History) -> Canvas:
         for state, look in STATES.items()
         if (count := history.count(state))
     ]
+    if history.beyond.any():
+        keys.append(Line2D([], [], **BEYOND, label=f"beyond a limit ({history.beyond.sum()})"))
     keys.append(Line2D([], [], color="0.1", lw=2, label="best complete"))
     figure.legend(handles=keys, loc="outside lower center", ncols=len(keys))
     return figure

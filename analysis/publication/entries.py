@@ -19,6 +19,7 @@ from search.cells.metrics import TEST
 from search.errors import UserError
 from search.files import durable
 from search.finals import best_rerun
+from search.spaces.goals import GOALS, LIMITS
 from search.spaces.pipeline import METRIC, load_pipeline, pipeline_names
 from trainers.protocol import VERSION, version_of
 
@@ -112,9 +113,10 @@ class Published:
         trials = [
             (search, trial)
             for search in self.searches.get(pipeline, ())
-            if not search.get("twin_of")
+            if not (search.get("twin_of") or search.get(GOALS))
             for trial in search["trials"]
-            if trial["state"] == "COMPLETE" and depth in (None, trial["params"].get("depth"))
+            if trial["state"] == "COMPLETE" and trial.get("feasible", True)
+            if depth in (None, trial["params"].get("depth"))
         ]
         if not trials:
             return None
@@ -210,6 +212,7 @@ def search_entry(record: PipelineRecord, study: StudyRecord) -> Json:
         "data": record.data.source,
         "study": study.name,
         "twin_of": study.twin_of,
+        **{tag: study.tags[tag] for tag in (GOALS, LIMITS) if tag in study.tags},
         "command": search_command(record, study),
         "epochs": study.epochs,
         "rungs": list(study.rungs),
@@ -228,6 +231,7 @@ def search_entry(record: PipelineRecord, study: StudyRecord) -> Json:
             {
                 "number": trial.number,
                 "state": trial.state,
+                **({} if trial.feasible else {"feasible": False}),
                 "epochs": len(trial.loss),
                 "seconds": round(trial.seconds, 1),
                 "params": dict(trial.params),

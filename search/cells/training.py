@@ -19,6 +19,7 @@ from search.cluster.searcher import TrialSearcher
 from search.cluster.tuner import train
 from search.errors import FAILED, UserError
 from search.files.home import ROOT
+from search.spaces.goals import Aims
 from search.spaces.pipeline import METRIC
 from search.tracking import provenance
 from search.trials.config import TrialConfig
@@ -171,7 +172,9 @@ def train_cells(
     if address:
         nodes.check(address, home, data, resources)
     ray_folder = home / "ray" / "finals"
-    searcher = TrialSearcher(FixedTrials(configs), metric=METRIC, listeners=[keeper, progress])
+    searcher = TrialSearcher(
+        FixedTrials(configs), aims=Aims.of(METRIC), listeners=[keeper, progress]
+    )
     try:
         with progress, ray_session.running(resources, data, address, stop.listen):
             train(

@@ -14,11 +14,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from search.spaces.goals import Aims, Limit
 from search.spaces.pipeline import METRIC
 from search.trials.config import TrialConfig
 from search.trials.outcome import TrialOutcome
 
 COLOURS = {"COMPLETE": "green", "PRUNED": "yellow", "FAIL": "red", "INTERRUPTED": "magenta"}
+USUAL = Aims.of(METRIC)
 
 
 @dataclass
@@ -39,7 +41,7 @@ class Progress:
         until: when the time is up, by the monotonic clock.
         ended: the numbers of trials that ended in earlier calls, by state.
         quiet: show nothing.
-        metric: the metric that the search maximises.
+        aims: what the search is after; the metric of its first goal is shown.
         noun: the screen's word for a trial.
     """
 
@@ -51,7 +53,7 @@ class Progress:
         total: int | None,
         ended: Counter[str],
         quiet: bool = False,
-        metric: str = METRIC,
+        aims: Aims = USUAL,
         noun: str = "trial",
         until: float | None = None,
     ) -> None:
@@ -60,11 +62,13 @@ class Progress:
         self._total = total
         self._counts = Counter(ended)
         self._before = sum(ended.values())
-        self._metric = metric
+        self._aims = aims
+        self._metric = aims.metric
         self._noun = noun
         self._until = until
         self._running: dict[str, _Running] = {}
         self._best: tuple[float, TrialConfig] | None = None
+        self._beyond = 0  # complete trials that exceed a limit
         self._began = time.monotonic()
         self._epochs_done = 0
         self._live: Live | None = None
@@ -113,13 +117,19 @@ class Progress:
         """Update the counts; print a line without a terminal, and for every failure."""
         row = self._running.pop(config.trial_id)
         self._counts[outcome.state] += 1
-        worth = outcome.value if outcome.state == "COMPLETE" else None
-        if worth is not None and (self._best is None or worth > self._best[0]):
+        worth = outcome.value if outcome.state == "COMPLETE" and not outcome.beyond else None
+        if outcome.beyond:
+            self._beyond += 1
+        goal = self._aims.goals[0]
+        nearer = worth is not None and (not self._best or goal.better(worth, self._best[0]))
+        if worth is not None and nearer and not self._aims.several:
             self._best = (worth, config)
         if self._live and outcome.state != "FAIL":
             return
         value = "" if row.value is None else f"  {self._metric} {row.value:.4f}"
-        reason = f"  {outcome.error}" if outcome.error else ""
+        if outcome.second is not None:
+            value += f"  {self._aims.goals[1].metric} {outcome.second:.4f}"
+        reason = "".join(f"  {text}" for text in (outcome.error, outcome.beyond) if text)
         best = f"  best {self._best[0]:.4f}" if self._best else ""
         self.say(
             f"{self._noun} {config.number:>3}  {outcome.state.lower():<8}"
@@ -146,6 +156,8 @@ class Progress:
         for state, colour in COLOURS.items():
             if self._counts[state]:
                 counts.append(f"{self._counts[state]} {state.lower()}  ", colour)
+        if self._beyond:
+            counts.append(f"{self._beyond} beyond a limit  ", "red")
         counts.append(f"{len(self._running)} running  ", "cyan")
         elapsed = in_words(time.monotonic() - self._began)
         head = Text.assemble((self._title, "bold"), f"   {self._left()}, {elapsed} so far")
@@ -175,22 +187,53 @@ class Progress:
         return Group(*parts)
 
 
-def ranking(
-    console: Console, rows: Sequence[tuple[int, float, Mapping[str, object]]], *, metric: str
-) -> None:
+@dataclass(frozen=True)
+class RankedTrial:
+    """A complete trial: its number, goals' values, parameters, and limit -> violation."""
+
+    number: int
+    values: Sequence[float]
+    params: Mapping[str, object]
+    violations: Mapping[str, float]
+    trial_id: str
+
+
+def ranking(console: Console, rows: Sequence[RankedTrial], *, aims: Aims) -> None:
     """Print the best trials as a table, a line a parameter, so that any number of them fits.
 
-    `rows`: (number, value, parameters), best first.
+    Args:
+        rows: the best first, those beyond a limit last.
     """
     console.print("Best trials")
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("")
-    for place, (number, _, _) in enumerate(rows):
-        table.add_column(f"trial {number}", justify="right", style="bold" if place == 0 else "")
-    table.add_row(metric, *(f"{value:.4f}" for _, value, _ in rows), style="green")
-    for name in rows[0][2]:
-        table.add_row(name, *(_number(params[name]) for _, _, params in rows))
+    for place, row in enumerate(rows):
+        table.add_column(f"trial {row.number}", justify="right", style="bold" if place == 0 else "")
+    table.add_row(aims.metric, *(f"{row.values[0]:.4f}" for row in rows), style="green")
+    for limit in aims.limits:
+        table.add_row(str(limit), *(_kept(limit, row.violations) for row in rows), style="dim")
+    for name in rows[0].params:
+        table.add_row(name, *(_number(row.params[name]) for row in rows))
     console.print(table)
+
+
+def front(console: Console, rows: Sequence[RankedTrial], *, aims: Aims) -> None:
+    """Print the trials that no other one beats in both goals, a line a trial."""
+    console.print(f"Front: no trial is better in both {' and '.join(map(str, aims.goals))}")
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for column in ("trial", *(goal.metric for goal in aims.goals)):
+        table.add_column(column, justify="right")
+    table.add_column("trial_id")
+    table.add_column("parameters", overflow="fold")
+    for row in rows:
+        values = (f"{value:.4f}" for value in row.values)
+        table.add_row(str(row.number), *values, row.trial_id, in_short(row.params))
+    console.print(table)
+
+
+def _kept(limit: Limit, violations: Mapping[str, float]) -> str:
+    violation = violations.get(str(limit), 0.0)
+    return "kept" if violation <= 0 else limit.beyond(violation)
 
 
 def importances(console: Console, shares: Mapping[str, float], *, metric: str, epoch: int) -> None:

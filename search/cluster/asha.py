@@ -43,6 +43,7 @@ class ResumableASHA(ASHAScheduler):
     def __init__(self, record: RungRecord, **settings: Any) -> None:
         super().__init__(**settings)
         self._record = record
+        self._sign = -1.0 if settings.get("mode") == "min" else 1.0
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """As in Ray; records a STOP."""
@@ -59,17 +60,19 @@ class ResumableASHA(ASHAScheduler):
         for trial_id, values in reported.items():
             for epoch, value in sorted(values.items()):
                 named: Any = SimpleNamespace(trial_id=trial_id)
-                self._brackets[0].on_result(named, epoch, value)
+                self._brackets[0].on_result(named, epoch, self._sign * value)
 
 
-def build_asha(*, metric: str, epochs: int, grace: float, record: RungRecord) -> ResumableASHA:
+def build_asha(
+    *, metric: str, mode: str = "max", epochs: int, grace: float, record: RungRecord
+) -> ResumableASHA:
     """ASHA over the rungs of `rungs(epochs, grace)`."""
     first = rungs(epochs, grace)
     return ResumableASHA(
         record,
         time_attr="epoch",
         metric=METRICS + metric,
-        mode="max",
+        mode=mode,
         max_t=max(epochs, 1),
         grace_period=first[0] if first else max(epochs, 1),
         reduction_factor=REDUCTION,

@@ -17,6 +17,7 @@ from ray.tune.search import Searcher
 
 from search.cluster.asha import RungRecord
 from search.files import fault_injection
+from search.spaces.goals import Aims
 from search.trials.config import TrialConfig
 from search.trials.outcome import Listener, TrialOutcome, metrics_of, outcome_of
 
@@ -54,7 +55,7 @@ class TrialSearcher(Searcher):
 
     Args:
         source: gives the trials.
-        metric: the metric to maximise.
+        aims: the goals and limits of the trials.
         listeners: receive every start, epoch and end.
         rungs: shared with the scheduler.
 
@@ -66,13 +67,13 @@ class TrialSearcher(Searcher):
         self,
         source: TrialSource,
         *,
-        metric: str,
+        aims: Aims,
         listeners: Sequence[Listener],
         rungs: RungRecord | None = None,
     ) -> None:
-        super().__init__(metric=metric, mode="max")
+        super().__init__(metric=aims.metric, mode=aims.goals[0].direction[:3])
         self._source = source
-        self._objective = metric
+        self._aims = aims
         self._listeners = listeners
         self._rungs = rungs or RungRecord()
         self._live: dict[str, _Live] = {}
@@ -103,7 +104,7 @@ class TrialSearcher(Searcher):
             return
         live.epoch = epoch
         metrics = metrics_of(result)
-        value = metrics.get(self._objective)
+        value = metrics.get(self._aims.metric)
         if value is not None and math.isfinite(value):
             live.value = float(value)
             self._source.report(live.config, epoch, live.value)
@@ -122,7 +123,7 @@ class TrialSearcher(Searcher):
             return
         outcome = outcome_of(
             result or {},
-            metric=self._objective,
+            aims=self._aims,
             value=live.value,
             trained=live.epoch >= live.config.epochs,
             pruned=trial_id in self._rungs.stopped,

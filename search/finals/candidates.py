@@ -13,12 +13,14 @@ import numpy as np
 
 from search.errors import FAILED, UserError
 from search.spaces import space as spaces
+from search.spaces.goals import FEASIBLE, FRONT, GOALS, LIMITS
 from search.spaces.pipeline import Pipeline, Scalar
 from search.tracking.provenance import TWIN_OF
 from search.tracking.store import RunView, Store
 from trainers import protocol
 from trainers.data import TrainingData
 
+SHOWN = 20  # ids of trials that an error names
 CHANGED = ", with "  # between where a candidate comes from and what `--set` changed of it
 
 
@@ -75,6 +77,7 @@ def choose(
             )
     else:
         trials = [run for run in trials if options.study or TWIN_OF not in run.tags]
+        trials = _of_one_goal(trials, options.study, name)
     if options.study:
         every = {run.tags.get("study", "") for run in trials}
         trials = [run for run in trials if run.tags.get("study") == options.study]
@@ -132,11 +135,43 @@ def choose(
     return list(chosen.values())
 
 
+def _of_one_goal(trials: list[RunView], study: str | None, name: str) -> list[RunView]:
+    """The trials that keep their limits, of studies with the pipeline's own goal.
+
+    Raises:
+        UserError: the study that is named has other goals, or none of its trials keeps its limits.
+    """
+    usual = [run for run in trials if GOALS not in run.tags]
+    kept = [run for run in usual if run.tags.get(FEASIBLE) != "false"]
+    named = [run for run in trials if run.tags.get("study") == study]
+    if study and named and not any(run in kept for run in named):
+        if GOALS in named[0].tags:
+            front = [run for run in named if run.tags.get(FRONT) == "true"] or named
+            ids = ", ".join(run.tags["trial_id"] for run in front[:SHOWN])
+            raise UserError(
+                f"--study {study} has the goals {named[0].tags[GOALS]}: no one trial is its best\n"
+                f"choose one by its id with --trial: {ids}{', ...' * (len(front) > SHOWN)}"
+            )
+        raise UserError(
+            f"--study {study}: no trial keeps {named[0].tags.get(LIMITS)}\n"
+            "name one all the same with --trial, or search with wider limits",
+            status=FAILED,
+        )
+    if trials and not kept:
+        raise UserError(
+            f"{name} has complete trials, but none of one goal that keeps its study's limits\n"
+            "name one by its id with --trial, or search with other limits",
+            status=FAILED,
+        )
+    return kept
+
+
 def best_of_random_search(
     store: Store, trials: Sequence[RunView], study: str, pipeline: Pipeline
 ) -> Candidate | None:
     """The best of `trials` that belong to the study's twin; None where it has none."""
-    twins = [run for run in trials if run.tags.get(TWIN_OF) == study]
+    ours = [run for run in trials if run.tags.get(TWIN_OF) == study]
+    twins = [run for run in ours if run.tags.get(FEASIBLE) != "false"]
     best = max(twins, key=lambda run: run.metrics.get(pipeline.metric, 0.0), default=None)
     return None if best is None else _candidate(store, best, pipeline)
 

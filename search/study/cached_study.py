@@ -6,7 +6,7 @@ ninety statements a trial. The copy in memory proposes a trial, and the database
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import optuna
@@ -28,11 +28,14 @@ class CachedStudy:
 
     def __init__(self, study: optuna.Study) -> None:
         self._kept = study
-        self._memory = optuna.create_study(direction="maximize", sampler=study.sampler)
+        self._memory = optuna.create_study(directions=study.directions, sampler=study.sampler)
         self._ids: list[int] = []  # the database's ids, by number
+        self._waiting: set[int] = set()  # numbers of trials that wait in the database
         for trial in study.get_trials(deepcopy=False):
             self._memory.add_trial(trial)
             self._ids.append(trial._trial_id)
+            if trial.state is TrialState.WAITING:
+                self._waiting.add(trial.number)
 
     @property
     def trials(self) -> list[FrozenTrial]:
@@ -58,6 +61,7 @@ class CachedStudy:
         # The trial waited in the database: an interrupted one has its parameters there, an enqueued
         # one does not.
         kept = self._ids[trial.number]
+        self._waiting.discard(trial.number)
         known = storage.get_trial(kept)
         storage.set_trial_state_values(kept, TrialState.RUNNING)
         for name, distribution in frozen.distributions.items():
@@ -69,7 +73,9 @@ class CachedStudy:
                 storage.set_trial_user_attr(kept, name, value)
 
     def report(self, trial: Trial, value: float, epoch: int) -> None:
-        """Write a trial's value at an epoch."""
+        """Write a trial's value at an epoch; Optuna keeps none of a study with two goals."""
+        if len(self._kept.directions) > 1:
+            return
         trial.report(value, epoch)
         self._kept._storage.set_trial_intermediate_value(self._ids[trial.number], epoch, value)
 
@@ -77,20 +83,31 @@ class CachedStudy:
         self,
         trial: Trial,
         state: TrialState,
-        value: float | None = None,
+        values: Sequence[float] | None = None,
         attributes: Mapping[str, Any] | None = None,
+        violations: Mapping[str, float] | None = None,
     ) -> None:
         """Write how a trial ended, with `attributes`; `keep` need not have written it before."""
         attributes = attributes or {}
         for name, content in attributes.items():
             trial.set_user_attr(name, content)
-        self._memory.tell(trial, value, state=state)
+        before = set(self._frozen(trial).system_attrs)
+        for name, violation in (violations or {}).items():
+            if name not in trial.constraints:  # an interrupted end may have written it
+                trial.set_constraint(name, violation)
+        now = self._frozen(trial).system_attrs
+        constraints = {name: now[name] for name in now if name not in before}
+        if trial.number in self._waiting:
+            self.keep(trial)
+        self._memory.tell(trial, values, state=state)
         if trial.number == len(self._ids):
             self.keep(trial)
             return
         kept, storage = self._ids[trial.number], self._kept._storage
         for name, content in attributes.items():
             storage.set_trial_user_attr(kept, name, content)
+        for name, content in constraints.items():
+            storage.set_trial_system_attr(kept, name, content)
         storage.set_trial_state_values(kept, state, self._frozen(trial).values)
 
     def requeue(self, trial: Trial) -> None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import html
 import warnings
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import optuna
+from optuna.study import StudyDirection
 from optuna.trial import create_trial
 
 from search.study import study as studies
@@ -23,27 +27,33 @@ def prepare() -> None:
     import plotly.io  # noqa: F401
 
 
-def page(study: optuna.Study, *, metric: str, title: str) -> str:
+def page(study: optuna.Study, *, title: str) -> str:
     """One HTML page with all pictures that the study's trials allow; it holds plotly once."""
     import plotly.io
     from optuna import visualization as draw
 
-    everything = _in_memory(studies.trained(study))
+    directions, goals = study.directions, studies.aims(study).goals
+    metric = goals[0].metric
+    everything = _in_memory(studies.trained(study), directions)
     alike, epoch = comparable(study)
     basis = f"{metric} of {len(alike.trials)} trials after epoch {epoch}"
     enough = len(alike.trials) >= ENOUGH
-    pictures = (
+    pictures: list[tuple[str, Callable[..., Any], optuna.Study, str]] = [
         ("History", draw.plot_optimization_history, everything, "complete trials, and the best"),
         ("Learning curves", draw.plot_intermediate_values, everything, "pruned trials end early"),
         ("Importance", draw.plot_param_importances, alike, f"share of the variation in {basis}"),
         ("Slices", draw.plot_slice, alike, basis),
         ("Parallel coordinates", draw.plot_parallel_coordinate, alike, basis),
-    )
+    ]
+    front = partial(draw.plot_pareto_front, target_names=[goal.metric for goal in goals])
+    if len(goals) > 1:  # Optuna draws the others of one goal
+        pictures = [("Front", front, everything, "complete trials; red: none better in both")]
     parts: list[str] = []
     for heading, picture, of_study, caption in pictures:
         if picture is draw.plot_param_importances and not enough:
             continue
-        named = {} if picture is draw.plot_intermediate_values else {"target_name": metric}
+        unnamed = picture in (draw.plot_intermediate_values, front)
+        named = {} if unnamed else {"target_name": metric}
         try:
             with warnings.catch_warnings(action="ignore"):
                 figure = picture(of_study, **named)
@@ -93,11 +103,13 @@ def comparable(study: optuna.Study) -> tuple[optuna.Study, int]:
         )
         for t in measured
     ]
-    return _in_memory(alike), epoch
+    return _in_memory(alike, study.directions[:1]), epoch
 
 
-def _in_memory(trials: list[optuna.trial.FrozenTrial]) -> optuna.Study:
+def _in_memory(
+    trials: list[optuna.trial.FrozenTrial], directions: list[StudyDirection]
+) -> optuna.Study:
     """A study of these trials in memory: figures read them many times over."""
-    study = optuna.create_study(direction="maximize")
+    study = optuna.create_study(directions=directions)
     study.add_trials(trials)
     return study

@@ -14,7 +14,10 @@ from typing import Any
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseSampler, TPESampler
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
+
+from search.study import study as studies
 
 MOST = 150  # up to this many trials the proposals equal those of Optuna's own TPE
 BEST = 25  # TPE's density of good trials has at most this many
@@ -42,13 +45,14 @@ def build_sampler(name: str, *, seed: int, trials_so_far: int) -> BaseSampler:
 class BoundedTPE(TPESampler):
     """TPE over the running trials, the `BEST` best and the newest: `MOST` ended trials in all.
 
-    The study must maximise. The settings are those of `TPESampler`, `constant_liar` included.
+    It looks at all trials of a study with two goals, which has no scheduler and so few trials. The
+    settings are those of `TPESampler`, `constant_liar` included.
     """
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """As in Optuna; what the proposal learns from is chosen once, for all its parameters."""
         super().before_trial(study, trial)
-        self._bounded: Any = _View(study)
+        self._bounded: Any = study if len(study.directions) > 1 else _View(study)
 
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
@@ -73,7 +77,7 @@ class BoundedTPE(TPESampler):
         return super().sample_independent(self._bounded, trial, param_name, param_distribution)
 
 
-def shown(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+def shown(trials: Sequence[FrozenTrial], *, minimise: bool = False) -> list[FrozenTrial]:
     """The trials that TPE learns its densities from, in their order."""
     if len(trials) <= MOST:
         return list(trials)
@@ -81,18 +85,26 @@ def shown(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
     old = trials[:-newest]
     running = {t.number for t in old if t.state is TrialState.RUNNING}
     ended = [t for t in old if t.number not in running]
-    kept = running.union(t.number for t in heapq.nsmallest(BEST, ended, key=_rank))
+    sign = 1 if minimise else -1
+    best = heapq.nsmallest(BEST, ended, key=lambda trial: _rank(trial, sign))
+    kept = running.union(t.number for t in best)
     return [*(t for t in old if t.number in kept), *trials[-newest:]]
 
 
-def _rank(trial: FrozenTrial) -> tuple[float, ...]:
-    """Optuna's order, the best first: complete trials, then pruned ones that came furthest."""
+def _rank(trial: FrozenTrial, sign: int) -> tuple[float, ...]:
+    """Optuna's order, the best first: complete trials, then pruned ones that came furthest.
+
+    Those beyond a limit come last, the least first.
+    """
+    excess = studies.excess(trial)
+    if excess > 0:
+        return (3, excess, 0)
     if trial.state is TrialState.COMPLETE:
-        return (0, 0, -(trial.value or 0.0))
+        return (0, 0, sign * trial.values[0])
     step = trial.last_step
     if step is None:
         return (2, 0, 0)
-    return (1, -step, -trial.intermediate_values[step])
+    return (1, -step, sign * trial.intermediate_values[step])
 
 
 class _View:
@@ -112,6 +124,9 @@ class _View:
         asked = tuple(states or ())
         if asked not in self._shown:
             trials = self._study.get_trials(deepcopy=False, states=states)
-            bounded = shown(trials) if TrialState.RUNNING in asked else trials[-MOST:]
+            minimise = self._study.direction is StudyDirection.MINIMIZE
+            bounded = trials[-MOST:]
+            if TrialState.RUNNING in asked:
+                bounded = shown(trials, minimise=minimise)
             self._shown[asked] = bounded
         return self._shown[asked]

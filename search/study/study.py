@@ -18,7 +18,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.errors import UserError
 from search.files import fault_injection
-from search.spaces.pipeline import Scalar
+from search.spaces.goals import Aims, feasible
+from search.spaces.pipeline import METRIC, Scalar, load_pipeline, pipeline_names
 from trainers import protocol
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 CONFIG = "config"  # user attribute of a trial: its TrialConfig
 DUPLICATE = "duplicate_of"  # user attribute of a proposal that was not trained
 ERROR = "error"
+REFUSED = "refused"  # user attribute of a proposal beyond a limit, which was not trained: the limit
 IDENTITY = "identity"  # user attribute of a study: the settings that a resumed search must repeat
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
@@ -46,7 +48,8 @@ def create(
         incomplete = IDENTITY not in summary.user_attrs and summary.n_trials <= 1
         if summary.study_name == name and incomplete:
             optuna.delete_study(study_name=name, storage=storage)
-    study = optuna.create_study(storage=storage, study_name=name, direction="maximize")
+    directions = [goal.direction for goal in _aims(identity).goals]
+    study = optuna.create_study(storage=storage, study_name=name, directions=directions)
     if defaults is not None:
         study.enqueue_trial(dict(defaults))
     fault_injection.reach("creating study")
@@ -133,14 +136,31 @@ def running(study: Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
 
 
+def aims(study: Study) -> Aims:
+    """The goals and limits of the study."""
+    return _aims(study.user_attrs.get(IDENTITY, {}))
+
+
+def _aims(identity: Mapping[str, Any]) -> Aims:
+    pipeline = identity.get("pipeline")
+    metric = load_pipeline(pipeline).metric if pipeline in pipeline_names() else METRIC
+    return Aims.from_json(identity, metric)
+
+
 def is_duplicate(trial: FrozenTrial) -> bool:
     """Whether the proposal repeated an earlier one and was not trained."""
     return DUPLICATE in trial.user_attrs
 
 
 def trained(study: Study) -> list[FrozenTrial]:
-    """The trials that ended, without duplicates."""
-    return [t for t in study.get_trials(deepcopy=False, states=ENDED) if not is_duplicate(t)]
+    """The trials that ended, without duplicates and refused proposals."""
+    ended = study.get_trials(deepcopy=False, states=ENDED)
+    return [t for t in ended if not (is_duplicate(t) or REFUSED in t.user_attrs)]
+
+
+def refused(study: Study) -> list[FrozenTrial]:
+    """The proposals that were beyond a limit which is known before training, and not trained."""
+    return [trial for trial in study.get_trials(deepcopy=False) if REFUSED in trial.user_attrs]
 
 
 def counts(study: Study) -> Counter[str]:
@@ -148,10 +168,25 @@ def counts(study: Study) -> Counter[str]:
     return Counter(trial.state.name for trial in trained(study))
 
 
-def best_trials(study: Study, limit: int) -> list[FrozenTrial]:
-    """COMPLETE trials, the best first."""
+def excess(trial: FrozenTrial) -> float:
+    """By what share of their bounds a trial is beyond its limits; 0 if it keeps them."""
+    return sum(max(0.0, violation) for violation in trial.constraints.values())
+
+
+def ranked(study: Study) -> list[FrozenTrial]:
+    """COMPLETE trials, the best first; after them those beyond a limit, the least first."""
+    sign = 1 if aims(study).goals[0].minimise else -1
     complete = [t for t in trained(study) if t.state is TrialState.COMPLETE]
-    return sorted(complete, key=lambda t: (-(t.value or 0.0), t.number))[:limit]
+    return sorted(complete, key=lambda t: (excess(t), sign * t.values[0], t.number))
+
+
+def best_trials(study: Study) -> list[FrozenTrial]:
+    """COMPLETE trials that keep all limits, the best first; with two goals only their front."""
+    ordered = [t for t in ranked(study) if feasible(t.constraints)]
+    if len(study.directions) == 1:
+        return ordered
+    front = {trial.number for trial in study.best_trials}
+    return [t for t in ordered if t.number in front]
 
 
 def _short(value: object) -> str:

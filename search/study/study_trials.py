@@ -9,14 +9,15 @@ import numpy as np
 import optuna
 from optuna.trial import TrialState
 
-from search.spaces import space as spaces
+from search.spaces import goals, space as spaces
 from search.spaces.pipeline import Scalar
 from search.study import study as studies
 from search.study.cached_study import CachedStudy
 from search.trials.config import TrialConfig
 from search.trials.outcome import TrialOutcome
 
-FRESH_DRAWS = 1000  # attempts to find an untried configuration when the sampler repeats one
+FRESH_DRAWS = 1000  # attempts to draw an untried configuration that may be trained
+REFUSALS = 20  # proposals in a row that the sampler may make beyond a limit
 
 
 class StudyTrials:
@@ -27,9 +28,14 @@ class StudyTrials:
         space: the parameters and values that may be proposed.
         make_config: (trial id, number, parameters) -> the worker's configuration.
         seed: for drawing an untried configuration.
+        violations: parameters -> the limits that are known before training, by how much they are
+            exceeded. A proposal beyond one is told as pruned and not trained. It does not count as
+            a trial, or a search of mostly refused proposals would end with nothing; after
+            `REFUSALS` in a row one that keeps the limits is drawn at random, which is found or not
+            in `FRESH_DRAWS` draws: so each trial costs a bounded number of proposals.
 
     Attributes:
-        exhausted: whether every configuration of the space has been tried.
+        exhausted: whether no configuration is left that is untried and keeps the limits.
     """
 
     def __init__(
@@ -39,11 +45,13 @@ class StudyTrials:
         space: spaces.Space,
         make_config: Callable[[str, int, Mapping[str, Scalar]], TrialConfig],
         seed: int,
+        violations: Callable[[Mapping[str, Scalar]], Mapping[str, float]] = lambda params: {},
     ) -> None:
         self._study = study
         self._cached = CachedStudy(study)
         self._space = dict(space)
         self._make_config = make_config
+        self._violations = violations
         self._rng = np.random.default_rng(seed)
         self._live: dict[str, optuna.trial.Trial] = {}
         self._before: dict[str, Mapping[int, float]] = {}
@@ -55,8 +63,8 @@ class StudyTrials:
         self.exhausted = False
 
     def next_trial(self) -> TrialConfig | None:
-        """The next configuration, None if the whole space has been tried."""
-        trial = self._ask()
+        """The next configuration, None if there is none that may be trained."""
+        trial = None if self.exhausted else self._ask()
         if trial is None:
             self.exhausted = True
             return None
@@ -81,7 +89,9 @@ class StudyTrials:
         if outcome.state == "INTERRUPTED":
             self._cached.requeue(trial)
         elif outcome.state == "COMPLETE":
-            self._cached.tell(trial, TrialState.COMPLETE, outcome.value)
+            self._cached.tell(
+                trial, TrialState.COMPLETE, outcome.values, violations=outcome.violations
+            )
         elif outcome.state == "PRUNED":
             self._cached.tell(trial, TrialState.PRUNED)
         else:
@@ -99,22 +109,41 @@ class StudyTrials:
         }
 
     def _ask(self) -> optuna.trial.Trial | None:
-        trial = self._cached.ask(self._space)
-        key = spaces.key(trial.params)
-        resumed = studies.CONFIG in trial.user_attrs
-        if key not in self._tried or resumed:
-            self._tried.add(key)
-            return trial
-        # A repeated proposal would teach nothing. It is recorded as failed, because samplers leave
-        # failed trials out of their models, and an untried configuration is drawn at random.
-        self._cached.tell(
-            trial, TrialState.FAIL, attributes={studies.DUPLICATE: self._number_of(key)}
-        )
+        refused = 0
+        while True:
+            trial = self._cached.ask(self._space)
+            key = spaces.key(trial.params)
+            if studies.CONFIG in trial.user_attrs:  # it was interrupted
+                self._tried.add(key)
+                return trial
+            if key in self._tried:
+                # It would teach nothing. It is recorded as failed, because samplers leave failed
+                # trials out of their models.
+                duplicate = {studies.DUPLICATE: self._number_of(key)}
+                self._cached.tell(trial, TrialState.FAIL, attributes=duplicate)
+            else:
+                self._tried.add(key)
+                violations = self._violations(trial.params)
+                if goals.feasible(violations):
+                    return trial
+                reason = {studies.REFUSED: goals.describe(violations)}
+                self._cached.tell(
+                    trial, TrialState.PRUNED, attributes=reason, violations=violations
+                )
+                refused += 1
+                if refused < REFUSALS:
+                    continue
+            params = self._draw()
+            if params is None:
+                return None
+            self._cached.enqueue(params)
+
+    def _draw(self) -> dict[str, Scalar] | None:
+        """An untried configuration that keeps the limits, at random; None if none is found."""
         for _ in range(FRESH_DRAWS):
             params = spaces.draw(self._space, self._rng)
-            if spaces.key(params) not in self._tried:
-                self._cached.enqueue(params)
-                return self._ask()
+            if spaces.key(params) not in self._tried and goals.feasible(self._violations(params)):
+                return params
         return None
 
     def _number_of(self, key: str) -> int:

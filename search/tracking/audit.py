@@ -19,7 +19,8 @@ from pathlib import Path
 
 from search.errors import FAILED, UserError
 from search.files import locations, locks, seals
-from search.spaces.pipeline import METRIC, experiment_name, load_pipeline, pipeline_names
+from search.spaces.goals import GOALS, LIMITS
+from search.spaces.pipeline import experiment_name, pipeline_names
 from search.study import study as studies
 from search.study.storage import load_study, open_storage, studies_exist, study_names
 from search.study.study import Study
@@ -34,7 +35,7 @@ FINALS = "a rerun or sweep"
 RUN_ID = re.compile("[0-9a-f]{32}")
 OF_THE_STUDY = (
     *("pipeline", "study", "data", "data_fingerprint", "protocol", "uses_labels"),
-    provenance.TWIN_OF,
+    *(provenance.TWIN_OF, GOALS, LIMITS),
 )
 Fix = Callable[[], None]
 
@@ -220,8 +221,6 @@ class ConsistencyCheck:
         runs: Mapping[str, RunView],
         folder: Path,
     ) -> None:
-        pipeline = parent.tags["pipeline"]
-        metric = load_pipeline(pipeline).metric if pipeline in pipeline_names() else METRIC
         recorder = Recorder(
             self._store,
             experiment_id=experiment,
@@ -235,7 +234,7 @@ class ConsistencyCheck:
             folder=folder,
             runs=runs,
         )
-        backfill.recover(study, runs, recorder, metric=metric, folder=folder)
+        backfill.recover(study, runs, recorder, folder=folder)
         recorder.close()
         if recorder.failures or recorder.undelivered:
             raise UserError(

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from search.spaces.goals import Aims
 from search.study import study as studies
 from search.study.study import FrozenTrial, Study, TrialState
 from search.tracking.store import STATUS, RunView
@@ -63,7 +64,6 @@ def recover(
     runs: Mapping[str, RunView],
     recorder: Listener,
     *,
-    metric: str,
     folder: Path,
 ) -> int:
     """Make MLflow's records of all trials agree with Optuna's.
@@ -72,15 +72,14 @@ def recover(
         study: a study without a running trial.
         runs: trial id -> its run in MLflow.
         recorder: receives the missing records.
-        metric: the metric of Optuna's intermediate values.
         folder: holds a folder for each trial that was under way.
 
     Returns:
         The number of trials to recover.
     """
-    differing = differences(study, runs)
+    differing, aims = differences(study, runs), studies.aims(study)
     for one in differing:
-        _tell(one.trial, one.config, recorder, metric=metric, folder=folder / one.config.trial_id)
+        _tell(one.trial, one.config, recorder, aims=aims, folder=folder / one.config.trial_id)
     # The recorder removes the folders of the recovered trials.
     recovered_ids = {one.config.trial_id for one in differing}
     for left in leftovers(study, folder):
@@ -101,13 +100,16 @@ def leftovers(study: Study, folder: Path) -> list[Path]:
 
 
 def _tell(
-    trial: FrozenTrial, config: TrialConfig, recorder: Listener, *, metric: str, folder: Path
+    trial: FrozenTrial, config: TrialConfig, recorder: Listener, *, aims: Aims, folder: Path
 ) -> None:
     recorder.trial_started(config)
     if trial.state.is_finished():
         history = {int(entry["epoch"]): entry for entry in checkpoint.history(folder)}
         for epoch, value in trial.intermediate_values.items():
-            history.setdefault(epoch, {"epoch": epoch, metric: value})
+            history.setdefault(epoch, {"epoch": epoch, aims.metric: value})
+        if trial.state is TrialState.COMPLETE:
+            ends = {goal.metric: v for goal, v in zip(aims.goals, trial.values, strict=True)}
+            history.setdefault(config.epochs, {"epoch": config.epochs, **ends})
         for _, entry in sorted(history.items()):
             recorder.epoch_ended(config, entry)
     recorder.trial_ended(config, _outcome(trial, folder))
@@ -117,9 +119,16 @@ def _outcome(trial: FrozenTrial, folder: Path) -> TrialOutcome:
     weights = folder / "weights.safetensors"
     if trial.state is TrialState.COMPLETE:
         kept = str(weights) if weights.exists() else None
-        return TrialOutcome(state="COMPLETE", value=trial.value, weights=kept)
+        value, second = [*trial.values, None][:2]
+        return TrialOutcome(
+            state="COMPLETE",
+            value=value,
+            second=second,
+            violations=trial.constraints,
+            weights=kept,
+        )
     if trial.state is TrialState.PRUNED:
-        return TrialOutcome(state="PRUNED", value=trial.value)
+        return TrialOutcome(state="PRUNED")
     if trial.state is TrialState.FAIL:
         return TrialOutcome(state="FAIL", error=trial.user_attrs.get(studies.ERROR) or "unknown")
     return TrialOutcome(state="INTERRUPTED")

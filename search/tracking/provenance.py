@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from search.cluster.resources import cpu_count, gpu_count
+from search.spaces.goals import GOALS, LIMITS
 
 HOME_TAG = "home"
 TWIN_OF = "twin_of"  # of a random search and its trials: the study that it is measured against
@@ -96,6 +97,9 @@ def search_command(
         words += [f"--{option}", tags[option]] if option in tags else []
     if int(params.get("train_size", images)) < images:
         words += ["--train-size", params["train_size"]]
+    for option, tag in (("--limit", LIMITS), ("--objective", GOALS)):
+        for aim in tags.get(tag, "").split():
+            words += [option, aim]
     for setting in shlex.split(params.get("set", NONE)):
         words += ["--set", setting] if setting != NONE else []
     return shlex.join([*words, *more])

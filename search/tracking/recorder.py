@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from search.files import fault_injection, seals
+from search.spaces import goals
 from search.tracking.store import STATUS, RunView, Step, Store, is_unreachable, now
 from search.trials.config import TrialConfig
 from search.trials.outcome import TrialOutcome
@@ -270,11 +271,16 @@ class Recorder:
     def _end(self, config: TrialConfig, outcome: TrialOutcome, when: int) -> None:
         run_id = self._runs[config.trial_id]
         tags: dict[str, str] = {"trial_state": outcome.state}
+        metrics = {}
+        if outcome.violations:
+            tags[goals.FEASIBLE] = str(not outcome.beyond).lower()
+            limits = {goals.Limit.parse(text): share for text, share in outcome.violations.items()}
+            metrics = {limit.key: limit.amount(share) for limit, share in limits.items()}
         if outcome.error:
             tags["error"] = outcome.error[:5000]
         if outcome.weights:
             tags[seals.WEIGHTS_TAG] = seals.file_hash(Path(outcome.weights))
-        self._store.log(run_id, tags=tags)
+        self._store.log(run_id, tags=tags, metrics=metrics)
         if outcome.traceback:
             self._store.log_text(run_id, outcome.traceback, "error.txt")
         if outcome.weights:

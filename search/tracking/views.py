@@ -13,6 +13,7 @@ import time
 import zlib
 from collections.abc import Iterable, Sequence
 
+from search.spaces.goals import FEASIBLE, FRONT
 from search.spaces.pipeline import OBJECTIVE, Pipeline
 from search.tracking import views
 
@@ -30,7 +31,7 @@ def trial_view(*, params: Iterable[str]) -> str:
     """All trials of an experiment, the best first; those without an end have no objective."""
     best = f"metrics.`{OBJECTIVE}`"
     columns = [
-        "tags.`trial_state`",
+        *("tags.`trial_state`", f"tags.`{FEASIBLE}`", f"tags.`{FRONT}`"),
         best,
         "metrics.`valid/linear_accuracy`",
         "metrics.`valid/knn_accuracy`",

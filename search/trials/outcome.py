@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 from search.errors import without_secrets
+from search.spaces.goals import Aims, describe
 from search.trials.config import TrialConfig
 
 State = Literal["COMPLETE", "PRUNED", "FAIL", "INTERRUPTED"]
@@ -22,7 +23,9 @@ class TrialOutcome:
 
     Attributes:
         state: Optuna's name of the state, or INTERRUPTED for a trial that can be resumed.
-        value: the last measured metric, None if none was measured.
+        value: the last measured metric of the first goal, None if none was measured.
+        second: that of the second goal, of a COMPLETE trial in a search that has two.
+        violations: of a COMPLETE trial, each limit -> by what share of its bound it is exceeded.
         error: the error of a FAIL; for INTERRUPTED, the reason why no trial can go on for now.
         weights: the file of the kept weights, for COMPLETE.
     """
@@ -32,6 +35,18 @@ class TrialOutcome:
     error: str | None = None
     traceback: str | None = None
     weights: str | None = None
+    second: float | None = None
+    violations: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def values(self) -> list[float]:
+        """The goals' values of a COMPLETE trial."""
+        return [value for value in (self.value, self.second) if value is not None]
+
+    @property
+    def beyond(self) -> str:
+        """The limits that are exceeded, and by how much; empty if all are kept."""
+        return describe(self.violations)
 
 
 class Listener(Protocol):
@@ -56,7 +71,7 @@ def metrics_of(result: Mapping[str, Any]) -> dict[str, float]:
 def outcome_of(
     result: Mapping[str, Any],
     *,
-    metric: str,
+    aims: Aims,
     value: float | None,
     trained: bool,
     pruned: bool = False,
@@ -66,8 +81,8 @@ def outcome_of(
 
     Args:
         result: the worker's last report, empty if it sent none.
-        metric: the metric that must be a finite number at the end.
-        value: its last finite value.
+        aims: the goals and limits, whose metrics must be finite numbers at the end.
+        value: the last finite value of the first goal.
         trained: whether all epochs were reported.
         pruned: whether the scheduler stopped it.
         died: whether its process died.
@@ -82,8 +97,16 @@ def outcome_of(
     if result.get("unsaved"):
         return TrialOutcome(state="INTERRUPTED", value=value, error=str(result["unsaved"]))
     if trained:
-        last = metrics_of(result).get(metric)
-        if last is None or not math.isfinite(last):
-            return TrialOutcome(state="FAIL", error=f"{metric} ended as {last}")
-        return TrialOutcome(state="COMPLETE", value=value, weights=result.get("weights"))
+        metrics = metrics_of(result)
+        for metric in aims.needed:
+            last = metrics.get(metric)
+            if last is None or not math.isfinite(last):
+                return TrialOutcome(state="FAIL", error=f"{metric} ended as {last}")
+        return TrialOutcome(
+            state="COMPLETE",
+            value=value,
+            second=metrics[aims.goals[1].metric] if aims.several else None,
+            violations=aims.violations(metrics),
+            weights=result.get("weights"),
+        )
     return TrialOutcome(state="PRUNED" if pruned else "INTERRUPTED", value=value)

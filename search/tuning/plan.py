@@ -19,6 +19,7 @@ from search.cluster.resources import (
 )
 from search.errors import UserError
 from search.files.home import HOME
+from search.spaces.goals import Aims, parse_aims
 from search.spaces.pipeline import Pipeline, Scalar, experiment_name, load_pipeline
 from search.spaces.rungs import rungs
 from search.spaces.space import Space, narrow, signature, values
@@ -35,6 +36,7 @@ class Plan:
     Attributes:
         pipeline_name, pipeline: the pipeline to search.
         space, defaults: after `--set`.
+        aims: the goals and limits.
         data: images and labels of the split, never the test set.
         epochs: the full budget of a trial.
         trials: the number of trials that the study is to have in the end.
@@ -53,6 +55,7 @@ class Plan:
     pipeline: Pipeline
     space: Space
     defaults: Mapping[str, Scalar]
+    aims: Aims
     data: TrainingData
     epochs: int
     trials: int
@@ -107,6 +110,7 @@ class Plan:
             "epochs": self.epochs,
             "seed": self.seed,
             "space": signature(self.space),
+            **self.aims.to_json(self.pipeline),
             **({"twin_of": self.twin_of} if self.twin_of else {}),
         }
 
@@ -148,6 +152,8 @@ def make_plan(options: Namespace) -> Plan:
     """
     home = HOME.absolute()
     pipeline = load_pipeline(options.pipeline)
+    aims = parse_aims(options.pipeline, options.objective, options.limit)
+    scheduler = _scheduler(options.scheduler, aims)
     space, defaults = narrow(pipeline.space, pipeline.defaults, options.set)
     uri = resolve_uri(options.tracking_uri, home)
     probe(uri)
@@ -166,12 +172,13 @@ def make_plan(options: Namespace) -> Plan:
         pipeline=pipeline,
         space=space,
         defaults=defaults,
+        aims=aims,
         data=data,
         epochs=options.epochs or pipeline.epochs,
         trials=options.trials,
         seed=options.seed,
         sampler=options.sampler,
-        scheduler=options.scheduler,
+        scheduler=scheduler,
         time_budget=options.time_budget,
         resources=resources,
         address=options.address,
@@ -184,6 +191,17 @@ def make_plan(options: Namespace) -> Plan:
         arguments=tuple(options.arguments),
         baseline=options.baseline,
     )
+
+
+def _scheduler(asked: str | None, aims: Aims) -> str:
+    """The scheduler: `asha` by default, where it can compare trials before their end."""
+    if asked == "asha" and aims.rung_metric is None:
+        reason = "two goals" if aims.several else f"{aims.metric}, which is measured at the end"
+        raise UserError(
+            f"--scheduler asha cannot compare trials by {reason}\n"
+            "leave --scheduler out: every trial trains to its end then"
+        )
+    return asked or ("asha" if aims.rung_metric else "none")
 
 
 def _check_batch(space: Space, images: int) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from search.cluster.resources import Resources
 from search.errors import INTERRUPTED
 from search.files.home import ROOT
+from search.spaces.goals import FRONT, Goal
 from search.spaces.pipeline import OBJECTIVE
 from search.spaces.rungs import REDUCTION
 from search.study import plots, study as studies
@@ -50,6 +51,7 @@ class StudyRun:
             "data_fingerprint": plan.data.fingerprint,
             "protocol": str(protocol.VERSION),
             "uses_labels": str(plan.pipeline.uses_labels).lower(),
+            **{k: " ".join(aims) for k, aims in plan.aims.to_json(plan.pipeline).items()},
             **({provenance.TWIN_OF: plan.twin_of} if plan.twin_of else {}),
             **provenance.source_tags(ROOT),
         }
@@ -119,20 +121,24 @@ class StudyRun:
     def draw(self, study: Study) -> str | None:
         """The page of plots; None if no trial has ended."""
         ended = len(studies.trained(study))
-        metric = self._plan.pipeline.metric
-        title = f"{study.study_name}: {metric} of {ended} trials"
-        return plots.page(study, metric=metric, title=title) if ended else None
+        metrics = " and ".join(goal.metric for goal in self._plan.aims.goals)
+        title = f"{study.study_name}: {metrics} of {ended} trials"
+        return plots.page(study, title=title) if ended else None
 
     def close(self, study: Study, status: int, *, page: str | None, seconds: float) -> None:
         """Write counts, best trial and plots; then end the run and the open runs below it."""
         counts = studies.counts(study)
         metrics = {f"trials/{s.lower()}": float(counts[s]) for s in ("COMPLETE", "PRUNED", "FAIL")}
         metrics["time/seconds"] = self.seconds = self.seconds + seconds
-        tags = {}
-        for best in studies.best_trials(study, 1):
-            config = best.user_attrs[studies.CONFIG]
-            metrics[OBJECTIVE] = best.value or 0.0
-            tags = {"best_trial": str(best.number), "best_trial_id": config["trial_id"]}
+        metrics["trials/refused"] = float(len(studies.refused(study)))
+        tags, aims, best = {}, self._plan.aims, studies.best_trials(study)
+        if aims.several:
+            self._tag_front({trial.user_attrs[studies.CONFIG]["trial_id"] for trial in best})
+        elif best:
+            config = best[0].user_attrs[studies.CONFIG]
+            usual = aims.goals == (Goal(self._plan.pipeline.metric),)
+            metrics[OBJECTIVE if usual else aims.metric] = best[0].values[0]
+            tags = {"best_trial": str(best[0].number), "best_trial_id": config["trial_id"]}
             self._store.log_text(self._run_id, json.dumps(config, indent=2), "best.json")
         self._store.log(self._run_id, metrics=metrics, tags=tags)
         if page:
@@ -141,3 +147,8 @@ class StudyRun:
             self._store.end_run(run_id, "KILLED")  # the store refused the end of this trial
         states = {0: "FINISHED", INTERRUPTED: "KILLED"}
         self._store.end_run(self._run_id, states.get(status, "FAILED"))
+
+    def _tag_front(self, front: set[str]) -> None:
+        for trial_id, run in self.trial_runs().items():
+            if (run.tags.get(FRONT) == "true") != (trial_id in front):
+                self._store.log(run.run_id, tags={FRONT: str(trial_id in front).lower()})

@@ -10,8 +10,9 @@ from rich.console import Console
 from search.cli import progress
 from search.cluster.resources import Resources
 from search.errors import INTERRUPTED, without_secrets
+from search.spaces import goals
 from search.study import plots, study as studies
-from search.study.study import Study
+from search.study.study import FrozenTrial, Study, TrialState
 from search.tracking import address, views
 from search.tuning.plan import Plan
 
@@ -32,11 +33,18 @@ def announce(
         f"{len(data.train):,} train and {len(data.valid):,} validation images ({where})\n"
         f"{trials} of up to {plan.epochs} epochs; {plan.sampler} proposes, "
         f"{plan.scheduler} stops; {resources.describe()}\n"
+        f"{_aims(plan)}"
         f"MLflow: {without_secrets(plan.tracking_uri)}\n"
         f"log: {log_file}\n",
         soft_wrap=True,
         markup=False,
     )
+
+
+def _aims(plan: Plan) -> str:
+    """The goals and limits that are not the pipeline's own, a line each."""
+    lines = [f"{name}: {', '.join(t)}\n" for name, t in plan.aims.to_json(plan.pipeline).items()]
+    return "".join(lines)
 
 
 def troubles(
@@ -75,31 +83,64 @@ def conclude(
     """Print the best trials, the parameters' importance, and the commands to run next."""
     counts = studies.counts(study)
     total = sum(counts.values())
-    best = studies.best_trials(study, SHOWN)
+    aims, ended, best = plan.aims, studies.ranked(study), studies.best_trials(study)
     console.print()
-    if best:
-        rows = [(t.number, t.value or 0.0, t.params) for t in best]
-        progress.ranking(console, rows, metric=plan.pipeline.metric)
+    if ended and not aims.several:
+        progress.ranking(console, [_row(trial) for trial in ended[:SHOWN]], aims=aims)
+        console.print()
+    elif best:
+        progress.front(console, [_row(trial) for trial in best], aims=aims)
         console.print()
     shares, epoch = plots.importance(study)
     if shares:
-        progress.importances(console, shares, metric=plan.pipeline.metric, epoch=epoch)
+        progress.importances(console, shares, metric=aims.metric, epoch=epoch)
         console.print()
     tally = ", ".join(f"{counts[s]} {s.lower()}" for s in ("COMPLETE", "PRUNED", "FAIL"))
     wanted = f"{total} trials" if plan.twin_of else f"{total} of {plan.trials} trials"
     lines = [f"{study.study_name}: {wanted} ({tally})"]
+    refused = len(studies.refused(study))
+    if refused:
+        lines.append(f"{refused} more proposals were beyond a limit before training, not trained")
+    if aims.limits and not best:
+        lines.append(_none_keeps(plan, study))
     if plan.data.source == "mini":
         lines.append("on stand-in data: this shows that the search works, not how well")
     if exhausted:
-        lines.append("every configuration of this space has been tried")
+        lines.append(
+            "no configuration was found that is untried and keeps the limits"
+            if aims.limits
+            else "every configuration of this space has been tried"
+        )
     elif status == INTERRUPTED or not (plan.twin_of or total >= plan.trials):
         name = plan.twin_of or study.study_name
         lines.append(f"to go on:            {_resume_command(plan, name)}")
     lines += _where_to_compare(plan, experiment_id)
-    if best:
-        trial_id = best[0].user_attrs[studies.CONFIG]["trial_id"]
-        lines.append(f"train it again:      {_replay_command(plan, trial_id)}")
+    if best and aims.several:
+        ours = [*(["--data", "mini"] if plan.data.source == "mini" else []), "--trial"]
+        command = shlex.join(["python", "search/rerun.py", "--pipeline", plan.pipeline_name, *ours])
+        lines.append(f"final numbers:       {command} {_row(best[0]).trial_id}, or another's id")
+    elif best:
+        lines.append(f"train it again:      {_replay_command(plan, _row(best[0]).trial_id)}")
     console.print("\n".join(lines), soft_wrap=True, markup=False)
+
+
+def _row(trial: FrozenTrial) -> progress.RankedTrial:
+    trial_id = trial.user_attrs[studies.CONFIG]["trial_id"]
+    return progress.RankedTrial(
+        trial.number, trial.values, trial.params, trial.constraints, trial_id
+    )
+
+
+def _none_keeps(plan: Plan, study: Study) -> str:
+    """What no trial keeps, and which came nearest: a trained one, else one that was refused."""
+    limits = ", ".join(map(str, plan.aims.limits))
+    refused = sorted(studies.refused(study), key=studies.excess)
+    nearest = next(iter([*studies.ranked(study), *refused]), None)
+    if nearest is None:
+        return f"no trial keeps {limits}: none was complete"
+    word = "trial" if nearest.state is TrialState.COMPLETE else "untrained proposal"
+    reason = goals.describe(nearest.constraints)
+    return f"no trial keeps {limits}; the nearest is {word} {nearest.number}: {reason}"
 
 
 def _where_to_compare(plan: Plan, experiment_id: str) -> list[str]:

@@ -25,6 +25,7 @@ from search.cluster.tuner import train
 from search.errors import FAILED, INTERRUPTED
 from search.files import locks
 from search.files.home import is_full
+from search.spaces.goals import PARAMETERS, known_before
 from search.spaces.pipeline import Scalar
 from search.study import samplers, study as studies
 from search.study.storage import RDBStorage, open_storage, study_names
@@ -103,7 +104,6 @@ def search(
         missing = max(0, wanted - sum(ended.values()))
         console = Console(file=screen, highlight=False, quiet=plan.quiet)
         announce(console, plan, resources, name, log_file, missing)
-        metric = plan.pipeline.metric
         study_run = StudyRun(plan, resources, store, experiment_id, name)
         until = None
         if plan.time_budget:
@@ -116,18 +116,24 @@ def search(
             total=None if plan.twin_of else plan.trials,
             ended=ended,
             quiet=plan.quiet,
-            metric=metric,
+            aims=plan.aims,
             until=until,
         )
         runs = study_run.trial_runs() if exists else {}
         trials = folder / checkpoint.TRIALS
         recorder = study_run.recorder(trials, runs, progress.store_unreachable)
-        recover(study, runs, recorder, metric=metric, folder=trials)
+        recover(study, runs, recorder, folder=trials)
         source = _trials(plan, resources, study)
         rungs = RungRecord()
-        searcher = TrialSearcher(source, metric=metric, listeners=[recorder, progress], rungs=rungs)
+        searcher = TrialSearcher(
+            source, aims=plan.aims, listeners=[recorder, progress], rungs=rungs
+        )
         asha = build_asha(
-            metric=metric, epochs=plan.epochs, grace=plan.pipeline.grace, record=rungs
+            metric=plan.aims.metric,
+            mode=plan.aims.goals[0].direction[:3],
+            epochs=plan.epochs,
+            grace=plan.pipeline.grace,
+            record=rungs,
         )
         asha.recall(source.ended_before())
         status, broken = FAILED, None
@@ -147,7 +153,8 @@ def search(
         finally:
             spent = time.monotonic() - began if missing else 0.0
             waiting = _close(study, searcher, recorder, study_run, ray, status, spent)
-        status = status or (FAILED if waiting else 0)
+        unmet = bool(plan.aims.limits) and not studies.best_trials(study)
+        status = status or (FAILED if waiting or unmet else 0)
         refused = recorder.failures
         wrong = troubles(plan, log_file, refused=refused, waiting=waiting, broken=broken)
         for text in wrong:
@@ -221,11 +228,16 @@ def _trials(plan: Plan, resources: Resources, study: Study) -> StudyTrials:
             threads=resources.cpus_per_trial,
         )
 
+    def violations(params: Mapping[str, Scalar]) -> Mapping[str, float]:
+        known = any(limit.metric == PARAMETERS for limit in plan.aims.limits)
+        return plan.aims.violations(known_before(plan.pipeline, params)) if known else {}
+
     return StudyTrials(
         study,
         space=plan.space,
         make_config=make_config,
         seed=plan.seed + len(study.get_trials(deepcopy=False)),
+        violations=violations,
     )
 
 

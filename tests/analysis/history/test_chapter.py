@@ -122,6 +122,7 @@ def drawn(values: list[float], state: str = "COMPLETE") -> History:
         curves=tuple((np.array([2]), np.array([v])) for v in values),
         rungs=(1,),
         epochs=2,
+        beyond=np.zeros(n, dtype=bool),
     )
 
 

@@ -79,6 +79,17 @@ def test_what_was_reported_before_a_restart_counts() -> None:
     assert decisions == {False: TrialScheduler.CONTINUE, True: TrialScheduler.STOP}
 
 
+def test_of_a_goal_to_minimise_the_smaller_values_go_on() -> None:
+    record = RungRecord()
+    asha = build_asha(metric="valid/mae", mode="min", epochs=9, grace=1 / 9, record=record)
+    asha.recall({f"old {n}": {1: 0.5 + n / 1000} for n in range(10)})
+    for name, value in (("worse", 0.9), ("better", 0.1)):
+        trial = SimpleNamespace(trial_id=name, config={})
+        asha.on_trial_add(None, trial)  # type: ignore[arg-type]
+        asha.on_trial_result(None, trial, {"epoch": 1, "metrics/valid/mae": value})
+    assert record.stopped == {"worse"}
+
+
 def test_a_resumed_trial_is_not_asked_again_at_a_rung_that_it_passed() -> None:
     record = RungRecord()
     record.passed["resumed"] = frozenset({1})

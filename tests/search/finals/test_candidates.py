@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,7 @@ class Trials:
         kind: str = "trial",
         twin_of: str | None = None,
         state: str = "COMPLETE",
+        aims: Mapping[str, str] | None = None,
         **changes: Scalar,
     ) -> str:
         """A run as the recorder leaves it; returns the trial's id."""
@@ -71,6 +72,7 @@ class Trials:
             "data_fingerprint": fingerprint or self.data.fingerprint,
             **({"protocol": protocol} if protocol else {}),
             **({TWIN_OF: twin_of} if twin_of else {}),
+            **(aims or {}),
         }
         run_id = self.store.start_run(self.store.experiment(NAME), name="t", tags=tags)
         self.store.log(
@@ -377,3 +379,33 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         read_config(str(tmp_path / "none.json"), NAME, PIPELINE)
     with pytest.raises(UserError, match=r"Is a directory$"):
         read_config(str(tmp_path), NAME, PIPELINE)
+
+
+def test_what_is_beyond_a_limit_is_chosen_only_by_its_id(trials: Trials) -> None:
+    limits = {"limits": "valid/mae<=0.05"}
+    beyond = trials.add(0.9, study="limited", aims={**limits, "feasible": "false"}, width=16)
+    with pytest.raises(UserError, match="none of one goal that keeps its study's limits"):
+        trials.choose()
+    with pytest.raises(UserError, match="limited: no trial keeps valid/mae<=0"):
+        trials.choose(study="limited")
+    trials.add(0.7, study="limited", aims={**limits, "feasible": "true"}, width=32)
+    assert [found.promised for found in trials.choose()] == [0.7]
+    assert [found.promised for found in trials.choose(study="limited")] == [0.7]
+    assert [found.promised for found in trials.choose(trial=beyond)] == [0.9]
+
+
+def test_of_a_study_with_two_goals_a_trial_is_chosen_by_its_id(trials: Trials) -> None:
+    goals = {"goals": "valid/accuracy valid/mae:min"}
+    front = [
+        trials.add(0.9, study="two", aims={**goals, "front": "true"}, width=16),
+        trials.add(0.8, study="two", aims={**goals, "front": "true"}, width=32),
+    ]
+    trials.add(0.85, study="two", aims={**goals, "front": "false"}, width=48)
+    with pytest.raises(UserError) as refusal:
+        trials.choose(study="two")
+    first, second = str(refusal.value).splitlines()
+    assert "--study two has the goals valid/accuracy valid/mae:min" in first
+    assert set(second.partition("--trial: ")[2].split(", ")) == set(front)
+    trials.add(0.6, study="usual")
+    assert [found.promised for found in trials.choose()] == [0.6]
+    assert [found.promised for found in trials.choose(trial=front[1])] == [0.8]

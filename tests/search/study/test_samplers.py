@@ -5,14 +5,17 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution
 from optuna.samplers import TPESampler
+from optuna.samplers._tpe.sampler import _split_trials
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.study import samplers
-from search.study.samplers import BEST, BoundedTPE, shown
+from search.study.cached_study import CachedStudy
+from search.study.samplers import BEST, BoundedTPE, build_sampler, shown
 
 SPACE = {"x": FloatDistribution(0.0, 1.0), "kind": CategoricalDistribution(["a", "b"])}
 SETTINGS = {"multivariate": False, "constant_liar": True, "seed": 0}
@@ -100,3 +103,41 @@ def test_optuna_asks_only_for_what_is_shown(monkeypatch: pytest.MonkeyPatch) -> 
     study = study_of(ended(1200), samplers.build_sampler("tpe", seed=0, trials_so_far=0))
     study.ask(SPACE)
     assert sum(asked) == (samplers.MOST - 1) * len(SPACE), "the one asked for is the newest"
+
+
+@pytest.mark.parametrize("minimise", [False, True])
+def test_of_many_those_are_shown_that_optuna_takes_for_the_best(minimise: bool) -> None:
+    """With limits too: what is feasible before what is not, complete before pruned."""
+    rng = np.random.default_rng(0)
+    trials = ended(1200)
+    for trial in trials[:-10]:
+        trial.set_constraint("limit", rng.normal(-1.0 if trial.number % 600 < 9 else 2.0, 0.4))
+    direction = "minimize" if minimise else "maximize"
+    study = optuna.create_study(direction=direction)
+    below, _ = _split_trials(study, trials[: -(samplers.MOST - BEST)], BEST)
+    kept = shown(trials, minimise=minimise)[: -(samplers.MOST - BEST)]
+    assert [trial.number for trial in kept] == [trial.number for trial in below]
+    states = {(trial.state, trial.constraints["limit"] <= 0) for trial in kept}
+    assert states > {(TrialState.COMPLETE, True), (TrialState.PRUNED, True)}, (
+        "and infeasible ones, as many as fit"
+    )
+
+
+@pytest.mark.parametrize("name", ["tpe", pytest.param("gp", marks=pytest.mark.slow)])
+def test_a_sampler_learns_from_a_limit(name: str) -> None:
+    """The goal pulls x up to 1, the limit holds it at 0.3."""
+
+    def proposed(*, limited: bool) -> list[float]:
+        study = optuna.create_study(direction="maximize")
+        study.sampler = build_sampler(name, seed=0, trials_so_far=0)
+        cached = CachedStudy(study)
+        for _ in range(25):
+            trial = cached.ask({"x": FloatDistribution(0.0, 1.0)})
+            x = trial.params["x"]
+            violations = {"x<=0.3": (x - 0.3) / 0.3} if limited else {}
+            cached.tell(trial, TrialState.COMPLETE, [x], violations=violations)
+        assert all(len(trial.constraints) == limited for trial in study.trials), "in both copies"
+        return [trial.params["x"] for trial in study.trials[-10:]]
+
+    assert np.median(proposed(limited=False)) > 0.7
+    assert np.median(proposed(limited=True)) < 0.5

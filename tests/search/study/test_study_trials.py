@@ -6,6 +6,7 @@ import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import optuna
 import pytest
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
@@ -14,10 +15,13 @@ from ray.tune.search import Searcher
 
 from search.cluster.asha import RungRecord
 from search.cluster.searcher import TrialSearcher
+from search.spaces import space as spaces
+from search.spaces.goals import Aims, Limit
 from search.spaces.pipeline import Scalar
-from search.study import samplers, study as studies
+from search.study import plots, samplers, study as studies
+from search.study.cached_study import CachedStudy
 from search.study.storage import open_storage
-from search.study.study_trials import StudyTrials
+from search.study.study_trials import REFUSALS, StudyTrials
 from search.trials.config import TrialConfig
 from search.trials.outcome import TrialOutcome
 from trainers.protocol import VERSION
@@ -62,6 +66,7 @@ class Driven:
         sampler: str = "random",
         epochs: int = 3,
         resume: bool = False,
+        violations: Callable[[Mapping[str, Scalar]], Mapping[str, float]] = lambda params: {},
     ) -> None:
         if resume:
             self.study = studies.reopen(storage, "s", identity={"protocol": VERSION})
@@ -85,11 +90,13 @@ class Driven:
                 rungs=(1,),
             )
 
-        self.source = StudyTrials(self.study, space=space, make_config=make_config, seed=0)
+        self.source = StudyTrials(
+            self.study, space=space, make_config=make_config, seed=0, violations=violations
+        )
         self.rungs = RungRecord()
         self.searcher = TrialSearcher(
             self.source,
-            metric=METRIC,
+            aims=Aims.of(METRIC),
             listeners=[Notes(self.log, "first"), Notes(self.log, "second")],
             rungs=self.rungs,
         )
@@ -355,3 +362,77 @@ def test_ray_may_write_the_searcher_to_disk(drive: Drive, tmp_path: Path) -> Non
     driven.searcher.save(str(tmp_path / "x"))
     driven.searcher.restore(str(tmp_path / "x"))
     assert driven.state(0) is TrialState.RUNNING
+
+
+def at_most(bound: float) -> Callable[[Mapping[str, Scalar]], dict[str, float]]:
+    """A limit on `lr` that is known before training."""
+    limit = Limit("lr", "<=", bound)
+    return lambda params: {str(limit): limit.violation(float(params["lr"]))}
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random", "gp"])
+def test_a_proposal_beyond_a_limit_is_pruned_untrained_and_not_counted(
+    drive: Drive, sampler: str
+) -> None:
+    """One in seventy of the space keeps the limit; the defaults do not."""
+    driven = drive(sampler=sampler, violations=at_most(1.1e-4))
+    for number in range(3):
+        config = driven.suggest(f"r{number}")
+        assert config["params"]["lr"] <= 1.1e-4  # type: ignore[index]
+        train(driven, f"r{number}", [0.1, 0.2, 0.3])
+    assert studies.counts(driven.study) == {"COMPLETE": 3}
+    assert len(driven.events("start")) == 3, "no listener hears of what is not trained"
+    refused = studies.refused(driven.study)
+    assert refused[0].params == DEFAULTS, "whole, though it had waited in the database"
+    assert 3 <= len(refused) <= 3 * REFUSALS, "it is bounded how many a trial may cost"
+    for trial in refused:
+        assert trial.state is TrialState.PRUNED and studies.CONFIG not in trial.user_attrs
+        assert trial.constraints == at_most(1.1e-4)(trial.params)
+        assert trial.user_attrs[studies.REFUSED].endswith("over 0.00011")
+
+    resumed = drive(sampler=sampler, resume=True, violations=at_most(1.1e-4))
+    resumed.suggest("q0")
+    tried = [spaces.key(trial.params) for trial in resumed.study.trials]
+    assert len(set(tried)) == len(tried) or sampler != "random"
+
+
+def test_limits_that_nothing_keeps_end_the_search(drive: Drive) -> None:
+    driven = drive(violations=at_most(1e-5))
+    for _ in range(2):
+        assert driven.searcher.suggest("r") == Searcher.FINISHED
+    assert driven.source.exhausted
+    assert len(driven.study.trials) == REFUSALS, "asking again costs nothing"
+    assert not studies.best_trials(driven.study) and not studies.trained(driven.study)
+
+
+def test_of_complete_trials_those_beyond_a_limit_rank_last(drive: Drive) -> None:
+    driven = drive()
+    cached = driven.source._cached
+    for value, excess in ((0.9, 2.0), (0.5, -1.0), (0.8, 0.5), (0.6, 0.0)):
+        trial = cached.ask(SPACE)
+        cached.tell(trial, TrialState.COMPLETE, [value], violations={"valid/mae<=1": excess})
+    assert [trial.number for trial in studies.ranked(driven.study)] == [3, 1, 2, 0]
+    assert [trial.number for trial in studies.best_trials(driven.study)] == [3, 1]
+
+
+def test_two_goals_have_a_front(storage: optuna.storages.RDBStorage) -> None:
+    identity = {"protocol": VERSION, "goals": ["valid/accuracy", "valid/mae:min"]}
+    study = studies.create(storage, "two", identity=identity, defaults=None)
+    study.sampler = samplers.build_sampler("tpe", seed=0, trials_so_far=0)
+    cached = CachedStudy(study)
+    rng = np.random.default_rng(0)
+    for _ in range(40):
+        trial = cached.ask(SPACE)
+        cached.report(trial, 0.5, 1)  # which Optuna refuses for two goals
+        cached.tell(trial, TrialState.COMPLETE, rng.uniform(size=2).tolist())
+    ahead = cached.ask(SPACE)
+    cached.tell(ahead, TrialState.COMPLETE, [2.0, 0.5], violations={"train/loss<=1": 0.1})
+    best = studies.best_trials(study)
+    assert ahead.number not in {trial.number for trial in best}, "it is beyond a limit"
+    values = [trial.values for trial in best]
+    assert values == sorted(values, reverse=True) and len(values) > 1
+    assert [mae for _, mae in values] == sorted((mae for _, mae in values), reverse=True)
+    every = [trial.values for trial in study.trials if trial.number != ahead.number]
+    for accuracy, mae in values:
+        assert not any(a >= accuracy and m <= mae and [a, m] != [accuracy, mae] for a, m in every)
+    assert "Front" in plots.page(study, title="two")

@@ -55,7 +55,7 @@ class Stores:
 
     def recover(self) -> int:
         recorder = self.recorder()
-        count = recover(self.study, self.runs(), recorder, metric=METRIC, folder=self.trials)
+        count = recover(self.study, self.runs(), recorder, folder=self.trials)
         recorder.close()
         assert recorder.failures == 0
         return count

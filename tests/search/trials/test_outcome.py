@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
+from search.spaces.goals import Aims
 from search.trials.outcome import TrialOutcome, outcome_of
 
 METRIC = "valid/accuracy"
 
 
 def ended(result: dict[str, Any], **changes: Any) -> TrialOutcome:
-    return outcome_of(result, **{"metric": METRIC, "value": 0.5, "trained": True, **changes})
+    return outcome_of(result, **{"aims": Aims.of(METRIC), "value": 0.5, "trained": True, **changes})
 
 
 def test_a_trial_that_trained_to_the_end_is_complete() -> None:
