@@ -37,7 +37,7 @@ class Plan:
         pipeline_name, pipeline: the pipeline to search.
         space, defaults: after `--set`.
         aims: the goals and limits.
-        data: images and labels of the split, never the test set.
+        data, data_dir: images and labels of the split, never the test set; the given folder.
         epochs: the full budget of a trial.
         trials: the number of trials that the study is to have in the end.
         resources: the device, and how many trials share it.
@@ -57,6 +57,7 @@ class Plan:
     defaults: Mapping[str, Scalar]
     aims: Aims
     data: TrainingData
+    data_dir: str | None
     epochs: int
     trials: int
     seed: int
@@ -174,6 +175,7 @@ def make_plan(options: Namespace) -> Plan:
         defaults=defaults,
         aims=aims,
         data=data,
+        data_dir=options.data_dir,
         epochs=options.epochs or pipeline.epochs,
         trials=options.trials,
         seed=options.seed,

@@ -115,12 +115,12 @@ def conclude(
         name = plan.twin_of or study.study_name
         lines.append(f"to go on:            {_resume_command(plan, name)}")
     lines += _where_to_compare(plan, experiment_id)
-    if best and aims.several:
-        ours = [*(["--data", "mini"] if plan.data.source == "mini" else []), "--trial"]
-        command = shlex.join(["python", "search/rerun.py", "--pipeline", plan.pipeline_name, *ours])
-        lines.append(f"final numbers:       {command} {_row(best[0]).trial_id}, or another's id")
-    elif best:
+    if best and not aims.several:
         lines.append(f"train it again:      {_replay_command(plan, _row(best[0]).trial_id)}")
+    if best:
+        trial = ["--trial", _row(best[0]).trial_id] * aims.several
+        others = ", or another's id" * aims.several
+        lines.append(f"final numbers:       {_rerun_command(plan, trial)}{others}")
     console.print("\n".join(lines), soft_wrap=True, markup=False)
 
 
@@ -154,11 +154,24 @@ def _where_to_compare(plan: Plan, experiment_id: str) -> list[str]:
 
 
 def _replay_command(plan: Plan, trial_id: str) -> str:
-    """The command that trains a trial again; it names the store if the default is another."""
-    usual = address.resolve_uri(None, plan.home)
-    store = without_secrets(plan.tracking_uri)
-    words = [] if plan.tracking_uri == usual else ["--tracking-uri", store]
-    return shlex.join(["python", "search/tune.py", "--replay", trial_id, *words])
+    """The command that trains a trial again."""
+    words = ["--replay", trial_id, *_unusual_store(plan)]
+    return shlex.join(["python", "search/tune.py", *words])
+
+
+def _unusual_store(plan: Plan) -> list[str]:
+    if plan.tracking_uri == address.resolve_uri(None, plan.home):
+        return []
+    return ["--tracking-uri", without_secrets(plan.tracking_uri)]
+
+
+def _rerun_command(plan: Plan, more: list[str]) -> str:
+    """The command that makes the final numbers of what was searched here."""
+    data = ["--data", "mini"] if plan.data.source == "mini" else []
+    if plan.data_dir:
+        data = ["--data-dir", plan.data_dir]
+    words = ["--pipeline", plan.pipeline_name, *data, *_unusual_store(plan), *more]
+    return shlex.join(["python", "search/rerun.py", *words])
 
 
 def _resume_command(plan: Plan, study: str) -> str:
