@@ -1,4 +1,4 @@
-"""The tables of docs/speed.md and the README, made from what the programs measured.
+"""The tables of docs/speed.md and the README's chart, made from what the programs measured.
 
     python benchmarks/table.py            writes them
     python benchmarks/table.py --check    ends with 1 if they are not what the figures say
@@ -26,25 +26,24 @@ if str(ROOT) not in sys.path:
 from benchmarks.machine import RESULTS
 from benchmarks.record_curves import PIPELINES
 
-PAGES = ("docs/speed.md", "README.md")
+PAGE, CHART = "docs/speed.md", "docs/images/speed.svg"
 MARKED = re.compile(r"(<!-- speed: (\w+) -->\n).*?(<!-- speed end -->)", re.DOTALL)
 TWO_VIEWS = "contrastive"
 TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Fill the pages, or compare them."""
+    """Fill the page and draw the chart, or compare them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="change nothing, compare")
     options = parser.parse_args(argv)
     stale = []
-    for page in PAGES:
-        text = (ROOT / page).read_text(encoding="utf-8")
-        filled = fill(text)
-        if filled != text:
-            stale.append(page)
+    for name, make in ((PAGE, fill), (CHART, lambda _: chart())):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        if make(text) != text:
+            stale.append(name)
             if not options.check:
-                (ROOT / page).write_text(filled, encoding="utf-8")
+                (ROOT / name).write_text(make(text), encoding="utf-8")
     if options.check and stale:
         print(f"not what benchmarks/results/ says: {', '.join(stale)}; run benchmarks/table.py")
         return 1
@@ -192,6 +191,36 @@ def headline() -> str:
         ),
     ]
     return _table(("", "beside", "theirs", "ours", "ratio"), rows)
+
+
+def chart() -> str:
+    """How many times as fast as the usual ways, as an SVG picture."""
+    search, peer = figures("plain_search"), figures("peers")
+    rows = [("a whole search", _median(search["plain"], 0) / _median(search["ours"], 0))]
+    for name, rates in figures("training")["pipelines"].items():
+        rows.append((f"training {name}", rates["epoch"] / rates["plain"]))
+    rows.append(("the same, beside lightly", peer["lightly"]["ours"] / peer["lightly"]["lightly"]))
+    rows.append(("a search beside Optuna alone", peer["optuna"]["optuna"] / peer["optuna"]["ours"]))
+    left, unit, step = 230, 85, 26
+    width, height = left + 6.4 * unit, step * (len(rows) + 2)
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height}" '
+        'font-family="sans-serif" font-size="14">',
+        '<rect width="100%" height="100%" fill="white"/>',
+        '<text x="12" y="20">times as fast as the usual way; the line is the usual way</text>',
+    ]
+    for place, (name, ratio) in enumerate(rows, start=1):
+        y = step * place + 8
+        colour = "#2a78b5" if ratio >= 1 else "#c2553b"
+        beside = left + unit * max(1, ratio) + 8
+        lines += [
+            f'<text x="{left - 10}" y="{y + 15}" text-anchor="end">{name}</text>',
+            f'<rect x="{left}" y="{y}" width="{unit * ratio:.0f}" height="20" fill="{colour}"/>',
+            f'<text x="{beside:.0f}" y="{y + 15}">{ratio:.2g} {TIMES}</text>',
+        ]
+    x = left + unit
+    lines.append(f'<path d="M{x} {step + 2}V{height - 14}" stroke="black" stroke-dasharray="4"/>')
+    return "\n".join([*lines, "</svg>\n"])
 
 
 def training() -> str:

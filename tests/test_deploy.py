@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DEPLOY = ROOT / "deploy"
 TEXTS = {
     **{file.name: file.read_text() for file in sorted(DEPLOY.iterdir())},
-    "../README.md": (ROOT / "README.md").read_text(),
+    "../docs/cluster.md": (ROOT / "docs" / "cluster.md").read_text(),
 }
 SERVED = {"ray start": start, "ray health-check": healthcheck, "mlflow server": server}
 
@@ -56,10 +56,10 @@ def files_with(command: str) -> set[str]:
 
 
 def test_the_calls_are_found() -> None:
-    everywhere = {"README.md", "slurm.sh", "kuberay.yaml", "../README.md"}
+    everywhere = {"README.md", "slurm.sh", "kuberay.yaml"}
     assert files_with("search/tune.py") >= everywhere
-    assert files_with("ray start") >= {"compose.yaml", "slurm.sh", "../README.md"}
-    assert files_with("mlflow server") >= {"compose.yaml", "../README.md"}
+    assert files_with("ray start") >= {"compose.yaml", "slurm.sh", "../docs/cluster.md"}
+    assert files_with("mlflow server") >= {"compose.yaml", "../docs/cluster.md"}
 
 
 @pytest.mark.parametrize(("name", "arguments"), list(calls("search/tune.py")))

@@ -60,6 +60,7 @@ PACKAGES = {
     "rerun": "finals cluster cli spaces",
     "sweep": "grids cluster cli",
     "doctor": "cells tracking cli files",
+    "main": "spaces",
     "champions": "cells tracking files",
 }
 # library -> the packages of search/ that import it: of Optuna's distributions spaces are made.
@@ -265,12 +266,12 @@ def test_no_file_beside_the_commands_hides_a_package() -> None:
         assert not (names - {"__init__", "__pycache__"}) & taken, folder
 
 
-def test_the_package_list_is_the_folders_with_an_init() -> None:
+def test_an_installed_copy_has_every_package_and_its_types() -> None:
     with (ROOT / "pyproject.toml").open("rb") as file:
-        listed = tomllib.load(file)["tool"]["setuptools"]["packages"]
-    top = [folder.parent for folder in ROOT.glob("[!._]*/__init__.py")]
-    folders = {init.parent for package in top for init in package.rglob("__init__.py")}
-    assert sorted(listed) == sorted(".".join(f.relative_to(ROOT).parts) for f in folders)
+        setup = tomllib.load(file)["tool"]["setuptools"]
+    assert setup["packages"]["find"]["include"] == [f"{layer}*" for layer in LAYERS]
+    assert "py.typed" in setup["package-data"]["*"]
+    assert all((ROOT / layer / "py.typed").exists() for layer in LAYERS)
 
 
 def test_a_file_says_what_it_is_for() -> None:

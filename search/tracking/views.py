@@ -19,6 +19,7 @@ from search.tracking import views
 
 TRIALS = "best-trials"
 FINALS = "final-numbers"
+MEASURES = ("accuracy", "linear_accuracy", "knn_accuracy")  # side by side: MLflow sorts by name
 LOCAL_SERVER = "http://127.0.0.1:5000"
 
 
@@ -33,10 +34,7 @@ def trial_view(*, params: Iterable[str]) -> str:
     columns = [
         *("tags.`trial_state`", f"tags.`{FEASIBLE}`", f"tags.`{FRONT}`"),
         best,
-        "metrics.`valid/linear_accuracy`",
-        "metrics.`valid/knn_accuracy`",
-        "metrics.`model/parameters`",
-        "metrics.`time/images_per_second`",
+        *(f"metrics.`valid/{measure}`" for measure in MEASURES),
         *(f"params.`{name}`" for name in params),
     ]
     return _view("Best trials", "tags.kind = 'trial'", best, columns)
@@ -49,8 +47,8 @@ def final_view(*, rerun: str, params: Iterable[str]) -> str:
         "tags.`champion`",
         *(
             f"metrics.`{images}/{measure}`"
-            for measure in ("accuracy", "linear_accuracy", "knn_accuracy")
             for images in ("test", "valid", "train")
+            for measure in MEASURES
         ),
         "metrics.`test/mae`",
         "metrics.`model/parameters`",

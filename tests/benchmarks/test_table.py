@@ -16,7 +16,7 @@ def test_the_pages_are_what_the_figures_say(capsys: pytest.CaptureFixture[str]) 
 
 
 def test_every_table_stands_in_a_page() -> None:
-    text = "".join((table.ROOT / page).read_text() for page in table.PAGES)
+    text = (table.ROOT / table.PAGE).read_text()
     assert {name for _, name, _ in table.MARKED.findall(text)} == set(table.TABLES)
 
 
@@ -31,7 +31,20 @@ def test_another_figure_is_another_page(
     monkeypatch.setattr(table, "RESULTS", tmp_path)
     assert "| 4: `--help` | 0.3 s | 7 s | not met |" in table.goals()
     assert table.main(["--check"]) == 1
-    assert "docs/speed.md" in capsys.readouterr().out
+    assert "docs/speed.md; run" in capsys.readouterr().out, "the chart has no such figure"
+
+
+def test_the_chart_is_of_the_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for file in RESULTS.glob("*.json"):
+        kept = json.loads(file.read_text())
+        if file.stem == "peers":
+            kept["figures"]["optuna"] = {"optuna": 10.0, "ours": 4.0}
+        (tmp_path / file.name).write_text(json.dumps(kept))
+    monkeypatch.setattr(table, "RESULTS", tmp_path)
+    changed = set(table.chart().splitlines()) - set(
+        (table.ROOT / table.CHART).read_text().splitlines()
+    )
+    assert len(changed) == 2 and f">2.5 {table.TIMES}<" in "".join(changed), "a bar and its number"
 
 
 def test_what_stands_around_a_table_stays(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import runpy
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,8 @@ from search.cli import progress as progress_module
 from search.cli.progress import Progress, in_words
 from search.trials.config import TrialConfig
 from search.trials.outcome import TrialOutcome
+
+ROOT = Path(__file__).resolve().parents[3]
 
 
 class Terminal(io.StringIO):
@@ -91,3 +95,20 @@ def test_quiet_is_silent() -> None:
 
 def test_times_are_told_in_the_unit_that_fits() -> None:
     assert [in_words(s) for s in (45, 700, 11_500)] == ["45 s", "12 min", "3.2 h"]
+
+
+def test_the_readmes_picture_of_it_is_drawn_when_most_trials_have_ended(tmp_path: Path) -> None:
+    drawn = runpy.run_path(str(ROOT / "docs" / "images" / "live_table.py"))["Drawn"]
+    picture = tmp_path / "live_table.svg"
+    drawn.epoch_ended.__globals__["PICTURE"] = picture
+    with drawn(io.StringIO(), title="mine", total=3, ended=Counter()) as progress:
+        for number in range(4):
+            progress.trial_started(config(number))
+        for number in range(4):
+            progress.epoch_ended(config(number), {"epoch": 1, "valid/accuracy": 0.5})
+            assert picture.exists() == (number == 3)
+            if number < 2:
+                progress.trial_ended(config(number), TrialOutcome(state="COMPLETE", value=0.7))
+    text = picture.read_text(encoding="utf-8").replace("&#160;", " ")
+    assert "2 complete" in text and "lr=0.002" in text
+    assert "url(http" not in text, "it opens offline"

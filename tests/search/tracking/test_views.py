@@ -6,6 +6,7 @@ import base64
 import json
 import time
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -46,6 +47,20 @@ def test_the_trial_view_shows_trials_the_best_first() -> None:
     assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`objective`", False)
     assert state["orderByKey"] in state["selectedColumns"]
     assert state["selectedColumns"][-2:] == ["params.`width`", "params.`lr`"]
+
+
+@pytest.mark.parametrize(
+    ("view", "splits"), [(FINAL, ("test", "valid", "train")), (TRIALS, ["valid"])]
+)
+def test_the_three_measures_stand_side_by_side(view: str, splits: Sequence[str]) -> None:
+    """MLflow's page sorts the metrics by name, whatever the order of the view."""
+    shown = sorted(c for c in unpacked(view)["selectedColumns"] if c.startswith("metrics."))
+    for split in splits:
+        first = shown.index(f"metrics.`{split}/accuracy`")
+        assert [c.partition("_")[0] for c in shown[first + 1 : first + 3]] == [
+            f"metrics.`{split}/knn",
+            f"metrics.`{split}/linear",
+        ]
 
 
 @pytest.mark.parametrize(("view", "name"), [(FINAL, "Final numbers"), (TRIALS, "Best trials")])

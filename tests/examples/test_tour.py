@@ -1,0 +1,38 @@
+"""The tour is run from its first cell to its last, in a folder of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+TOUR = Path(__file__).resolve().parents[2] / "examples" / "tour.ipynb"
+
+
+@pytest.mark.slow
+def test_every_cell_runs_and_the_latents_are_drawn(
+    tmp_path: Path, prepare: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait leave others the cores
+    for name in ("JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):  # else they are made in the user's home
+        monkeypatch.setenv(name, str(tmp_path / name.lower()))
+    tour = nbformat.read(TOUR, as_version=4)
+    resources = {"metadata": {"path": str(prepare(tmp_path))}}
+    NotebookClient(tour, timeout=600, kernel_name="python3", resources=resources).execute()
+    outputs = [out for cell in tour.cells for out in cell.get("outputs", ())]
+    assert [out for out in outputs if out.output_type == "error"] == []
+    texts = "".join(out.get("text", "") for out in outputs)
+    assert "4 of 4 trials" in texts, "the search ended"
+    tables = [out.data for out in outputs if "data" in out and "text/html" in out.data]
+    assert len(tables) == 1 and "metrics.objective" in tables[0]["text/html"]
+    [picture] = [out.data["image/png"] for out in outputs if "image/png" in out.get("data", {})]
+    assert len(picture) > 10_000
+
+
+def test_it_is_kept_without_outputs() -> None:
+    tour = nbformat.read(TOUR, as_version=4)
+    nbformat.validate(tour)
+    assert [cell.outputs for cell in tour.cells if cell.get("outputs")] == []
