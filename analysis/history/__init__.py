@@ -9,12 +9,5 @@ budget.py              trials and hours of each pipeline
 """
 
 from analysis.history.chapter import section
-from analysis.history.trials import (
-    History,
-    compute_history,
-    draw_curves,
-    draw_history,
-    history_figure,
-)
 
-__all__ = ["History", "compute_history", "draw_curves", "draw_history", "history_figure", "section"]
+__all__ = ["section"]

@@ -1,8 +1,4 @@
-"""Walks between two latents: what the decoder makes of them, beside the same walk between pixels.
-
-from analysis import interpolation
-interpolation.path(start, end, steps=10)  # (10, ...)
-"""
+"""Walks between two latents: what the decoder makes of them, beside a walk between pixels."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -82,10 +83,8 @@ class Paths:
         return mean
 
 
-MEASURES = (
-    *("entropy", "nearest", "sparsity", "ghosting", "contrast"),
-    *("mixed_nearest", "mixed_entropy"),
-)
+MIXED = "mixed_nearest", "mixed_entropy"
+MEASURES = "entropy", "nearest", "sparsity", "ghosting", "contrast", *MIXED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,37 +112,36 @@ class Real:
 
 def measure_paths(record: PipelineRecord, rows: np.ndarray, *, steps: int = STEPS) -> Paths:
     """Walk between pairs of images of the record's split: (P, 2) rows. Cached by weights."""
-    key = {
-        **_key(record),
-        **{"rows": np.asarray(rows).tolist(), "steps": steps},
-    }
-    stored = record.cache.get("interpolation", key, lambda: _measure_paths(record, rows, steps))
-    return Paths(rows=np.asarray(rows), classes=len(record.classes), **stored)
+    key = {**_key(record), "rows": np.asarray(rows).tolist(), "steps": steps}
+    compute = functools.partial(_measure_paths, record, np.asarray(rows), steps)
+    return record.cache.get("interpolation", key, compute, kind=Paths)
 
 
 def measure_real(record: PipelineRecord, rows: np.ndarray) -> Real:
     """The same of images as they are: (M,) rows of the split. Cached by weights."""
 
-    def compute() -> dict[str, np.ndarray]:
+    def compute() -> Real:
         latents = record.latents[rows]
-        return {
-            "nearest": nearest_distances(record.images.images[rows], _training(record).images),
-            "entropy": entropy(_probabilities(record, latents)),
-            "sparsity": _sparsity(record, latents),
-        }
+        return Real(
+            nearest=nearest_distances(record.images.images[rows], _training(record).images),
+            entropy=entropy(_probabilities(record, latents)),
+            sparsity=_sparsity(record, latents),
+        )
 
     key = {**_key(record), "rows": np.asarray(rows).tolist()}
-    return Real(**record.cache.get("interpolation_real", key, compute))
+    return record.cache.get("interpolation_real", key, compute, kind=Real)
 
 
 def _key(record: PipelineRecord) -> dict[str, object]:
     return {
-        **{"weights": record.weights, "data": record.data.fingerprint, "split": record.split},
-        **{"images": len(record.images), "training": len(_training(record)), "k": NEIGHBOUR},
+        "weights": record.weights,
+        "data": [record.data.fingerprint, record.split, len(record.images)],
+        "training": len(_training(record)),
+        "k": NEIGHBOUR,
     }
 
 
-def _measure_paths(record: PipelineRecord, rows: np.ndarray, steps: int) -> dict[str, np.ndarray]:
+def _measure_paths(record: PipelineRecord, rows: np.ndarray, steps: int) -> Paths:
     ends = record.latents[rows]
     images = record.images.images[rows].astype(np.float32) / 255
     latents = np.stack([path(start, end, steps) for start, end in ends])
@@ -155,17 +153,19 @@ def _measure_paths(record: PipelineRecord, rows: np.ndarray, steps: int) -> dict
     spread = walks.reshape(*shape, -1).std(axis=2)
     of_ends = (spread[:, :1] + spread[:, -1:]) / 2
     training = _training(record).images
-    return {
-        "predicted": chances.argmax(1).reshape(shape),
-        "confidence": chances.max(1).reshape(shape),
-        "entropy": entropy(chances).reshape(shape),
-        "nearest": nearest_distances(decoded, training).reshape(shape),
-        "sparsity": _sparsity(record, points).reshape(shape),
-        "ghosting": np.stack([ghosting(walk) for walk in walks]),
-        "contrast": spread / np.where(of_ends > 0, of_ends, 1),
-        "mixed_nearest": nearest_distances(every, training).reshape(shape),
-        "mixed_entropy": entropy(_probabilities(record, record.encode(every))).reshape(shape),
-    }
+    return Paths(
+        rows=rows,
+        classes=len(record.classes),
+        predicted=chances.argmax(1).reshape(shape),
+        confidence=chances.max(1).reshape(shape),
+        entropy=entropy(chances).reshape(shape),
+        nearest=nearest_distances(decoded, training).reshape(shape),
+        sparsity=_sparsity(record, points).reshape(shape),
+        ghosting=np.stack([ghosting(walk) for walk in walks]),
+        contrast=spread / np.where(of_ends > 0, of_ends, 1),
+        mixed_nearest=nearest_distances(every, training).reshape(shape),
+        mixed_entropy=entropy(_probabilities(record, record.encode(every))).reshape(shape),
+    )
 
 
 def _training(record: PipelineRecord) -> LabelledImages:

@@ -2,9 +2,6 @@
 
 Each pipeline is compared with its own encoder before training (fresh weights of the same
 architecture), and with the others of its data set. The measures themselves: `trainers.measures`.
-
-    from analysis import latents
-    latents.effective_rank(z), latents.uniformity(z), latents.alignment(first, second)
 """
 
 from __future__ import annotations

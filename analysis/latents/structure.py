@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -158,38 +158,20 @@ def _both(record: PipelineRecord, findings: Findings) -> tuple[Structure, Struct
         "torch": torch.__version__,
     }
 
-    def compute() -> dict[str, np.ndarray]:
+    def compute(*, trained: bool) -> Structure:
         digits = DATASETS[record.dataset].digits
         views = two_views(images, digits=digits, seed=findings.seed)
-        before = untrained_encoder(record, seed=findings.seed)
-        arrays = {}
-        for when, encoder in (("before", before), ("after", record.model.encoder)):
-            parts = [_encode(encoder, part) for part in (images, *views)]
-            structure = measure(*parts)
-            arrays[f"{when}_spectrum"] = structure.spectrum
-            arrays[f"{when}_numbers"] = np.array(
-                [
-                    *(structure.alignment, structure.apart, structure.uniformity),
-                    *(structure.rank, structure.correlation, structure.count),
-                ]
-            )
-        return arrays
+        encoder = record.model.encoder
+        if not trained:
+            encoder = untrained_encoder(record, seed=findings.seed)
+        return measure(*(_encode(encoder, part) for part in (images, *views)))
 
-    stored = findings.cache.get("structure", key, compute)
-    return _structure(stored, "before"), _structure(stored, "after")
+    def kept(trained: bool) -> Structure:
+        computed = functools.partial(compute, trained=trained)
+        asked = {**key, "trained": trained}
+        return findings.cache.get("structure", asked, computed, kind=Structure)
 
-
-def _structure(stored: Mapping[str, np.ndarray], when: str) -> Structure:
-    aligned, apart, uniform, rank, correlated, count = map(float, stored[f"{when}_numbers"])
-    return Structure(
-        alignment=aligned,
-        apart=apart,
-        uniformity=uniform,
-        spectrum=stored[f"{when}_spectrum"],
-        rank=rank,
-        correlation=correlated,
-        count=int(count),
-    )
+    return kept(False), kept(True)
 
 
 def _encode(encoder: nn.Module, images: np.ndarray) -> np.ndarray:

@@ -1,8 +1,4 @@
-"""The mistakes of the classifiers: confusion matrices, accuracy by class, the surest mistakes.
-
-from analysis import mistakes
-mistakes.confusion_matrix(labels, predicted, 10)  # (10, 10)
-"""
+"""The mistakes of the classifiers: confusion matrices, accuracy by class, the surest mistakes."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Images beside what the decoder makes of them: how far off, for which images and classes.
-
-from analysis import reconstructions
-reconstructions.absolute_errors(images, record.decode(record.encode(images)))  # (N,)
-"""
+"""Images beside what the decoder makes of them: how far off, for which images and classes."""
 
 from __future__ import annotations
 

@@ -1,8 +1,4 @@
-"""Points of many dimensions in the plane, by t-SNE, PCA or UMAP.
-
-from analysis import tsne
-plane = tsne.embed(latents, seed=0).plane  # (N, 2)
-"""
+"""Points of many dimensions in the plane, by t-SNE, PCA or UMAP."""
 
 from __future__ import annotations
 

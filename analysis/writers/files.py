@@ -101,7 +101,8 @@ def render(
     if cache is None:
         stored = drawn()
     else:
-        stored = cache.get("pictures", {**(key or {}), "names": names}, drawn, only=True)
+        key = {**(key or {}), "names": names}
+        stored = cache.get("pictures", key, drawn, only=True)
     return Rendered(
         {
             name: Picture(stored[f"png {name}"].tobytes(), stored[f"svg {name}"].tobytes().decode())

@@ -18,6 +18,7 @@ from analysis.history.trials import (
     draw_curves,
     draw_history,
     floor_of,
+    history_figure,
 )
 from analysis.history.tuning import compute_gain
 from analysis.records import Findings, PipelineRecord, StudyRecord, TrialRecord
@@ -87,7 +88,7 @@ def test_history(study: StudyRecord) -> None:
 def test_the_best_of_a_search_without_complete_trials(study: StudyRecord) -> None:
     found = compute_history(replace(study, trials=TRIALS[1:2] + TRIALS[3:4]))
     assert np.isnan(found.best).all()
-    style.close(history.history_figure(found))
+    style.close(history_figure(found))
     assert len(compute_history(replace(study, trials=())).numbers) == 0
 
 

@@ -18,6 +18,7 @@ from analysis.tsne.contrast import COLUMNS
 from analysis.tsne.embedding import Embedding, embed, require
 from analysis.tsne.figures import draw_embedding
 from analysis.tsne.separation import compute_separation
+from analysis.tsne.views import compute_views
 from search.errors import UserError
 
 RNG = np.random.default_rng(1)
@@ -105,7 +106,7 @@ def test_umap_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.slow
 def test_views(findings: Findings) -> None:
-    every = tsne.compute_views(findings)
+    every = compute_views(findings)
     assert list(every) == list(findings.records)
     views = every["cifar_contrastive"]
     record = findings.records["cifar_contrastive"]
@@ -135,16 +136,16 @@ def test_everything_is_computed_once(
 
     monkeypatch.setattr(views, "embed", count)
     cold = replace(findings, cache=Cache(tmp_path), points=60)
-    tsne.compute_views(cold)
+    compute_views(cold)
     assert sorted(asked) == [128] * 6 + [784, 3072]
-    tsne.compute_views(cold)
+    compute_views(cold)
     assert len(asked) == 8
-    tsne.compute_views(replace(cold, seed=1))
+    compute_views(replace(cold, seed=1))
     assert len(asked) == 16
 
 
 def test_no_view_of_unequal_parts(findings: Findings) -> None:
-    views = tsne.compute_views(findings)["mnist_supervised"]
+    views = compute_views(findings)["mnist_supervised"]
     with pytest.raises(ValueError, match="points"):
         replace(views, labels=views.labels[1:])
 

@@ -18,7 +18,6 @@ from analysis.tsne.separation import (
     digest,
     knn_hits,
     scatter_ratio,
-    silhouette,
     squared_distances,
 )
 from analysis.tsne.words import against_pixels, contrastive, guided, how
@@ -72,8 +71,8 @@ def test_distances() -> None:
 
 
 def test_silhouette() -> None:
-    distances = np.sqrt(squared_distances(POINTS))
-    assert silhouette(distances, LABELS) == pytest.approx(slow_silhouette(POINTS, LABELS))
+    found = compute_separation(POINTS, LABELS).silhouette
+    assert found == pytest.approx(slow_silhouette(POINTS, LABELS))
 
 
 @pytest.mark.parametrize("k", [1, 2, 5, 20, 59])
@@ -105,7 +104,10 @@ def test_scatter_ratio() -> None:
 def test_scatter_ratio_in_closed_form() -> None:
     """Classes at -1 and 1, their points at a distance s: 1 over s squared."""
     points = np.array([[-1.0, 0.5], [-1.0, -0.5], [1.0, 0.5], [1.0, -0.5]])
-    assert scatter_ratio(points, np.array([0, 0, 1, 1])) == pytest.approx(4.0)
+    labels = np.array([0, 0, 1, 1])
+    assert scatter_ratio(points, labels) == pytest.approx(4.0)
+    assert scatter_ratio(np.round(points, 0) * [1, 0], labels) == np.inf
+    assert scatter_ratio(0 * points, labels) == 0
 
 
 def test_scale_and_place_do_not_matter() -> None:
