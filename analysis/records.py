@@ -171,8 +171,12 @@ class PipelineRecord:
     @cached_property
     def logits(self) -> np.ndarray:
         """(N, K) of the classifier on `latents`."""
+        return self.classify(self.latents)
+
+    def classify(self, latents: np.ndarray) -> np.ndarray:
+        """(B, D) float32 -> (B, K) logits of the classifier."""
         with torch.no_grad():
-            return self.model.classifier(torch.from_numpy(self.latents)).numpy()
+            return self.model.classifier(torch.from_numpy(latents)).numpy()
 
     def train_latents(self, count: int) -> np.ndarray:
         """(count, D) of the first training images, which are in a fixed shuffled order."""

@@ -75,25 +75,24 @@ def draw_measure(axis: Axes, interpolation: Interpolation, line: Line) -> None:
     alpha = np.linspace(0, 1, between.shape[1])
     inner = np.isfinite(between).all(axis=0)  # ghosting has no value at the ends
     low, median, high = np.quantile(between[:, inner], (0.1, 0.5, 0.9), axis=0)
-    with style.styled():
-        axis.fill_between(alpha[inner], low, high, color=BETWEEN, alpha=0.18, lw=0)
-        axis.plot(alpha[inner], median, "o-", color=BETWEEN, label="between different classes")
-        within = np.median(getattr(interpolation.within, line.measure)[:, inner], axis=0)
-        axis.plot(alpha[inner], within, "s--", color=WITHIN, label="within one class")
-        if line.mixed:
-            mixed = np.median(getattr(interpolation.between, line.mixed), axis=0)
-            axis.plot(alpha, mixed, "^:", color=MIXED, label="pixels mixed, different classes")
-        real = getattr(interpolation.real, line.measure, None)
-        if real is not None:
-            axis.axhline(np.median(real), color="black", lw=1.1, label="real images: median")
-            axis.axhline(
-                np.quantile(real, 0.9), color="black", lw=1.1, ls="-.", label="real images: 90 %"
-            )
-        if line.measure == "ghosting":
-            axis.set_ylim(-0.03, 1.03)
-        else:
-            axis.set_ylim(bottom=0)
-        axis.set_xlim(-0.03, 1.03)
-        axis.set_title(line.title)
-        axis.set_xlabel("alpha, share of the second image")
-        axis.set_ylabel(line.unit)
+    axis.fill_between(alpha[inner], low, high, color=BETWEEN, alpha=0.18, lw=0)
+    axis.plot(alpha[inner], median, "o-", color=BETWEEN, label="between different classes")
+    within = np.median(getattr(interpolation.within, line.measure)[:, inner], axis=0)
+    axis.plot(alpha[inner], within, "s--", color=WITHIN, label="within one class")
+    if line.mixed:
+        mixed = np.median(getattr(interpolation.between, line.mixed), axis=0)
+        axis.plot(alpha, mixed, "^:", color=MIXED, label="pixels mixed, different classes")
+    real = getattr(interpolation.real, line.measure, None)
+    if real is not None:
+        axis.axhline(np.median(real), color="black", lw=1.1, label="real images: median")
+        axis.axhline(
+            np.quantile(real, 0.9), color="black", lw=1.1, ls="-.", label="real images: 90 %"
+        )
+    if line.measure == "ghosting":
+        axis.set_ylim(-0.03, 1.03)
+    else:
+        axis.set_ylim(bottom=0)
+    axis.set_xlim(-0.03, 1.03)
+    axis.set_title(line.title)
+    axis.set_xlabel("alpha, share of the second image")
+    axis.set_ylabel(line.unit)

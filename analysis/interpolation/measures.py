@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import torch
+from scipy.special import softmax
 
 from analysis.reconstructions.errors import five
 from analysis.records import PipelineRecord
@@ -180,9 +180,7 @@ def _sparsity(record: PipelineRecord, latents: np.ndarray) -> np.ndarray:
 
 def _probabilities(record: PipelineRecord, latents: np.ndarray) -> np.ndarray:
     """(B, D) -> (B, K) float64: softmax of the classifier's logits."""
-    with torch.no_grad():
-        logits = record.model.classifier(torch.from_numpy(latents))
-    chances: np.ndarray = logits.double().softmax(dim=1).numpy()
+    chances: np.ndarray = softmax(record.classify(latents).astype(np.float64), axis=1)
     return chances
 
 

@@ -23,9 +23,8 @@ FLOOR = 1e-6  # shares below are not drawn: rounding, not structure
 
 def look_of(pipeline: str) -> tuple[str, str, object]:
     """(colour, marker, line) of a pipeline's method: three ways to tell methods apart."""
-    method = style.METHODS.get(pipeline.partition("_")[2], len(style.METHODS))
-    markers = style.MARKERS
-    return style.colour_of(pipeline), markers[method % len(markers)], LINES[method % len(LINES)]
+    place = style.place_of(pipeline)
+    return style.COLOURS[place], style.MARKERS[place], LINES[place % len(LINES)]
 
 
 def draw_spectrum(axis: Axes, name: str, before: Structure, after: Structure) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import softmax
+from sklearn.metrics import confusion_matrix
 
 from analysis.records import PipelineRecord
 from search.cells.statistics import Estimate, estimate
@@ -103,22 +105,6 @@ class Surest:
         return missed
 
 
-def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """(N,) and (N,) labels -> (K, K) counts; row: true class, column: predicted."""
-    if labels.shape != predicted.shape:
-        raise ValueError(f"labels are {labels.shape}, predictions {predicted.shape}")
-    flat = labels.astype(np.int64) * classes + predicted.astype(np.int64)
-    counts: np.ndarray = np.bincount(flat, minlength=classes**2).reshape(classes, classes)
-    return counts
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """(N, K) -> (N, K) float64 probabilities."""
-    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    chances: np.ndarray = shifted / shifted.sum(axis=1, keepdims=True)
-    return chances
-
-
 def compute_confusion(record: PipelineRecord) -> Confusion:
     """The champion's over its seeds as the rerun recorded them, else the drawn weights'."""
     counts = []
@@ -126,14 +112,14 @@ def compute_confusion(record: PipelineRecord) -> Confusion:
         tested = record.result["rows"][0]["test"]
         counts = [one["confusion"] for one in tested if "confusion" in one]
     if not counts:
-        classes = len(record.classes)
-        counts = [confusion_matrix(record.images.labels, record.predictions, classes)]
+        every = range(len(record.classes))
+        counts = [confusion_matrix(record.images.labels, record.predictions, labels=every)]
     return Confusion(counts=np.array(counts), classes=record.classes)
 
 
 def compute_surest(record: PipelineRecord) -> Surest:
     """The drawn weights' mistakes by falling probability, temperature 1."""
-    chances = softmax(record.logits)
+    chances = softmax(record.logits.astype(np.float64), axis=1)
     labels, predicted = record.images.labels, chances.argmax(axis=1)
     probability = chances.max(axis=1)
     wrong = np.flatnonzero(predicted != labels)

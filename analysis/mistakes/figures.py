@@ -24,37 +24,36 @@ def draw_confusion(axis: Axes, confusion: Confusion) -> None:
     """Counts in cells shaded by share of the row."""
     size = len(confusion.classes)
     mean, shade = confusion.mean, np.sqrt(confusion.shares)
-    with style.styled():
-        axis.imshow(shade, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-        for row in range(size):
-            for column in range(size):
-                if mean[row, column] > 0:
-                    axis.text(
-                        column,
-                        row,
-                        count_as_text(float(mean[row, column])),
-                        ha="center",
-                        va="center",
-                        fontsize=7.5,
-                        color="white" if shade[row, column] > DARK else "black",
-                    )
-        long = max(map(len, confusion.classes)) > 2
-        axis.set_xticks(
-            range(size),
-            confusion.classes,
-            rotation=40 if long else 0,
-            ha="right" if long else "center",
-            rotation_mode="anchor" if long else None,
-        )
-        axis.set_yticks(range(size), confusion.classes)
-        axis.set_xticks(np.arange(size + 1) - 0.5, minor=True)
-        axis.set_yticks(np.arange(size + 1) - 0.5, minor=True)
-        axis.grid(False)
-        axis.grid(which="minor", color="white", lw=1)
-        axis.tick_params(which="both", length=0)
-        axis.set_title("Images by true and predicted class")
-        axis.set_xlabel("predicted class")
-        axis.set_ylabel("true class")
+    axis.imshow(shade, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for row in range(size):
+        for column in range(size):
+            if mean[row, column] > 0:
+                axis.text(
+                    column,
+                    row,
+                    count_as_text(float(mean[row, column])),
+                    ha="center",
+                    va="center",
+                    fontsize=7.5,
+                    color="white" if shade[row, column] > DARK else "black",
+                )
+    long = max(map(len, confusion.classes)) > 2
+    axis.set_xticks(
+        range(size),
+        confusion.classes,
+        rotation=40 if long else 0,
+        ha="right" if long else "center",
+        rotation_mode="anchor" if long else None,
+    )
+    axis.set_yticks(range(size), confusion.classes)
+    axis.set_xticks(np.arange(size + 1) - 0.5, minor=True)
+    axis.set_yticks(np.arange(size + 1) - 0.5, minor=True)
+    axis.grid(False)
+    axis.grid(which="minor", color="white", lw=1)
+    axis.tick_params(which="both", length=0)
+    axis.set_title("Images by true and predicted class")
+    axis.set_xlabel("predicted class")
+    axis.set_ylabel("true class")
 
 
 def count_as_text(count: float) -> str:
@@ -66,24 +65,23 @@ def count_as_text(count: float) -> str:
 
 def draw_accuracies(axis: Axes, confusion: Confusion) -> None:
     """Accuracy of each class with its interval, in the matrix's order."""
-    with style.styled():
-        for place, accuracy in enumerate(confusion.accuracies):
-            if accuracy is None:
-                continue
-            axis.plot(accuracy.mean, place, "o", color=style.COLOURS[0])
-            if accuracy.low is not None and accuracy.high is not None:
-                ends = np.clip([accuracy.low, accuracy.high], 0, 1)
-                axis.plot(ends, [place, place], "-|", color=style.COLOURS[0])
-        overall = float(np.trace(confusion.mean) / confusion.mean.sum())
-        axis.axvline(overall, color="black", ls="--", lw=1.1, label=f"all classes {overall:.4f}")
-        axis.set_yticks(range(len(confusion.classes)), confusion.classes)
-        axis.set_ylim(len(confusion.classes) - 0.5, -0.5)
-        axis.margins(x=0.08)
-        axis.locator_params(axis="x", nbins=5)
-        axis.set_title("Accuracy by class")
-        axis.set_xlabel("accuracy, share of the class")
-        axis.set_ylabel("true class")
-        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), fontsize=8)
+    for place, accuracy in enumerate(confusion.accuracies):
+        if accuracy is None:
+            continue
+        axis.plot(accuracy.mean, place, "o", color=style.COLOURS[0])
+        if accuracy.low is not None and accuracy.high is not None:
+            ends = np.clip([accuracy.low, accuracy.high], 0, 1)
+            axis.plot(ends, [place, place], "-|", color=style.COLOURS[0])
+    overall = float(np.trace(confusion.mean) / confusion.mean.sum())
+    axis.axvline(overall, color="black", ls="--", lw=1.1, label=f"all classes {overall:.4f}")
+    axis.set_yticks(range(len(confusion.classes)), confusion.classes)
+    axis.set_ylim(len(confusion.classes) - 0.5, -0.5)
+    axis.margins(x=0.08)
+    axis.locator_params(axis="x", nbins=5)
+    axis.set_title("Accuracy by class")
+    axis.set_xlabel("accuracy, share of the class")
+    axis.set_ylabel("true class")
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), fontsize=8)
 
 
 def compose_surest(records: Sequence[PipelineRecord], surest: Sequence[Surest]) -> Mosaic | None:

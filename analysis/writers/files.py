@@ -128,15 +128,14 @@ def digest(document: Document, rendered: Rendered) -> str:
 
 
 def _draw(figure: Figure) -> Picture:
-    with style.styled():  # so that what a figure adds to its axes later has the same look
-        canvas = figure.draw()
-        try:
-            png, svg = io.BytesIO(), io.StringIO()
-            # Without the date and the version the same figure is the same file.
-            canvas.savefig(png, format="png", metadata={"Software": None})
-            canvas.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-        finally:
-            style.close(canvas)
+    canvas = figure.draw()
+    try:
+        png, svg = io.BytesIO(), io.StringIO()
+        # Without the date and the version the same figure is the same file.
+        canvas.savefig(png, format="png", metadata={"Software": None})
+        canvas.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    finally:
+        style.close(canvas)
     return Picture(png.getvalue(), svg.getvalue())
 
 

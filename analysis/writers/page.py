@@ -85,7 +85,7 @@ def _figure(figure: Figure, picture: Picture) -> dict[str, Any]:
         "source": _source(picture),
         "width": round(width * SCALE),
         "height": round(height * SCALE),
-        "alt": inline_markup.plain(figure.alt or figure.title),
+        "alt": inline_markup.plain(figure.alt),
     }
 
 

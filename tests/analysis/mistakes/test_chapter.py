@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn import metrics
+from sklearn.metrics import confusion_matrix
 
 from analysis import style
 from analysis.document import Figure, Paragraph, Section, Table
@@ -17,8 +17,6 @@ from analysis.mistakes.confusion import (
     Surest,
     compute_confusion,
     compute_surest,
-    confusion_matrix,
-    softmax,
 )
 from analysis.mistakes.figures import compose_surest
 from analysis.records import SIX, Findings, PipelineRecord
@@ -50,17 +48,6 @@ def surest(labels: list[int], predicted: list[int], probability: list[float]) ->
 
 
 # Confusion ---------------------------------------------------------------------------------------
-
-
-def test_the_matrix_is_that_of_scikit_learn() -> None:
-    labels, predicted = np.random.default_rng(0).integers(0, 7, (2, 200))
-    expected = metrics.confusion_matrix(labels, predicted, labels=range(8))
-    np.testing.assert_array_equal(confusion_matrix(labels, predicted, 8), expected)
-
-
-def test_labels_and_predictions_are_of_the_same_images() -> None:
-    with pytest.raises(ValueError, match=r"labels are \(3,\), predictions \(2,\)"):
-        confusion_matrix(np.zeros(3), np.zeros(2), 4)
 
 
 def test_means_shares_and_accuracies_are_over_seeds() -> None:
@@ -104,7 +91,7 @@ def test_counts_that_cannot_be_are_refused(counts: np.ndarray, message: str) -> 
 def test_the_champions_own_matrices_are_taken(findings: Findings) -> None:
     record = findings.records[NAME]
     found = compute_confusion(record)
-    expected = confusion_matrix(record.images.labels, record.predictions, 10)
+    expected = confusion_matrix(record.images.labels, record.predictions, labels=range(10))
     np.testing.assert_array_equal(found.counts, np.stack([expected] * 3))
     assert record.result is not None
     rows = [dict(row) for row in record.result["rows"]]
@@ -123,12 +110,6 @@ def test_without_a_champion_predictions_are_counted(findings: Findings, unfinish
 
 
 # Probabilities -----------------------------------------------------------------------------------
-
-
-def test_softmax_has_its_closed_forms_and_does_not_overflow() -> None:
-    np.testing.assert_allclose(softmax(np.zeros((2, 4))), 0.25)
-    np.testing.assert_allclose(softmax(np.log([[1.0, 2.0, 5.0]])), [[0.125, 0.25, 0.625]])
-    np.testing.assert_allclose(softmax(np.array([[1e4, 0.0]])), [[1, 0]])
 
 
 def test_mistakes_come_by_falling_probability(findings: Findings) -> None:

@@ -105,7 +105,7 @@ def test_nothing_is_loaded_from_anywhere(written: Path, read: Reader) -> None:
 
 def test_pictures_have_words_and_the_small_one_stays_sharp(read: Reader) -> None:
     small, large = (img for img in read.all("img") if img.get("src"))
-    assert (small["alt"], large["alt"]) == ("five points", "large")
+    assert (small["alt"], large["alt"]) == ("five points", "A caption.")
     assert str(small["src"]).startswith("data:image/svg+xml;base64,")
     assert str(large["src"]).startswith("data:image/png;base64,")
     assert (small["width"], small["height"]) == ("440", "220")
