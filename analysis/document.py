@@ -84,6 +84,11 @@ class Table:
                 raise ValueError(f"{self.name}: {len(row)} cells, {len(self.columns)} columns")
 
 
+def heads(text: str) -> tuple[str, ...]:
+    """Headings of columns, parted by ` | `."""
+    return tuple(text.split(" | "))
+
+
 Block = Paragraph | Heading | Bullets | Figure | Table
 
 

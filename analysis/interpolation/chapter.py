@@ -9,22 +9,23 @@ from matplotlib.figure import Figure as Canvas
 
 from analysis import style
 from analysis.captions import absent, source_of, title_of
-from analysis.document import Block, Bullets, Cell, Figure, Heading, Paragraph, Section, Table
+from analysis.document import (
+    Block,
+    Bullets,
+    Cell,
+    Figure,
+    Heading,
+    Paragraph,
+    Section,
+    Table,
+    heads,
+)
 from analysis.image_grid import figure_of
 from analysis.interpolation.figures import LINES, compose_walks, draw_measure
-from analysis.interpolation.measures import (
-    STEPS,
-    Interpolation,
-    compute_interpolation,
-)
-from analysis.interpolation.words import (
-    answer,
-    explain,
-    introduce,
-    measurements,
-    middle_is_usual,
-)
+from analysis.interpolation.measures import STEPS, Interpolation, compute_interpolation
+from analysis.interpolation.words import answer, explain, introduce, measurements, middle_is_usual
 from analysis.records import Findings, PipelineRecord
+from analysis.sentences import percent
 
 X_LABEL = "step; above it alpha (top row), the class that the classifier names, its probability"
 
@@ -42,24 +43,17 @@ def section(findings: Findings) -> Section:
         blocks.append(_walk_figure(record, interpolation))
         if len(interpolation.labels) > 1:
             blocks.append(_others_figure(record, interpolation))
-        blocks += [
-            _table(record, interpolation),
-            _measures_figure(record, interpolation),
-            Paragraph(answer(record, interpolation)),
-            Bullets(measurements(interpolation)),
-            Paragraph(explain(interpolation)),
-        ]
+        blocks += [_table(record, interpolation), _measures_figure(record, interpolation)]
+        blocks += [Paragraph(answer(record, interpolation)), Bullets(measurements(interpolation))]
+        blocks.append(Paragraph(explain(interpolation)))
     return Section(id="interpolation", title="Interpolation", blocks=tuple(blocks))
 
 
 def _walk_figure(record: PipelineRecord, interpolation: Interpolation) -> Figure:
+    title = f"{title_of(record)}: from {interpolation.named(0)} in {STEPS} steps"
+
     def draw() -> Canvas:
-        return figure_of(
-            compose_walks(interpolation, [0]),
-            title=f"{title_of(record)}: from {interpolation.named(0)} in {STEPS} steps",
-            x_label=X_LABEL,
-            y_label="walk",
-        )
+        return figure_of(compose_walks(interpolation, [0]), title=title, x_label=X_LABEL)
 
     return Figure(
         name=f"interpolation_{record.name}",
@@ -78,13 +72,10 @@ def _others_figure(record: PipelineRecord, interpolation: Interpolation) -> Figu
     pairs = range(1, len(interpolation.labels))
     names = ", ".join(interpolation.named(pair) for pair in pairs)
 
+    title = f"{title_of(record)}: {names}"
+
     def draw() -> Canvas:
-        return figure_of(
-            compose_walks(interpolation, pairs),
-            title=f"{title_of(record)}: {names}",
-            x_label=X_LABEL,
-            y_label="walk",
-        )
+        return figure_of(compose_walks(interpolation, pairs), title=title, x_label=X_LABEL)
 
     return Figure(
         name=f"interpolation_pairs_{record.name}",
@@ -102,8 +93,7 @@ def _measures_figure(record: PipelineRecord, interpolation: Interpolation) -> Fi
         figure, axes = style.axes(2, 2, width=8.4, height=6.2)
         for axis, line in zip(axes, LINES, strict=True):
             draw_measure(axis, interpolation, line)
-        handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
+        style.legend_below(figure, axes[0], columns=3)
         return figure
 
     return Figure(
@@ -122,39 +112,26 @@ def _measures_figure(record: PipelineRecord, interpolation: Interpolation) -> Fi
 
 def _table(record: PipelineRecord, interpolation: Interpolation) -> Table:
     rows: list[tuple[Cell, ...]] = []
-    shown = interpolation.shown
+    shown, real = interpolation.shown, interpolation.real
+    middles = "nearest", "mixed_nearest", "sparsity", "ghosting"
     for pair in range(len(interpolation.labels)):
-        path_of_classes = _runs(shown.predicted[pair], interpolation.classes)
+        near, mixed, sparse, ghost = (float(shown.middle(name)[pair]) for name in middles)
         most = int(shown.entropy[pair].argmax())
-        rows.append(
-            (
-                *(interpolation.named(pair), path_of_classes),
-                *(float(shown.middle(name)[pair]) for name in ("nearest", "mixed_nearest")),
-                *(float(shown.entropy[pair, most]), f"{most}/{STEPS - 1}"),
-                *(float(shown.middle("sparsity")[pair]), float(shown.middle("ghosting")[pair])),
-                "yes" if middle_is_usual(shown, interpolation.real)[pair] else "no",
-            )
-        )
-    for name, paths in (
-        ("different classes", interpolation.between),
-        ("one class", interpolation.within),
-    ):
-        rows.append(
-            (
-                *(f"median of {len(paths.rows)}, {name}", ""),
-                *(float(np.median(paths.middle(m))) for m in ("nearest", "mixed_nearest")),
-                *(float(np.median(paths.entropy.max(axis=1))), ""),
-                *(float(np.median(paths.middle(m))) for m in ("sparsity", "ghosting")),
-                f"{100 * middle_is_usual(paths, interpolation.real).mean():.0f} %",
-            )
-        )
-    real = interpolation.real
-    rows.append(
-        (
-            *("median of real images", "", float(np.median(real.nearest)), None),
-            *(float(np.median(real.entropy)), "", float(np.median(real.sparsity)), None, ""),
-        )
+        entropy, where = float(shown.entropy[pair, most]), f"{most}/{STEPS - 1}"
+        walk = interpolation.named(pair), _runs(shown.predicted[pair], interpolation.classes)
+        usual = "yes" if middle_is_usual(shown, real)[pair] else "no"
+        rows.append((*walk, near, mixed, entropy, where, sparse, ghost, usual))
+    every = {"different classes": interpolation.between, "one class": interpolation.within}
+    for name, paths in every.items():
+        near, mixed, sparse, ghost = (float(np.median(paths.middle(m))) for m in middles)
+        entropy = float(np.median(paths.entropy.max(axis=1)))
+        usual = percent(middle_is_usual(paths, real).mean())
+        named = f"median of {len(paths.rows)}, {name}"
+        rows.append((named, "", near, mixed, entropy, "", sparse, ghost, usual))
+    near, entropy, sparse = (
+        float(np.median(m)) for m in (real.nearest, real.entropy, real.sparsity)
     )
+    rows.append(("median of real images", "", near, None, entropy, "", sparse, None, ""))
     return Table(
         name=f"interpolation_{record.name}",
         title=f"{title_of(record)}: the middles of the walks",
@@ -164,9 +141,9 @@ def _table(record: PipelineRecord, interpolation: Interpolation) -> Table:
         "Latents: distance to the 10th nearest training latent. Usual: whether the middle is as "
         "near to training images and as surely classified as 90 % of real images, and less than "
         f"half a cross-fade ({source_of(record)}).",
-        columns=(
-            *("walk", "classes named (steps)", "distance", "of the mix", "entropy", "at alpha"),
-            *("latents", "ghosting", "usual"),
+        columns=heads(
+            "walk | classes named (steps) | distance | of the mix | entropy | at alpha | latents "
+            "| ghosting | usual"
         ),
         rows=tuple(rows),
     )

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from analysis import style
 from analysis.image_grid import ImageRow, Mosaic
-
-if TYPE_CHECKING:
-    from analysis.interpolation.measures import Interpolation
+from analysis.interpolation.measures import MIXES, Interpolation
 
 WIDTH = 9.0  # inches
 BETWEEN, WITHIN, MIXED = style.COLOURS[0], style.COLOURS[5], "0.35"
@@ -21,30 +18,17 @@ BETWEEN, WITHIN, MIXED = style.COLOURS[0], style.COLOURS[5], "0.35"
 
 @dataclass(frozen=True)
 class Line:
-    """A measure as it is drawn.
-
-    Attributes:
-        measure: attribute of `Paths`, and of `Real` where real images have it.
-        mixed: the same of mixed pixels, where it was measured.
-    """
+    """A measure as it is drawn: an attribute of `Paths`, of `Real` where real images have it."""
 
     measure: str
     title: str
     unit: str
-    mixed: str = ""
 
 
 LINES = (
-    Line(
-        "nearest",
-        "Is it near to real images?",
-        "L2 to the nearest training image,\npixels in [0, 1]",
-        "mixed_nearest",
-    ),
-    Line("entropy", "Is the classifier sure?", "entropy, nats", "mixed_entropy"),
-    Line(
-        "sparsity", "Is the latent space filled?", "distance to the 10th nearest\ntraining latent"
-    ),
+    Line("nearest", "Is it near to real images?", "L2 to the nearest image,\npixels in [0, 1]"),
+    Line("entropy", "Is the classifier sure?", "entropy, nats"),
+    Line("sparsity", "Is the latent space filled?", "distance to the 10th\ntraining latent"),
     Line("ghosting", "Is it a cross-fade?", "ghosting: 1 cross-fade, 0 decided"),
 )
 
@@ -60,12 +44,9 @@ def compose_walks(interpolation: Interpolation, pairs: Sequence[int]) -> Mosaic:
         if number == 0:
             words = [f"{step / (steps - 1):.2f}\n{word}" for step, word in enumerate(words)]
         name = interpolation.named(pair)
-        rows += [
-            ImageRow(
-                images=interpolation.decoded[pair], label=f"{name}:\nlatents, decoded", words=words
-            ),
-            ImageRow(images=interpolation.mixed[pair], label=f"{name}:\npixels, mixed"),
-        ]
+        decoded, mixed = interpolation.decoded[pair], interpolation.mixed[pair]
+        rows.append(ImageRow(images=decoded, label=f"{name}:\nlatents, decoded", words=words))
+        rows.append(ImageRow(images=mixed, label=f"{name}:\npixels, mixed"))
     return Mosaic(rows=rows, width=WIDTH)
 
 
@@ -79,19 +60,15 @@ def draw_measure(axis: Axes, interpolation: Interpolation, line: Line) -> None:
     axis.plot(alpha[inner], median, "o-", color=BETWEEN, label="between different classes")
     within = np.median(getattr(interpolation.within, line.measure)[:, inner], axis=0)
     axis.plot(alpha[inner], within, "s--", color=WITHIN, label="within one class")
-    if line.mixed:
-        mixed = np.median(getattr(interpolation.between, line.mixed), axis=0)
+    if f"mixed_{line.measure}" in MIXES:
+        mixed = np.median(getattr(interpolation.between, f"mixed_{line.measure}"), axis=0)
         axis.plot(alpha, mixed, "^:", color=MIXED, label="pixels mixed, different classes")
     real = getattr(interpolation.real, line.measure, None)
     if real is not None:
         axis.axhline(np.median(real), color="black", lw=1.1, label="real images: median")
-        axis.axhline(
-            np.quantile(real, 0.9), color="black", lw=1.1, ls="-.", label="real images: 90 %"
-        )
-    if line.measure == "ghosting":
-        axis.set_ylim(-0.03, 1.03)
-    else:
-        axis.set_ylim(bottom=0)
+        most = np.quantile(real, 0.9)
+        axis.axhline(most, color="black", lw=1.1, ls="-.", label="real images: 90 %")
+    axis.set_ylim(*((-0.03, 1.03) if line.measure == "ghosting" else (0, None)))
     axis.set_xlim(-0.03, 1.03)
     axis.set_title(line.title)
     axis.set_xlabel("alpha, share of the second image")

@@ -83,8 +83,8 @@ class Paths:
         return mean
 
 
-MIXED = "mixed_nearest", "mixed_entropy"
-MEASURES = "entropy", "nearest", "sparsity", "ghosting", "contrast", *MIXED
+MIXES = "mixed_nearest", "mixed_entropy"
+MEASURES = "entropy", "nearest", "sparsity", "ghosting", "contrast", *MIXES
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,17 +7,10 @@ architecture), and with the others of its data set. The measures themselves: `tr
 from __future__ import annotations
 
 from analysis.captions import absent, source_of, title_of
-from analysis.document import Block, Cell, Figure, Heading, Paragraph, Section, Table
+from analysis.document import Block, Cell, Figure, Heading, Paragraph, Section, Table, heads
 from analysis.latents import words
-from analysis.latents.figures import (
-    plane_figure,
-    spectrum_figure,
-)
-from analysis.latents.structure import (
-    STRENGTH,
-    Structure,
-    compute_structures,
-)
+from analysis.latents.figures import plane_figure, spectrum_figure
+from analysis.latents.structure import STRENGTH, Structure, compute_structures
 from analysis.records import SIX, Findings
 
 
@@ -27,16 +20,6 @@ def section(findings: Findings) -> Section:
     records = findings.records
     some = next(iter(structures.values()))[1]
     sources = "; ".join(f"{title_of(r)}: {source_of(r)}" for r in records.values())
-    spectra = (
-        "Eigenvalues of the covariance of the latents, largest first, as shares of their sum: "
-        "thick lines after training, thin ones before (the same architecture with fresh weights). "
-        "A flat line uses all directions alike. The legend gives effective ranks, before to after."
-    )
-    plane = (
-        "Alignment against uniformity, from before training (hollow) to after it (filled): further "
-        "left, two views of an image lie nearer to each other; further down, images cover the "
-        "sphere more evenly. Below and left is what a contrastive loss asks for."
-    )
     blocks: list[Block] = [
         Paragraph(words.introduction(some.count, findings.seed, STRENGTH)),
         *absent(findings, SIX),
@@ -46,9 +29,9 @@ def section(findings: Findings) -> Section:
             caption=f"On {some.count:,} images a data set. Before: fresh weights, seed "
             f"{findings.seed}. Views over pairs: the distance of two views of an image over that "
             f"of two different images. {sources}.",
-            columns=(
-                *("pipeline", "training", "alignment", "views over pairs", "uniformity"),
-                *("effective rank", "of dimensions", "mean |correlation|"),
+            columns=heads(
+                "pipeline | training | alignment | views over pairs | uniformity | effective rank "
+                "| of dimensions | mean |correlation|"
             ),
             rows=tuple(
                 row
@@ -59,16 +42,20 @@ def section(findings: Findings) -> Section:
         Figure(
             name="spectra",
             title="Spectrum of the latent covariance",
-            caption=spectra,
+            caption="Eigenvalues of the covariance of the latents, largest first, as shares of "
+            "their sum: thick lines after training, thin ones before (the same architecture with "
+            "fresh weights). A flat line uses all directions alike. The legend gives effective "
+            "ranks, before to after.",
             draw=lambda: spectrum_figure(structures, records),
-            alt=spectra,
         ),
         Figure(
             name="alignment_uniformity",
             title="Alignment and uniformity, before and after training",
-            caption=plane,
+            caption="Alignment against uniformity, from before training (hollow) to after it "
+            "(filled): further left, two views of an image lie nearer to each other; further down, "
+            "images cover the sphere more evenly. Below and left is what a contrastive loss asks "
+            "for.",
             draw=lambda: plane_figure(structures, records),
-            alt=plane,
         ),
         Heading("Before and after contrastive training"),
         *words.contrastive(structures, findings),
@@ -79,7 +66,6 @@ def section(findings: Findings) -> Section:
 
 
 def _row(name: str, when: str, structure: Structure) -> tuple[Cell, ...]:
-    return (
-        *(name, when, structure.alignment, structure.closeness, structure.uniformity),
-        *(f"{structure.rank:.1f}", len(structure.spectrum), structure.correlation),
-    )
+    rank, dimensions = f"{structure.rank:.1f}", len(structure.spectrum)
+    measures = structure.alignment, structure.closeness, structure.uniformity
+    return name, when, *measures, rank, dimensions, structure.correlation

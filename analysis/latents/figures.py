@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,11 +10,9 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 
 from analysis import style
+from analysis.latents.structure import Structure
 from analysis.records import PipelineRecord
 from trainers.data import DATASETS
-
-if TYPE_CHECKING:
-    from analysis.latents.structure import Structure
 
 LINES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1.5, 1, 1.5)))
 FLOOR = 1e-6  # shares below are not drawn: rounding, not structure
@@ -92,19 +89,19 @@ def plane_figure(
     """A panel a data set, all its methods in it."""
     datasets = _datasets(records)
     figure, axes = style.axes(1, len(datasets), height=3.8)
-    shown: dict[str, Line2D] = {}
+    keys: list[Line2D] = []
     for axis, dataset in zip(axes, datasets, strict=True):
         for name, record in records.items():
             if record.dataset == dataset:
                 draw_plane(axis, name, *structures[name])
                 colour, marker, _ = look_of(name)
                 word = record.method.replace("_", " ")
-                shown[word] = Line2D([], [], ls="none", marker=marker, color=colour, label=word)
+                keys.append(Line2D([], [], ls="none", marker=marker, color=colour, label=word))
         axis.margins(0.12)
         axis.set_title(DATASETS[dataset].title)
     for word, filled in (("before training", "white"), ("after training", "0.4")):
-        shown[word] = Line2D([], [], ls="none", marker="o", color="0.4", mfc=filled, label=word)
-    figure.legend(handles=list(shown.values()), loc="outside lower center", ncols=len(shown))
+        keys.append(Line2D([], [], ls="none", marker="o", color="0.4", mfc=filled, label=word))
+    style.legend_below(figure, *keys)
     return figure
 
 

@@ -8,20 +8,10 @@ from matplotlib.figure import Figure as Canvas
 
 from analysis import style
 from analysis.captions import absent, source_of, title_of
-from analysis.document import Block, Cell, Figure, Heading, Paragraph, Section, Table
+from analysis.document import Block, Figure, Heading, Paragraph, Section, Table
 from analysis.image_grid import figure_of
-from analysis.mistakes.confusion import (
-    Confusion,
-    Surest,
-    compute_confusion,
-    compute_surest,
-)
-from analysis.mistakes.figures import (
-    SUREST,
-    compose_surest,
-    draw_accuracies,
-    draw_confusion,
-)
+from analysis.mistakes.confusion import Confusion, Surest, compute_confusion, compute_surest
+from analysis.mistakes.figures import SUREST, compose_surest, draw_accuracies, draw_confusion
 from analysis.mistakes.words import describe, introduce, together
 from analysis.records import SIX, Findings, PipelineRecord
 from trainers.data import DATASETS
@@ -58,11 +48,8 @@ def _confusion_figure(record: PipelineRecord, confusion: Confusion) -> Figure:
             grid.set_width_ratios((2.1, 1))
         draw_confusion(left, confusion)
         draw_accuracies(right, confusion)
-        figure.suptitle(
-            f"{title_of(record)}: {record.split} images, {_over_seeds(confusion)}",
-            fontsize=11,
-            fontweight="bold",
-        )
+        title = f"{title_of(record)}: {record.split} images, {_over_seeds(confusion)}"
+        figure.suptitle(title, fontsize=11, fontweight="bold")
         return figure
 
     interval = (
@@ -94,7 +81,6 @@ def _surest_figure(
             mosaic,
             title=f"{DATASETS[dataset].title}: the most confident mistakes",
             x_label="image, the surest at the left; above it its class, what was said, probability",
-            y_label="pipeline",
         )
 
     sources = "; ".join(f"{r.method}: {source_of(r)}" for r in records)
@@ -116,14 +102,10 @@ def _surest_figure(
 def _table(
     dataset: str, records: Sequence[PipelineRecord], confusions: Sequence[Confusion]
 ) -> Table:
-    accuracies = [confusion.accuracies for confusion in confusions]
-    rows: list[tuple[Cell, ...]] = []
-    for label, name in enumerate(records[0].classes):
-        cells: list[Cell] = [name]
-        for of_record in accuracies:
-            accuracy = of_record[label]
-            cells.append(None if accuracy is None else accuracy.text(4))
-        rows.append(tuple(cells))
+    columns = (
+        [None if accuracy is None else accuracy.text(4) for accuracy in confusion.accuracies]
+        for confusion in confusions
+    )
     return Table(
         name=f"class_accuracy_{dataset}",
         title=f"{DATASETS[dataset].title}: accuracy by class",
@@ -135,5 +117,5 @@ def _table(
         )
         + ".",
         columns=("class", *(record.name for record in records)),
-        rows=tuple(rows),
+        rows=tuple(zip(records[0].classes, *columns, strict=True)),
     )

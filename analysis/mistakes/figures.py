@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from analysis import style
 from analysis.image_grid import ImageRow, Mosaic
+from analysis.mistakes.confusion import Confusion, Surest
 from analysis.records import PipelineRecord
-
-if TYPE_CHECKING:
-    from analysis.mistakes.confusion import Confusion, Surest
 
 WIDTH = 9.0  # inches
 SUREST = 8  # pictures a pipeline
@@ -25,26 +23,14 @@ def draw_confusion(axis: Axes, confusion: Confusion) -> None:
     size = len(confusion.classes)
     mean, shade = confusion.mean, np.sqrt(confusion.shares)
     axis.imshow(shade, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    for row in range(size):
-        for column in range(size):
-            if mean[row, column] > 0:
-                axis.text(
-                    column,
-                    row,
-                    count_as_text(float(mean[row, column])),
-                    ha="center",
-                    va="center",
-                    fontsize=7.5,
-                    color="white" if shade[row, column] > DARK else "black",
-                )
+    for row, column in np.argwhere(mean > 0):
+        text = count_as_text(float(mean[row, column]))
+        colour = "white" if shade[row, column] > DARK else "black"
+        axis.text(column, row, text, ha="center", va="center", fontsize=7.5, color=colour)
     long = max(map(len, confusion.classes)) > 2
-    axis.set_xticks(
-        range(size),
-        confusion.classes,
-        rotation=40 if long else 0,
-        ha="right" if long else "center",
-        rotation_mode="anchor" if long else None,
-    )
+    axis.set_xticks(range(size), confusion.classes)
+    if long:
+        plt.setp(axis.get_xticklabels(), rotation=40, ha="right", rotation_mode="anchor")
     axis.set_yticks(range(size), confusion.classes)
     axis.set_xticks(np.arange(size + 1) - 0.5, minor=True)
     axis.set_yticks(np.arange(size + 1) - 0.5, minor=True)
