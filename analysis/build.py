@@ -26,7 +26,7 @@ from analysis.captions import other_protocols
 from analysis.document import Document, Section
 from analysis.load import find
 from analysis.records import SIX, Findings
-from analysis.theory import page as theory_page, reading as theory_reading
+from analysis.theory import page as theory_page
 from analysis.tsne.embedding import require
 from analysis.writers import files, page, pdf
 from search.files.home import HOME, check_disk
@@ -94,7 +94,7 @@ def write(options: Namespace) -> int:
         key = fingerprint.key(findings)
         rendered = files.render(document, cache=findings.cache, key=key)
         progress.advance(task)
-        theory = theory_reading.read()
+        theory = theory_page.read()
         for kind in options.formats:
             progress.update(task, description=kind)
             if kind == "html":
@@ -109,7 +109,7 @@ def write(options: Namespace) -> int:
     for notice in document.notices:
         console.print(notice, style="yellow", markup=False, soft_wrap=True)
     if not theory and "html" in options.formats:
-        console.print(f"no theory in {out}/: there is no {theory_reading.THEORY}", soft_wrap=True)
+        console.print(f"no theory in {out}/: there is no {theory_page.THEORY}", soft_wrap=True)
     seconds = time.monotonic() - began
     console.print(
         f"{len(written)} files in {out}/ after {seconds:.0f} s: "
