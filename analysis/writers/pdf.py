@@ -12,7 +12,7 @@ import typst
 
 from analysis.document import Block, Bullets, Document, Figure, Heading, Paragraph, Table, shown
 from analysis.style import SETTINGS
-from analysis.writers.files import Rendered, is_numeric
+from analysis.writers.files import Pictures, is_numeric
 from analysis.writers.inline_markup import Kind, convert, is_web, plain
 from search.files import durable
 
@@ -58,14 +58,14 @@ LOOK = """\
 """
 
 
-def write(document: Document, rendered: Rendered, path: Path) -> Path:
+def write(document: Document, pictures: Pictures, path: Path) -> Path:
     """Write the PDF, the same bytes for the same document; returns its path."""
-    files = source(document, rendered)
+    files = source(document, pictures)
     content = typst.compile(files, font_paths=[FONTS], ignore_system_fonts=True, format="pdf")
     return durable.write(path, content)
 
 
-def source(document: Document, rendered: Rendered) -> dict[str, bytes]:
+def source(document: Document, pictures: Pictures) -> dict[str, bytes]:
     """`main.typ` and the pictures that it shows."""
     numbers = {Figure: count(1), Table: count(1)}
 
@@ -81,7 +81,7 @@ def source(document: Document, rendered: Rendered) -> dict[str, bytes]:
         caption = f"[{_said(content.caption)}]"
         if isinstance(content, Table):
             return f"#named({', '.join(words)}, {_table(content)}, {caption})"
-        width, height = rendered[content.name].size
+        width, height = pictures[content.name].size
         points = width * min(DOT, WIDTH / width, TALLEST / height)
         alt = _quoted(plain(content.alt))
         image = f'image("{content.name}.svg", width: {points:.1f}pt, alt: {alt})'
@@ -95,7 +95,7 @@ def source(document: Document, rendered: Rendered) -> dict[str, bytes]:
     for section in document.sections:
         text.append(f'#heading(numbering: "1")[{_said(section.title)}]')
         text += map(block, section.blocks)
-    files = {f"{name}.svg": picture.svg.encode() for name, picture in rendered.pictures.items()}
+    files = {f"{name}.svg": picture.svg.encode() for name, picture in pictures.items()}
     return {**files, "main.typ": "\n\n".join(text).encode()}
 
 
