@@ -30,3 +30,10 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+
+
+def count_as_text(count: float) -> str:
+    """Images, a mean over seeds: one decimal where it is small and not whole, never 0 for some."""
+    if count < 0.05:
+        return "<0.1"
+    return f"{count:.0f}" if count >= 9.95 or abs(count - round(count)) < 0.05 else f"{count:.1f}"

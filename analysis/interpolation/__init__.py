@@ -1,8 +1,7 @@
 """Between two latents, decoded, and between the two images themselves.
 
-chapter.py    puts the section together
+chapter.py    puts the section together, and its pictures
 measures.py   pairs, paths, and how much a step looks like a real image
-figures.py    draws
 words.py      answers from the measures
 """
 

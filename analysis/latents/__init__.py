@@ -1,8 +1,7 @@
 """Structure of the latent space, before and after training.
 
-chapter.py     the section
+chapter.py     the section, and its pictures
 structure.py   measures
-figures.py     draws
 words.py       says what was measured
 """
 

@@ -1,8 +1,7 @@
 """Confusion matrices, and the most confident mistakes as pictures.
 
-chapter.py   puts the section together
+chapter.py   puts the section together, and its pictures
 confusion.py computes
-figures.py   draws
 words.py     says what was measured
 """
 

@@ -9,8 +9,8 @@ from scipy import stats
 
 from analysis.captions import title_of
 from analysis.mistakes.confusion import Confusion, Surest
-from analysis.mistakes.figures import count_as_text
 from analysis.records import PipelineRecord
+from analysis.sentences import count_as_text
 from search.cells.statistics import SIGNIFICANT
 
 NAMED = 3  # confusions a pipeline

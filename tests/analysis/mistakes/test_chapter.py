@@ -11,14 +11,13 @@ from sklearn.metrics import confusion_matrix
 
 from analysis import style
 from analysis.document import Figure, Paragraph, Section, Table
-from analysis.mistakes.chapter import section
+from analysis.mistakes.chapter import compose_surest, section
 from analysis.mistakes.confusion import (
     Confusion,
     Surest,
     compute_confusion,
     compute_surest,
 )
-from analysis.mistakes.figures import compose_surest
 from analysis.records import SIX, Findings, PipelineRecord
 
 NAME = "mnist_autoencoder"

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from analysis.mistakes.chapter import count_as_text
 from analysis.mistakes.confusion import Confusion, Surest, compute_confusion, compute_surest
-from analysis.mistakes.figures import count_as_text
 from analysis.mistakes.words import describe, together
 from analysis.records import SIX, Findings
 
