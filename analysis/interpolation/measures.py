@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import softmax
 
+from analysis.checks import has_shape, lies_in
 from analysis.reconstructions.errors import five
 from analysis.records import PipelineRecord
 from trainers.data import LabelledImages
@@ -54,19 +55,14 @@ class Paths:
 
     def __post_init__(self) -> None:
         shape = self.predicted.shape
-        if self.rows.shape != (shape[0], 2):
-            raise ValueError(f"rows must be ({shape[0]}, 2), not {self.rows.shape}")
-        for name in (*MEASURES, "confidence"):
-            values = getattr(self, name)
-            if values.shape != shape:
-                raise ValueError(f"{name} must be {shape}, not {values.shape}")
-            inside = values[:, 1:-1]
+        has_shape(self, (shape[0], 2), "rows")
+        has_shape(self, shape, "confidence", *MEASURES)
+        for name in MEASURES:
+            inside = getattr(self, name)[:, 1:-1]
             if not np.isfinite(inside).all() or (inside < 0).any():
                 raise ValueError(f"{name} must be finite and not negative between the ends")
-        top = np.log(self.classes) + 1e-4
-        for name, limit in (("entropy", top), ("mixed_entropy", top), ("confidence", 1 + 1e-6)):
-            if getattr(self, name).max() > limit:
-                raise ValueError(f"{name} must be at most {limit:.4f}")
+        lies_in(self, 0, np.log(self.classes), "entropy", "mixed_entropy")
+        lies_in(self, 0, 1, "confidence")
         if self.ghosting[:, 1:-1].max() > 1:
             raise ValueError("ghosting must be at most 1")
 
@@ -100,10 +96,8 @@ class Real:
     sparsity: np.ndarray
 
     def __post_init__(self) -> None:
-        for name in ("nearest", "entropy", "sparsity"):
-            values = getattr(self, name)
-            if values.shape != self.nearest.shape or not (values >= 0).all():
-                raise ValueError(f"{name} must be {self.nearest.shape} and not negative")
+        has_shape(self, self.nearest.shape, "entropy", "sparsity")
+        lies_in(self, 0, np.inf, "nearest", "entropy", "sparsity")
 
     def usual(self, measure: str) -> float:
         """The value that 90 % of them stay below."""
@@ -217,10 +211,7 @@ class Interpolation:
                 f"pictures must be ({pairs}, {steps}, C, H, W), not {self.decoded.shape} and "
                 f"{self.mixed.shape}"
             )
-        for name in ("decoded", "mixed"):
-            pixels = getattr(self, name)
-            if pixels.min() < -1e-6 or pixels.max() > 1 + 1e-6:
-                raise ValueError(f"{name} must lie in [0, 1]")
+        lies_in(self, 0, 1, "decoded", "mixed")
         if self.labels.shape != (pairs, 2) or (self.labels[:, 0] == self.labels[:, 1]).any():
             raise ValueError("the pairs shown must be of different classes")
 

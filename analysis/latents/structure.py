@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from analysis.checks import lies_in
 from analysis.records import Findings, PipelineRecord
 from analysis.tsne.separation import choose, digest
 from search.spaces.rebuild import untrained
@@ -55,17 +56,10 @@ class Structure:
             raise ValueError("a spectrum is (D,), largest first")
         if (self.spectrum < 0).any():
             raise ValueError("an eigenvalue of a covariance is below 0")
-        ranges = (
-            ("alignment", 0, 4),
-            ("apart", 0, 4),
-            ("uniformity", -np.inf, 1e-9),
-            ("rank", 0, len(self.spectrum) + 1e-6),
-            ("correlation", 0, 1 + 1e-9),
-        )
-        for name, low, high in ranges:
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ValueError(f"{name} {value} outside [{low}, {high}]")
+        lies_in(self, 0, 4, "alignment", "apart")
+        lies_in(self, -np.inf, 0, "uniformity")
+        lies_in(self, 0, len(self.spectrum), "rank")
+        lies_in(self, 0, 1, "correlation")
 
     @property
     def closeness(self) -> float:

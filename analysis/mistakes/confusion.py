@@ -8,6 +8,7 @@ import numpy as np
 from scipy.special import softmax
 from sklearn.metrics import confusion_matrix
 
+from analysis.checks import has_shape, lies_in
 from analysis.records import PipelineRecord
 from search.cells.statistics import Estimate, estimate
 
@@ -88,11 +89,8 @@ class Surest:
     rows: np.ndarray
 
     def __post_init__(self) -> None:
-        for name in ("predicted", "probability", "true_probability"):
-            if getattr(self, name).shape != self.labels.shape:
-                raise ValueError(f"{name} must be {self.labels.shape}")
-        if not ((self.probability >= 0) & (self.probability <= 1 + 1e-6)).all():
-            raise ValueError("probabilities must lie in [0, 1]")
+        has_shape(self, self.labels.shape, "predicted", "probability", "true_probability")
+        lies_in(self, 0, 1, "probability")
         if (self.labels[self.rows] == self.predicted[self.rows]).any():
             raise ValueError("rows must be mistakes")
         if (np.diff(self.probability[self.rows]) > 0).any():

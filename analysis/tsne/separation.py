@@ -6,7 +6,10 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.metrics import calinski_harabasz_score, silhouette_score
+from sklearn.metrics.pairwise import euclidean_distances
 
+from analysis.checks import lies_in
 from trainers.data.split import stratified_order
 
 NEIGHBOURS = 20
@@ -37,12 +40,9 @@ class Separation:
             raise ValueError(f"hits are {self.hits.dtype} {self.hits.shape}, not bool (N,)")
         if not np.isclose(self.hits.mean(), self.knn):
             raise ValueError(f"k-NN accuracy {self.knn} is not the share of hits")
-        if not -1 <= self.silhouette <= 1:
-            raise ValueError(f"silhouette {self.silhouette} outside [-1, 1]")
-        if not self.scatter >= 0:
-            raise ValueError(f"scatter ratio {self.scatter} below 0")
-        if not 0 < self.chance <= 1:
-            raise ValueError(f"chance {self.chance} outside (0, 1]")
+        lies_in(self, -1, 1, "silhouette")
+        lies_in(self, 0, np.inf, "scatter")
+        lies_in(self, 1 / len(self.hits), 1, "chance")
 
     def __len__(self) -> int:
         return len(self.hits)
@@ -71,8 +71,6 @@ def compute_separation(
         labels: (N,) integers, two classes or more.
         k: neighbours that vote, N - 1 at most.
     """
-    from sklearn.metrics import silhouette_score
-
     flat = np.asarray(points, dtype=np.float64).reshape(len(points), -1)
     distances = squared_distances(flat)
     hits = knn_hits(distances, labels, k=k)
@@ -88,8 +86,6 @@ def compute_separation(
 
 def squared_distances(points: np.ndarray) -> np.ndarray:
     """(N, D) -> (N, N) squared Euclidean distances, exact zeros on the diagonal."""
-    from sklearn.metrics.pairwise import euclidean_distances
-
     centred = points - points.mean(0)  # rounding grows with the points' distance from 0
     return np.asarray(euclidean_distances(centred, squared=True))
 
@@ -121,8 +117,6 @@ def scatter_ratio(points: np.ndarray, labels: np.ndarray) -> float:
     1990, "Introduction to Statistical Pattern Recognition", section 10.2), (N, D) points and (N,)
     labels. It is the index of Calinski and Harabasz but for its degrees of freedom.
     """
-    from sklearn.metrics import calinski_harabasz_score
-
     classes = np.unique(labels)
     if not any(np.ptp(points[labels == label], axis=0).any() for label in classes):
         return float("inf") if np.ptp(points, axis=0).any() else 0.0  # scikit-learn gives 1
