@@ -70,13 +70,11 @@ class Paths:
         """(P,) mean over the two steps in the middle (one, if the steps are odd)."""
         values = getattr(self, measure)
         steps = values.shape[1]
-        mean: np.ndarray = values[:, (steps - 1) // 2 : steps // 2 + 1].mean(axis=1)
-        return mean
+        return values[:, (steps - 1) // 2 : steps // 2 + 1].mean(axis=1)
 
     def ends(self, measure: str) -> np.ndarray:
         """(P,) mean over both ends."""
-        mean: np.ndarray = getattr(self, measure)[:, [0, -1]].mean(axis=1)
-        return mean
+        return getattr(self, measure)[:, [0, -1]].mean(axis=1)
 
 
 MIXES = "mixed_nearest", "mixed_entropy"
@@ -174,8 +172,7 @@ def _sparsity(record: PipelineRecord, latents: np.ndarray) -> np.ndarray:
 
 def _probabilities(record: PipelineRecord, latents: np.ndarray) -> np.ndarray:
     """(B, D) -> (B, K) float64: softmax of the classifier's logits."""
-    chances: np.ndarray = softmax(record.classify(latents).astype(np.float64), axis=1)
-    return chances
+    return softmax(record.classify(latents).astype(np.float64), axis=1)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,20 +36,17 @@ def introduce(records: Sequence[PipelineRecord], computed: Mapping[str, Interpol
 
 def middle_is_near(paths: Paths, real: Real) -> np.ndarray:
     """(P,) bool: no farther from training images than 90 % of real images."""
-    near: np.ndarray = paths.middle("nearest") <= real.usual("nearest")
-    return near
+    return paths.middle("nearest") <= real.usual("nearest")
 
 
 def middle_is_sure(paths: Paths, real: Real) -> np.ndarray:
     """(P,) bool: classified no less surely than 90 % of real images."""
-    sure: np.ndarray = paths.middle("entropy") <= real.usual("entropy")
-    return sure
+    return paths.middle("entropy") <= real.usual("entropy")
 
 
 def middle_is_decided(paths: Paths) -> np.ndarray:
     """(P,) bool: less than half a cross-fade."""
-    decided: np.ndarray = paths.middle("ghosting") < GHOST
-    return decided
+    return paths.middle("ghosting") < GHOST
 
 
 def middle_is_usual(paths: Paths, real: Real) -> np.ndarray:

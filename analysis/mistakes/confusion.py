@@ -42,15 +42,13 @@ class Confusion:
     @property
     def mean(self) -> np.ndarray:
         """(K, K) images, mean over seeds."""
-        averaged: np.ndarray = self.counts.mean(axis=0)
-        return averaged
+        return self.counts.mean(axis=0)
 
     @property
     def shares(self) -> np.ndarray:
         """(K, K) of `mean`, rows summing to 1 (to 0 for a class without images)."""
         totals = self.mean.sum(axis=1, keepdims=True)
-        shares: np.ndarray = self.mean / np.where(totals > 0, totals, 1)
-        return shares
+        return self.mean / np.where(totals > 0, totals, 1)
 
     @property
     def accuracies(self) -> list[Estimate | None]:
@@ -99,8 +97,7 @@ class Surest:
     @property
     def wrong(self) -> np.ndarray:
         """(N,) bool."""
-        missed: np.ndarray = self.labels != self.predicted
-        return missed
+        return self.labels != self.predicted
 
 
 def compute_confusion(record: PipelineRecord) -> Confusion:
