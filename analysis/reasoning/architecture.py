@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import textwrap
 from dataclasses import dataclass
 from typing import Any
@@ -206,10 +205,10 @@ def _draw_part(axis: Axes, part: Part, *, top: float, tone: str, first: bool) ->
     note.set_in_layout(False)  # it may reach beyond the last column, which need not shrink for it
     shapes = [part.enters, *(layer.shape for layer in part.layers)]
     reaches = [_draw_shape(axis, s, i * COLUMN, middle, tone) for i, s in enumerate(shapes)]
-    _label(axis, 0, middle, part.enters, "image" if first else "latent")
+    _label(axis, 0, middle, part.enters, "image" if first else "latent", more="")
     for place, layer in enumerate(part.layers, start=1):
-        words = (*layer.operations, f"{layer.parameters:,}")
-        _label(axis, place * COLUMN, middle, layer.shape, *words)
+        weights = f"{layer.parameters:,}"
+        _label(axis, place * COLUMN, middle, layer.shape, *layer.operations, more=weights)
         ends = (place - 1) * COLUMN + reaches[place - 1], place * COLUMN - reaches[place]
         look = {"arrowstyle": "-|>", "mutation_scale": 7, "color": "0.35", "lw": 0.8}
         look |= {"shrinkA": 0, "shrinkB": 0}
@@ -238,11 +237,11 @@ def _draw_shape(axis: Axes, shape: tuple[int, ...], x: float, y: float, tone: st
     return (size + step * (planes - 1)) / 2
 
 
-def _label(axis: Axes, x: float, y: float, shape: tuple[int, ...], *words: str) -> None:
-    """The shape below the drawing, then what made it; short words share a line."""
+def _label(axis: Axes, x: float, y: float, shape: tuple[int, ...], *words: str, more: str) -> None:
+    """The shape below the drawing, then what made it, short words on one line, then `more`."""
     below = y - TALLEST / 2 - 0.06
     size = f" {TIMES} ".join(map(str, shape))
     axis.text(x, below, size, ha="center", va="top", fontsize=7.5, weight="bold")
-    lines = "\n".join(textwrap.wrap(", ".join(w.replace(" ", "\xa0") for w in words), 19))
-    lines = re.sub(r",$", "", lines, flags=re.MULTILINE)
-    axis.text(x, below - 0.13, lines, ha="center", va="top", fontsize=6.4, linespacing=1.15)
+    lines = textwrap.wrap(", ".join(word.replace(" ", "\xa0") for word in words), 19)
+    text = "\n".join([*(line.rstrip(",") for line in lines), more])
+    axis.text(x, below - 0.13, text, ha="center", va="top", fontsize=6.4, linespacing=1.15)

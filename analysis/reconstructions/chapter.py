@@ -80,7 +80,6 @@ def _five_figure(record: PipelineRecord, reconstructions: Reconstructions) -> Fi
             compose_five(reconstructions),
             title=f"{title_of(record)}: five random {record.split} images",
             x_label="image (its class above it)",
-            y_label="what is shown",
         )
 
     names = ", ".join(
@@ -126,7 +125,6 @@ def _extremes_figure(record: PipelineRecord, reconstructions: Reconstructions) -
             compose_extremes(reconstructions),
             title=f"{title_of(record)}: best and worst reconstructions",
             x_label="image, from the extreme inwards",
-            y_label="what is shown",
         )
 
     best, worst = (

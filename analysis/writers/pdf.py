@@ -20,7 +20,8 @@ from search.files import durable
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 DOT = 72 / float(SETTINGS["savefig.dpi"])  # points: a picture is never larger than it was drawn
 WIDTH, TALLEST = 481, 620  # points: between the margins, and what leaves room for a caption
-LONG = re.compile(r"\w{8}(?=\w{4})")  # a part of a word after which it may be broken in a table
+# A part of a word after which it may be broken in a table.
+LONG = re.compile(r"_(?=\w)|[^\W_]{8}(?=[^\W_]{4})")
 LOOK = """\
 #let soft = rgb("#5b6570")
 #let title = {title}
@@ -110,8 +111,9 @@ def _said(text: str, *, cell: bool = False) -> str:
     def say(kind: Kind, words: str, address: str) -> str:
         if kind in ("bold", "italic"):
             return f"#{'strong' if kind == 'bold' else 'emph'}[{words}]"
-        if cell:  # a mean and its interval stay on one line; a long name may be broken
-            words = LONG.sub("\\g<0>\u200b", words.replace(" ± ", "\xa0±\xa0"))
+        if cell:  # only a mean and its interval stay on one line; a long name may be broken
+            words = words.replace("\xa0", " ").replace(" ± ", "\xa0±\xa0")
+            words = LONG.sub("\\g<0>\u200b", words)
         if kind == "code":
             return f"#raw({_quoted(words)})"
         web = is_web(address)

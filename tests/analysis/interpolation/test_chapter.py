@@ -10,23 +10,15 @@ import pytest
 
 from analysis import style
 from analysis.cache import Cache
-from analysis.document import Bullets, Figure, Paragraph, Section, Table
+from analysis.document import Table
 from analysis.interpolation import measures
 from analysis.interpolation.chapter import section
 from analysis.interpolation.measures import compute_interpolation, random_pairs
 from analysis.reconstructions.errors import five
 from analysis.records import Findings, PipelineRecord
+from tests.analysis.blocks import figures, words
 
 MNIST, CIFAR = "mnist_autoencoder", "cifar_autoencoder"
-
-
-def words(found: Section) -> str:
-    texts = [block.text for block in found.blocks if isinstance(block, Paragraph)]
-    return " ".join(texts + [i for b in found.blocks if isinstance(b, Bullets) for i in b.items])
-
-
-def figures(found: Section) -> dict[str, Figure]:
-    return {block.name: block for block in found.blocks if isinstance(block, Figure)}
 
 
 # Pairs -------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import torch
 
 from analysis import latents, style
 from analysis.cache import Cache
-from analysis.document import Bullets, Figure, Heading, Paragraph, Section, Table
+from analysis.document import Bullets, Figure, Paragraph, Table
 from analysis.latents.structure import (
     Structure,
     compute_structures,
@@ -20,22 +20,11 @@ from analysis.latents.structure import (
 from analysis.latents.words import general, verdict
 from analysis.records import Findings
 from analysis.tsne.separation import choose
+from tests.analysis.blocks import words
 from trainers.measures.structure import alignment, effective_rank, pair_distance, uniformity
 
 RNG = np.random.default_rng(2)
 Z = RNG.normal(size=(40, 6)) @ RNG.normal(size=(6, 6))
-
-
-def words(section: Section) -> str:
-    parts = []
-    for block in section.blocks:
-        if isinstance(block, Paragraph | Heading):
-            parts.append(block.text)
-        elif isinstance(block, Bullets):
-            parts += block.items
-        else:
-            parts += [block.title, block.caption]
-    return "\n".join(parts)
 
 
 def test_two_views() -> None:

@@ -10,40 +10,20 @@ import pytest
 from sklearn.metrics import confusion_matrix
 
 from analysis import style
-from analysis.document import Figure, Paragraph, Section, Table
+from analysis.document import Table
 from analysis.mistakes.chapter import compose_surest, section
 from analysis.mistakes.confusion import (
     Confusion,
-    Surest,
     compute_confusion,
     compute_surest,
 )
 from analysis.records import SIX, Findings, PipelineRecord
+from tests.analysis.blocks import figures, words
+from tests.analysis.mistakes.made import surest
 
 NAME = "mnist_autoencoder"
 CLASSES = ("a", "b", "c")
 COUNTS = np.array([[[90, 10, 0], [2, 98, 0], [0, 5, 45]], [[92, 8, 0], [4, 96, 0], [0, 5, 45]]])
-
-
-def words(found: Section) -> str:
-    return " ".join(block.text for block in found.blocks if isinstance(block, Paragraph))
-
-
-def figures(found: Section) -> dict[str, Figure]:
-    return {block.name: block for block in found.blocks if isinstance(block, Figure)}
-
-
-def surest(labels: list[int], predicted: list[int], probability: list[float]) -> Surest:
-    said, true = np.array(predicted), np.array(labels)
-    chances = np.array(probability)
-    wrong = np.flatnonzero(said != true)
-    return Surest(
-        labels=true,
-        predicted=said,
-        probability=chances,
-        true_probability=np.where(said == true, chances, 1 - chances),
-        rows=wrong[np.argsort(-chances[wrong])],
-    )
 
 
 # Confusion ---------------------------------------------------------------------------------------

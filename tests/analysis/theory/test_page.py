@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -15,11 +14,11 @@ from markdown_it.token import Token
 from analysis.theory import page
 from analysis.theory.page import BrokenFormula, Theory, mathml, parse, read
 from search.errors import UserError
+from tests.analysis.blocks import Reader
 
 ROOT = Path(__file__).resolve().parents[3]
 OURS = ("analysis/", "benchmarks/", "docs/", "models/", "search/", "tests/", "trainers/")
 FOREIGN = {"remainder", "fmod"}  # functions of others that the text speaks of
-VOID = {"meta", "link", "br", "hr", "mspace"}
 TEXT = r"""# A & B
 
 The *opening*, with `code <b>` & **bold**.
@@ -56,33 +55,6 @@ def f(x):
 
 <script>alert(1)</script>
 """
-
-
-class Reader(HTMLParser):
-    """Tags with their attributes, and whether all that are opened are closed."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.words = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID:
-            assert self.open.pop() == tag, tag
-
-    def handle_data(self, data: str) -> None:
-        if "script" not in self.open and "style" not in self.open:
-            self.words += data
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.tags if name == tag]
 
 
 @pytest.fixture(scope="module")

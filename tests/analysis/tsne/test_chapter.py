@@ -11,7 +11,7 @@ import pytest
 
 from analysis import style, tsne
 from analysis.cache import Cache
-from analysis.document import Bullets, Figure, Heading, Paragraph, Section, Table
+from analysis.document import Figure, Table
 from analysis.records import Findings
 from analysis.tsne import views
 from analysis.tsne.contrast import COLUMNS
@@ -20,22 +20,11 @@ from analysis.tsne.figures import draw_embedding
 from analysis.tsne.separation import compute_separation
 from analysis.tsne.views import compute_views
 from search.errors import UserError
+from tests.analysis.blocks import words
 
 RNG = np.random.default_rng(1)
 CLUSTERS = np.concatenate([RNG.normal(8 * i, 1, (40, 60)) for i in range(3)]).astype(np.float32)
 LABELS = np.repeat([0, 1, 2], 40)
-
-
-def words(section: Section) -> str:
-    parts = []
-    for block in section.blocks:
-        if isinstance(block, Paragraph | Heading):
-            parts.append(block.text)
-        elif isinstance(block, Bullets):
-            parts += block.items
-        else:
-            parts += [block.title, block.caption]
-    return "\n".join(parts)
 
 
 @pytest.mark.parametrize("method", ["tsne", "pca"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,9 @@ from analysis.document import (
 from analysis.writers import files, pdf
 
 SIGNS = "±×α–²→≤≥≈µ−·…“”’•"  # noqa: RUF001
+
+
+MEASURED = "99.90\N{NO-BREAK SPACE}/\N{NO-BREAK SPACE}98.40 /\N{NO-BREAK SPACE}98.21 ± 0.30"
 
 
 def tall() -> Canvas:
@@ -112,8 +116,12 @@ def test_the_fonts_have_the_signs_that_texts_use() -> None:
         assert [sign for sign in SIGNS if ord(sign) not in known] == [], name
 
 
-@pytest.mark.parametrize("columns", [1, 3, 8, 12])
-@pytest.mark.parametrize("cell", [0.5, "some words that go on for a while", "x" * 60, None])
+CELLS = 0.5, "some words that go on for a while", "x" * 60, None
+
+
+@pytest.mark.parametrize(
+    ("columns", "cell"), [*itertools.product((1, 3, 8, 12), CELLS), (8, MEASURED)]
+)
 def test_tables_fit_the_page(columns: int, cell: Cell) -> None:
     [page, *_] = pages(table(columns, 2, cell))
     margin = 56  # points, 2 cm
