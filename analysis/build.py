@@ -26,7 +26,8 @@ from analysis.captions import other_protocols
 from analysis.document import Document, Section
 from analysis.load import find
 from analysis.records import SIX, Findings
-from analysis.theory import page as theory_page, reading as theory_reading
+from analysis.theory import page as theory_page
+from analysis.tsne.embedding import require
 from analysis.writers import files, page, pdf
 from search.files.home import HOME, check_disk
 from search.grids.sweep import sweep_names
@@ -53,7 +54,7 @@ def write(options: Namespace) -> int:
     began = time.monotonic()
     home = HOME.absolute()
     out = Path(options.out)
-    tsne.require(options.embedding)
+    require(options.embedding)
     store = open_existing(address.resolve_uri(options.tracking_uri, home))
     check_disk(home)  # keeps the computed arrays, and who saw the test images
     mini, notices = _which_data(options, store)
@@ -90,10 +91,10 @@ def write(options: Namespace) -> int:
         out.mkdir(parents=True, exist_ok=True)
         written: list[Path] = []
         progress.update(task, description="drawing")
-        cache = findings.cache
-        rendered = files.render(document, cache=cache, key=fingerprint.key(findings))
+        key = fingerprint.key(findings)
+        rendered = files.render(document, cache=findings.cache, key=key)
         progress.advance(task)
-        theory = theory_reading.read()
+        theory = theory_page.read()
         for kind in options.formats:
             progress.update(task, description=kind)
             if kind == "html":
@@ -101,14 +102,14 @@ def write(options: Namespace) -> int:
                 if theory:
                     written.append(theory_page.write(theory, out / "theory.html"))
             elif kind == "pdf":
-                written.append(pdf.write(document, rendered, out / "report.pdf", cache=cache))
+                written.append(pdf.write(document, rendered, out / "report.pdf"))
             else:
                 written += files.write(document, rendered, out, kind)
             progress.advance(task)
     for notice in document.notices:
         console.print(notice, style="yellow", markup=False, soft_wrap=True)
     if not theory and "html" in options.formats:
-        console.print(f"no theory in {out}/: there is no {theory_reading.THEORY}", soft_wrap=True)
+        console.print(f"no theory in {out}/: there is no {theory_page.THEORY}", soft_wrap=True)
     seconds = time.monotonic() - began
     console.print(
         f"{len(written)} files in {out}/ after {seconds:.0f} s: "

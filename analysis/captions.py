@@ -25,14 +25,12 @@ def source_of(record: PipelineRecord) -> str:
 
 def absent(findings: Findings, names: Sequence[str]) -> tuple[Paragraph, ...]:
     """One paragraph that names those of `names` that are not there, and how to make them."""
-    missing = [name for name in names if name not in findings.records]
-    if not missing:
-        return ()
-    descriptions = [
+    missing = [
         f"{name} (run `{findings.missing[name]}`)" if name in findings.missing else name
-        for name in missing
+        for name in names
+        if name not in findings.records
     ]
-    return (Paragraph("Missing here: " + ", ".join(descriptions) + "."),)
+    return (Paragraph(f"Missing here: {', '.join(missing)}."),) if missing else ()
 
 
 def other_protocols(findings: Findings) -> list[str]:

@@ -45,7 +45,7 @@ class Figure:
         title: above it.
         caption: a short explanation of what is in it; its claims are computed.
         draw: makes it, when somebody wants it.
-        alt: the words for a reader who cannot see it.
+        alt: the words for a reader who cannot see it; by default the caption's.
     """
 
     name: str
@@ -53,6 +53,10 @@ class Figure:
     caption: str
     draw: Callable[[], Canvas]
     alt: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.alt:
+            object.__setattr__(self, "alt", self.caption)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,6 +82,11 @@ class Table:
         for row in self.rows:
             if len(row) != len(self.columns):
                 raise ValueError(f"{self.name}: {len(row)} cells, {len(self.columns)} columns")
+
+
+def heads(text: str) -> tuple[str, ...]:
+    """Headings of columns, parted by ` | `."""
+    return tuple(text.split(" | "))
 
 
 Block = Paragraph | Heading | Bullets | Figure | Table

@@ -110,29 +110,22 @@ class Mosaic:
     def draw(self, axis: Axes, *, title: str, x_label: str = "", y_label: str = "") -> None:
         """Draw all of it on an axis."""
         side_y, side_x = self._side
-        with style.styled():
-            axis.imshow(np.clip(self.canvas(), 0, 1), interpolation="nearest")
-            for top, row in zip(self._tops, self.rows, strict=False):
-                for place, words in enumerate(row.words):
-                    axis.text(
-                        place * (side_x + self._gap) + (side_x - 1) / 2,
-                        top - 1.5,
-                        words,
-                        ha="center",
-                        va="bottom",
-                        fontsize=self.font,
-                        linespacing=1.05,
-                    )
-            middles = [top + (side_y - 1) / 2 for top in self._tops[:-1]]
-            axis.set_yticks(middles, [row.label for row in self.rows], fontsize=8.5)
-            axis.set_xticks([])
-            axis.tick_params(length=0)
-            axis.grid(False)
-            for spine in axis.spines.values():
-                spine.set_visible(False)
-            axis.set_title(title)
-            axis.set_xlabel(x_label)
-            axis.set_ylabel(y_label)
+        axis.imshow(np.clip(self.canvas(), 0, 1), interpolation="nearest")
+        for top, row in zip(self._tops, self.rows, strict=False):
+            for place, words in enumerate(row.words):
+                x = place * (side_x + self._gap) + (side_x - 1) / 2
+                text = axis.text(x, top - 1.5, words, ha="center", va="bottom", linespacing=1.05)
+                text.set_fontsize(self.font)
+        middles = [top + (side_y - 1) / 2 for top in self._tops[:-1]]
+        axis.set_yticks(middles, [row.label for row in self.rows], fontsize=8.5)
+        axis.set_xticks([])
+        axis.tick_params(length=0)
+        axis.grid(False)
+        for spine in axis.spines.values():
+            spine.set_visible(False)
+        axis.set_title(title)
+        axis.set_xlabel(x_label)
+        axis.set_ylabel(y_label)
 
 
 def figure_of(mosaic: Mosaic, *, title: str, x_label: str = "", y_label: str = "") -> Figure:

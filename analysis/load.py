@@ -175,15 +175,12 @@ def _record(
         run_id=finished.run.run_id if finished else run_id,
         experiment_id=experiment,
         result=result,
-        info=opened.info,
-        model=opened.model,
-        weights=opened.weights,
         split="test" if finished else "validation",
         images=images.test(pipeline.dataset, opened.weights) if finished else data.valid,
         data=data,
         studies=tuple(study for study in studies if _same_data(study, data)),
         cache=cache,
-        stored=opened.stored,
+        **vars(opened),
     )
 
 
@@ -215,19 +212,12 @@ def _sweep(
         return PipelineRecord(
             name=row.pipeline,
             pipeline=pipeline,
-            final=False,
             run_id=cell,
             experiment_id=experiment,
-            result=None,
-            info=opened.info,
-            model=opened.model,
-            weights=opened.weights,
-            split="validation",
             images=data.valid,
             data=data,
-            studies=(),
             cache=cache,
-            stored={},
+            **vars(opened),
         )
 
     return SweepRecord(name=name, sweep=load_sweep(name), outcome=outcome, run_id=run_id, load=load)
@@ -269,10 +259,9 @@ def _studies(store: Store, experiment: str, pipeline: Pipeline, protocol: int) -
     for run in reversed(store.runs(experiment, kind="study")):
         if _protocol(run) != protocol:
             continue
-        trials = [
-            _trial(store, child, pipeline, goals=run.tags.get(GOALS, ""))
-            for child in store.runs(experiment, kind="trial", parent=run.run_id)
-        ]
+        children = store.runs(experiment, kind="trial", parent=run.run_id)
+        goals = run.tags.get(GOALS, "")
+        trials = [_trial(store, child, pipeline, goals=goals) for child in children]
         rungs = run.params.get("rungs", "none")
         studies.append(
             StudyRecord(
@@ -291,10 +280,7 @@ def _studies(store: Store, experiment: str, pipeline: Pipeline, protocol: int) -
 
 def _trial(store: Store, run: RunView, pipeline: Pipeline, *, goals: str) -> TrialRecord:
     curve = store.history(run.run_id, METRIC)
-    spent = [
-        sum(store.history(run.run_id, name).values())
-        for name in ("time/epoch_seconds", "time/evaluation_seconds")
-    ]
+    spent = ("time/epoch_seconds", "time/evaluation_seconds")
     return TrialRecord(
         number=int(run.tags.get("trial_number", -1)),
         state=run.tags.get("trial_state", "INTERRUPTED"),
@@ -307,7 +293,7 @@ def _trial(store: Store, run: RunView, pipeline: Pipeline, *, goals: str) -> Tri
         },
         curve=curve,
         loss=store.history(run.run_id, "train/loss"),
-        seconds=sum(spent),
+        seconds=sum(sum(store.history(run.run_id, name).values()) for name in spent),
         trial_id=run.tags.get("trial_id", ""),
         feasible=run.tags.get(FEASIBLE) != "false",
         values=tuple(run.metrics.get(Goal.parse(goal).metric, math.nan) for goal in goals.split()),

@@ -157,19 +157,19 @@ class PipelineRecord:
 
     name: str
     pipeline: Pipeline
-    final: bool
+    final: bool = False
     run_id: str
     experiment_id: str
-    result: Mapping[str, Any] | None
+    result: Mapping[str, Any] | None = None
     info: Mapping[str, Any]
     model: LatentModel
     weights: str
-    split: Literal["test", "validation"]
+    split: Literal["test", "validation"] = "validation"
     images: LabelledImages
     data: TrainingData
-    studies: tuple[StudyRecord, ...]
+    studies: tuple[StudyRecord, ...] = ()
     cache: Cache
-    stored: Mapping[str, np.ndarray]
+    stored: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -203,12 +203,17 @@ class PipelineRecord:
     @cached_property
     def logits(self) -> np.ndarray:
         """(N, K) of the classifier on `latents`."""
+        return self.classify(self.latents)
+
+    def classify(self, latents: np.ndarray) -> np.ndarray:
+        """(B, D) float32 -> (B, K) logits of the classifier."""
         with torch.no_grad():
-            return self.model.classifier(torch.from_numpy(self.latents)).numpy()
+            return self.model.classifier(torch.from_numpy(latents)).numpy()
 
     def train_latents(self, count: int) -> np.ndarray:
         """(count, D) of the first training images, which are in a fixed shuffled order."""
-        first = LabelledImages(self.data.train.images[:count], self.data.train.labels[:count])
+        train = self.data.train
+        first = LabelledImages(train.images[:count], train.labels[:count])
         return self._encoded(first, f"train {count}")
 
     def decode(self, latents: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analysis.document import Block, Bullets, Cell, Heading, Paragraph, Section, Table
+from analysis.document import Block, Bullets, Cell, Heading, Paragraph, Section, Table, heads
 from analysis.records import SIX, Findings, PipelineRecord, StudyRecord, SweepRecord
 from analysis.result_rows import ABLATION, DEFAULTS, RANDOM_SEARCH
 from search.cells.seeds import final_seeds
@@ -124,10 +124,8 @@ def sweep_command(record: SweepRecord, *, mini: bool) -> str:
 
 def base_seed(seeds: list[int]) -> int | None:
     """The `--seed` of a rerun that these fresh seeds follow from; None if there is none."""
-    return next(
-        (base for base in BASE_SEEDS if list(final_seeds(base, len(seeds))) == seeds),
-        None,
-    )
+    bases = (base for base in BASE_SEEDS if list(final_seeds(base, len(seeds))) == seeds)
+    return next(bases, None)
 
 
 def report_command(findings: Findings) -> str:
@@ -173,9 +171,9 @@ def _searches(records: list[PipelineRecord]) -> Table:
     return Table(
         name="searches",
         title="The searches",
-        columns=(
-            *("pipeline", "study", "seed", "device", "precision", "threads", "at a time"),
-            *("images", "s", "git commit"),
+        columns=heads(
+            "pipeline | study | seed | device | precision | threads | at a time | images | s "
+            "| git commit"
         ),
         rows=tuple(lines),
         caption="As stored in the studies' tags and parameters: threads of a trial, trials at a "
@@ -185,25 +183,24 @@ def _searches(records: list[PipelineRecord]) -> Table:
 
 
 def _finals(records: list[PipelineRecord]) -> Table:
-    lines: list[tuple[Cell, ...]] = []
-    for record in records:
-        result, info = record.result or {}, record.info
-        lines.append(
-            (
-                record.name,
-                " ".join(map(str, result["rows"][0]["seeds"])),
-                *(info.get(name) for name in ("device", "precision", "threads")),
-                result["train_size"],
-                result["data_fingerprint"],
-                _short(info.get("commit")),
-            )
+    lines = [
+        (
+            record.name,
+            " ".join(map(str, result["rows"][0]["seeds"])),
+            *(record.info.get(name) for name in ("device", "precision", "threads")),
+            result["train_size"],
+            result["data_fingerprint"],
+            _short(record.info.get("commit")),
         )
+        for record in records
+        if (result := record.result)
+    ]
     return Table(
         name="final_trainings",
         title="The final trainings",
-        columns=(
-            *("pipeline", "seeds", "device", "precision", "threads", "images"),
-            *("data fingerprint", "git commit"),
+        columns=heads(
+            "pipeline | seeds | device | precision | threads | images | data fingerprint "
+            "| git commit"
         ),
         rows=tuple(lines),
         caption="As stored with the champions' weights; training images. The fingerprint changes "
@@ -224,12 +221,11 @@ def _readings(records: list[PipelineRecord]) -> str:
     if not readings:
         return "How often the test set was read is not stored with these runs."
     again = sum(count > 1 for count in readings.values())
-    repeats = (
-        f"{again} times not for the first time with the same weights" if again else "once each"
-    )
+    repeats = f"{again} times not for the first time with the same weights"
     return (
         f"The test set was read for {len(readings)} sets of weights behind the numbers above, "
-        f"{repeats}. Every reading leaves a line in `mlruns/test_readings.jsonl`; the figures of "
+        f"{repeats if again else 'once each'}. Every reading leaves a line in "
+        "`mlruns/test_readings.jsonl`; the figures of "
         "this report, which show test images, are noted there too."
     )
 

@@ -10,22 +10,24 @@ import matplotlib
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 # Okabe and Ito, "Color Universal Design" (2008), and two more that stay apart from them.
-COLOURS = (
-    *("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9"),
-    *("#D55E00", "#8C6BB1", "#F0E442", "#000000", "#7F7F7F"),
-)
+BRIGHT = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C6BB1", "#F0E442"
+COLOURS = (*BRIGHT, "#000000", "#7F7F7F")
 MARKERS = ("o", "s", "^", "v", "D", "P", "X", "<", ">", "*")  # tell classes apart in grey
-METHODS = {
-    "autoencoder": 0,
-    "supervised": 1,
-    "contrastive": 2,
-    "supcon": 3,
-    "masked_autoencoder": 4,
-}
+# A method's place in both, the same in every figure.
+METHODS = (
+    "autoencoder",
+    "supervised",
+    "contrastive",
+    "supcon",
+    "masked_autoencoder",
+    "mlp_autoencoder",
+    "vae",
+)
 SETTINGS: dict[str, Any] = {
     "figure.dpi": 110,
     "savefig.dpi": 160,
@@ -44,6 +46,7 @@ SETTINGS: dict[str, Any] = {
     "lines.markersize": 4.5,
     "svg.hashsalt": "latent-search",  # the same figure, the same file
 }
+plt.rcParams.update(SETTINGS)  # type: ignore[arg-type]
 
 
 @contextmanager
@@ -57,15 +60,48 @@ def axes(
     rows: int = 1, columns: int = 1, *, width: float = 8.0, height: float = 3.2
 ) -> tuple[Figure, list[Axes]]:
     """A figure of `width` x `height` inches and its axes, row by row."""
-    with styled():
-        figure, grid = plt.subplots(rows, columns, figsize=(width, height), squeeze=False)
+    figure, grid = plt.subplots(rows, columns, figsize=(width, height), squeeze=False)
     return figure, list(grid.ravel())
 
 
-def colour_of(pipeline: str) -> str:
-    """The colour of a pipeline's method, the same in every figure."""
+def panels(
+    count: int, columns: int, *, width: float = 8.0, height: float, more: float = 0.4
+) -> tuple[Figure, list[Axes]]:
+    """A figure with `count` axes in rows of at most `columns`.
+
+    Args:
+        height: of a row, inches.
+        more: inches for a legend or a title.
+    """
+    columns = min(columns, count)
+    rows = -(-count // columns)
+    figure, every = axes(rows, columns, width=width, height=height * rows + more)
+    for spare in every[count:]:
+        spare.remove()
+    return figure, every[:count]
+
+
+def legend_below(figure: Figure, *drawn: Axes | Artist, columns: int = 10) -> None:
+    """One legend below all panels: of artists, or of what is labelled on axes, a name once."""
+    keys: dict[str, Artist] = {}
+    for one in drawn:
+        handles = one.get_legend_handles_labels()[0] if isinstance(one, Axes) else [one]
+        for handle in handles:
+            keys.setdefault(str(handle.get_label()), handle)
+    if keys:
+        count = min(columns, len(keys))
+        figure.legend(list(keys.values()), list(keys), loc="outside lower center", ncols=count)
+
+
+def place_of(pipeline: str) -> int:
+    """A pipeline's place among colours and markers, the same in every figure: its method's."""
     method = pipeline.partition("_")[2].removesuffix("-mini")
-    return COLOURS[METHODS.get(method, len(METHODS)) % len(COLOURS)]
+    return METHODS.index(method) if method in METHODS else len(METHODS)
+
+
+def colour_of(pipeline: str) -> str:
+    """The colour of a pipeline."""
+    return COLOURS[place_of(pipeline)]
 
 
 def close(figure: Figure) -> None:

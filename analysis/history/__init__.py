@@ -5,16 +5,10 @@ trials.py              best value and learning curves, with pruned and failed tr
 parameters.py          importance, slices, parallel coordinates; drawn by parameter_figures.py
 tuning.py              what tuning brought against the defaults
 selection.py           the optimism of choosing the best of many
-budget.py              trials and hours of each pipeline
+budget.py              trials, epochs and hours of each pipeline
+rank_transfer.py       whether the order of a short search holds in long training
 """
 
 from analysis.history.chapter import section
-from analysis.history.trials import (
-    History,
-    compute_history,
-    draw_curves,
-    draw_history,
-    history_figure,
-)
 
-__all__ = ["History", "compute_history", "draw_curves", "draw_history", "history_figure", "section"]
+__all__ = ["section"]

@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from analysis import style
 from analysis.document import Block, Figure, Heading, Paragraph, Table
 from analysis.records import SIX, PipelineRecord
+from analysis.sentences import duration
 from analysis.style import COLOURS
 
 STATES = ("COMPLETE", "PRUNED", "FAIL", "INTERRUPTED")
@@ -153,7 +154,6 @@ def blocks(records: Sequence[PipelineRecord], missing: Mapping[str, str]) -> lis
                 title="Effort by pipeline",
                 caption=caption,
                 draw=lambda: budget_figure(searched),
-                alt=caption,
             )
         )
     content.append(
@@ -196,13 +196,14 @@ def _told(budgets: Mapping[str, Budget], missing: Mapping[str, str]) -> str:
         return f"No search on this data is in the store.{without}"
     trials = sum(budget.total for budget in budgets.values())
     hours = sum(budget.trial_hours for budget in budgets.values())
-    text = f"{trials} trials took {_time(hours)} together."
+    text = f"{trials} trials took {duration(3600 * hours)} together."
     if len(budgets) > 1:
         ordered = sorted(budgets, key=lambda name: budgets[name].trial_hours)
         least, most = ordered[0], ordered[-1]
-        low, high = budgets[least].trial_hours, budgets[most].trial_hours
+        low, high = (3600 * budgets[name].trial_hours for name in (least, most))
         ratio = f": {high / low:.1f} times as much" if low > 0 else ""
-        text += f" {most} took the most, {_time(high)}, {least} the least, {_time(low)}{ratio}."
+        spent = f"{duration(high)}, {least} the least, {duration(low)}{ratio}"
+        text += f" {most} took the most, {spent}."
         counts = {budget.total for budget in budgets.values()}
         if len(counts) == 1:
             text += f" Each had {counts.pop()} trials."
@@ -215,7 +216,3 @@ def _told(budgets: Mapping[str, Budget], missing: Mapping[str, str]) -> str:
                 "advantage that is none of its method's."
             )
     return text + without
-
-
-def _time(hours: float) -> str:
-    return f"{hours:.1f} hours" if hours >= 1.5 else f"{60 * hours:.1f} minutes"

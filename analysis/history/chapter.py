@@ -1,19 +1,6 @@
-"""The searches: how the best value grew, which trials were stopped, what it cost, what it brought.
-
-budget.py               trials, epochs and hours of each pipeline
-tuning.py               what tuning brought against the defaults
-selection.py            the optimism of choosing the best of many
-rank_transfer.py        whether the order of a short search holds in long training
-front.py                the front of a study with two goals
-trials.py               the trials of a study: history, learning curves
-parameters.py           which hyperparameters mattered; parameter_figures.py draws it
-"""
+"""The searches: how the best value grew, who was stopped, what it cost, what it brought."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-
-from matplotlib.figure import Figure as Canvas
 
 from analysis.document import Block, Figure, Heading, Paragraph, Section
 from analysis.history import budget, front, rank_transfer, selection, tuning
@@ -21,6 +8,7 @@ from analysis.history.parameter_figures import parallel_figure, parameters_figur
 from analysis.history.parameters import Parameters, compute_parameters
 from analysis.history.trials import STATES, History, compute_history, history_figure
 from analysis.records import Findings, PipelineRecord, StudyRecord, main_study
+from analysis.sentences import counted, listed
 from search.spaces.goals import LIMITS
 from search.spaces.pipeline import METRIC
 from search.study.plots import ENOUGH
@@ -58,55 +46,52 @@ def _of(record: PipelineRecord) -> list[Block]:
     blocks: list[Block] = [
         heading,
         Paragraph(_story(record, study, history)),
-        _figure(
-            f"search_{record.name}",
-            f"{record.name}: history and learning curves",
-            f"Left: the last `{METRIC}` of each of {len(study.trials)} trials ({_by_state(history)}"
-            "), and as steps the best complete value so far; a marker on the lower edge has no "
-            "value, or the one written above it. Right: the same trials by epoch, "
-            f"{_rungs(history)}. Study {study.name}, MLflow run {study.run_id}.",
-            lambda: history_figure(history),
+        Figure(
+            name=f"search_{record.name}",
+            title=f"{record.name}: history and learning curves",
+            caption=f"Left: the last `{METRIC}` of each of {len(study.trials)} trials "
+            f"({_by_state(history)}), and as steps the best complete value so far; a marker on the "
+            "lower edge has no value, or the one written above it. Right: the same trials by "
+            f"epoch, {_rungs(history)}. Study {study.name}, MLflow run {study.run_id}.",
+            draw=lambda: history_figure(history),
         ),
     ]
     if len(parameters) < 2 or not parameters.space:
         return blocks
     importance = _importance_told(parameters)
+    epochs = counted(parameters.epoch, "epoch")
     blocks += [
         Paragraph(importance),
-        _figure(
-            f"parameters_{record.name}",
-            f"{record.name}: parameters",
-            f"Accuracy against each parameter: {len(parameters)} trials that were measured after "
-            f"{_epochs(parameters.epoch)}, pruned ones among them"
+        Figure(
+            name=f"parameters_{record.name}",
+            title=f"{record.name}: parameters",
+            caption=f"Accuracy against each parameter: {len(parameters)} trials that were measured "
+            f"after {epochs}, pruned ones among them"
             + (
                 "; the star is the best complete trial. "
                 if parameters.chosen is not None
                 else "; the best complete trial was not measured there. "
             )
             + importance,
-            lambda: parameters_figure(parameters),
+            draw=lambda: parameters_figure(parameters),
         ),
-        _figure(
-            f"coordinates_{record.name}",
-            f"{record.name}: parallel coordinates",
-            f"The same {len(parameters)} trials, a line each, from parameter to parameter to the "
-            f"accuracy after {_epochs(parameters.epoch)}; dark and thick is accurate"
+        Figure(
+            name=f"coordinates_{record.name}",
+            title=f"{record.name}: parallel coordinates",
+            caption=f"The same {len(parameters)} trials, a line each, from parameter to parameter "
+            f"to the accuracy after {epochs}; dark and thick is accurate"
             + (", dashed is the best complete trial." if parameters.chosen is not None else "."),
-            lambda: parallel_figure(parameters),
+            draw=lambda: parallel_figure(parameters),
         ),
     ]
     return blocks
 
 
-def _figure(name: str, title: str, caption: str, draw: Callable[[], Canvas]) -> Figure:
-    return Figure(name=name, title=title, caption=caption, draw=draw, alt=caption)
-
-
 def _story(record: PipelineRecord, study: StudyRecord, history: History) -> str:
     text = (
-        f"{len(study.trials)} trials ({_by_state(history)}) of up to {_epochs(study.epochs)} with "
-        f"the sampler {study.tags.get('sampler', 'unknown')} and the scheduler "
-        f"{study.tags.get('scheduler', 'unknown')}."
+        f"{len(study.trials)} trials ({_by_state(history)}) of up to "
+        f"{counted(study.epochs, 'epoch')} with the sampler {study.tags.get('sampler', 'unknown')} "
+        f"and the scheduler {study.tags.get('scheduler', 'unknown')}."
     )
     if study.infeasible:
         text += (
@@ -170,8 +155,4 @@ def _rungs(history: History) -> str:
     if not history.rungs:
         return "there were no rungs"
     several = "s" * (len(history.rungs) > 1)
-    return f"rung{several} after epoch{several} {' and '.join(map(str, history.rungs))}"
-
-
-def _epochs(count: int) -> str:
-    return f"{count} epoch{'s' * (count != 1)}"
+    return f"rung{several} after epoch{several} {listed(list(map(str, history.rungs)))}"

@@ -17,6 +17,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, IntD
 from analysis import style
 from analysis.history.parameters import Parameters
 from analysis.history.trials import floor_of
+from analysis.sentences import counted
 from analysis.style import COLOURS
 
 # Dark is good: the best trials stay visible in print, the poor ones fade.
@@ -68,14 +69,8 @@ def draw_slice(axis: Axes, parameters: Parameters, name: str) -> None:
     heights = np.where(below, low - margin, parameters.accuracy)
     for rows, marker in ((~below, "o"), (below, "v")):
         if rows.any():
-            axis.plot(
-                *(places[rows], heights[rows]),
-                marker,
-                color=COLOURS[0],
-                alpha=0.75,
-                mew=0,
-                zorder=2,
-            )
+            x, y = places[rows], heights[rows]
+            axis.plot(x, y, marker, color=COLOURS[0], alpha=0.75, mew=0, zorder=2)
     if parameters.chosen is not None:
         place, height = places[parameters.chosen], heights[parameters.chosen]
         axis.plot(place, height, "*", ms=11, color=COLOURS[5], mec="black", mew=0.8, zorder=4)
@@ -186,7 +181,7 @@ def parameters_figure(parameters: Parameters) -> Canvas:
             axis.set_ylabel("accuracy (share)")
         elif place >= bars:
             axis.tick_params(labelleft=False)
-    axes[bars].set_title(f"After {_epochs(parameters.epoch)}")
+    axes[bars].set_title(f"After {counted(parameters.epoch, 'epoch')}")
     return figure
 
 
@@ -194,10 +189,6 @@ def parallel_figure(parameters: Parameters) -> Canvas:
     """Parallel coordinates with a bar that says what the shades mean."""
     figure, (axis,) = style.axes(height=3.7)
     shades = draw_parallel(axis, parameters)
-    axis.set_title(f"Trials after {_epochs(parameters.epoch)}")
+    axis.set_title(f"Trials after {counted(parameters.epoch, 'epoch')}")
     figure.colorbar(shades, ax=axis, label="validation accuracy (share)", pad=0.01)
     return figure
-
-
-def _epochs(count: int) -> str:
-    return f"{count} epoch{'s' * (count != 1)}"

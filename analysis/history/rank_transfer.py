@@ -80,16 +80,12 @@ def _spearman(short: np.ndarray, long: np.ndarray) -> tuple[float, float]:
 
 def carrying_figure(carryings: Mapping[str, Carrying], epochs: Mapping[str, int]) -> Canvas:
     """A panel a pipeline: in the search against long training, a point a configuration."""
-    columns = min(3, len(carryings))
-    rows = -(-len(carryings) // columns)
-    figure, axes = style.axes(rows, columns, height=2.6 * rows + 0.3)
-    for axis in axes[len(carryings) :]:
-        axis.set_visible(False)
-    for place, (axis, (name, carrying)) in enumerate(zip(axes, carryings.items(), strict=False)):
+    figure, axes = style.panels(len(carryings), 3, height=2.6, more=0.3)
+    for place, (axis, (name, carrying)) in enumerate(zip(axes, carryings.items(), strict=True)):
         axis.plot(carrying.short, carrying.long, "o", color=style.colour_of(name), ms=5)
         axis.set_title(f"{name}, n = {len(carrying)}", fontsize=9)
         axis.set_xlabel(f"in the search, {epochs[name]} epochs")
-        axis.set_ylabel("" if place % columns else "trained again (share)")
+        axis.set_ylabel("" if place % 3 else "trained again (share)")
         axis.annotate(
             f"rank correlation {carrying.rho:+.2f}\n{carrying.epochs} epochs",
             (0.04, 0.96),
@@ -125,6 +121,5 @@ def blocks(
             title="Searched short, trained long",
             caption=caption,
             draw=lambda: carrying_figure(carryings, epochs),
-            alt=caption,
         ),
     ]

@@ -17,8 +17,8 @@ from scipy import integrate, stats
 
 from analysis import style
 from analysis.document import Block, Bullets, Cell, Figure, Heading, Table
-from analysis.history.tuning import points
 from analysis.records import PipelineRecord, StudyRecord
+from analysis.sentences import points
 from search.cells.metrics import TEST
 from search.spaces.pipeline import METRIC
 from trainers.protocol import version_of
@@ -138,14 +138,10 @@ def draw_selection(axis: Axes, name: str, selection: Selection) -> None:
 
 def selection_figure(selections: Mapping[str, Selection]) -> Canvas:
     """A panel a pipeline."""
-    columns = min(3, len(selections))
-    rows = -(-len(selections) // columns)
-    figure, axes = style.axes(rows, columns, height=2.5 * rows + 0.4)
-    for axis in axes[len(selections) :]:
-        axis.set_visible(False)
-    for place, (axis, (name, selection)) in enumerate(zip(axes, selections.items(), strict=False)):
+    figure, axes = style.panels(len(selections), 3, height=2.5)
+    for place, (axis, (name, selection)) in enumerate(zip(axes, selections.items(), strict=True)):
         draw_selection(axis, name, selection)
-        if place % columns:
+        if place % 3:
             axis.set_ylabel("")
     return figure
 
@@ -179,7 +175,6 @@ def blocks(
                 title="The best of many trials",
                 caption=caption,
                 draw=lambda: selection_figure(drawn),
-                alt=caption,
             )
         )
     content.append(

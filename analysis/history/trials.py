@@ -133,14 +133,8 @@ def draw_history(axis: Axes, history: History) -> None:
             continue
         below = rows & ~(history.values >= low)
         heights = np.where(below, bottom + 0.4 * margin, history.values)
-        axis.plot(
-            *(history.numbers[rows], heights[rows]),
-            ls="none",
-            ms=5.5,
-            clip_on=False,
-            zorder=3,
-            **_marks(look),
-        )
+        x, y = history.numbers[rows], heights[rows]
+        axis.plot(x, y, ls="none", ms=5.5, clip_on=False, zorder=3, **_marks(look))
         for row in np.flatnonzero(below & ~np.isnan(history.values)):
             axis.annotate(
                 f"{history.values[row]:.2f}",

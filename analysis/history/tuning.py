@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from analysis import result_rows
 from analysis.document import Block, Bullets, Cell, Heading, Table
 from analysis.records import PipelineRecord, StudyRecord, TrialRecord, same
+from analysis.sentences import points
 from search.cells.metrics import TEST
 from search.cells.statistics import Estimate
 
@@ -80,10 +81,8 @@ def _is_default(trial: TrialRecord, trials: Sequence[TrialRecord], record: Pipel
 
 
 def _test_gain(record: PipelineRecord) -> TestGain | None:
-    champion, defaults = (
-        result_rows.champion(record),
-        result_rows.find(record, result_rows.DEFAULTS),
-    )
+    champion = result_rows.champion(record)
+    defaults = result_rows.find(record, result_rows.DEFAULTS)
     difference = result_rows.difference(champion, defaults)
     if champion is None or defaults is None or difference is None:
         return None
@@ -163,8 +162,3 @@ def _told_of_test(name: str, test: TestGain) -> str:
     if difference.high < 0:
         return text + ": the search chose something worse than the defaults."
     return text + ": a difference is not shown."
-
-
-def points(difference: float) -> str:
-    """A difference of shares in points, with its sign."""
-    return f"{100 * difference:+.2f}"

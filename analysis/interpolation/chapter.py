@@ -1,34 +1,36 @@
-"""Walks between two latents: what the decoder makes of them, beside the same walk between pixels.
-
-from analysis import interpolation
-interpolation.path(start, end, steps=10)  # (10, ...)
-"""
+"""Walks between two latents: what the decoder makes of them, beside a walk between pixels."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from analysis import style
 from analysis.captions import absent, source_of, title_of
-from analysis.document import Block, Bullets, Cell, Figure, Heading, Paragraph, Section, Table
-from analysis.image_grid import figure_of
-from analysis.interpolation.figures import LINES, compose_walks, draw_measure
-from analysis.interpolation.measures import (
-    STEPS,
-    Interpolation,
-    compute_interpolation,
+from analysis.document import (
+    Block,
+    Bullets,
+    Cell,
+    Figure,
+    Heading,
+    Paragraph,
+    Section,
+    Table,
+    heads,
 )
-from analysis.interpolation.words import (
-    answer,
-    explain,
-    introduce,
-    measurements,
-    middle_is_usual,
-)
+from analysis.image_grid import ImageRow, Mosaic, figure_of
+from analysis.interpolation.measures import MIXES, STEPS, Interpolation, compute_interpolation
+from analysis.interpolation.words import answer, explain, introduce, measurements, middle_is_usual
 from analysis.records import Findings, PipelineRecord
+from analysis.sentences import percent
+
+WIDTH = 9.0  # inches
+BETWEEN, WITHIN, MIXED = style.COLOURS[0], style.COLOURS[5], "0.35"
 
 X_LABEL = "step; above it alpha (top row), the class that the classifier names, its probability"
 
@@ -46,24 +48,17 @@ def section(findings: Findings) -> Section:
         blocks.append(_walk_figure(record, interpolation))
         if len(interpolation.labels) > 1:
             blocks.append(_others_figure(record, interpolation))
-        blocks += [
-            _table(record, interpolation),
-            _measures_figure(record, interpolation),
-            Paragraph(answer(record, interpolation)),
-            Bullets(measurements(interpolation)),
-            Paragraph(explain(interpolation)),
-        ]
+        blocks += [_table(record, interpolation), _measures_figure(record, interpolation)]
+        blocks += [Paragraph(answer(record, interpolation)), Bullets(measurements(interpolation))]
+        blocks.append(Paragraph(explain(interpolation)))
     return Section(id="interpolation", title="Interpolation", blocks=tuple(blocks))
 
 
 def _walk_figure(record: PipelineRecord, interpolation: Interpolation) -> Figure:
+    title = f"{title_of(record)}: from {interpolation.named(0)} in {STEPS} steps"
+
     def draw() -> Canvas:
-        return figure_of(
-            compose_walks(interpolation, [0]),
-            title=f"{title_of(record)}: from {interpolation.named(0)} in {STEPS} steps",
-            x_label=X_LABEL,
-            y_label="walk",
-        )
+        return figure_of(compose_walks(interpolation, [0]), title=title, x_label=X_LABEL)
 
     return Figure(
         name=f"interpolation_{record.name}",
@@ -82,13 +77,10 @@ def _others_figure(record: PipelineRecord, interpolation: Interpolation) -> Figu
     pairs = range(1, len(interpolation.labels))
     names = ", ".join(interpolation.named(pair) for pair in pairs)
 
+    title = f"{title_of(record)}: {names}"
+
     def draw() -> Canvas:
-        return figure_of(
-            compose_walks(interpolation, pairs),
-            title=f"{title_of(record)}: {names}",
-            x_label=X_LABEL,
-            y_label="walk",
-        )
+        return figure_of(compose_walks(interpolation, pairs), title=title, x_label=X_LABEL)
 
     return Figure(
         name=f"interpolation_pairs_{record.name}",
@@ -106,8 +98,7 @@ def _measures_figure(record: PipelineRecord, interpolation: Interpolation) -> Fi
         figure, axes = style.axes(2, 2, width=8.4, height=6.2)
         for axis, line in zip(axes, LINES, strict=True):
             draw_measure(axis, interpolation, line)
-        handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
+        style.legend_below(figure, axes[0], columns=3)
         return figure
 
     return Figure(
@@ -126,39 +117,26 @@ def _measures_figure(record: PipelineRecord, interpolation: Interpolation) -> Fi
 
 def _table(record: PipelineRecord, interpolation: Interpolation) -> Table:
     rows: list[tuple[Cell, ...]] = []
-    shown = interpolation.shown
+    shown, real = interpolation.shown, interpolation.real
+    middles = "nearest", "mixed_nearest", "sparsity", "ghosting"
     for pair in range(len(interpolation.labels)):
-        path_of_classes = _runs(shown.predicted[pair], interpolation.classes)
+        near, mixed, sparse, ghost = (float(shown.middle(name)[pair]) for name in middles)
         most = int(shown.entropy[pair].argmax())
-        rows.append(
-            (
-                *(interpolation.named(pair), path_of_classes),
-                *(float(shown.middle(name)[pair]) for name in ("nearest", "mixed_nearest")),
-                *(float(shown.entropy[pair, most]), f"{most}/{STEPS - 1}"),
-                *(float(shown.middle("sparsity")[pair]), float(shown.middle("ghosting")[pair])),
-                "yes" if middle_is_usual(shown, interpolation.real)[pair] else "no",
-            )
-        )
-    for name, paths in (
-        ("different classes", interpolation.between),
-        ("one class", interpolation.within),
-    ):
-        rows.append(
-            (
-                *(f"median of {len(paths.rows)}, {name}", ""),
-                *(float(np.median(paths.middle(m))) for m in ("nearest", "mixed_nearest")),
-                *(float(np.median(paths.entropy.max(axis=1))), ""),
-                *(float(np.median(paths.middle(m))) for m in ("sparsity", "ghosting")),
-                f"{100 * middle_is_usual(paths, interpolation.real).mean():.0f} %",
-            )
-        )
-    real = interpolation.real
-    rows.append(
-        (
-            *("median of real images", "", float(np.median(real.nearest)), None),
-            *(float(np.median(real.entropy)), "", float(np.median(real.sparsity)), None, ""),
-        )
+        entropy, where = float(shown.entropy[pair, most]), f"{most}/{STEPS - 1}"
+        walk = interpolation.named(pair), _runs(shown.predicted[pair], interpolation.classes)
+        usual = "yes" if middle_is_usual(shown, real)[pair] else "no"
+        rows.append((*walk, near, mixed, entropy, where, sparse, ghost, usual))
+    every = {"different classes": interpolation.between, "one class": interpolation.within}
+    for name, paths in every.items():
+        near, mixed, sparse, ghost = (float(np.median(paths.middle(m))) for m in middles)
+        entropy = float(np.median(paths.entropy.max(axis=1)))
+        usual = percent(middle_is_usual(paths, real).mean())
+        named = f"median of {len(paths.rows)}, {name}"
+        rows.append((named, "", near, mixed, entropy, "", sparse, ghost, usual))
+    near, entropy, sparse = (
+        float(np.median(m)) for m in (real.nearest, real.entropy, real.sparsity)
     )
+    rows.append(("median of real images", "", near, None, entropy, "", sparse, None, ""))
     return Table(
         name=f"interpolation_{record.name}",
         title=f"{title_of(record)}: the middles of the walks",
@@ -168,9 +146,9 @@ def _table(record: PipelineRecord, interpolation: Interpolation) -> Table:
         "Latents: distance to the 10th nearest training latent. Usual: whether the middle is as "
         "near to training images and as surely classified as 90 % of real images, and less than "
         f"half a cross-fade ({source_of(record)}).",
-        columns=(
-            *("walk", "classes named (steps)", "distance", "of the mix", "entropy", "at alpha"),
-            *("latents", "ghosting", "usual"),
+        columns=heads(
+            "walk | classes named (steps) | distance | of the mix | entropy | at alpha | latents "
+            "| ghosting | usual"
         ),
         rows=tuple(rows),
     )
@@ -182,3 +160,65 @@ def _runs(labels: np.ndarray, classes: tuple[str, ...]) -> str:
     return ", ".join(
         f"{classes[labels[begin]]} ({end - begin})" for begin, end in itertools.pairwise(starts)
     )
+
+
+# Drawing ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Line:
+    """A measure as it is drawn: an attribute of `Paths`, of `Real` where real images have it."""
+
+    measure: str
+    title: str
+    unit: str
+
+
+LINES = (
+    Line("nearest", "Is it near to real images?", "L2 to the nearest image,\npixels in [0, 1]"),
+    Line("entropy", "Is the classifier sure?", "entropy, nats"),
+    Line("sparsity", "Is the latent space filled?", "distance to the 10th\ntraining latent"),
+    Line("ghosting", "Is it a cross-fade?", "ghosting: 1 cross-fade, 0 decided"),
+)
+
+
+def compose_walks(interpolation: Interpolation, pairs: Sequence[int]) -> Mosaic:
+    """Each shown pair in two rows: the latents decoded, and the pixels mixed."""
+    steps = interpolation.decoded.shape[1]
+    rows = []
+    for number, pair in enumerate(pairs):
+        chances = interpolation.shown.confidence[pair]
+        predicted = [interpolation.classes[label] for label in interpolation.shown.predicted[pair]]
+        words = [f"{name}\n{chance:.2f}" for name, chance in zip(predicted, chances, strict=True)]
+        if number == 0:
+            words = [f"{step / (steps - 1):.2f}\n{word}" for step, word in enumerate(words)]
+        name = interpolation.named(pair)
+        decoded, mixed = interpolation.decoded[pair], interpolation.mixed[pair]
+        rows.append(ImageRow(images=decoded, label=f"{name}:\nlatents, decoded", words=words))
+        rows.append(ImageRow(images=mixed, label=f"{name}:\npixels, mixed"))
+    return Mosaic(rows=rows, width=WIDTH)
+
+
+def draw_measure(axis: Axes, interpolation: Interpolation, line: Line) -> None:
+    """One measure along the walks of many pairs, with that of real images."""
+    between = getattr(interpolation.between, line.measure)
+    alpha = np.linspace(0, 1, between.shape[1])
+    inner = np.isfinite(between).all(axis=0)  # ghosting has no value at the ends
+    low, median, high = np.quantile(between[:, inner], (0.1, 0.5, 0.9), axis=0)
+    axis.fill_between(alpha[inner], low, high, color=BETWEEN, alpha=0.18, lw=0)
+    axis.plot(alpha[inner], median, "o-", color=BETWEEN, label="between different classes")
+    within = np.median(getattr(interpolation.within, line.measure)[:, inner], axis=0)
+    axis.plot(alpha[inner], within, "s--", color=WITHIN, label="within one class")
+    if f"mixed_{line.measure}" in MIXES:
+        mixed = np.median(getattr(interpolation.between, f"mixed_{line.measure}"), axis=0)
+        axis.plot(alpha, mixed, "^:", color=MIXED, label="pixels mixed, different classes")
+    real = getattr(interpolation.real, line.measure, None)
+    if real is not None:
+        axis.axhline(np.median(real), color="black", lw=1.1, label="real images: median")
+        most = np.quantile(real, 0.9)
+        axis.axhline(most, color="black", lw=1.1, ls="-.", label="real images: 90 %")
+    axis.set_ylim(*((-0.03, 1.03) if line.measure == "ghosting" else (0, None)))
+    axis.set_xlim(-0.03, 1.03)
+    axis.set_title(line.title)
+    axis.set_xlabel("alpha, share of the second image")
+    axis.set_ylabel(line.unit)

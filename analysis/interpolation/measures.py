@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import torch
+from scipy.special import softmax
 
+from analysis.checks import has_shape, lies_in
 from analysis.reconstructions.errors import five
 from analysis.records import PipelineRecord
 from trainers.data import LabelledImages
@@ -53,19 +55,14 @@ class Paths:
 
     def __post_init__(self) -> None:
         shape = self.predicted.shape
-        if self.rows.shape != (shape[0], 2):
-            raise ValueError(f"rows must be ({shape[0]}, 2), not {self.rows.shape}")
-        for name in (*MEASURES, "confidence"):
-            values = getattr(self, name)
-            if values.shape != shape:
-                raise ValueError(f"{name} must be {shape}, not {values.shape}")
-            inside = values[:, 1:-1]
+        has_shape(self, (shape[0], 2), "rows")
+        has_shape(self, shape, "confidence", *MEASURES)
+        for name in MEASURES:
+            inside = getattr(self, name)[:, 1:-1]
             if not np.isfinite(inside).all() or (inside < 0).any():
                 raise ValueError(f"{name} must be finite and not negative between the ends")
-        top = np.log(self.classes) + 1e-4
-        for name, limit in (("entropy", top), ("mixed_entropy", top), ("confidence", 1 + 1e-6)):
-            if getattr(self, name).max() > limit:
-                raise ValueError(f"{name} must be at most {limit:.4f}")
+        lies_in(self, 0, np.log(self.classes), "entropy", "mixed_entropy")
+        lies_in(self, 0, 1, "confidence")
         if self.ghosting[:, 1:-1].max() > 1:
             raise ValueError("ghosting must be at most 1")
 
@@ -73,19 +70,15 @@ class Paths:
         """(P,) mean over the two steps in the middle (one, if the steps are odd)."""
         values = getattr(self, measure)
         steps = values.shape[1]
-        mean: np.ndarray = values[:, (steps - 1) // 2 : steps // 2 + 1].mean(axis=1)
-        return mean
+        return values[:, (steps - 1) // 2 : steps // 2 + 1].mean(axis=1)
 
     def ends(self, measure: str) -> np.ndarray:
         """(P,) mean over both ends."""
-        mean: np.ndarray = getattr(self, measure)[:, [0, -1]].mean(axis=1)
-        return mean
+        return getattr(self, measure)[:, [0, -1]].mean(axis=1)
 
 
-MEASURES = (
-    *("entropy", "nearest", "sparsity", "ghosting", "contrast"),
-    *("mixed_nearest", "mixed_entropy"),
-)
+MIXES = "mixed_nearest", "mixed_entropy"
+MEASURES = "entropy", "nearest", "sparsity", "ghosting", "contrast", *MIXES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,10 +94,8 @@ class Real:
     sparsity: np.ndarray
 
     def __post_init__(self) -> None:
-        for name in ("nearest", "entropy", "sparsity"):
-            values = getattr(self, name)
-            if values.shape != self.nearest.shape or not (values >= 0).all():
-                raise ValueError(f"{name} must be {self.nearest.shape} and not negative")
+        has_shape(self, self.nearest.shape, "entropy", "sparsity")
+        lies_in(self, 0, np.inf, "nearest", "entropy", "sparsity")
 
     def usual(self, measure: str) -> float:
         """The value that 90 % of them stay below."""
@@ -113,37 +104,36 @@ class Real:
 
 def measure_paths(record: PipelineRecord, rows: np.ndarray, *, steps: int = STEPS) -> Paths:
     """Walk between pairs of images of the record's split: (P, 2) rows. Cached by weights."""
-    key = {
-        **_key(record),
-        **{"rows": np.asarray(rows).tolist(), "steps": steps},
-    }
-    stored = record.cache.get("interpolation", key, lambda: _measure_paths(record, rows, steps))
-    return Paths(rows=np.asarray(rows), classes=len(record.classes), **stored)
+    key = {**_key(record), "rows": np.asarray(rows).tolist(), "steps": steps}
+    compute = functools.partial(_measure_paths, record, np.asarray(rows), steps)
+    return record.cache.get("interpolation", key, compute, kind=Paths)
 
 
 def measure_real(record: PipelineRecord, rows: np.ndarray) -> Real:
     """The same of images as they are: (M,) rows of the split. Cached by weights."""
 
-    def compute() -> dict[str, np.ndarray]:
+    def compute() -> Real:
         latents = record.latents[rows]
-        return {
-            "nearest": nearest_distances(record.images.images[rows], _training(record).images),
-            "entropy": entropy(_probabilities(record, latents)),
-            "sparsity": _sparsity(record, latents),
-        }
+        return Real(
+            nearest=nearest_distances(record.images.images[rows], _training(record).images),
+            entropy=entropy(_probabilities(record, latents)),
+            sparsity=_sparsity(record, latents),
+        )
 
     key = {**_key(record), "rows": np.asarray(rows).tolist()}
-    return Real(**record.cache.get("interpolation_real", key, compute))
+    return record.cache.get("interpolation_real", key, compute, kind=Real)
 
 
 def _key(record: PipelineRecord) -> dict[str, object]:
     return {
-        **{"weights": record.weights, "data": record.data.fingerprint, "split": record.split},
-        **{"images": len(record.images), "training": len(_training(record)), "k": NEIGHBOUR},
+        "weights": record.weights,
+        "data": [record.data.fingerprint, record.split, len(record.images)],
+        "training": len(_training(record)),
+        "k": NEIGHBOUR,
     }
 
 
-def _measure_paths(record: PipelineRecord, rows: np.ndarray, steps: int) -> dict[str, np.ndarray]:
+def _measure_paths(record: PipelineRecord, rows: np.ndarray, steps: int) -> Paths:
     ends = record.latents[rows]
     images = record.images.images[rows].astype(np.float32) / 255
     latents = np.stack([path(start, end, steps) for start, end in ends])
@@ -155,17 +145,19 @@ def _measure_paths(record: PipelineRecord, rows: np.ndarray, steps: int) -> dict
     spread = walks.reshape(*shape, -1).std(axis=2)
     of_ends = (spread[:, :1] + spread[:, -1:]) / 2
     training = _training(record).images
-    return {
-        "predicted": chances.argmax(1).reshape(shape),
-        "confidence": chances.max(1).reshape(shape),
-        "entropy": entropy(chances).reshape(shape),
-        "nearest": nearest_distances(decoded, training).reshape(shape),
-        "sparsity": _sparsity(record, points).reshape(shape),
-        "ghosting": np.stack([ghosting(walk) for walk in walks]),
-        "contrast": spread / np.where(of_ends > 0, of_ends, 1),
-        "mixed_nearest": nearest_distances(every, training).reshape(shape),
-        "mixed_entropy": entropy(_probabilities(record, record.encode(every))).reshape(shape),
-    }
+    return Paths(
+        rows=rows,
+        classes=len(record.classes),
+        predicted=chances.argmax(1).reshape(shape),
+        confidence=chances.max(1).reshape(shape),
+        entropy=entropy(chances).reshape(shape),
+        nearest=nearest_distances(decoded, training).reshape(shape),
+        sparsity=_sparsity(record, points).reshape(shape),
+        ghosting=np.stack([ghosting(walk) for walk in walks]),
+        contrast=spread / np.where(of_ends > 0, of_ends, 1),
+        mixed_nearest=nearest_distances(every, training).reshape(shape),
+        mixed_entropy=entropy(_probabilities(record, record.encode(every))).reshape(shape),
+    )
 
 
 def _training(record: PipelineRecord) -> LabelledImages:
@@ -180,10 +172,7 @@ def _sparsity(record: PipelineRecord, latents: np.ndarray) -> np.ndarray:
 
 def _probabilities(record: PipelineRecord, latents: np.ndarray) -> np.ndarray:
     """(B, D) -> (B, K) float64: softmax of the classifier's logits."""
-    with torch.no_grad():
-        logits = record.model.classifier(torch.from_numpy(latents))
-    chances: np.ndarray = logits.double().softmax(dim=1).numpy()
-    return chances
+    return softmax(record.classify(latents).astype(np.float64), axis=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,10 +208,7 @@ class Interpolation:
                 f"pictures must be ({pairs}, {steps}, C, H, W), not {self.decoded.shape} and "
                 f"{self.mixed.shape}"
             )
-        for name in ("decoded", "mixed"):
-            pixels = getattr(self, name)
-            if pixels.min() < -1e-6 or pixels.max() > 1 + 1e-6:
-                raise ValueError(f"{name} must lie in [0, 1]")
+        lies_in(self, 0, 1, "decoded", "mixed")
         if self.labels.shape != (pairs, 2) or (self.labels[:, 0] == self.labels[:, 1]).any():
             raise ValueError("the pairs shown must be of different classes")
 

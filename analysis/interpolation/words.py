@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import stats
 
-from analysis.interpolation.measures import STEPS, Paths, Real
+from analysis.interpolation.measures import STEPS, Interpolation, Paths, Real
 from analysis.records import PipelineRecord
-from analysis.sentences import listed
-from search.cells.statistics import p_text
-
-if TYPE_CHECKING:
-    from analysis.interpolation.measures import Interpolation
+from analysis.sentences import listed, percent
+from search.cells.statistics import SIGNIFICANT, p_text
 
 MANY, FEW = 0.75, 0.25  # shares of pairs that make an answer yes or no
 GHOST = 0.5  # nearer to the cross-fade than to a decided picture
 CLEAR = 0.05  # differences below 5 % are called none
-SIGNIFICANT = 0.05
 
 
 def introduce(records: Sequence[PipelineRecord], computed: Mapping[str, Interpolation]) -> str:
@@ -41,20 +36,17 @@ def introduce(records: Sequence[PipelineRecord], computed: Mapping[str, Interpol
 
 def middle_is_near(paths: Paths, real: Real) -> np.ndarray:
     """(P,) bool: no farther from training images than 90 % of real images."""
-    near: np.ndarray = paths.middle("nearest") <= real.usual("nearest")
-    return near
+    return paths.middle("nearest") <= real.usual("nearest")
 
 
 def middle_is_sure(paths: Paths, real: Real) -> np.ndarray:
     """(P,) bool: classified no less surely than 90 % of real images."""
-    sure: np.ndarray = paths.middle("entropy") <= real.usual("entropy")
-    return sure
+    return paths.middle("entropy") <= real.usual("entropy")
 
 
 def middle_is_decided(paths: Paths) -> np.ndarray:
     """(P,) bool: less than half a cross-fade."""
-    decided: np.ndarray = paths.middle("ghosting") < GHOST
-    return decided
+    return paths.middle("ghosting") < GHOST
 
 
 def middle_is_usual(paths: Paths, real: Real) -> np.ndarray:
@@ -70,24 +62,16 @@ def answer(record: PipelineRecord, interpolation: Interpolation) -> str:
     things = "digits" if record.dataset == "mnist" else "real pictures"
     between, within, real = interpolation.between, interpolation.within, interpolation.real
     share = middle_is_usual(between, real).mean()
-    verdict = "Some do."
-    if share >= MANY:
-        verdict = "Mostly yes."
-    elif share <= FEW:
-        verdict = "Mostly not."
-    return " ".join(
-        (
-            f"**Do the middles look like {things}? {verdict}** Of the middles of "
-            f"{len(between.rows)} walks between classes {_percent(share)} pass three tests at "
-            "once:",
-            f"{_percent(middle_is_near(between, real).mean())} are no farther from the nearest "
-            f"training image than 90 % of real {record.split} images are,",
-            f"{_percent(middle_is_sure(between, real).mean())} are classified no less surely than "
-            "90 % of those,",
-            f"and {_percent(middle_is_decided(between).mean())} are less than half a cross-fade.",
-            f"Of walks within one class {_percent(middle_is_usual(within, real).mean())} pass.",
-            _majority(interpolation),
-        )
+    verdict = "Mostly yes." if share >= MANY else "Mostly not." if share <= FEW else "Some do."
+    return (
+        f"**Do the middles look like {things}? {verdict}** Of the middles of {len(between.rows)} "
+        f"walks between classes {percent(share)} pass three tests at once: "
+        f"{percent(middle_is_near(between, real).mean())} are no farther from the nearest training "
+        f"image than 90 % of real {record.split} images are, "
+        f"{percent(middle_is_sure(between, real).mean())} are classified no less surely than 90 % "
+        f"of those, and {percent(middle_is_decided(between).mean())} are less than half a "
+        f"cross-fade. Of walks within one class {percent(middle_is_usual(within, real).mean())} "
+        f"pass. {_majority(interpolation)}"
     )
 
 
@@ -101,11 +85,7 @@ def _majority(interpolation: Interpolation) -> str:
     )
     kept = [yes for passed, yes, _ in tests if passed.mean() >= 0.5]
     lost = [no for passed, _, no in tests if passed.mean() < 0.5]
-    if not lost:
-        return f"Most are {listed(kept)}."
-    if not kept:
-        return f"Most are {listed(lost)}."
-    return f"Most are {listed(kept)}, but {listed(lost)}."
+    return f"Most are {', but '.join(listed(words) for words in (kept, lost) if words)}."
 
 
 def measurements(interpolation: Interpolation) -> tuple[str, ...]:
@@ -131,13 +111,13 @@ def _distance(interpolation: Interpolation) -> str:
     if change < -CLEAR and contrast < 1 - CLEAR:
         return (
             text + " That the middles come nearer is no merit: they keep only "
-            f"{_percent(contrast)} of the ends' contrast, and a paler picture is nearer to "
+            f"{percent(contrast)} of the ends' contrast, and a paler picture is nearer to "
             "every other."
         )
     if change < -CLEAR:
         return (
             text + " The middles come nearer than the ends, and not by fading: they keep "
-            f"{_percent(contrast)} of the ends' contrast."
+            f"{percent(contrast)} of the ends' contrast."
         )
     return text + " The middles are as near as the ends."
 
@@ -162,7 +142,7 @@ def _entropy(interpolation: Interpolation) -> str:
         f"encoded mix of pixels. On average {unsure:.1f} of the "
         f"{between.entropy.shape[1] - 2} inner steps are less sure than 90 % of real images"
     )
-    return f"{text}; {_percent(_third(interpolation))} of the middles are taken for a third class."
+    return f"{text}; {percent(_third(interpolation))} of the middles are taken for a third class."
 
 
 def _third(interpolation: Interpolation) -> float:
@@ -186,23 +166,12 @@ def _ghosting(interpolation: Interpolation) -> str:
 
 def explain(interpolation: Interpolation) -> str:
     """Why the middles look as they do."""
-    return " ".join(
-        (
-            "**Why?**",
-            _objective(),
-            _density(interpolation),
-            _decoder(interpolation),
-            _space(interpolation),
-        )
-    )
-
-
-def _objective() -> str:
     return (
-        "A reconstruction loss looks at the latents of images and at nothing between them, so "
-        "whatever is drawn there is what the decoder happens to continue to; variational "
+        "**Why?** A reconstruction loss looks at the latents of images and at nothing between "
+        "them, so whatever is drawn there is what the decoder happens to continue to; variational "
         "(Kingma and Welling, 2014) and adversarially regularised autoencoders (Berthelot et al., "
-        "2019) train the space between as well."
+        "2019) train the space between as well. "
+        f"{_density(interpolation)} {_decoder(interpolation)} {_space(interpolation)}"
     )
 
 
@@ -234,15 +203,15 @@ def _density(interpolation: Interpolation) -> str:
 def _decoder(interpolation: Interpolation) -> str:
     ghost = float(np.median(interpolation.between.middle("ghosting")))
     contrast = float(np.median(interpolation.between.middle("contrast")))
-    kept = f"the middles keep {_percent(contrast)} of the ends' contrast"
-    if ghost >= GHOST:
-        return (
-            f"An affine decoder would draw pure cross-fades; with a ghosting of {ghost:.2f} this "
-            f"one acts more like it than not along these lines, and {kept}."
-        )
+    kept = f"the middles keep {percent(contrast)} of the ends' contrast"
+    acts = (
+        "this one acts more like it than not along these lines"
+        if ghost >= GHOST
+        else "this one's nonlinear layers bend the line of latents into a curve of pictures"
+    )
     return (
-        f"An affine decoder would draw pure cross-fades; with a ghosting of {ghost:.2f} this one's "
-        f"nonlinear layers bend the line of latents into a curve of pictures, and {kept}."
+        f"An affine decoder would draw pure cross-fades; with a ghosting of {ghost:.2f} {acts}, "
+        f"and {kept}."
     )
 
 
@@ -258,12 +227,6 @@ def _space(interpolation: Interpolation) -> str:
         f"{round(100 * latent):+d} % on the walk between latents and by {round(100 * mixed):+d} % "
         "on the walk between pixels (medians): relative to its own ends the latent walk keeps"
     )
-    if latent < mixed - CLEAR:
-        return text + " closer to the data than mixing pixels does."
-    if latent > mixed + CLEAR:
-        return text + " less close to the data than mixing pixels does."
-    return text + " no closer to the data than mixing pixels does."
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+    side = "closer" if latent < mixed - CLEAR else "no closer"
+    side = "less close" if latent > mixed + CLEAR else side
+    return f"{text} {side} to the data than mixing pixels does."

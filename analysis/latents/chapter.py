@@ -2,26 +2,27 @@
 
 Each pipeline is compared with its own encoder before training (fresh weights of the same
 architecture), and with the others of its data set. The measures themselves: `trainers.measures`.
-
-    from analysis import latents
-    latents.effective_rank(z), latents.uniformity(z), latents.alignment(first, second)
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+from matplotlib.lines import Line2D
+
+from analysis import style
 from analysis.captions import absent, source_of, title_of
-from analysis.document import Block, Cell, Figure, Heading, Paragraph, Section, Table
+from analysis.document import Block, Cell, Figure, Heading, Paragraph, Section, Table, heads
 from analysis.latents import words
-from analysis.latents.figures import (
-    plane_figure,
-    spectrum_figure,
-)
-from analysis.latents.structure import (
-    STRENGTH,
-    Structure,
-    compute_structures,
-)
-from analysis.records import SIX, Findings
+from analysis.latents.structure import STRENGTH, Structure, compute_structures
+from analysis.records import SIX, Findings, PipelineRecord
+from trainers.data import DATASETS
+
+LINES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1.5, 1, 1.5)))
+FLOOR = 1e-6  # shares below are not drawn: rounding, not structure
 
 
 def section(findings: Findings) -> Section:
@@ -30,16 +31,6 @@ def section(findings: Findings) -> Section:
     records = findings.records
     some = next(iter(structures.values()))[1]
     sources = "; ".join(f"{title_of(r)}: {source_of(r)}" for r in records.values())
-    spectra = (
-        "Eigenvalues of the covariance of the latents, largest first, as shares of their sum: "
-        "thick lines after training, thin ones before (the same architecture with fresh weights). "
-        "A flat line uses all directions alike. The legend gives effective ranks, before to after."
-    )
-    plane = (
-        "Alignment against uniformity, from before training (hollow) to after it (filled): further "
-        "left, two views of an image lie nearer to each other; further down, images cover the "
-        "sphere more evenly. Below and left is what a contrastive loss asks for."
-    )
     blocks: list[Block] = [
         Paragraph(words.introduction(some.count, findings.seed, STRENGTH)),
         *absent(findings, SIX),
@@ -49,9 +40,9 @@ def section(findings: Findings) -> Section:
             caption=f"On {some.count:,} images a data set. Before: fresh weights, seed "
             f"{findings.seed}. Views over pairs: the distance of two views of an image over that "
             f"of two different images. {sources}.",
-            columns=(
-                *("pipeline", "training", "alignment", "views over pairs", "uniformity"),
-                *("effective rank", "of dimensions", "mean |correlation|"),
+            columns=heads(
+                "pipeline | training | alignment | views over pairs | uniformity | effective rank "
+                "| of dimensions | mean |correlation|"
             ),
             rows=tuple(
                 row
@@ -62,16 +53,20 @@ def section(findings: Findings) -> Section:
         Figure(
             name="spectra",
             title="Spectrum of the latent covariance",
-            caption=spectra,
+            caption="Eigenvalues of the covariance of the latents, largest first, as shares of "
+            "their sum: thick lines after training, thin ones before (the same architecture with "
+            "fresh weights). A flat line uses all directions alike. The legend gives effective "
+            "ranks, before to after.",
             draw=lambda: spectrum_figure(structures, records),
-            alt=spectra,
         ),
         Figure(
             name="alignment_uniformity",
             title="Alignment and uniformity, before and after training",
-            caption=plane,
+            caption="Alignment against uniformity, from before training (hollow) to after it "
+            "(filled): further left, two views of an image lie nearer to each other; further down, "
+            "images cover the sphere more evenly. Below and left is what a contrastive loss asks "
+            "for.",
             draw=lambda: plane_figure(structures, records),
-            alt=plane,
         ),
         Heading("Before and after contrastive training"),
         *words.contrastive(structures, findings),
@@ -82,7 +77,100 @@ def section(findings: Findings) -> Section:
 
 
 def _row(name: str, when: str, structure: Structure) -> tuple[Cell, ...]:
-    return (
-        *(name, when, structure.alignment, structure.closeness, structure.uniformity),
-        *(f"{structure.rank:.1f}", len(structure.spectrum), structure.correlation),
+    rank, dimensions = f"{structure.rank:.1f}", len(structure.spectrum)
+    measures = structure.alignment, structure.closeness, structure.uniformity
+    return name, when, *measures, rank, dimensions, structure.correlation
+
+
+# Drawing ----------------------------------------------------------------------------------------
+
+
+def look_of(pipeline: str) -> tuple[str, str, object]:
+    """(colour, marker, line) of a pipeline's method: three ways to tell methods apart."""
+    place = style.place_of(pipeline)
+    return style.COLOURS[place], style.MARKERS[place], LINES[place % len(LINES)]
+
+
+def draw_spectrum(axis: Axes, name: str, before: Structure, after: Structure) -> None:
+    """Shares of the variance by direction, largest first, on a logarithmic axis."""
+    colour, marker, line = look_of(name)
+    for structure, width, strength in ((before, 0.9, 0.45), (after, 1.9, 1.0)):
+        shares = structure.spectrum / max(structure.spectrum.sum(), 1e-300)
+        shares = np.where(shares > FLOOR, shares, np.nan)
+        axis.plot(
+            np.arange(1, len(shares) + 1),
+            shares,
+            ls=line,  # type: ignore[arg-type]
+            color=colour,
+            lw=width,
+            alpha=strength,
+            marker=marker if structure is after else None,
+            markevery=max(1, len(shares) // 8),
+            ms=4.5,
+        )
+    axis.set_yscale("log")
+    axis.set_xlabel("direction, by its variance")
+    axis.set_ylabel("share of the variance")
+
+
+def spectrum_figure(
+    structures: Mapping[str, tuple[Structure, Structure]], records: Mapping[str, PipelineRecord]
+) -> Canvas:
+    """A panel a data set, all its methods in it."""
+    datasets = _datasets(records)
+    figure, axes = style.axes(1, len(datasets), height=3.6)
+    for axis, dataset in zip(axes, datasets, strict=True):
+        keys = []
+        for name, record in records.items():
+            if record.dataset != dataset:
+                continue
+            before, after = structures[name]
+            draw_spectrum(axis, name, before, after)
+            colour, marker, line = look_of(name)
+            label = f"{record.method.replace('_', ' ')}: {before.rank:.0f} to {after.rank:.0f}"
+            keys.append(Line2D([], [], ls=line, color=colour, marker=marker, ms=4.5, label=label))  # type: ignore[arg-type]
+        axis.set_title(DATASETS[dataset].title)
+        axis.legend(handles=keys, fontsize=8, title="effective rank", title_fontsize=8)
+    return figure
+
+
+def draw_plane(axis: Axes, name: str, before: Structure, after: Structure) -> None:
+    """An arrow from the untrained to the trained encoder."""
+    colour, marker, _ = look_of(name)
+    start, end = (before.alignment, before.uniformity), (after.alignment, after.uniformity)
+    axis.annotate(
+        "",
+        end,
+        start,
+        arrowprops={"arrowstyle": "->", "color": colour, "lw": 1.3, "shrinkA": 4, "shrinkB": 5},
     )
+    axis.plot(*start, marker, color=colour, mfc="white", ms=7)
+    axis.plot(*end, marker, color=colour, ms=8)
+    axis.set_xlabel("alignment (squared distance, lower is nearer)")
+    axis.set_ylabel("uniformity (log potential, lower is more even)")
+
+
+def plane_figure(
+    structures: Mapping[str, tuple[Structure, Structure]], records: Mapping[str, PipelineRecord]
+) -> Canvas:
+    """A panel a data set, all its methods in it."""
+    datasets = _datasets(records)
+    figure, axes = style.axes(1, len(datasets), height=3.8)
+    keys: list[Line2D] = []
+    for axis, dataset in zip(axes, datasets, strict=True):
+        for name, record in records.items():
+            if record.dataset == dataset:
+                draw_plane(axis, name, *structures[name])
+                colour, marker, _ = look_of(name)
+                word = record.method.replace("_", " ")
+                keys.append(Line2D([], [], ls="none", marker=marker, color=colour, label=word))
+        axis.margins(0.12)
+        axis.set_title(DATASETS[dataset].title)
+    for word, filled in (("before training", "white"), ("after training", "0.4")):
+        keys.append(Line2D([], [], ls="none", marker="o", color="0.4", mfc=filled, label=word))
+    style.legend_below(figure, *keys)
+    return figure
+
+
+def _datasets(records: Mapping[str, PipelineRecord]) -> list[str]:
+    return list(dict.fromkeys(record.dataset for record in records.values()))

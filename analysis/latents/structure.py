@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from analysis.checks import lies_in
 from analysis.records import Findings, PipelineRecord
 from analysis.tsne.separation import choose, digest
 from search.spaces.rebuild import untrained
@@ -55,17 +56,10 @@ class Structure:
             raise ValueError("a spectrum is (D,), largest first")
         if (self.spectrum < 0).any():
             raise ValueError("an eigenvalue of a covariance is below 0")
-        ranges = (
-            ("alignment", 0, 4),
-            ("apart", 0, 4),
-            ("uniformity", -np.inf, 1e-9),
-            ("rank", 0, len(self.spectrum) + 1e-6),
-            ("correlation", 0, 1 + 1e-9),
-        )
-        for name, low, high in ranges:
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ValueError(f"{name} {value} outside [{low}, {high}]")
+        lies_in(self, 0, 4, "alignment", "apart")
+        lies_in(self, -np.inf, 0, "uniformity")
+        lies_in(self, 0, len(self.spectrum), "rank")
+        lies_in(self, 0, 1, "correlation")
 
     @property
     def closeness(self) -> float:
@@ -158,38 +152,20 @@ def _both(record: PipelineRecord, findings: Findings) -> tuple[Structure, Struct
         "torch": torch.__version__,
     }
 
-    def compute() -> dict[str, np.ndarray]:
+    def compute(*, trained: bool) -> Structure:
         digits = DATASETS[record.dataset].digits
         views = two_views(images, digits=digits, seed=findings.seed)
-        before = untrained_encoder(record, seed=findings.seed)
-        arrays = {}
-        for when, encoder in (("before", before), ("after", record.model.encoder)):
-            parts = [_encode(encoder, part) for part in (images, *views)]
-            structure = measure(*parts)
-            arrays[f"{when}_spectrum"] = structure.spectrum
-            arrays[f"{when}_numbers"] = np.array(
-                [
-                    *(structure.alignment, structure.apart, structure.uniformity),
-                    *(structure.rank, structure.correlation, structure.count),
-                ]
-            )
-        return arrays
+        encoder = record.model.encoder
+        if not trained:
+            encoder = untrained_encoder(record, seed=findings.seed)
+        return measure(*(_encode(encoder, part) for part in (images, *views)))
 
-    stored = findings.cache.get("structure", key, compute)
-    return _structure(stored, "before"), _structure(stored, "after")
+    def kept(trained: bool) -> Structure:
+        computed = functools.partial(compute, trained=trained)
+        asked = {**key, "trained": trained}
+        return findings.cache.get("structure", asked, computed, kind=Structure)
 
-
-def _structure(stored: Mapping[str, np.ndarray], when: str) -> Structure:
-    aligned, apart, uniform, rank, correlated, count = map(float, stored[f"{when}_numbers"])
-    return Structure(
-        alignment=aligned,
-        apart=apart,
-        uniformity=uniform,
-        spectrum=stored[f"{when}_spectrum"],
-        rank=rank,
-        correlation=correlated,
-        count=int(count),
-    )
+    return kept(False), kept(True)
 
 
 def _encode(encoder: nn.Module, images: np.ndarray) -> np.ndarray:

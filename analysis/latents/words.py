@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from analysis.captions import title_of
 from analysis.document import Block, Bullets, Paragraph
+from analysis.latents.structure import Structure
 from analysis.records import Findings, PipelineRecord
 from trainers.data import DATASETS
 
-if TYPE_CHECKING:
-    from analysis.latents.structure import Structure
-
-    Structures = Mapping[str, tuple[Structure, Structure]]  # before and after training
+Structures = Mapping[str, tuple[Structure, Structure]]  # before and after training
 
 
 def introduction(count: int, seed: int, strength: float) -> str:
@@ -80,12 +77,9 @@ def verdict(before: Structure, after: Structure, *, behind_head: bool) -> str:
             f"({views}), and different images spread more evenly over the sphere. {head}"
         )
     if nearer:
-        fewer = ""
-        if after.rank < before.rank:
-            fewer = (
-                ": the latents gather in fewer directions (effective rank "
-                f"{before.rank:.1f} to {after.rank:.1f})"
-            )
+        ranks = f"effective rank {before.rank:.1f} to {after.rank:.1f}"
+        gathered = f": the latents gather in fewer directions ({ranks})"
+        fewer = gathered * (after.rank < before.rank)
         return (
             f"Contrastive training moved views of an image together ({views}), but did not spread "
             f"different images more evenly than fresh weights do{fewer}. Fresh weights scatter "
@@ -116,11 +110,11 @@ def general(structures: Structures, records: Mapping[str, PipelineRecord]) -> li
         if len(ranks) > 1:
             most, least = max(ranks, key=ranks.__getitem__), min(ranks, key=ranks.__getitem__)
             ratio = ranks[most] / ranks[least] if ranks[least] else 0.0
-            if ratio >= 1.05:
-                text += f"; the {most} space uses {ratio:.1f} times as many directions as the "
-                text += f"{least} one"
-            else:
-                text += "; all use about as many directions"
+            text += (
+                f"; the {most} space uses {ratio:.1f} times as many directions as the {least} one"
+                if ratio >= 1.05
+                else "; all use about as many directions"
+            )
         ties = {m: structures[n][1].correlation for m, n in zip(ranks, names, strict=True)}
         text += ". Mean absolute correlation of two coordinates: "
         text += ", ".join(f"{method} {tie:.3f}" for method, tie in ties.items()) + "."
@@ -156,18 +150,15 @@ def _classes(structures: Structures, records: Mapping[str, PipelineRecord]) -> l
 def _changes(first: Structure, second: Structure) -> str:
     """From first to second, measure by measure."""
     parts = []
-    for name, form, one, other, words in (
-        ("alignment", "{:.3f}", first.alignment, second.alignment, ("nearer", "further apart")),
-        ("uniformity", "{:.3f}", first.uniformity, second.uniformity, ("evener", "less even")),
-        ("effective rank", "{:.1f}", first.rank, second.rank, ("fewer", "more")),
-        (
-            *("mean absolute correlation", "{:.3f}", first.correlation, second.correlation),
-            ("looser", "tighter"),
-        ),
+    for field, name, decimals, falls, rises in (
+        ("alignment", "alignment", 3, "nearer", "further apart"),
+        ("uniformity", "uniformity", 3, "evener", "less even"),
+        ("rank", "effective rank", 1, "fewer", "more"),
+        ("correlation", "mean absolute correlation", 3, "looser", "tighter"),
     ):
-        side = _side(one, other)
-        word = "unchanged" if side == 0 else words[side > 0]
-        parts.append(f"{name} {form.format(one)} to {form.format(other)} ({word})")
+        one, other = getattr(first, field), getattr(second, field)
+        word = ("unchanged", rises, falls)[_side(one, other)]
+        parts.append(f"{name} {one:.{decimals}f} to {other:.{decimals}f} ({word})")
     return ", ".join(parts)
 
 

@@ -1,34 +1,27 @@
-"""The mistakes of the classifiers: confusion matrices, accuracy by class, the surest mistakes.
-
-from analysis import mistakes
-mistakes.confusion_matrix(labels, predicted, 10)  # (10, 10)
-"""
+"""The mistakes of the classifiers: confusion matrices, accuracy by class, the surest mistakes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from analysis import style
 from analysis.captions import absent, source_of, title_of
-from analysis.document import Block, Cell, Figure, Heading, Paragraph, Section, Table
-from analysis.image_grid import figure_of
-from analysis.mistakes.confusion import (
-    Confusion,
-    Surest,
-    compute_confusion,
-    compute_surest,
-)
-from analysis.mistakes.figures import (
-    SUREST,
-    compose_surest,
-    draw_accuracies,
-    draw_confusion,
-)
+from analysis.document import Block, Figure, Heading, Paragraph, Section, Table
+from analysis.image_grid import ImageRow, Mosaic, figure_of
+from analysis.mistakes.confusion import Confusion, Surest, compute_confusion, compute_surest
 from analysis.mistakes.words import describe, introduce, together
 from analysis.records import SIX, Findings, PipelineRecord
+from analysis.sentences import count_as_text
 from trainers.data import DATASETS
+
+WIDTH = 9.0  # inches
+SUREST = 8  # pictures a pipeline
+DARK = 0.6  # of the shade's range: white figures on it
 
 
 def section(findings: Findings) -> Section:
@@ -62,11 +55,8 @@ def _confusion_figure(record: PipelineRecord, confusion: Confusion) -> Figure:
             grid.set_width_ratios((2.1, 1))
         draw_confusion(left, confusion)
         draw_accuracies(right, confusion)
-        figure.suptitle(
-            f"{title_of(record)}: {record.split} images, {_over_seeds(confusion)}",
-            fontsize=11,
-            fontweight="bold",
-        )
+        title = f"{title_of(record)}: {record.split} images, {_over_seeds(confusion)}"
+        figure.suptitle(title, fontsize=11, fontweight="bold")
         return figure
 
     interval = (
@@ -98,7 +88,6 @@ def _surest_figure(
             mosaic,
             title=f"{DATASETS[dataset].title}: the most confident mistakes",
             x_label="image, the surest at the left; above it its class, what was said, probability",
-            y_label="pipeline",
         )
 
     sources = "; ".join(f"{r.method}: {source_of(r)}" for r in records)
@@ -120,14 +109,10 @@ def _surest_figure(
 def _table(
     dataset: str, records: Sequence[PipelineRecord], confusions: Sequence[Confusion]
 ) -> Table:
-    accuracies = [confusion.accuracies for confusion in confusions]
-    rows: list[tuple[Cell, ...]] = []
-    for label, name in enumerate(records[0].classes):
-        cells: list[Cell] = [name]
-        for of_record in accuracies:
-            accuracy = of_record[label]
-            cells.append(None if accuracy is None else accuracy.text(4))
-        rows.append(tuple(cells))
+    columns = (
+        [None if accuracy is None else accuracy.text(4) for accuracy in confusion.accuracies]
+        for confusion in confusions
+    )
     return Table(
         name=f"class_accuracy_{dataset}",
         title=f"{DATASETS[dataset].title}: accuracy by class",
@@ -139,5 +124,70 @@ def _table(
         )
         + ".",
         columns=("class", *(record.name for record in records)),
-        rows=tuple(rows),
+        rows=tuple(zip(records[0].classes, *columns, strict=True)),
     )
+
+
+# Drawing ----------------------------------------------------------------------------------------
+
+
+def draw_confusion(axis: Axes, confusion: Confusion) -> None:
+    """Counts in cells shaded by share of the row."""
+    size = len(confusion.classes)
+    mean, shade = confusion.mean, np.sqrt(confusion.shares)
+    axis.imshow(shade, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for row, column in np.argwhere(mean > 0):
+        text = count_as_text(float(mean[row, column]))
+        colour = "white" if shade[row, column] > DARK else "black"
+        axis.text(column, row, text, ha="center", va="center", fontsize=7.5, color=colour)
+    long = max(map(len, confusion.classes)) > 2
+    axis.set_xticks(range(size), confusion.classes)
+    if long:
+        plt.setp(axis.get_xticklabels(), rotation=40, ha="right", rotation_mode="anchor")
+    axis.set_yticks(range(size), confusion.classes)
+    axis.set_xticks(np.arange(size + 1) - 0.5, minor=True)
+    axis.set_yticks(np.arange(size + 1) - 0.5, minor=True)
+    axis.grid(False)
+    axis.grid(which="minor", color="white", lw=1)
+    axis.tick_params(which="both", length=0)
+    axis.set_title("Images by true and predicted class")
+    axis.set_xlabel("predicted class")
+    axis.set_ylabel("true class")
+
+
+def draw_accuracies(axis: Axes, confusion: Confusion) -> None:
+    """Accuracy of each class with its interval, in the matrix's order."""
+    for place, accuracy in enumerate(confusion.accuracies):
+        if accuracy is None:
+            continue
+        axis.plot(accuracy.mean, place, "o", color=style.COLOURS[0])
+        if accuracy.low is not None and accuracy.high is not None:
+            ends = np.clip([accuracy.low, accuracy.high], 0, 1)
+            axis.plot(ends, [place, place], "-|", color=style.COLOURS[0])
+    overall = float(np.trace(confusion.mean) / confusion.mean.sum())
+    axis.axvline(overall, color="black", ls="--", lw=1.1, label=f"all classes {overall:.4f}")
+    axis.set_yticks(range(len(confusion.classes)), confusion.classes)
+    axis.set_ylim(len(confusion.classes) - 0.5, -0.5)
+    axis.margins(x=0.08)
+    axis.locator_params(axis="x", nbins=5)
+    axis.set_title("Accuracy by class")
+    axis.set_xlabel("accuracy, share of the class")
+    axis.set_ylabel("true class")
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), fontsize=8)
+
+
+def compose_surest(records: Sequence[PipelineRecord], surest: Sequence[Surest]) -> Mosaic | None:
+    """For each pipeline the mistakes with the highest probability; None if nobody made any."""
+    rows = []
+    for record, sure in zip(records, surest, strict=True):
+        if not len(sure.rows):
+            continue
+        shown = sure.rows[:SUREST]
+        words = [
+            f"{record.classes[sure.labels[row]]},\nsaid {record.classes[sure.predicted[row]]}\n"
+            f"{sure.probability[row]:.3f}"
+            for row in shown
+        ]
+        label = record.method.replace("_", " ")
+        rows.append(ImageRow(images=record.images.images[shown], label=label, words=words))
+    return Mosaic(rows=rows, width=WIDTH, columns=SUREST) if rows else None

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import softmax
+from sklearn.metrics import confusion_matrix
 
+from analysis.checks import has_shape, lies_in
 from analysis.records import PipelineRecord
 from search.cells.statistics import Estimate, estimate
 
@@ -39,15 +42,13 @@ class Confusion:
     @property
     def mean(self) -> np.ndarray:
         """(K, K) images, mean over seeds."""
-        averaged: np.ndarray = self.counts.mean(axis=0)
-        return averaged
+        return self.counts.mean(axis=0)
 
     @property
     def shares(self) -> np.ndarray:
         """(K, K) of `mean`, rows summing to 1 (to 0 for a class without images)."""
         totals = self.mean.sum(axis=1, keepdims=True)
-        shares: np.ndarray = self.mean / np.where(totals > 0, totals, 1)
-        return shares
+        return self.mean / np.where(totals > 0, totals, 1)
 
     @property
     def accuracies(self) -> list[Estimate | None]:
@@ -86,11 +87,8 @@ class Surest:
     rows: np.ndarray
 
     def __post_init__(self) -> None:
-        for name in ("predicted", "probability", "true_probability"):
-            if getattr(self, name).shape != self.labels.shape:
-                raise ValueError(f"{name} must be {self.labels.shape}")
-        if not ((self.probability >= 0) & (self.probability <= 1 + 1e-6)).all():
-            raise ValueError("probabilities must lie in [0, 1]")
+        has_shape(self, self.labels.shape, "predicted", "probability", "true_probability")
+        lies_in(self, 0, 1, "probability")
         if (self.labels[self.rows] == self.predicted[self.rows]).any():
             raise ValueError("rows must be mistakes")
         if (np.diff(self.probability[self.rows]) > 0).any():
@@ -99,24 +97,7 @@ class Surest:
     @property
     def wrong(self) -> np.ndarray:
         """(N,) bool."""
-        missed: np.ndarray = self.labels != self.predicted
-        return missed
-
-
-def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
-    """(N,) and (N,) labels -> (K, K) counts; row: true class, column: predicted."""
-    if labels.shape != predicted.shape:
-        raise ValueError(f"labels are {labels.shape}, predictions {predicted.shape}")
-    flat = labels.astype(np.int64) * classes + predicted.astype(np.int64)
-    counts: np.ndarray = np.bincount(flat, minlength=classes**2).reshape(classes, classes)
-    return counts
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """(N, K) -> (N, K) float64 probabilities."""
-    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    chances: np.ndarray = shifted / shifted.sum(axis=1, keepdims=True)
-    return chances
+        return self.labels != self.predicted
 
 
 def compute_confusion(record: PipelineRecord) -> Confusion:
@@ -126,14 +107,14 @@ def compute_confusion(record: PipelineRecord) -> Confusion:
         tested = record.result["rows"][0]["test"]
         counts = [one["confusion"] for one in tested if "confusion" in one]
     if not counts:
-        classes = len(record.classes)
-        counts = [confusion_matrix(record.images.labels, record.predictions, classes)]
+        every = range(len(record.classes))
+        counts = [confusion_matrix(record.images.labels, record.predictions, labels=every)]
     return Confusion(counts=np.array(counts), classes=record.classes)
 
 
 def compute_surest(record: PipelineRecord) -> Surest:
     """The drawn weights' mistakes by falling probability, temperature 1."""
-    chances = softmax(record.logits)
+    chances = softmax(record.logits.astype(np.float64), axis=1)
     labels, predicted = record.images.labels, chances.argmax(axis=1)
     probability = chances.max(axis=1)
     wrong = np.flatnonzero(predicted != labels)

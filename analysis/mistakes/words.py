@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import stats
 
 from analysis.captions import title_of
-from analysis.mistakes.figures import count_as_text
+from analysis.mistakes.confusion import Confusion, Surest
 from analysis.records import PipelineRecord
-
-if TYPE_CHECKING:
-    from analysis.mistakes.confusion import Confusion, Surest
+from analysis.sentences import count_as_text
+from search.cells.statistics import SIGNIFICANT
 
 NAMED = 3  # confusions a pipeline
-SIGNIFICANT = 0.05
 ENOUGH = 10  # images, before a sentence says that a confusion goes one way or both
 SURE = 0.9  # probability from which a sentence calls a mistake sure
 
@@ -34,15 +31,8 @@ def introduce() -> str:
 
 def describe(record: PipelineRecord, confusion: Confusion, surest: Surest) -> str:
     """The paragraph of one pipeline."""
-    return " ".join(
-        (
-            f"**{title_of(record)}.**",
-            _pairs(confusion),
-            _hardest(confusion),
-            _sure(surest),
-            _trained(record),
-        )
-    ).strip()
+    told = f"{_pairs(confusion)} {_hardest(confusion)} {_sure(surest)} {_trained(record)}"
+    return f"**{title_of(record)}.** {told}".strip()
 
 
 def _trained(record: PipelineRecord) -> str:
@@ -73,14 +63,10 @@ def _pairs(confusion: Confusion) -> str:
         for true, predicted in pairs
     ]
     share = sum(confusion.mean[true, predicted] for true, predicted in pairs) / wrong
-    many = (
-        "The most frequent confusion is"
-        if len(descriptions) == 1
-        else "The most frequent confusions:"
-    )
+    many = "confusion is" if len(descriptions) == 1 else "confusions:"
     return (
-        f"{many} {', '.join(descriptions)}; together {100 * share:.0f} % of all {wrong:,.0f} "
-        f"mistakes{_both_ways(confusion)}."
+        f"The most frequent {many} {', '.join(descriptions)}; together "
+        f"{100 * share:.0f} % of all {wrong:,.0f} mistakes{_both_ways(confusion)}."
     )
 
 
@@ -128,13 +114,8 @@ def _sure(surest: Surest) -> str:
     sure = f"{(wrong & (surest.probability >= SURE)).sum():,} of {wrong.sum():,} mistakes"
     accuracy, mean = float((~wrong).mean()), float(surest.probability.mean())
     off = mean - accuracy
-    calibrated = (
-        f"as sure as it is right ({mean:.3f} against {accuracy:.3f})"
-        if abs(off) < 0.02
-        else f"surer than it is right ({mean:.3f} against {accuracy:.3f})"
-        if off > 0
-        else f"less sure than it is right ({mean:.3f} against {accuracy:.3f})"
-    )
+    more = "as sure as" if abs(off) < 0.02 else "surer than" if off > 0 else "less sure than"
+    calibrated = f"{more} it is right ({mean:.3f} against {accuracy:.3f})"
     return (
         f"The weights drawn give the class they name {hits:.2f} on average where they are right "
         f"and {misses:.2f} where they are wrong; {sure} have {SURE} or more. "
@@ -159,7 +140,6 @@ def together(records: Sequence[PipelineRecord], surest: Sequence[Surest]) -> str
     )
     chance = stats.binomtest(shared, count, alone / count).pvalue
     if chance >= SIGNIFICANT:
-        return text + " no more and no fewer than chance allows."
-    if shared > alone:
-        return text + " some images are hard whatever the encoder was trained for."
-    return text + " the encoders tend to fail on different images."
+        return f"{text} no more and no fewer than chance allows."
+    hard = "some images are hard whatever the encoder was trained for"
+    return f"{text} {hard if shared > alone else 'the encoders tend to fail on different images'}."

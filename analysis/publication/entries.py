@@ -169,8 +169,7 @@ def in_order(names: Mapping[str, object]) -> list[str]:
 
 def champion(entry: Json) -> Json:
     """The row of the champion."""
-    row: Json = entry["rows"][0]
-    return row
+    return entry["rows"][0]
 
 
 def last_accuracy(trial: Json) -> float:

@@ -6,18 +6,6 @@ choices.py        what the trials say about a hyperparameter
 references.py     the literature, cited where it is needed
 """
 
-from analysis.reasoning.architecture import (
-    Architecture,
-    architecture_figure,
-    compute_architecture,
-    draw_architecture,
-)
 from analysis.reasoning.chapter import section
 
-__all__ = [
-    "Architecture",
-    "architecture_figure",
-    "compute_architecture",
-    "draw_architecture",
-    "section",
-]
+__all__ = ["section"]

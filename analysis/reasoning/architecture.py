@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
-from matplotlib.patches import FancyArrowPatch, Rectangle
+from matplotlib.patches import Rectangle
 from torch import Tensor, nn
 
 from analysis import style
@@ -87,7 +88,8 @@ def compute_architecture(record: PipelineRecord) -> Architecture:
     image = torch.zeros(1, spec.channels, spec.size, spec.size)
     with torch.no_grad():
         latent = model.encoder(image)
-    method = _rebuilt(record)
+    with torch.random.fork_rng(devices=[]):
+        method: Any = untrained(record.info)  # a run does not keep heads that only served the loss
     jointly = "trained with the encoder"
     parts = [_trace("encoder", "what is compared", model.encoder, image)]
     if model.decoder is not None:
@@ -100,12 +102,6 @@ def compute_architecture(record: PipelineRecord) -> Architecture:
     when = frozen if method.classifier is None else jointly
     parts.append(_trace("classifier", when, model.classifier, latent))
     return Architecture(title=record.name, parts=tuple(parts))
-
-
-def _rebuilt(record: PipelineRecord) -> Any:
-    """The pipeline's method: a run does not keep heads that only served the loss."""
-    with torch.random.fork_rng(devices=[]):
-        return untrained(record.info)
 
 
 def _trace(name: str, note: str, module: nn.Module, given: Tensor) -> Part:
@@ -130,9 +126,9 @@ def _trace(name: str, note: str, module: nn.Module, given: Tensor) -> Part:
             layers.append(_layer([*waiting, *operations], shape, parameter_count(leaf)))
             waiting = []
         elif layers and not isinstance(leaf, nn.Flatten | FlattenPixels | MeanPixels | nn.Dropout):
-            last = layers[-1]
+            last = layers.pop()
             parameters = last.parameters + parameter_count(leaf)
-            layers[-1] = _layer([*last.operations, *operations], shape, parameters)
+            layers.append(_layer([*last.operations, *operations], shape, parameters))
         else:
             waiting += operations
     # A module may end in a function, which no hook sees.
@@ -161,15 +157,13 @@ def _words(leaf: nn.Module) -> list[str]:
     if isinstance(leaf, nn.MaxPool2d | nn.AvgPool2d):
         kind = "max" if isinstance(leaf, nn.MaxPool2d) else "average"
         return [f"{kind} pool {leaf.kernel_size}"]
-    if isinstance(leaf, MeanPixels):
-        return ["mean of each map"]
     if isinstance(leaf, nn.PixelShuffle):
         return [f"pixel shuffle {leaf.upscale_factor}"]
     if isinstance(leaf, nn.Dropout):
         return [f"dropout {leaf.p:.2g}"] if leaf.p else []
     if isinstance(leaf, (nn.Identity, nn.Flatten, FlattenPixels, nn.Unflatten, UnflattenPixels)):
         return []
-    names = {"ReLU": "ReLU", "Linear": "linear", "GroupNorm": "group norm"}
+    names = {"Linear": "linear", "GroupNorm": "group norm", "MeanPixels": "mean of each map"}
     return [names.get(type(leaf).__name__, type(leaf).__name__)]
 
 
@@ -206,34 +200,19 @@ def _draw_part(axis: Axes, part: Part, *, top: float, tone: str, first: bool) ->
     heading = f"{part.name}, {part.parameters:,} weights"
     start = -0.45 * COLUMN, top - 0.02
     name = axis.text(*start, heading, va="center", fontsize=8.5, weight="bold")
-    note = axis.annotate(
-        part.note,
-        (1, 0.5),
-        xycoords=name,
-        xytext=(6, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=8,
-        color="0.35",
-    )
+    note = axis.annotate(part.note, (1, 0.5), (6, 0), name, "offset points", va="center")
+    note.set(fontsize=8, color="0.35")
     note.set_in_layout(False)  # it may reach beyond the last column, which need not shrink for it
     shapes = [part.enters, *(layer.shape for layer in part.layers)]
     reaches = [_draw_shape(axis, s, i * COLUMN, middle, tone) for i, s in enumerate(shapes)]
-    _label(axis, 0, middle, part.enters, ("image" if first else "latent",), None)
+    _label(axis, 0, middle, part.enters, "image" if first else "latent", more="")
     for place, layer in enumerate(part.layers, start=1):
-        _label(axis, place * COLUMN, middle, layer.shape, layer.operations, layer.parameters)
+        weights = f"{layer.parameters:,}"
+        _label(axis, place * COLUMN, middle, layer.shape, *layer.operations, more=weights)
         ends = (place - 1) * COLUMN + reaches[place - 1], place * COLUMN - reaches[place]
-        arrow = FancyArrowPatch(
-            (ends[0] + 0.04, middle),
-            (ends[1] - 0.04, middle),
-            arrowstyle="-|>",
-            mutation_scale=7,
-            shrinkA=0,
-            shrinkB=0,
-            color="0.35",
-            linewidth=0.8,
-        )
-        axis.add_patch(arrow)
+        look = {"arrowstyle": "-|>", "mutation_scale": 7, "color": "0.35", "lw": 0.8}
+        look |= {"shrinkA": 0, "shrinkB": 0}
+        axis.annotate("", (ends[1] - 0.04, middle), (ends[0] + 0.04, middle), arrowprops=look)
 
 
 def _draw_shape(axis: Axes, shape: tuple[int, ...], x: float, y: float, tone: str) -> float:
@@ -258,32 +237,11 @@ def _draw_shape(axis: Axes, shape: tuple[int, ...], x: float, y: float, tone: st
     return (size + step * (planes - 1)) / 2
 
 
-def _label(
-    axis: Axes,
-    x: float,
-    y: float,
-    shape: tuple[int, ...],
-    operations: tuple[str, ...],
-    parameters: int | None,
-) -> None:
-    """The shape below the drawing, then what made it."""
+def _label(axis: Axes, x: float, y: float, shape: tuple[int, ...], *words: str, more: str) -> None:
+    """The shape below the drawing, then what made it, short words on one line, then `more`."""
     below = y - TALLEST / 2 - 0.06
     size = f" {TIMES} ".join(map(str, shape))
     axis.text(x, below, size, ha="center", va="top", fontsize=7.5, weight="bold")
-    lines = _folded(operations)
-    if parameters is not None:
-        lines.append(f"{parameters:,}")
-    axis.text(
-        x, below - 0.13, "\n".join(lines), ha="center", va="top", fontsize=6.4, linespacing=1.15
-    )
-
-
-def _folded(operations: tuple[str, ...]) -> list[str]:
-    """Short operations share a line, so that a layer takes few of them."""
-    lines: list[str] = []
-    for operation in operations:
-        if lines and len(lines[-1]) + len(operation) < 18:
-            lines[-1] += f", {operation}"
-        else:
-            lines.append(operation)
-    return lines
+    lines = textwrap.wrap(", ".join(word.replace(" ", "\xa0") for word in words), 19)
+    text = "\n".join([*(line.rstrip(",") for line in lines), more])
+    axis.text(x, below - 0.13, text, ha="center", va="top", fontsize=6.4, linespacing=1.15)

@@ -12,6 +12,7 @@ from optuna.distributions import CategoricalDistribution, IntDistribution
 
 from analysis import result_rows
 from analysis.records import PipelineRecord, StudyRecord, TrialRecord, same
+from analysis.sentences import duration, listed, percent
 from search.spaces.pipeline import METRIC
 
 STATES = {
@@ -20,13 +21,7 @@ STATES = {
     "FAIL": "failed",
     "INTERRUPTED": "interrupted",
 }
-SHAPE = (
-    "width",
-    "depth",
-    "block",
-    "stem",
-    "upsample",
-)  # what makes a network's shape, where searched
+SHAPE = ("width", "depth", "block", "stem", "upsample")  # makes a network's shape, where searched
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,14 +74,11 @@ def describe(record: PipelineRecord, study: StudyRecord) -> tuple[str, ...]:
 def _tried(study: StudyRecord) -> str:
     counts = Counter(trial.state for trial in study.trials)
     states = ", ".join(f"{counts[s]} {word}" for s, word in STATES.items() if counts[s])
-    rungs = (
-        f"compared after epoch {' and '.join(map(str, study.rungs))}"
-        if study.rungs
-        else "none stopped early by rule"
-    )
+    epochs = listed(list(map(str, study.rungs)))
+    rungs = f"compared after epoch {epochs}" if epochs else "none stopped early by rule"
     return (
         f"**Tried:** {len(study.trials)} trials in study `{study.name}` ({states}), of up to "
-        f"{study.epochs} epochs, {rungs}, in {_time(study.seconds)}."
+        f"{study.epochs} epochs, {rungs}, in {duration(study.seconds)}."
     )
 
 
@@ -94,20 +86,16 @@ def _won(record: PipelineRecord, study: StudyRecord, choice: Choice | None) -> l
     if choice is None:
         return ["**Won:** nothing yet, no trial was trained to the end."]
     best = choice.best
-    text = f"**Won:** trial {best.number} with {100 * (best.value or 0):.2f} % on validation images"
+    text = f"**Won:** trial {best.number} with {percent(best.value or 0, 2)} on validation images"
     if choice.to_second is not None and choice.to_median is not None:
         text += (
             f", {100 * choice.to_second:.2f} points above the second and "
-            f"{100 * choice.to_median:.2f} above the median of {len(study.complete)} complete "
-            f"trials"
+            f"{100 * choice.to_median:.2f} above the median of all {len(study.complete)} complete"
         )
     text += "." + _against_noise(record, choice)
-    if choice.changed:
-        pairs = (f"{n} {worded(old)} → {worded(new)}" for n, (old, new) in choice.changed.items())
-        changed = f"**Against the defaults** it changes {', '.join(pairs)}."
-    else:
-        changed = "**Against the defaults** it changes nothing: it is the defaults."
-    bullets = [text, changed]
+    pairs = [f"{n} {worded(old)} → {worded(new)}" for n, (old, new) in choice.changed.items()]
+    changes = ", ".join(pairs) or "nothing: it is the defaults"
+    bullets = [text, f"**Against the defaults** it changes {changes}."]
     if record.result:
         number = f"trial {best.number} of {study.name}"
         likewise = record.result["source"] == number
@@ -146,7 +134,7 @@ def _shapes(study: StudyRecord, record: PipelineRecord) -> list[str]:
         if len(values) < 2:
             continue
         parts = [
-            f"{worded(value)}: {100 * max(values[value]):.2f} % ({len(values[value])})"
+            f"{worded(value)}: {percent(max(values[value]), 2)} ({len(values[value])})"
             for value in sorted(values, key=str if isinstance(next(iter(values)), str) else float)
         ]
         best.append(f"{name} {', '.join(parts)}")
@@ -156,8 +144,5 @@ def _shapes(study: StudyRecord, record: PipelineRecord) -> list[str]:
 
 
 def worded(value: object) -> str:
+    """A parameter's value."""
     return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"

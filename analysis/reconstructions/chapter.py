@@ -1,8 +1,4 @@
-"""Images beside what the decoder makes of them: how far off, for which images and classes.
-
-from analysis import reconstructions
-reconstructions.absolute_errors(images, record.decode(record.encode(images)))  # (N,)
-"""
+"""Images beside what the decoder makes of them: how far off, for which images and classes."""
 
 from __future__ import annotations
 
@@ -84,7 +80,6 @@ def _five_figure(record: PipelineRecord, reconstructions: Reconstructions) -> Fi
             compose_five(reconstructions),
             title=f"{title_of(record)}: five random {record.split} images",
             x_label="image (its class above it)",
-            y_label="what is shown",
         )
 
     names = ", ".join(
@@ -130,7 +125,6 @@ def _extremes_figure(record: PipelineRecord, reconstructions: Reconstructions) -
             compose_extremes(reconstructions),
             title=f"{title_of(record)}: best and worst reconstructions",
             x_label="image, from the extreme inwards",
-            y_label="what is shown",
         )
 
     best, worst = (

@@ -45,10 +45,8 @@ class Bar:
     @property
     def interval(self) -> tuple[float, float] | None:
         """The 95 % interval of the mean, None from one seed."""
-        accuracy = estimate(self.accuracies)
-        return (
-            None if accuracy.low is None or accuracy.high is None else (accuracy.low, accuracy.high)
-        )
+        low, high = (one := estimate(self.accuracies)).low, one.high
+        return None if low is None or high is None else (low, high)
 
     @property
     def label(self) -> str:
@@ -89,14 +87,9 @@ def draw_bars(axis: Axes, bars: tuple[Bar, ...]) -> None:
         if bar.interval:
             low, high = (100 * end for end in bar.interval)
             axis.plot([low, high], [place, place], color=colour, linewidth=2)
-        axis.plot(
-            100 * bar.mean,
-            place,
-            MARKERS.get(bar.name, "P"),
-            color=colour,
-            markersize=8 if best else 6,
-            markerfacecolor=colour if best else "white",
-        )
+        size, face = (8, colour) if best else (6, "white")
+        marker = MARKERS.get(bar.name, "P")
+        axis.plot(100 * bar.mean, place, marker, color=colour, ms=size, mfc=face)
         text = f"{100 * bar.mean:.2f}"
         where = axis.get_yaxis_transform()
         weight = "bold" if best else "normal"
@@ -108,10 +101,10 @@ def draw_bars(axis: Axes, bars: tuple[Bar, ...]) -> None:
     left, right = axis.get_xlim()
     axis.set_xlim(max(left, -1), min(right, 101))  # an interval from few seeds may reach further
     axis.set_xlabel("test accuracy (%)")
-    axis.set_ylabel("what was trained")
 
 
 def figure(dataset: str, bars: tuple[Bar, ...]) -> Figure:
+    """All bars of a data set."""
     title = DATASETS[dataset].title
     last, *_, first = sorted(bars, key=lambda bar: bar.mean)
 
@@ -122,18 +115,15 @@ def figure(dataset: str, bars: tuple[Bar, ...]) -> Figure:
         return canvas
 
     counts = " or ".join(map(str, sorted({len(bar.accuracies) for bar in bars})))
-    caption = (
-        "Champions (full circles) beside what they are measured against, all on the same test "
-        f"images with the same classifier; strokes are the {counts} seeds, the line is the 95 % "
-        f"interval of their mean, which stands on the right. Best is {first.label} with "
-        f"{100 * first.mean:.2f} %, last is {last.label} with {100 * last.mean:.2f} %. The axis "
-        "does not start at zero. Raw pixels are no latent: the classifier sees the image there."
-    )
     alt = "; ".join(f"{bar.label} {100 * bar.mean:.2f} %" for bar in bars)
     return Figure(
         name=f"accuracies_{dataset}",
         title=f"{title}: test accuracy of champions, baselines and ablations",
-        caption=caption,
+        caption="Champions (full circles) beside what they are measured against, all on the same "
+        f"test images with the same classifier; strokes are the {counts} seeds, the line is the "
+        f"95 % interval of their mean, which stands on the right. Best is {first.label} with "
+        f"{100 * first.mean:.2f} %, last is {last.label} with {100 * last.mean:.2f} %. The axis "
+        "does not start at zero. Raw pixels are no latent: the classifier sees the image there.",
         draw=draw,
         alt=f"Test accuracies on {title}: {alt}",
     )

@@ -6,13 +6,15 @@ from collections.abc import Iterator, Mapping
 
 from analysis import result_rows
 from analysis.captions import title_of
-from analysis.document import Block, Bullets, Cell, Heading, Paragraph, Section, Table
+from analysis.document import Block, Bullets, Cell, Heading, Paragraph, Section, Table, heads
 from analysis.records import SIX, Findings, PipelineRecord
 from analysis.result_rows import DEFAULTS, MEASURES, PCA, PIXELS, RANDOM, RANDOM_SEARCH, SHARED
 from analysis.summary import accuracies, verdicts
 from search.cells.metrics import TEST
 from search.spaces.pipeline import LATENT_DIM
 from trainers.data import DATASETS
+
+MEASURED = " | ".join(MEASURES.values())
 
 
 def section(findings: Findings) -> Section:
@@ -89,9 +91,8 @@ def _champions(records: list[PipelineRecord]) -> Table:
     return Table(
         name="champions",
         title="The champions",
-        columns=(
-            *("pipeline", "labels", *MEASURES.values(), "n"),
-            *("test MAE", "weights", "training s", "run"),
+        columns=heads(
+            f"pipeline | labels | {MEASURED} | n | test MAE | weights | training s | run"
         ),
         rows=tuple(lines),
         caption=f"Mean accuracy {seeds} on training / validation / test images, with the "
@@ -166,9 +167,9 @@ def _gains(final: list[PipelineRecord]) -> list[Block]:
     table = Table(
         name="gains",
         title="The champions' test accuracy above other rows",
-        columns=(
-            *("pipeline", f"over a {RANDOM}", f"over {PCA}", f"over {PIXELS}", "over defaults"),
-            f"over {RANDOM_SEARCH}",
+        columns=heads(
+            f"pipeline | over a {RANDOM} | over {PCA} | over {PIXELS} | over defaults "
+            f"| over {RANDOM_SEARCH}"
         ),
         rows=tuple(lines),
         caption="Differences in percentage points, over seeds, with the half-width of their "
@@ -208,10 +209,7 @@ def _baselines(final: list[PipelineRecord]) -> Table:
     return Table(
         name="baselines",
         title="Rows that the champions are measured against",
-        columns=(
-            *("pipeline", "row", "labels", *MEASURES.values(), "n"),
-            *("test MAE", "what it is"),
-        ),
+        columns=heads(f"pipeline | row | labels | {MEASURED} | n | test MAE | what it is"),
         rows=tuple(lines),
         caption="As in the table of the champions. `config` rows are the other configurations "
         "that were trained again; the champion was chosen among them by validation, and the test "
@@ -220,12 +218,9 @@ def _baselines(final: list[PipelineRecord]) -> Table:
 
 
 def _line(row: result_rows.Row) -> tuple[Cell, ...]:
-    return (
-        *(result_rows.in_one_cell(row, measure) for measure in MEASURES),
-        len(row["seeds"]),
-        result_rows.with_interval(row, "test/mae", percent=False),
-        row["note"],
-    )
+    measures = (result_rows.in_one_cell(row, measure) for measure in MEASURES)
+    error = result_rows.with_interval(row, "test/mae", percent=False)
+    return (*measures, len(row["seeds"]), error, row["note"])
 
 
 def _errors(final: list[PipelineRecord]) -> Table:

@@ -11,6 +11,7 @@ from typing import Any
 from analysis import result_rows
 from analysis.records import Findings, PipelineRecord
 from analysis.result_rows import ABLATION, DEFAULTS, RANDOM_SEARCH
+from analysis.sentences import listed
 from search.cells.metrics import TEST
 from search.cells.statistics import SIGNIFICANT, Estimate
 from search.finals.comparisons import Comparison, verdict
@@ -19,11 +20,7 @@ from trainers.data import DATASETS
 METHOD = "contrastive"
 # As search/finals/by_dataset.py calls them, which would bring MLflow along.
 ITS_ABLATION = "its ablation"
-OWN = {
-    ITS_ABLATION: ABLATION,
-    "its defaults": DEFAULTS,
-    "random search": RANDOM_SEARCH,
-}
+OWN = {ITS_ABLATION: ABLATION, "its defaults": DEFAULTS, "random search": RANDOM_SEARCH}
 LINEAR = "valid/linear_accuracy"
 TESTS = {
     True: "shown for other seeds and test images",
@@ -65,14 +62,10 @@ def compute_verdicts(record: PipelineRecord, findings: Findings) -> tuple[Verdic
 def _outcome(comparison: Mapping[str, Any], record: PipelineRecord, findings: Findings) -> Verdict:
     opponent, difference = comparison["second"], float(comparison["difference"]["mean"])
     p = comparison["p_holm"]
+    other = findings.records.get(opponent)
+    row = result_rows.champion(other) if other else None
     if opponent in OWN:
         row = result_rows.find(record, OWN[opponent])
-    else:
-        row = (
-            result_rows.champion(findings.records[opponent])
-            if opponent in findings.records
-            else None
-        )
     now = result_rows.difference(result_rows.champion(record), row)
     return Verdict(
         opponent=opponent,
@@ -110,7 +103,9 @@ def success(findings: Findings) -> list[str]:
         if not any(record.dataset == name for record in final)
     ]
     if missing:
-        paragraphs[0] += f" On {_and(missing)} it cannot be judged yet: there are no final numbers."
+        paragraphs[0] += (
+            f" On {listed(missing)} it cannot be judged yet: there are no final numbers."
+        )
     return paragraphs + [_on_dataset(record, outcomes[record.name], findings) for record in final]
 
 
@@ -135,14 +130,14 @@ def _on_dataset(record: PipelineRecord, outcomes: Sequence[Verdict], findings: F
     how = "with" if record.pipeline.uses_labels else "without"
     sentences = [
         f"**{_title(record)}.** {record.name} reaches {result_rows.with_interval(mine, TEST)} %, "
-        f"{how} labels in the encoder's training."
-    ]
-    for one in outcomes:
-        sentences.append(
+        f"{how} labels in the encoder's training.",
+        *(
             f"Against {one.opponent}: {100 * one.difference:+.2f} points, {TESTS[one.shown]}."
-        )
-    sentences += _gap(record, findings)
-    sentences += _probe(record)
+            for one in outcomes
+        ),
+        *_gap(record, findings),
+        *_probe(record),
+    ]
     if any(one.stale for one in outcomes):
         sentences.append(
             "An opponent was trained anew since these tests were made; to test again: "
@@ -189,8 +184,3 @@ def _probe(record: PipelineRecord) -> list[str]:
 
 def _title(record: PipelineRecord) -> str:
     return DATASETS[record.dataset].title
-
-
-def _and(parts: Sequence[str]) -> str:
-    *first, last = parts
-    return f"{', '.join(first)} and {last}" if first else last

@@ -14,6 +14,5 @@ A sweep that needs no more than lines has no file here; one that has is found by
 """
 
 from analysis.sweeps.chapter import section
-from analysis.sweeps.lines import draw_lines, lines_figure
 
-__all__ = ["draw_lines", "lines_figure", "section"]
+__all__ = ["section"]

@@ -22,60 +22,42 @@ def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
     """A figure a task."""
     content: list[Block] = []
     for pipeline in TASKS:
-        lines = {
-            averages: record.outcome.lines[line_of(pipeline, averages)]
-            for averages in AVERAGES
-            if line_of(pipeline, averages) in record.outcome.lines
-        }
-        if not lines:
-            continue
-        caption = (
-            "Mean training loss of every epoch, mean over seeds; a panel a peak learning rate. A "
-            "thick line is at the rate where that average ends lowest."
-        )
-        content.append(
-            Figure(
+        names = {line_of(pipeline, averages): averages for averages in AVERAGES}
+        lines = {names[n]: rows for n, rows in record.outcome.lines.items() if n in names}
+        if lines:
+            figure = Figure(
                 name=f"sweep_averaging_curves_{pipeline}",
                 title=f"Loss curves, {pipeline}",
-                caption=caption,
+                caption="Mean training loss of every epoch, mean over seeds; a panel a peak "
+                "learning rate. A thick line is at the rate where that average ends lowest.",
                 draw=functools.partial(_curves, lines),
-                alt=caption,
             )
-        )
+            content.append(figure)
     return content
 
 
 def _curves(lines: dict[str, list[GridRow]]) -> Canvas:
     rates = sorted({row.x for rows in lines.values() for row in rows})
-    columns = min(COLUMNS, len(rates))
-    height = -(-len(rates) // columns)
-    with style.styled():
-        figure, axes = style.axes(height, columns, width=WIDTH, height=HEIGHT * height + 0.5)
-        for axis in axes[len(rates) :]:
-            axis.set_visible(False)
-        for axis, rate in zip(axes, rates, strict=False):
-            for number, (averages, rows) in enumerate(lines.items()):
-                [row] = [row for row in rows if row.x == rate]
-                losses = curve(row)
-                axis.plot(
-                    range(1, len(losses) + 1),
-                    losses,
-                    color=style.COLOURS[number],
-                    marker=style.MARKERS[number],
-                    ms=3.5,
-                    linestyle=DASHES[number],
-                    lw=2.6 if row is best(rows) else 1.1,
-                    label=averages,
-                )
-            axis.set_yscale("log")
-            axis.set_title(f"peak learning rate {rate:g}")
-            axis.set_xlabel("epoch")
-            axis.set_ylabel("training loss (no unit)")
-            axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-        low = min(axis.get_ylim()[0] for axis in axes[: len(rates)])
-        high = max(axis.get_ylim()[1] for axis in axes[: len(rates)])
-        for axis in axes[: len(rates)]:
-            axis.set_ylim(low, high)
-        handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
+    figure, axes = style.panels(len(rates), COLUMNS, width=WIDTH, height=HEIGHT, more=0.5)
+    for axis, rate in zip(axes, rates, strict=True):
+        axis.sharey(axes[0])
+        for number, (averages, rows) in enumerate(lines.items()):
+            [row] = [row for row in rows if row.x == rate]
+            losses = curve(row)
+            axis.plot(
+                range(1, len(losses) + 1),
+                losses,
+                color=style.COLOURS[number],
+                marker=style.MARKERS[number],
+                ms=3.5,
+                linestyle=DASHES[number],
+                lw=2.6 if row is best(rows) else 1.1,
+                label=averages,
+            )
+        axis.set_yscale("log")
+        axis.set_title(f"peak learning rate {rate:g}")
+        axis.set_xlabel("epoch")
+        axis.set_ylabel("training loss (no unit)")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    style.legend_below(figure, axes[0])
     return figure

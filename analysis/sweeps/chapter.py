@@ -8,7 +8,7 @@ import importlib.util
 from analysis.document import Block, Bullets, Cell, Figure, Heading, Paragraph, Section, Table
 from analysis.records import Findings, SweepRecord
 from analysis.sweeps.lines import label_of, lines_figure, metrics_of
-from analysis.theory.reading import THEORY
+from analysis.theory.page import THEORY
 from search.cells.statistics import Estimate
 from trainers.data import DATASETS
 

@@ -19,18 +19,14 @@ def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
     """One figure: a matrix a size."""
     [rows] = record.outcome.lines.values()
     counts = sorted({measurement["latents"] for row in rows for measurement in row.measured})
-    caption = (
-        f"Pearson correlations between the coordinates of {counts[0]:,} latents of validation "
-        "images; a panel a latent size, first seed. Above each panel the mean absolute value off "
-        "the diagonal and the effective rank, both means over seeds."
-    )
     return [
         Figure(
             name="sweep_decorrelation_matrices",
             title="Correlation matrices by latent size",
-            caption=caption,
+            caption=f"Pearson correlations between the coordinates of {counts[0]:,} latents of "
+            "validation images; a panel a latent size, first seed. Above each panel the mean "
+            "absolute value off the diagonal and the effective rank, both means over seeds.",
             draw=lambda: _matrices(rows),
-            alt=caption,
         )
     ]
 
@@ -43,23 +39,14 @@ def draw_matrix(axis: Axes, row: GridRow):  # type: ignore[no-untyped-def]
     edge = len(matrix) - 1
     axis.set_xticks([0, edge], ["1", f"{edge + 1}"])
     axis.set_yticks([0, edge], ["1", f"{edge + 1}"])
-    axis.set_title(
-        f"d = {row.x:g}\n|r| {row.mean(CORRELATION):.3f}, rank {row.mean(RANK):.1f}",
-        fontsize=8.5,
-        fontweight="normal",
-    )
+    title = f"d = {row.x:g}\n|r| {row.mean(CORRELATION):.3f}, rank {row.mean(RANK):.1f}"
+    axis.set_title(title, fontsize=8.5, fontweight="normal")
     axis.set_xlabel("coordinate", fontsize=8)
     return drawn
 
 
 def _matrices(rows: list[GridRow]) -> Canvas:
-    columns = min(COLUMNS, len(rows))
-    height = -(-len(rows) // columns)
-    with style.styled():
-        figure, axes = style.axes(height, columns, width=9.0, height=2.5 * height + 0.3)
-        for axis in axes[len(rows) :]:
-            axis.set_visible(False)
-        for axis, row in zip(axes, rows, strict=False):
-            drawn = draw_matrix(axis, row)
-        figure.colorbar(drawn, ax=axes, shrink=0.7, label="correlation")
+    figure, axes = style.panels(len(rows), COLUMNS, width=9.0, height=2.5, more=0.3)
+    *_, drawn = map(draw_matrix, axes, rows)
+    figure.colorbar(drawn, ax=axes, shrink=0.7, label="correlation")
     return figure

@@ -21,19 +21,15 @@ def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
         "worst": max(record.outcome.rows, key=lambda row: row.mean(CHOSEN_BY)),
     }
     names = {which: f"{row.line}, d = {row.x:g}" for which, row in rows.items()}
-    caption = (
-        f"Above: one random validation image of each class. Below: as reconstructed by the best "
-        f"architecture on validation images ({names['best']}) and by the worst "
-        f"({names['worst']}); first seeds. The number above each is its mean absolute error."
-    )
     title = "Reconstructions of the best and the worst architecture"
     return [
         Figure(
             name="sweep_depth_reconstructions",
             title=title,
-            caption=caption,
+            caption="Above: one random validation image of each class. Below: as reconstructed by "
+            f"the best architecture on validation images ({names['best']}) and by the worst "
+            f"({names['worst']}); first seeds. The number above each is its mean absolute error.",
             draw=lambda: figure_of(_compose(record, rows, findings.seed), title=title),
-            alt=caption,
         )
     ]
 
@@ -50,12 +46,7 @@ def _compose(record: SweepRecord, rows: dict[str, GridRow], seed: int) -> Mosaic
         decoded = model.decode(model.encode(images))
         errors = np.abs(decoded - images.astype(np.float32) / 255).mean(axis=(1, 2, 3))
         row = rows[which]
-        lines.append(
-            ImageRow(
-                images=decoded,
-                label=f"{which}:\n{row.changes['depth']} layers,\nwidth {row.changes['width']},\n"
-                f"d = {row.x:g}",
-                words=[f"{error:.3f}" for error in errors],
-            )
-        )
+        size = f"{row.changes['depth']} layers,\nwidth {row.changes['width']},\nd = {row.x:g}"
+        words = [f"{error:.3f}" for error in errors]
+        lines.append(ImageRow(images=decoded, label=f"{which}:\n{size}", words=words))
     return Mosaic(rows=lines, width=WIDTH)

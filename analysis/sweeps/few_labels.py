@@ -22,25 +22,19 @@ def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
     """A figure a method: a panel a latent size."""
     outcome = record.outcome
     draws = len(by_draw(outcome.rows[0], MODES[0], counts_of(outcome)[0]))
-    content: list[Block] = []
-    for line, rows in outcome.lines.items():
-        caption = (
-            f"Accuracy on {MEASURED:,} validation images after training on few labels, equally "
-            f"many of each class; means over {draws} draws of labels and their 95 % intervals. "
-            "Frozen: a small head on the latents of the pretrained encoder. Fine-tuned: encoder "
-            "and head together, from the same start. From scratch: the same without pretraining. "
-            f"Dotted: chance, {100 * CHANCE:.0f} %."
+    return [
+        Figure(
+            name=f"sweep_few_labels_{line.replace(' ', '_').lower()}",
+            title=f"{line}: accuracy from few labels",
+            caption=f"Accuracy on {MEASURED:,} validation images after training on few labels, "
+            f"equally many of each class; means over {draws} draws of labels and their 95 % "
+            "intervals. Frozen: a small head on the latents of the pretrained encoder. "
+            "Fine-tuned: encoder and head together, from the same start. From scratch: the same "
+            f"without pretraining. Dotted: chance, {100 * CHANCE:.0f} %.",
+            draw=functools.partial(_panels, rows, counts_of(outcome)),
         )
-        content.append(
-            Figure(
-                name=f"sweep_few_labels_{line.replace(' ', '_').lower()}",
-                title=f"{line}: accuracy from few labels",
-                caption=caption,
-                draw=functools.partial(_panels, rows, counts_of(outcome)),
-                alt=caption,
-            )
-        )
-    return content
+        for line, rows in outcome.lines.items()
+    ]
 
 
 def draw_labels(axis: Axes, row: GridRow, counts: list[int]) -> None:
@@ -72,16 +66,10 @@ def draw_labels(axis: Axes, row: GridRow, counts: list[int]) -> None:
 
 
 def _panels(rows: list[GridRow], counts: list[int]) -> Canvas:
-    columns = min(COLUMNS, len(rows))
-    height = -(-len(rows) // columns)
-    with style.styled():
-        figure, axes = style.axes(height, columns, width=9.5, height=2.5 * height + 0.5)
-        for axis in axes[len(rows) :]:
-            axis.set_visible(False)
-        for place, (axis, row) in enumerate(zip(axes, rows, strict=False)):
-            draw_labels(axis, row, counts)
-            if place % columns == 0:
-                axis.set_ylabel("accuracy (share)")
-        handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=3)
+    figure, axes = style.panels(len(rows), COLUMNS, width=9.5, height=2.5, more=0.5)
+    for axis, row in zip(axes, rows, strict=True):
+        draw_labels(axis, row, counts)
+    for axis in axes[::COLUMNS]:
+        axis.set_ylabel("accuracy (share)")
+    style.legend_below(figure, axes[0])
     return figure

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
@@ -13,6 +12,7 @@ from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 
 from analysis import style
 from analysis.records import SweepRecord
+from analysis.result_rows import PCA
 from search.grids.results import GridRow
 from trainers.data import DATASETS
 
@@ -94,9 +94,14 @@ def _name(line: str, dataset: str | None) -> str:
 
 
 def _number(record: SweepRecord, line: str, dataset: str | None) -> int:
-    """Which colour and marker: the same for the same name in every panel."""
-    lines = record.outcome.lines.items()
-    names = [_name(line, rows[0].dataset if dataset else None) for line, rows in lines]
+    """Which colour and marker: the pipeline's, or where it has several lines the name's."""
+    lines = record.outcome.lines
+    if line == PCA:
+        return len(style.COLOURS) - 1
+    pipelines = [rows[0].pipeline for name, rows in lines.items() if name != PCA]
+    if len(set(pipelines)) == len(pipelines):
+        return style.place_of(lines[line][0].pipeline)
+    names = [_name(name, rows[0].dataset if dataset else None) for name, rows in lines.items()]
     return list(dict.fromkeys(names)).index(_name(line, dataset))
 
 
@@ -138,26 +143,13 @@ def lines_figure(record: SweepRecord) -> Canvas:
     panels: list[tuple[str, str | None]] = [
         (metric, name) for metric in metrics for name in (datasets if several else [None])
     ]
-    columns = len(datasets) if several else min(2, len(metrics))
-    height = -(-len(panels) // columns)
-    with style.styled():
-        figure, axes = style.axes(height, columns, width=9.0, height=2.9 * height + 0.7)
-        for axis in axes[len(panels) :]:
-            axis.set_visible(False)
-        labelled: dict[str, Artist] = {}
-        for axis, (metric, name) in zip(axes, panels, strict=False):
-            draw_lines(axis, record, metric, name)
-            if name:
-                axis.set_title(DATASETS[name].title)
-            handles, labels = axis.get_legend_handles_labels()
-            labelled.update(zip(labels, handles, strict=True))
-            if not labels:
-                axis.set_visible(False)
-        if len(labelled) > 1:
-            figure.legend(
-                list(labelled.values()),
-                list(labelled),
-                loc="outside lower center",
-                ncols=min(4, len(labelled)),
-            )
+    columns = len(datasets) if several else 2
+    figure, axes = style.panels(len(panels), columns, width=9.0, height=2.9, more=0.7)
+    for axis, (metric, name) in zip(axes, panels, strict=True):
+        draw_lines(axis, record, metric, name)
+        if name:
+            axis.set_title(DATASETS[name].title)
+        axis.set_visible(bool(_drawn(axis)))
+    if len(record.outcome.lines) > 1:
+        style.legend_below(figure, *axes, columns=4)
     return figure

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import functools
+import itertools
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure as Canvas
+from scipy.spatial import procrustes
+from sklearn.decomposition import PCA as Fitted
+from sklearn.neighbors import NearestNeighbors
 
 from analysis import style
-from analysis.document import Block, Cell, Figure, Table
+from analysis.document import Block, Cell, Figure, Paragraph, Table
 from analysis.image_grid import ImageRow, Mosaic, figure_of
 from analysis.records import Findings, PipelineRecord, SweepRecord
 from analysis.sweeps.plane import POINTS, draw_scatter, draw_tiles, square
 from search.grids.results import GridRow
-from search.sweeps.pca import CONNECTED, CONVOLUTIONAL, PCA
+from search.sweeps.pca import CONNECTED, CONVOLUTIONAL, PCA, TEST
 
 SIDE = 12  # images along a side of a generated grid
 SPAN = 2.0  # standard deviations that a grid reaches
 WIDTH = 9.0  # inches
 COMPONENTS = 10  # of the PCA that is repeated
 FITTED = 10_000  # training images that it is fitted to
+NEIGHBOURS = 10  # of an image, that another training may keep
+SAME = 0.1  # share of the variance: two planes that differ by less are one, turned
 
 
 def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
@@ -28,86 +35,107 @@ def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
     flat = {name: rows[0] for name, rows in lines.items() if rows and rows[0].x == 2}
     content: list[Block] = []
     if flat:
-        seeds = len(flat[CONNECTED].seeds)
-        scatter = (
-            f"{POINTS:,} validation images in two coordinates, colour and marker by class. PCA "
-            "gives one plane; the fully connected autoencoder was trained "
-            f"{seeds} times with other seeds, and its loss does not say where a class has to lie."
-        )
-        grids = (
-            f"The plane decoded, {SIDE} x {SIDE} points up to {SPAN:g} standard deviations of the "
-            "training latents from their mean. For PCA that is equation 2 of the assignment, x = "
-            "mean + sum of alpha_i sqrt(lambda_i) v_i, alpha from -2 to 2; reconstruction uses "
-            "equation 1's alpha, which holds the root already."
-        )
+        connected = flat[CONNECTED]
         content += [
             Figure(
                 name="sweep_pca_latents",
                 title="Two coordinates: PCA and autoencoders",
-                caption=scatter,
+                caption=f"{POINTS:,} validation images in two coordinates, colour and marker by "
+                "class. PCA gives one plane; the fully connected autoencoder was trained "
+                f"{len(connected.seeds)} times with other seeds, and its loss does not say where "
+                "a class has to lie.",
                 draw=functools.partial(_scatter, record, flat),
-                alt=scatter,
             ),
+            Paragraph(_runs_told(record, connected)),
             Figure(
                 name="sweep_pca_grids",
                 title="Images generated from two coordinates",
-                caption=grids,
+                caption=f"The plane decoded, {SIDE} x {SIDE} points up to {SPAN:g} standard "
+                "deviations of the training latents from their mean. For PCA that is equation 2 of "
+                "the assignment, x = mean + sum of alpha_i sqrt(lambda_i) v_i, alpha from -2 to 2; "
+                "reconstruction uses equation 1's alpha, which holds the root already.",
                 draw=functools.partial(_grids, record, flat),
-                alt=grids,
             ),
         ]
     largest = {name: rows[-1] for name, rows in lines.items() if rows}
     size = next(iter(largest.values())).x
-    random = (
-        "Latents drawn from a normal with the training latents' mean and deviations, "
-        f"d = {size:g}, and decoded: each coordinate is drawn as if it knew nothing of the others."
+    random = Figure(
+        name="sweep_pca_random",
+        title="Random latents decoded",
+        caption="Latents drawn from a normal with the training latents' mean and deviations, "
+        f"d = {size:g}, and decoded: each coordinate is drawn as if it knew nothing of the others.",
+        draw=functools.partial(_random, record, largest, findings.seed),
     )
-    content.append(
-        Figure(
-            name="sweep_pca_random",
-            title="Random latents decoded",
-            caption=random,
-            draw=functools.partial(_random, record, largest, findings.seed),
-            alt=random,
-        )
+    return [*content, random, _repeated(record.load(largest[PCA], 0))]
+
+
+def _runs_told(record: SweepRecord, row: GridRow) -> str:
+    models = [record.load(row, number) for number in range(len(row.seeds))]
+    planes = [model.encode(model.images.images[:POINTS]) for model in models]
+    return runs_told(planes, row.metrics[TEST])
+
+
+def runs_told(planes: Sequence[np.ndarray], errors: Sequence[float]) -> str:
+    """Compare the planes that trainings with other seeds gave the same images.
+
+    Args:
+        planes: (N, 2) latents of the same N images, a training each.
+        errors: of each training's reconstructions.
+    """
+    least, most = min(errors), max(errors)
+    how = "about as well each time" if most < 1.05 * least else "not equally well each time"
+    text = f"**{len(planes)} trainings compared.** "
+    if len(planes) < 2:
+        return text + "One training shows nothing of how others would come out."
+    pairs = list(itertools.combinations(planes, 2))
+    apart = float(np.mean([procrustes(*pair)[2] for pair in pairs]))
+    k = min(NEIGHBOURS, len(planes[0]) - 1)
+    near = [NearestNeighbors(n_neighbors=k).fit(p).kneighbors_graph().toarray() for p in planes]
+    kept = float(np.mean([(a * b).sum() / a.sum() for a, b in itertools.combinations(near, 2)]))
+    text += (
+        f"The fully connected autoencoder reconstructs {how} (errors {least:.4f} to {most:.4f}). "
+        f"Laid over each other as well as turning, mirroring and scaling can, two "
+        f"planes differ by {100 * apart:.0f} % of their variance (mean over {len(pairs)} "
+        f"{'pairs' if len(pairs) > 1 else 'pair'}), and of an image's {k} nearest neighbours in "
+        f"one {100 * kept:.0f} % are among those in the other (by chance "
+        f"{100 * k / (len(planes[0]) - 1):.1f} %): "
     )
-    content.append(_repeated(record.load(largest[PCA], 0)))
-    return content
+    if apart < SAME:
+        return text + "it is the same map each time, but for how it lies on the page."
+    if kept > 0.5:
+        return text + "the maps differ as wholes, while who lies beside whom mostly stays."
+    return (
+        text + "the maps differ, as wholes and in who lies beside whom. Where a class lies, "
+        "and beside which other, is chance; PCA draws the same plane each time."
+    )
 
 
 def _scatter(record: SweepRecord, rows: dict[str, GridRow]) -> Canvas:
-    shown = [(PCA, rows[PCA], 0)]
     connected = rows[CONNECTED]
-    shown += [
-        (f"{CONNECTED}, seed {number + 1}", connected, number)
-        for number in range(len(connected.seeds))
+    seeds = range(len(connected.seeds))
+    shown = [
+        (PCA, rows[PCA], 0),
+        *((f"{CONNECTED}, seed {number + 1}", connected, number) for number in seeds),
+        (f"{CONVOLUTIONAL}, seed 1", rows[CONVOLUTIONAL], 0),
     ]
-    shown.append((f"{CONVOLUTIONAL}, seed 1", rows[CONVOLUTIONAL], 0))
-    columns = 3
-    height = -(-len(shown) // columns)
-    with style.styled():
-        figure, axes = style.axes(height, columns, width=WIDTH, height=3.1 * height + 0.4)
-        for axis in axes[len(shown) :]:
-            axis.set_visible(False)
-        for axis, (title, row, number) in zip(axes, shown, strict=False):
-            draw_scatter(axis, record.load(row, number), title=title)
-        handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=10)
+    figure, axes = style.panels(len(shown), 3, width=WIDTH, height=3.1)
+    for axis, (title, row, number) in zip(axes, shown, strict=True):
+        draw_scatter(axis, record.load(row, number), title=title)
+    style.legend_below(figure, axes[0])
     return figure
 
 
 def _grids(record: SweepRecord, rows: dict[str, GridRow]) -> Canvas:
-    with style.styled():
-        figure, axes = style.axes(1, len(rows), width=WIDTH, height=3.5)
-        for axis, (name, row) in zip(axes, rows.items(), strict=True):
-            model = record.load(row, 0)
-            mean, spread = _moments(model)
-            alpha = square(np.linspace(-SPAN, SPAN, SIDE))
-            height, width = draw_tiles(axis, model.decode(mean + alpha * spread), title=name)
-            axis.set_xticks([0, SIDE * width - 1], [f"{-SPAN:g}", f"{SPAN:g}"])
-            axis.set_yticks([0, SIDE * height - 1], [f"{SPAN:g}", f"{-SPAN:g}"])
-            axis.set_xlabel("coordinate 1 (deviations)")
-            axis.set_ylabel("coordinate 2 (deviations)")
+    figure, axes = style.axes(1, len(rows), width=WIDTH, height=3.5)
+    for axis, (name, row) in zip(axes, rows.items(), strict=True):
+        model = record.load(row, 0)
+        mean, spread = _moments(model)
+        alpha = square(np.linspace(-SPAN, SPAN, SIDE))
+        height, width = draw_tiles(axis, model.decode(mean + alpha * spread), title=name)
+        axis.set_xticks([0, SIDE * width - 1], [f"{-SPAN:g}", f"{SPAN:g}"])
+        axis.set_yticks([0, SIDE * height - 1], [f"{SPAN:g}", f"{-SPAN:g}"])
+        axis.set_xlabel("coordinate 1 (deviations)")
+        axis.set_ylabel("coordinate 2 (deviations)")
     return figure
 
 
@@ -129,8 +157,6 @@ def _moments(record: PipelineRecord) -> tuple[np.ndarray, np.ndarray]:
 
 def _repeated(record: PipelineRecord) -> Table:
     """The same PCA twice with each solver."""
-    from sklearn.decomposition import PCA as Fitted
-
     images = record.data.train.images[:FITTED]
     pixels = images.reshape(len(images), -1).astype(np.float32) / 255
     solvers = {"covariance_eigh": "exact", "full": "exact", "randomized": "random"}

@@ -18,16 +18,9 @@ def draw_scatter(axis: Axes, record: PipelineRecord, *, title: str) -> None:
     labels = record.images.labels[:POINTS]
     z = record.encode(record.images.images[:POINTS])
     for label, name in enumerate(record.classes):
-        mine = z[labels == label]
-        axis.scatter(
-            mine[:, 0],
-            mine[:, 1],
-            s=6,
-            color=style.COLOURS[label],
-            marker=style.MARKERS[label],
-            linewidths=0,
-            label=name,
-        )
+        x, y = z[labels == label].T
+        colour, marker = style.COLOURS[label], style.MARKERS[label]
+        axis.scatter(x, y, s=6, color=colour, marker=marker, lw=0, rasterized=True, label=name)
     axis.set_title(title)
     axis.set_xlabel("coordinate 1 (no unit)")
     axis.set_ylabel("coordinate 2 (no unit)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,74 +11,103 @@ from matplotlib.figure import Figure as Canvas
 from scipy import stats
 
 from analysis import style
-from analysis.document import Block, Figure
+from analysis.document import Block, Figure, Paragraph
 from analysis.image_grid import ImageRow, Mosaic, figure_of
 from analysis.records import Findings, PipelineRecord, SweepRecord
 from analysis.sweeps.plane import POINTS, draw_scatter, draw_tiles, square
+from search.cells.statistics import SIGNIFICANT, p_text
 from search.grids.results import GridRow
+from search.sweeps.vae import VARIATIONAL
 
 DRAWS, SHOWN = 3, 10  # sets of samples side by side below each other, images in each
+MANY = 1000  # vectors of a draw whose classes are counted
 SIDE = 15  # images along a side of a manifold
 WIDTH = 9.0  # inches
 
 
 def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
     """Samples by size, and for two coordinates the latents and the decoded plane."""
-    content: list[Block] = []
-    sizes = sorted({row.x for row in record.outcome.rows})
-    for size in sizes:
-        rows = [row for row in record.outcome.rows if row.x == size]
-        caption = (
-            f"Three draws of ten vectors from N(0, I) with d = {size:g}, decoded; the same vectors "
-            "for all networks, first seeds."
+    content: list[Block] = [
+        Figure(
+            name=f"sweep_vae_samples_{size:g}",
+            title=f"Random vectors decoded, d = {size:g}",
+            caption=f"Three draws of ten vectors from N(0, I) with d = {size:g}, decoded; the same "
+            "vectors for all networks, first seeds.",
+            draw=functools.partial(
+                _samples, record, [r for r in record.outcome.rows if r.x == size], findings.seed
+            ),
         )
-        content.append(
-            Figure(
-                name=f"sweep_vae_samples_{size:g}",
-                title=f"Random vectors decoded, d = {size:g}",
-                caption=caption,
-                draw=functools.partial(_samples, record, rows, findings.seed),
-                alt=caption,
-            )
-        )
+        for size in sorted({row.x for row in record.outcome.rows})
+    ]
+    if variational := record.outcome.lines.get(VARIATIONAL):
+        content.append(Paragraph(_draws_told(record, variational[-1], findings.seed)))
     flat = [row for row in record.outcome.rows if row.x == 2]
     if flat:
-        latents = (
-            f"Latents of {POINTS:,} validation images in two coordinates; circles hold half and "
-            "95 % of N(0, I). A draw hardly ever lies outside the outer one; empty places inside "
-            "it are drawn and mean nothing to the decoder."
-        )
-        plane = (
-            "The plane decoded: coordinates at equal steps of probability under N(0, I), "
-            f"{SIDE} x {SIDE} points from 2.5 to 97.5 %."
-        )
         content += [
             Figure(
                 name="sweep_vae_latents",
                 title="Two coordinates, variational and plain",
-                caption=latents,
+                caption=f"Latents of {POINTS:,} validation images in two coordinates; circles hold "
+                "half and 95 % of N(0, I). A draw hardly ever lies outside the outer one; empty "
+                "places inside it are drawn and mean nothing to the decoder.",
                 draw=functools.partial(_latents, record, flat),
-                alt=latents,
             ),
             Figure(
                 name="sweep_vae_manifold",
                 title="The decoded plane, variational and plain",
-                caption=plane,
+                caption="The plane decoded: coordinates at equal steps of probability under "
+                f"N(0, I), {SIDE} x {SIDE} points from 2.5 to 97.5 %.",
                 draw=functools.partial(_manifolds, record, flat),
-                alt=plane,
             ),
         ]
     return content
 
 
+def _draws_told(record: SweepRecord, row: GridRow, seed: int) -> str:
+    model = record.load(row, 0)
+    z = np.random.default_rng([seed, 7]).normal(size=(DRAWS, MANY, int(row.x))).astype(np.float32)
+    named = np.stack([model.classify(draw).argmax(axis=1) for draw in z])
+    pictures = np.stack([model.decode(draw[:SHOWN]) for draw in z])
+    return draws_told(pictures, named, model.images.images[: 2 * SHOWN] / 255, model.classes)
+
+
+def draws_told(
+    pictures: np.ndarray, named: np.ndarray, real: np.ndarray, classes: Sequence[str]
+) -> str:
+    """Compare several draws from one network.
+
+    Args:
+        pictures: (R, n, C, H, W) in [0, 1], the first decoded vectors of R draws.
+        named: (R, N) the classes that the classifier gives all N vectors of each draw.
+        real: (2 n, C, H, W) images in [0, 1].
+    """
+    draws, count = named.shape
+    apart = np.abs(pictures[0] - pictures[1]).mean()
+    usual = np.abs(real[::2] - real[1::2]).mean()
+    table = np.stack([np.bincount(row, minlength=len(classes)) for row in named])
+    shares = 100 * table / count
+    commonest = int(table.sum(axis=0).argmax())
+    among = shares[:, commonest]
+    p = float(stats.chi2_contingency(table[:, table.any(axis=0)]).pvalue) if np.ptp(named) else 1.0
+    text = (
+        f"**{draws} draws compared.** Each draw of the variational autoencoder shows other "
+        f"pictures: two in the same place differ by {apart:.3f} a pixel, two real images by "
+        f"{usual:.3f}. Of {count:,} vectors a draw the classifier names {classes[commonest]} most "
+        f"often, {among.min():.1f} to {among.max():.1f} % of the time (chi-squared over all "
+        f"classes, p {'= ' * (p >= 0.0001)}{p_text(p)}): "
+    )
+    if p < SIGNIFICANT:
+        return text + "the mix of classes differs between the draws by more than chance."
+    return text + "the mix of classes stays the same. Another draw is another sample of one model."
+
+
 def _samples(record: SweepRecord, rows: list[GridRow], seed: int) -> Canvas:
     size = int(rows[0].x)
     draws = np.random.default_rng([seed, 5]).normal(size=(DRAWS, SHOWN, size)).astype(np.float32)
+    models = {row.line: record.load(row, 0) for row in rows}
     lines = [
-        ImageRow(
-            images=record.load(row, 0).decode(draws[draw]), label=f"{row.line},\ndraw {draw + 1}"
-        )
-        for row in rows
+        ImageRow(images=model.decode(draws[draw]), label=f"{line},\ndraw {draw + 1}")
+        for line, model in models.items()
         for draw in range(DRAWS)
     ]
     return figure_of(Mosaic(rows=lines, width=WIDTH), title=f"Draws of N(0, I) decoded, d = {size}")
@@ -94,12 +124,10 @@ def draw_latents(axis: Axes, record: PipelineRecord, *, title: str) -> None:
 
 
 def _latents(record: SweepRecord, rows: list[GridRow]) -> Canvas:
-    with style.styled():
-        figure, axes = style.axes(1, len(rows), width=WIDTH, height=4.6)
-        for axis, row in zip(axes, rows, strict=True):
-            draw_latents(axis, record.load(row, 0), title=row.line)
-        handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=10)
+    figure, axes = style.axes(1, len(rows), width=WIDTH, height=4.6)
+    for axis, row in zip(axes, rows, strict=True):
+        draw_latents(axis, record.load(row, 0), title=row.line)
+    style.legend_below(figure, axes[0])
     return figure
 
 
@@ -115,8 +143,7 @@ def draw_plane(axis: Axes, record: PipelineRecord, *, title: str) -> None:
 
 
 def _manifolds(record: SweepRecord, rows: list[GridRow]) -> Canvas:
-    with style.styled():
-        figure, axes = style.axes(1, len(rows), width=WIDTH, height=3.1)
-        for axis, row in zip(axes, rows, strict=True):
-            draw_plane(axis, record.load(row, 0), title=row.line)
+    figure, axes = style.axes(1, len(rows), width=WIDTH, height=3.1)
+    for axis, row in zip(axes, rows, strict=True):
+        draw_plane(axis, record.load(row, 0), title=row.line)
     return figure

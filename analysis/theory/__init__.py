@@ -1,5 +1,1 @@
-"""docs/theory.md as a page.
-
-reading.py    the text as parsed
-page.py       one HTML page, from theory.html.j2; its formulas by mathml.py
-"""
+"""docs/theory.md as a page: page.py, and theory.html.j2."""

@@ -67,7 +67,6 @@ def _of(record: PipelineRecord, views: Views, findings: Findings) -> list[Block]
             title=f"{title_of(record)}: latents and images, {name}",
             caption=caption,
             draw=lambda: views_figure(views, classes),
-            alt=caption,
         ),
         Table(
             name=f"separation_{record.name}",

@@ -109,27 +109,22 @@ def _shown(form: str, value: float) -> str:
 
 def verdict(first: str, second: str, contrast: Contrast) -> str:
     """One sentence: which of the two is the more separable, by how many measures."""
-    if contrast.all_ahead:
-        text = f"{first} separates the classes more than {second} by all three measures"
-    elif contrast.all_behind:
-        text = f"{first} separates the classes less than {second} by all three measures"
-    elif not contrast.behind and contrast.ahead:
-        text = f"{first} is ahead of {second} in {listed(contrast.ahead)}, level in "
-        text += listed(contrast.level)
-    elif not contrast.ahead and contrast.behind:
-        text = f"{first} is behind {second} in {listed(contrast.behind)}, level in "
-        text += listed(contrast.level)
-    elif not contrast.ahead:
-        text = f"{first} and {second} are level by all three measures"
+    ahead, behind, level = map(listed, (contrast.ahead, contrast.behind, contrast.level))
+    if contrast.all_ahead or contrast.all_behind:
+        more = "more" if ahead else "less"
+        text = f"{first} separates the classes {more} than {second} by all three measures"
+    elif ahead and behind:
+        text = f"The measures disagree: {first} is ahead of {second} in {ahead}, behind in {behind}"
+    elif ahead or behind:
+        where = f"ahead of {second} in {ahead}" if ahead else f"behind {second} in {behind}"
+        text = f"{first} is {where}, level in {level}"
     else:
-        text = f"The measures disagree: {first} is ahead of {second} in {listed(contrast.ahead)}, "
-        text += f"behind in {listed(contrast.behind)}"
+        text = f"{first} and {second} are level by all three measures"
+    weight = ""
     if contrast.p is None:
         weight = "; not the same images"
     elif contrast.p >= SIGNIFICANT:
         weight = "; the difference in k-NN accuracy is within chance"
-    else:
-        weight = ""
     return f"{text}: {contrast.numbers}{weight}."
 
 
@@ -156,10 +151,7 @@ def measures_figure(spaces: Mapping[str, tuple[Space, Space]]) -> Canvas:
         axis.set_xlabel(label)
     for axis in axes[1:]:
         axis.tick_params(labelleft=False)
-    axes[0].set_ylabel("pipeline")
-    keys = [
-        axes[0].plot([], [], "o", color="0.45", ms=7, label="latents")[0],
-        axes[0].plot([], [], "s", color="0.25", mfc="white", ms=6, label="pixels")[0],
-    ]
-    figure.legend(handles=keys, loc="outside lower center", ncols=2)
+    axes[0].plot([], [], "o", color="0.45", ms=7, label="latents")
+    axes[0].plot([], [], "s", color="0.25", mfc="white", ms=6, label="pixels")
+    style.legend_below(figure, axes[0])
     return figure

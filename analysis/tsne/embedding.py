@@ -1,14 +1,14 @@
-"""Points of many dimensions in the plane, by t-SNE, PCA or UMAP.
-
-from analysis import tsne
-plane = tsne.embed(latents, seed=0).plane  # (N, 2)
-"""
+"""Points of many dimensions in the plane, by t-SNE, PCA or UMAP."""
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from sklearn.decomposition import PCA
+from sklearn.manifold import TSNE
 
 from search.errors import UserError
 
@@ -75,9 +75,6 @@ def embed(
         UserError: umap-learn is asked for and not installed.
         ValueError: fewer than five points, or no such method.
     """
-    from sklearn.decomposition import PCA
-    from sklearn.manifold import TSNE
-
     taken = latents if points is None else latents[points]
     flat = np.asarray(taken, dtype=np.float32).reshape(len(taken), -1)
     if len(flat) < 5:
@@ -93,7 +90,9 @@ def embed(
         tsne = TSNE(2, perplexity=perplexity, init="pca", random_state=seed)
         plane = tsne.fit_transform(reduced)
     elif method == "umap":
-        plane = _umap(reduced, seed)
+        near = min(15, len(flat) - 1)
+        umap = require(method).UMAP(n_components=2, n_neighbors=near, random_state=seed)
+        plane = umap.fit_transform(reduced)
     else:
         plane = reduced
     return Embedding(
@@ -104,28 +103,16 @@ def embed(
     )
 
 
-def require(method: str) -> None:
-    """See that what `method` needs is installed.
+def require(method: str) -> Any:
+    """UMAP's module, if `method` needs it.
 
     Raises:
-        UserError: it is not.
+        UserError: it is not installed.
     """
-    if method == "umap":
-        _import_umap()
-
-
-def _import_umap():  # type: ignore[no-untyped-def]
     try:
-        import umap
+        return importlib.import_module("umap") if method == "umap" else None
     except ImportError:
         raise UserError(
             "--embedding umap needs umap-learn, which is not installed\n"
             "pip install umap-learn, or leave the option out for t-SNE"
         ) from None
-    return umap
-
-
-def _umap(points: np.ndarray, seed: int) -> np.ndarray:
-    neighbours = min(15, len(points) - 1)
-    reducer = _import_umap().UMAP(n_components=2, n_neighbors=neighbours, random_state=seed)
-    return np.asarray(reducer.fit_transform(points))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib import patheffects
@@ -13,9 +13,7 @@ from matplotlib.lines import Line2D
 from analysis import style
 from analysis.tsne import separation
 from analysis.tsne.embedding import NAMES, Embedding
-
-if TYPE_CHECKING:
-    from analysis.tsne.views import Views
+from analysis.tsne.views import Views
 
 
 def draw_embedding(
@@ -97,6 +95,5 @@ def views_figure(views: Views, classes: tuple[str, ...]) -> Canvas:
         Line2D([], [], ls="none", ms=5.5, label=name, **_look(label))
         for label, name in enumerate(classes)
     ]
-    columns = 10 if max(map(len, classes)) <= 2 else 5
-    figure.legend(handles=keys, loc="outside lower center", ncols=min(columns, len(classes)))
+    style.legend_below(figure, *keys, columns=10 if max(map(len, classes)) <= 2 else 5)
     return figure

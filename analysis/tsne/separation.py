@@ -6,7 +6,10 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.metrics import calinski_harabasz_score, silhouette_score
+from sklearn.metrics.pairwise import euclidean_distances
 
+from analysis.checks import lies_in
 from trainers.data.split import stratified_order
 
 NEIGHBOURS = 20
@@ -37,12 +40,9 @@ class Separation:
             raise ValueError(f"hits are {self.hits.dtype} {self.hits.shape}, not bool (N,)")
         if not np.isclose(self.hits.mean(), self.knn):
             raise ValueError(f"k-NN accuracy {self.knn} is not the share of hits")
-        if not -1 <= self.silhouette <= 1:
-            raise ValueError(f"silhouette {self.silhouette} outside [-1, 1]")
-        if not self.scatter >= 0:
-            raise ValueError(f"scatter ratio {self.scatter} below 0")
-        if not 0 < self.chance <= 1:
-            raise ValueError(f"chance {self.chance} outside (0, 1]")
+        lies_in(self, -1, 1, "silhouette")
+        lies_in(self, 0, np.inf, "scatter")
+        lies_in(self, 1 / len(self.hits), 1, "chance")
 
     def __len__(self) -> int:
         return len(self.hits)
@@ -75,7 +75,7 @@ def compute_separation(
     distances = squared_distances(flat)
     hits = knn_hits(distances, labels, k=k)
     return Separation(
-        silhouette=silhouette(np.sqrt(distances), labels),
+        silhouette=float(silhouette_score(np.sqrt(distances), labels, metric="precomputed")),
         knn=float(hits.mean()),
         scatter=scatter_ratio(flat, labels),
         hits=hits,
@@ -87,18 +87,7 @@ def compute_separation(
 def squared_distances(points: np.ndarray) -> np.ndarray:
     """(N, D) -> (N, N) squared Euclidean distances, exact zeros on the diagonal."""
     centred = points - points.mean(0)  # rounding grows with the points' distance from 0
-    squares = (centred**2).sum(1)
-    distances = squares[:, None] + squares[None, :] - 2 * centred @ centred.T
-    np.maximum(distances, 0, out=distances)
-    np.fill_diagonal(distances, 0)
-    return distances
-
-
-def silhouette(distances: np.ndarray, labels: np.ndarray) -> float:
-    """Mean silhouette (Rousseeuw, 1987) from (N, N) distances and (N,) labels; in [-1, 1]."""
-    from sklearn.metrics import silhouette_score
-
-    return float(silhouette_score(distances, labels, metric="precomputed"))
+    return np.asarray(euclidean_distances(centred, squared=True))
 
 
 def knn_hits(distances: np.ndarray, labels: np.ndarray, *, k: int = NEIGHBOURS) -> np.ndarray:
@@ -126,13 +115,10 @@ def scatter_ratio(points: np.ndarray, labels: np.ndarray) -> float:
 
     S_B = sum_c n_c (m_c - m)(m_c - m)', S_W = sum_c sum_i (x_i - m_c)(x_i - m_c)' (Fukunaga,
     1990, "Introduction to Statistical Pattern Recognition", section 10.2), (N, D) points and (N,)
-    labels. It is the F statistic of an analysis of variance but for its degrees of freedom.
+    labels. It is the index of Calinski and Harabasz but for its degrees of freedom.
     """
-    mean = points.mean(0)
-    between = within = 0.0
-    for label in np.unique(labels):
-        members = points[labels == label]
-        centre = members.mean(0)
-        between += len(members) * float(((centre - mean) ** 2).sum())
-        within += float(((members - centre) ** 2).sum())
-    return between / within if within > 0 else float("inf") if between > 0 else 0.0
+    classes = np.unique(labels)
+    if not any(np.ptp(points[labels == label], axis=0).any() for label in classes):
+        return float("inf") if np.ptp(points, axis=0).any() else 0.0  # scikit-learn gives 1
+    freedom = (len(classes) - 1) / (len(points) - len(classes))
+    return float(calinski_harabasz_score(points, labels)) * freedom

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,55 +79,14 @@ def _views(record: PipelineRecord, findings: Findings) -> Views:
 def _embedded(points: np.ndarray, named: str, findings: Findings) -> Embedding:
     import sklearn
 
-    method, seed = findings.embedding, findings.seed
-    key = {
-        "of": named,
-        "points": digest(points),
-        "count": len(points),
-        "seed": seed,
-        "method": method,
-        "perplexity": PERPLEXITY,
-        "components": COMPONENTS,
-        "sklearn": sklearn.__version__,
-    }
-
-    def compute() -> dict[str, np.ndarray]:
-        embedding = embed(points, seed=seed, method=method)
-        settings = np.array([embedding.perplexity or 0, embedding.components or 0], dtype=float)
-        return {"plane": embedding.plane, "settings": settings}
-
-    stored = findings.cache.get("embedding", key, compute)
-    perplexity, components = stored["settings"]
-    return Embedding(
-        plane=stored["plane"],
-        method=method,
-        perplexity=float(perplexity) or None,
-        components=int(components) or None,
-    )
+    asked = {"seed": findings.seed, "method": findings.embedding}
+    settings = {"perplexity": PERPLEXITY, "components": COMPONENTS, "sklearn": sklearn.__version__}
+    key = {"of": named, "points": digest(points), **asked, **settings}
+    compute = functools.partial(embed, points, seed=findings.seed, method=findings.embedding)
+    return findings.cache.get("embedding", key, compute, kind=Embedding)
 
 
 def _separated(points: np.ndarray, labels: np.ndarray, named: str, cache: Cache) -> Separation:
-    key = {
-        "of": named,
-        "points": digest(points),
-        "labels": digest(labels),
-        "k": NEIGHBOURS,
-    }
-
-    def compute() -> dict[str, np.ndarray]:
-        separation = compute_separation(points, labels)
-        numbers = np.array(
-            [separation.silhouette, separation.scatter, separation.k, separation.chance]
-        )
-        return {"numbers": numbers, "hits": separation.hits}
-
-    stored = cache.get("separation", key, compute)
-    silhouette, scatter, k, chance = map(float, stored["numbers"])
-    return Separation(
-        silhouette=silhouette,
-        knn=float(stored["hits"].mean()),
-        scatter=scatter,
-        hits=stored["hits"],
-        k=int(k),
-        chance=chance,
-    )
+    key = {"of": named, "points": digest(points), "labels": digest(labels), "k": NEIGHBOURS}
+    compute = functools.partial(compute_separation, points, labels)
+    return cache.get("separation", key, compute, kind=Separation)

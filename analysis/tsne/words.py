@@ -28,10 +28,6 @@ ABLATION = "its ablation"  # as a rerun's comparisons call it
 
 def blocks(spaces: Mapping[str, tuple[Space, Space]], findings: Findings) -> list[Block]:
     """All pipelines side by side, and the three questions."""
-    caption = (
-        "The measures of the tables above, pipeline by pipeline: filled circles are latents, "
-        "hollow squares the same images' pixels; further right is more separable."
-    )
     rows: list[tuple[Cell, ...]] = [
         (name, space.what, *(getattr(space.separation, a) for a, _, _ in MEASURES))
         for name, pair in spaces.items()
@@ -42,9 +38,9 @@ def blocks(spaces: Mapping[str, tuple[Space, Space]], findings: Findings) -> lis
         Figure(
             name="separation",
             title="Separation of the classes, latents against pixels",
-            caption=caption,
+            caption="The measures of the tables above, pipeline by pipeline: filled circles are "
+            "latents, hollow squares the same images' pixels; further right is more separable.",
             draw=lambda: measures_figure(spaces),
-            alt=caption,
         ),
         Table(
             name="separation",

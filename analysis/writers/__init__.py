@@ -2,6 +2,6 @@
 
 files.py   renders every figure once; PNG and SVG, CSV and LaTeX
 page.py    one self-contained HTML page, from page.html.j2; frame and style serve other pages too
-pdf.py     a PDF; its tables in pdf_tables.py, its type in pdf_type.py
+pdf.py     a PDF, by Typst
 inline_markup.py   the few marks that text may bear, for each of these
 """

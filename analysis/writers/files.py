@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import re
 import struct
@@ -63,19 +62,12 @@ class Picture:
         return int(width), int(height)
 
 
-@dataclass(frozen=True)
-class Rendered:
-    """All pictures of a document by name."""
-
-    pictures: Mapping[str, Picture]
-
-    def __getitem__(self, name: str) -> Picture:
-        return self.pictures[name]
+Pictures = Mapping[str, Picture]  # by the figures' names
 
 
 def render(
     document: Document, *, cache: Cache | None = None, key: Mapping[str, object] | None = None
-) -> Rendered:
+) -> dict[str, Picture]:
     """Draw every figure, once.
 
     Args:
@@ -101,45 +93,27 @@ def render(
     if cache is None:
         stored = drawn()
     else:
-        stored = cache.get("pictures", {**(key or {}), "names": names}, drawn, only=True)
-    return Rendered(
-        {
-            name: Picture(stored[f"png {name}"].tobytes(), stored[f"svg {name}"].tobytes().decode())
-            for name in names
-        }
-    )
-
-
-def digest(document: Document, rendered: Rendered) -> str:
-    """Hash all words and pictures."""
-    sha256 = hashlib.sha256()
-    for text in (document.title, document.subtitle, *document.notices):
-        sha256.update(f"{text}\n".encode())
-    for section in document.sections:
-        sha256.update(f"{section.id} {section.title}\n".encode())
-        for block in section.blocks:
-            if isinstance(block, Figure):
-                sha256.update(f"{block.title} {block.caption} {block.alt}\n".encode())
-                sha256.update(rendered[block.name].png)
-            else:
-                sha256.update(f"{block!r}\n".encode())
-    return sha256.hexdigest()
+        key = {**(key or {}), "names": names}
+        stored = cache.get("pictures", key, drawn, only=True)
+    return {
+        name: Picture(stored[f"png {name}"].tobytes(), stored[f"svg {name}"].tobytes().decode())
+        for name in names
+    }
 
 
 def _draw(figure: Figure) -> Picture:
-    with style.styled():  # so that what a figure adds to its axes later has the same look
-        canvas = figure.draw()
-        try:
-            png, svg = io.BytesIO(), io.StringIO()
-            # Without the date and the version the same figure is the same file.
-            canvas.savefig(png, format="png", metadata={"Software": None})
-            canvas.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-        finally:
-            style.close(canvas)
+    canvas = figure.draw()
+    try:
+        png, svg = io.BytesIO(), io.StringIO()
+        # Without the date and the version the same figure is the same file.
+        canvas.savefig(png, format="png", metadata={"Software": None})
+        canvas.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
+    finally:
+        style.close(canvas)
     return Picture(png.getvalue(), svg.getvalue())
 
 
-def write(document: Document, rendered: Rendered, out: Path, kind: str) -> list[Path]:
+def write(document: Document, pictures: Pictures, out: Path, kind: str) -> list[Path]:
     """Write the files of one kind: `figures/<name>.png|svg` or `tables/<name>.csv|tex`.
 
     Returns their paths, in the document's order.
@@ -147,7 +121,7 @@ def write(document: Document, rendered: Rendered, out: Path, kind: str) -> list[
     written = []
     if kind in ("png", "svg"):
         for figure in document.figures:
-            picture = rendered[figure.name]
+            picture = pictures[figure.name]
             content = picture.png if kind == "png" else picture.svg.encode()
             written.append(durable.write(out / "figures" / f"{figure.name}.{kind}", content))
         return written

@@ -1,184 +1,140 @@
-"""Writes a document as a PDF with reportlab: contents, numbered sections, figures, tables."""
+"""Writes a document as a PDF by Typst: contents, numbered sections, figures as vectors, tables."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator
+import json
+import re
 from itertools import count
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-from PIL import Image as Pixels
-from reportlab import rl_config
-from reportlab.lib.colors import HexColor
-from reportlab.lib.pagesizes import A4
-from reportlab.lib.units import cm
-from reportlab.pdfgen.canvas import Canvas
-from reportlab.platypus import (
-    BaseDocTemplate,
-    Flowable,
-    Frame,
-    Image,
-    KeepTogether,
-    ListFlowable,
-    ListItem,
-    PageTemplate,
-    Paragraph as Text,
-    Spacer,
-    Table as Grid,
-    TableStyle,
-)
-from reportlab.platypus.tableofcontents import TableOfContents
+import matplotlib
+import typst
 
-from analysis import fingerprint
-from analysis.cache import Cache
-from analysis.document import Block, Bullets, Document, Figure, Heading, Paragraph
+from analysis.document import Block, Bullets, Document, Figure, Heading, Paragraph, Table, shown
 from analysis.style import SETTINGS
-from analysis.writers.files import Picture, Rendered, digest
-from analysis.writers.inline_markup import escape, plain
-from analysis.writers.pdf_tables import table_flow
-from analysis.writers.pdf_type import SANS, SOFT, counted, fonts, markup, style
+from analysis.writers.files import Pictures, is_numeric
+from analysis.writers.inline_markup import Kind, convert, is_web, plain
 from search.files import durable
 
-MARGIN = 2.0 * cm
-WIDTH, HEIGHT = A4[0] - 2 * MARGIN, A4[1] - 2 * MARGIN - 0.6 * cm
-CAPTION_ROOM = 4 * cm  # left below the tallest figure
+# DejaVu comes with matplotlib and has every sign that the texts use.
+FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 DOT = 72 / float(SETTINGS["savefig.dpi"])  # points: a picture is never larger than it was drawn
-WARN = HexColor("#fff3d6")
+WIDTH, TALLEST = 481, 620  # points: between the margins, and what leaves room for a caption
+# A part of a word after which it may be broken in a table.
+LONG = re.compile(r"_(?=\w)|[^\W_]{8}(?=[^\W_]{4})")
+LOOK = """\
+#let soft = rgb("#5b6570")
+#let title = {title}
+#set document(title: title, author: "latent-search", date: none)
+#set page(paper: "a4", margin: 2cm, footer: context text(7.5pt, soft)[
+  #title #h(1fr) #counter(page).display()])
+#set text(font: "DejaVu Sans", size: 9.5pt, fill: rgb("#1b1f24"), lang: "en", region: "GB")
+#set par(leading: 0.6em, spacing: 0.9em)
+#set list(marker: [•], indent: 4pt)
+#show raw: set text(font: "DejaVu Sans Mono", size: 1.1em)
+#show link: set text(rgb("#0b62a3"))
+#show outline: set text(10pt)
+#show heading.where(level: 1): set text(14pt)
+#show heading.where(level: 2): set text(11pt)
+#show heading: set block(above: 1.6em, below: 0.8em, sticky: true)
+#set table(inset: (x: 3pt, y: 2.5pt), stroke: (_, row) => (
+  top: if row == 0 {{ 0.8pt }}, bottom: 0.4pt + rgb("#c9d0d8")),
+  fill: (_, row) => if row == 0 {{ rgb("#f1f3f6") }})
+#show table.cell.where(y: 0): strong
+#let named(what, title, body, caption) = block(above: 1.5em, below: 1.5em)[
+  #block(below: 0.7em, sticky: true, text(fill: soft, what) + [ ] + strong(title))
+  #body
+  #block(above: 0.7em, text(8pt, soft, caption))]
+#let picture = (what, title, image, caption) => block(
+  breakable: false, named(what, title, image, caption))
+// A table shrinks until it fits the page; then its cells wrap.
+#let fitted(body) = layout(page => {{
+  let fits(size) = measure(text(size, body)).width <= page.width
+  let size = (8pt, 7.6pt, 7.2pt, 6.8pt).find(fits)
+  text(if size == none {{ 6.3pt }} else {{ size }}, body)
+}})
+#text(19pt, strong(title))
+#v(-6pt)
+#text(10.5pt, soft)[{subtitle}]
+"""
 
 
-def write(
-    document: Document, rendered: Rendered, path: Path, *, cache: Cache | None = None
-) -> Path:
-    """Write the PDF, or the same again as it was kept in `cache`; returns its path."""
-    if cache is None:
-        return durable.write(path, _made(document, rendered))
-    key = {"document": digest(document, rendered), "code": fingerprint.code()}
-
-    def compute() -> dict[str, np.ndarray]:
-        return {"pdf": np.frombuffer(_made(document, rendered), dtype=np.uint8)}
-
-    return durable.write(path, cache.get("pdf", key, compute, only=True)["pdf"].tobytes())
+def write(document: Document, pictures: Pictures, path: Path) -> Path:
+    """Write the PDF, the same bytes for the same document; returns its path."""
+    files: Any = source(document, pictures)  # typst's stub knows one file only
+    content = typst.compile(files, font_paths=[FONTS], ignore_system_fonts=True, format="pdf")
+    return durable.write(path, content)
 
 
-def _made(document: Document, rendered: Rendered) -> bytes:
-    fonts()
-    contents = TableOfContents(dotsMinLevel=0)
-    contents.levelStyles = [style("entry", 10, after=3)]
-    # Page numbers of the contents settle in several passes. Pictures, which take most of the
-    # time, are left out of those and drawn in the last one only.
-    for pictures in (False, True):
-        file = io.BytesIO()
-        story = list(_Story(rendered, pictures=pictures).of(document, contents))
-        template = Template(file, plain(document.title))
-        (template.build if pictures else template.multiBuild)(story)
-    return file.getvalue()
+def source(document: Document, pictures: Pictures) -> dict[str, bytes]:
+    """`main.typ` and the pictures that it shows."""
+    numbers = {Figure: count(1), Table: count(1)}
+
+    def block(content: Block) -> str:
+        if isinstance(content, Paragraph):
+            return _said(content.text)
+        if isinstance(content, Heading):
+            return f"#heading(level: 2)[{_said(content.text)}]"
+        if isinstance(content, Bullets):
+            return "\n".join(f"- {_said(item)}" for item in content.items)
+        what = f"[{type(content).__name__} {next(numbers[type(content)])}.]"
+        words = what, f"[{_said(content.title)}]"
+        caption = f"[{_said(content.caption)}]"
+        if isinstance(content, Table):
+            return f"#named({', '.join(words)}, {_table(content)}, {caption})"
+        width, height = pictures[content.name].size
+        points = width * min(DOT, WIDTH / width, TALLEST / height)
+        alt = _quoted(plain(content.alt))
+        image = f'image("{content.name}.svg", width: {points:.1f}pt, alt: {alt})'
+        return f"#picture({', '.join(words)}, {image}, {caption})"
+
+    text = [LOOK.format(title=_quoted(plain(document.title)), subtitle=_said(document.subtitle))]
+    if document.notices:
+        notices = "".join(f"#par[{_said(notice)}]" for notice in document.notices)
+        text.append(f'#block(fill: rgb("#fff3d6"), inset: 6pt, width: 100%)[{notices}]')
+    text.append("#outline(depth: 1, title: none)")
+    for section in document.sections:
+        text.append(f'#heading(numbering: "1")[{_said(section.title)}]')
+        text += map(block, section.blocks)
+    files = {f"{name}.svg": picture.svg.encode() for name, picture in pictures.items()}
+    return {**files, "main.typ": "\n\n".join(text).encode()}
 
 
-class Template(BaseDocTemplate):
-    """Pages with a number below; headings go into the contents and the viewer's outline.
-
-    Args:
-        file: written into.
-        title: of the document, without marks.
-        levels: of headings that the contents have; the outline has all.
-    """
-
-    def __init__(self, file: io.BytesIO, title: str, *, levels: int = 1) -> None:
-        rl_config.useA85 = 0  # streams as bytes: a quarter smaller than as letters
-        # invariant: no date in the file, so that the same report is the same bytes.
-        super().__init__(file, pagesize=A4, title=title, author="latent-search", invariant=1)
-        frame = Frame(MARGIN, MARGIN + 0.6 * cm, WIDTH, HEIGHT, 0, 0, 0, 0)
-        self.addPageTemplates(PageTemplate(frames=[frame], onPage=self._foot))
-        self._title, self._levels = title, levels
-
-    def afterFlowable(self, flowable: Flowable) -> None:
-        level = getattr(flowable, "level", None)
-        if level is None:
-            return
-        key = flowable.key
-        words = flowable.getPlainText()
-        self.canv.bookmarkPage(key)
-        self.canv.addOutlineEntry(words, key, level, closed=True)
-        if level < self._levels:
-            self.notify("TOCEntry", (level, escape(words), self.page, key))
-
-    def _foot(self, canvas: Canvas, template: BaseDocTemplate) -> None:
-        canvas.saveState()
-        canvas.setFont(SANS, 7.5)
-        canvas.setFillColor(SOFT)
-        canvas.drawString(MARGIN, MARGIN - 0.3 * cm, self._title)
-        canvas.drawRightString(A4[0] - MARGIN, MARGIN - 0.3 * cm, str(template.page))
-        canvas.restoreState()
+def _quoted(text: str) -> str:
+    """A string of Typst's."""
+    return json.dumps(re.sub(r"[\x00-\x1f]", " ", text), ensure_ascii=False)
 
 
-class _Story:
-    """The document as reportlab's flowables.
+def _said(text: str, *, cell: bool = False) -> str:
+    """Marked text in Typst's markup; links that lead not to the web are words only."""
 
-    Args:
-        rendered: the document's pictures.
-        pictures: False leaves an empty place of each picture's size.
-    """
+    def say(kind: Kind, words: str, address: str) -> str:
+        if kind in ("bold", "italic"):
+            return f"#{'strong' if kind == 'bold' else 'emph'}[{words}]"
+        if cell:  # only a mean and its interval stay on one line; a long name may be broken
+            words = words.replace("\xa0", " ").replace(" ± ", "\xa0±\xa0")
+            words = LONG.sub("\\g<0>\u200b", words)
+        if kind == "code":
+            return f"#raw({_quoted(words)})"
+        web = is_web(address)
+        return f"#link({_quoted(address)}, {_quoted(words)})" if web else f"#{_quoted(words)}"
 
-    def __init__(self, rendered: Rendered, *, pictures: bool) -> None:
-        self._rendered = rendered
-        self._pictures = pictures
-        self._figures, self._tables = count(1), count(1)
-
-    def of(self, document: Document, contents: TableOfContents) -> Iterator[Flowable]:
-        """Title, notices, contents, sections."""
-        yield Text(markup(document.title), style("title", 19, after=4, bold=True))
-        yield Text(markup(document.subtitle), style("subtitle", 10.5, after=12, colour=SOFT))
-        if document.notices:
-            lines = [[Text(markup(notice), style("notice", 9))] for notice in document.notices]
-            shade = TableStyle([("BACKGROUND", (0, 0), (-1, -1), WARN)])
-            yield Grid(lines, colWidths=[WIDTH], style=shade)
-        yield Spacer(0, 14)
-        yield contents
-        for number, section in enumerate(document.sections, start=1):
-            yield heading(f"{number}\N{EN SPACE}{section.title}", section.id, level=0)
-            for part, block in enumerate(section.blocks):
-                yield from self._flow(block, f"{section.id}-{part}")
-
-    def _flow(self, block: Block, key: str) -> Iterator[Flowable]:
-        body = style("body", 9.5, after=6)
-        if isinstance(block, Paragraph):
-            yield Text(markup(block.text), body)
-        elif isinstance(block, Heading):
-            yield heading(block.text, key, level=1)
-        elif isinstance(block, Bullets):
-            items = [ListItem(Text(markup(item), body), leftIndent=14) for item in block.items]
-            yield ListFlowable(items, bulletType="bullet", start="•", bulletFontName=SANS)
-        elif isinstance(block, Figure):
-            yield KeepTogether(self._figure(block))
-        else:
-            yield from table_flow(block, next(self._tables), width=WIDTH)
-
-    def _figure(self, figure: Figure) -> list[Flowable]:
-        picture = self._rendered[figure.name]
-        width, height = picture.size
-        scale = min(WIDTH / width, (HEIGHT - CAPTION_ROOM) / height, DOT)
-        place = width * scale, height * scale
-        title = counted("Figure", next(self._figures), figure.title)
-        return [
-            Text(title, style("name", 9.5, before=8, after=3, bold=True)),
-            Image(_opaque(picture), *place, hAlign="LEFT") if self._pictures else Spacer(*place),
-            Text(markup(figure.caption), style("caption", 8, before=3, after=10, colour=SOFT)),
-        ]
+    return convert(text, say)
 
 
-def _opaque(picture: Picture) -> io.BytesIO:
-    """The picture without its alpha channel, which a PDF stores as a second picture."""
-    file = io.BytesIO()
-    Pixels.open(io.BytesIO(picture.png)).convert("RGB").save(file, "ppm")
-    file.seek(0)
-    return file
+def _table(table: Table) -> str:
+    aligned = (
+        "right" if is_numeric(table, column) else "left" for column in range(len(table.columns))
+    )
 
+    def cells(row: tuple[object, ...], bold: bool = False) -> str:
+        texts = (_said(shown(cell), cell=True) for cell in row)  # type: ignore[arg-type]
+        return ", ".join(f"strong[{text}]" if bold else f"[{text}]" for text in texts)
 
-def heading(text: str, key: str, *, level: int) -> Text:
-    """A heading of marked text, in the contents and the outline under `key`."""
-    size, before = ((14, 18), (11, 10))[level]
-    look = style(f"heading {level}", size, before=before, after=5, bold=True)
-    flow = Text(markup(text), look.clone(look.name, keepWithNext=True))
-    flow.level, flow.key = level, key
-    return flow
+    lines = [f"table.header({cells(table.columns)})"]
+    lines += [cells(row, index in table.bold) for index, row in enumerate(table.rows)]
+    return (
+        f"fitted(table(columns: {len(table.columns)}, align: ({', '.join(aligned)},), "
+        f"{', '.join(lines)}))"
+    )

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from analysis.cache import Cache
+from analysis.tsne.embedding import Embedding
 
 
 class Counted:
@@ -30,6 +31,17 @@ def test_the_same_key_is_computed_once(tmp_path: Path) -> None:
         np.testing.assert_array_equal(found["a"], np.arange(6).reshape(2, 3))
         assert found["b"] == 0.5
     assert compute.times == 1
+
+
+@pytest.mark.parametrize("components", [50, None])
+def test_a_result_comes_back_with_its_type(tmp_path: Path, components: int | None) -> None:
+    plane = np.arange(6, dtype=np.float32).reshape(3, 2)
+    made = Embedding(plane=plane, method="tsne", perplexity=7.5, components=components)
+    for compute in (lambda: made, lambda: None):
+        found = Cache(tmp_path).get("x", {}, compute, kind=Embedding)
+        assert isinstance(found, Embedding)
+        np.testing.assert_array_equal(found.plane, plane)
+        assert (found.method, found.perplexity, found.components) == ("tsne", 7.5, components)
 
 
 @pytest.mark.parametrize("damage", ["empty", "halved", "flipped"])

@@ -63,7 +63,7 @@ def test_pictures_are_drawn_once_for_a_key(tmp_path: Path) -> None:
     def figure(name: str) -> Figure:
         return Figure(name=name, title="", caption="", draw=draw)
 
-    def render(key: int, *names: str) -> files.Rendered:
+    def render(key: int, *names: str) -> dict[str, files.Picture]:
         section = Section(id="s", title="", blocks=tuple(map(figure, names)))
         document = Document(title="", subtitle="", notices=(), sections=(section,))
         return files.render(document, cache=Cache(tmp_path), key={"key": key})

@@ -19,7 +19,7 @@ from PIL import Image
 
 from analysis import publish, report as report_command
 from analysis.sweeps import chapter
-from analysis.theory import reading
+from analysis.theory import page as theory_page
 from search.files import locations
 from tests import commands
 
@@ -142,7 +142,7 @@ def test_a_package_without_the_theory_makes_the_report_all_the_same(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(folder)
-    for module in (reading, chapter):
+    for module in (theory_page, chapter):
         monkeypatch.setattr(module, "THEORY", folder / "none.md")
     given = ("--data", "mini", "--points", "120", "--out", "bare", "--formats", "html,pdf")
     assert report_command.main([*given]) == 0

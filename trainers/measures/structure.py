@@ -1,8 +1,4 @@
-"""Measures of a latent space's structure, from (N, D) latents alone.
-
-from analysis import latents
-latents.effective_rank(z)  # between 1 and D
-"""
+"""Measures of a latent space's structure, from (N, D) latents alone."""
 
 from __future__ import annotations
 

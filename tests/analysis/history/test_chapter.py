@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from analysis import history, style
-from analysis.document import Bullets, Figure, Heading, Paragraph, Section, Table
+from analysis.document import Figure, Table
 from analysis.history.budget import compute_budget
 from analysis.history.trials import (
     STATES,
@@ -18,24 +18,14 @@ from analysis.history.trials import (
     draw_curves,
     draw_history,
     floor_of,
+    history_figure,
 )
 from analysis.history.tuning import compute_gain
 from analysis.records import Findings, PipelineRecord, StudyRecord, TrialRecord
+from tests.analysis.blocks import words
 
 Only = Callable[..., Findings]
 Unfinished = Callable[[PipelineRecord], PipelineRecord]
-
-
-def words(section: Section) -> str:
-    parts = []
-    for block in section.blocks:
-        if isinstance(block, Paragraph | Heading):
-            parts.append(block.text)
-        elif isinstance(block, Bullets):
-            parts += block.items
-        else:
-            parts += [block.title, block.caption]
-    return "\n".join(parts)
 
 
 def trial(number: int, state: str, *values: float, params: dict[str, object] | None = None):  # type: ignore[no-untyped-def]
@@ -87,7 +77,7 @@ def test_history(study: StudyRecord) -> None:
 def test_the_best_of_a_search_without_complete_trials(study: StudyRecord) -> None:
     found = compute_history(replace(study, trials=TRIALS[1:2] + TRIALS[3:4]))
     assert np.isnan(found.best).all()
-    style.close(history.history_figure(found))
+    style.close(history_figure(found))
     assert len(compute_history(replace(study, trials=())).numbers) == 0
 
 

@@ -71,8 +71,8 @@ def made_up(between: Paths | None = None, within: Paths | None = None) -> Interp
     [
         ({"rows": np.zeros((3, 2))}, r"rows must be \(40, 2\)"),
         ({"nearest": np.ones((PAIRS, 3))}, r"nearest must be \(40, 10\), not \(40, 3\)"),
-        ({"entropy": np.full((PAIRS, STEPS), 2.5)}, "entropy must be at most 2.30"),
-        ({"confidence": np.full((PAIRS, STEPS), 1.1)}, "confidence must be at most 1"),
+        ({"entropy": np.full((PAIRS, STEPS), 2.5)}, "entropy outside .0, 2.30"),
+        ({"confidence": np.full((PAIRS, STEPS), 1.1)}, "confidence outside .0, 1."),
         ({"ghosting": np.full((PAIRS, STEPS), 1.1)}, "ghosting must be at most 1"),
         ({"sparsity": np.full((PAIRS, STEPS), -1.0)}, "sparsity must be finite and not negative"),
         ({"contrast": np.full((PAIRS, STEPS), np.nan)}, "contrast must be finite"),

@@ -10,27 +10,21 @@ import torch
 
 from analysis import latents, style
 from analysis.cache import Cache
-from analysis.document import Bullets, Figure, Heading, Paragraph, Section, Table
-from analysis.latents.structure import Structure, two_views, untrained_encoder
+from analysis.document import Bullets, Figure, Paragraph, Table
+from analysis.latents.structure import (
+    Structure,
+    compute_structures,
+    two_views,
+    untrained_encoder,
+)
 from analysis.latents.words import general, verdict
 from analysis.records import Findings
 from analysis.tsne.separation import choose
+from tests.analysis.blocks import words
 from trainers.measures.structure import alignment, effective_rank, pair_distance, uniformity
 
 RNG = np.random.default_rng(2)
 Z = RNG.normal(size=(40, 6)) @ RNG.normal(size=(6, 6))
-
-
-def words(section: Section) -> str:
-    parts = []
-    for block in section.blocks:
-        if isinstance(block, Paragraph | Heading):
-            parts.append(block.text)
-        elif isinstance(block, Bullets):
-            parts += block.items
-        else:
-            parts += [block.title, block.caption]
-    return "\n".join(parts)
 
 
 def test_two_views() -> None:
@@ -68,7 +62,7 @@ def test_the_untrained_encoder(findings: Findings) -> None:
 
 def test_structures(findings: Findings, tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     cold = replace(findings, cache=Cache(tmp_path))
-    found = latents.compute_structures(cold)
+    found = compute_structures(cold)
     assert list(found) == list(findings.records)
     record = findings.records["mnist_contrastive"]
     before, after = found["mnist_contrastive"]
@@ -82,7 +76,7 @@ def test_structures(findings: Findings, tmp_path, monkeypatch) -> None:  # type:
     assert after.closeness == pytest.approx(after.alignment / pair_distance(z), rel=1e-4)
 
     monkeypatch.setattr("analysis.latents.structure.measure", None)  # nothing is measured again
-    again = latents.compute_structures(cold)
+    again = compute_structures(cold)
     assert again["mnist_contrastive"][1].rank == after.rank
 
 
@@ -173,8 +167,3 @@ def test_section_without_some(findings: Findings, only, unfinished) -> None:  # 
         style.close(figure.draw())
     lonely = latents.section(only(findings, "mnist_contrastive"))
     assert "There is no mnist_autoencoder to compare with." in words(lonely)
-
-
-def test_a_notebook_finds_all() -> None:
-    for name in ("effective_rank", "uniformity", "alignment", "spectrum", "correlation"):
-        assert getattr(latents, name).__doc__

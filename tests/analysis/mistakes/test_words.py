@@ -8,27 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from analysis.mistakes.chapter import count_as_text
 from analysis.mistakes.confusion import Confusion, Surest, compute_confusion, compute_surest
-from analysis.mistakes.figures import count_as_text
 from analysis.mistakes.words import describe, together
 from analysis.records import SIX, Findings
+from tests.analysis.mistakes.made import surest
 
 NAME = "mnist_autoencoder"
 CLASSES = ("a", "b", "c")
 COUNTS = np.array([[[90, 10, 0], [2, 98, 0], [0, 5, 45]], [[92, 8, 0], [4, 96, 0], [0, 5, 45]]])
-
-
-def surest(labels: list[int], predicted: list[int], probability: list[float]) -> Surest:
-    said, true = np.array(predicted), np.array(labels)
-    chances = np.array(probability)
-    wrong = np.flatnonzero(said != true)
-    return Surest(
-        labels=true,
-        predicted=said,
-        probability=chances,
-        true_probability=np.where(said == true, chances, 1 - chances),
-        rows=wrong[np.argsort(-chances[wrong])],
-    )
 
 
 def said(findings: Findings, counts: np.ndarray, sure: Surest | None = None) -> str:

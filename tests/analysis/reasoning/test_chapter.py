@@ -107,7 +107,7 @@ def test_not_final_without_complete_trials_and_without_a_study(
 def test_whatever_is_cited_is_in_the_list() -> None:
     """In the pipelines' prose and in what the sections' files say in brackets."""
     cited = set().union(*(cited_in(load_pipeline(n).reasoning) for n in pipeline_names()))
-    for file in (ROOT / "analysis").glob("*.py"):
+    for file in (ROOT / "analysis").rglob("*.py"):
         text = re.sub(r'"\s+f?"', "", file.read_text(encoding="utf-8"))  # joined strings
         cited |= set().union(*map(cited_in, re.findall(r"\([^()]*\d{4}\)", text)))
     assert cited - {reference.cited for reference in REFERENCES} == set()

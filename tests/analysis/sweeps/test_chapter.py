@@ -16,6 +16,8 @@ from analysis.records import Findings, PipelineRecord, SweepRecord
 from analysis.reproduction import sweep_command
 from analysis.sweeps.chapter import budget_of
 from analysis.sweeps.lines import draw_lines, lines_figure
+from analysis.sweeps.pca import runs_told
+from analysis.sweeps.vae import draws_told
 from models import Classifier, LatentModel
 from search.grids.results import GridResult, GridRow
 from search.grids.sweep import Point, load_sweep, sweep_names
@@ -206,3 +208,40 @@ def test_the_command_that_trains_it_again(swept: Findings) -> None:
     again = sweep_command(quick, mini=True)
     assert again == "python search/sweep.py --sweep depth --quick --seeds 3 --data mini"
     assert sweep_parser().parse_args(again.split()[2:]).quick
+
+
+# Several trainings, several draws ---------------------------------------------------------------
+
+PLANE = np.random.default_rng(1).normal(size=(200, 2))
+TURNED = PLANE @ np.array([[0.0, 3.0], [3.0, 0.0]]) + 5
+
+
+@pytest.mark.parametrize(
+    ("planes", "said"),
+    [
+        ([PLANE, TURNED], "differ by 0 % of their variance (mean over 1 pair)"),
+        ([PLANE, TURNED], "100 % are among those in the other (by chance 5.0 %): it is the same"),
+        ([PLANE, PLANE * [1, 3]], "while who lies beside whom mostly stays"),
+        ([PLANE, PLANE[::-1], TURNED], "the maps differ, as wholes and in who lies beside whom"),
+        ([PLANE], "One training shows nothing"),
+    ],
+)
+def test_trainings_with_other_seeds_are_compared(planes: list[np.ndarray], said: str) -> None:
+    text = runs_told(planes, [0.05, 0.04, 0.06][: len(planes)])
+    assert said in text
+    assert text.startswith(f"**{len(planes)} trainings compared.**")
+    assert ("not equally well each time (errors 0.0400 to 0.0" in text) == (len(planes) > 1)
+    assert "about as well each time" in runs_told([PLANE, TURNED], [0.05, 0.051])
+
+
+def test_several_draws_are_compared() -> None:
+    rng = np.random.default_rng(2)
+    pictures = np.stack([np.zeros((2, 1, 4, 4)), np.full((2, 1, 4, 4), 0.25)])
+    real = np.stack([np.zeros((1, 4, 4)), np.full((1, 4, 4), 0.5)])
+    same = rng.choice(3, (3, 400), p=[0.2, 0.5, 0.3])
+    text = draws_told(pictures, same, real, "abc")
+    assert "differ by 0.250 a pixel, two real images by 0.500" in text
+    assert "names b most often, 4" in text and "the mix of classes stays the same" in text
+    other = np.stack([same[0], same[1], np.full(400, 2)])
+    assert "by more than chance" in draws_told(pictures, other, real, "abc")
+    assert "stays the same" in draws_told(pictures, np.ones((3, 400), dtype=int), real, "abc")

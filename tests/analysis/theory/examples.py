@@ -14,26 +14,11 @@ from torch import Tensor
 
 
 def interpolate(x: np.ndarray, y: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """A network of one hidden layer with N - 1 ReLUs that passes through N points.
-
-    Args:
-        x: (N,) inputs, two or more, strictly increasing.
-        y: (N,) outputs.
-
-    Returns:
-        Maps inputs of any shape to outputs of that shape; linear between neighbouring points.
-    """
-    x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-    if len(x) < 2 or (np.diff(x) <= 0).any():
-        raise ValueError("x must hold two or more strictly increasing inputs")
+    """A network of one hidden layer with N - 1 ReLUs that passes through N points."""
     # Unit i starts at x[i]; its weight is the change of slope there.
     weights = np.diff(np.diff(y) / np.diff(x), prepend=0.0)
 
-    def network(at: np.ndarray) -> np.ndarray:
-        hidden = np.maximum(np.asarray(at, dtype=np.float64)[..., None] - x[:-1], 0)
-        return np.asarray(hidden @ weights + y[0])
-
-    return network
+    return lambda at: np.maximum(at[..., None] - x[:-1], 0) @ weights + y[0]
 
 
 def sawtooth(x: np.ndarray, layers: int) -> np.ndarray:
@@ -41,11 +26,7 @@ def sawtooth(x: np.ndarray, layers: int) -> np.ndarray:
 
     Every layer is the tent 2 relu(x) - 4 relu(x - 1/2); Telgarsky (2016), "Benefits of depth in
     neural networks". One hidden layer needs 2^layers - 1 ReLUs for the same function.
-
-    Args:
-        x: inputs in [0, 1], any shape.
     """
-    x = np.asarray(x, dtype=np.float64)
     for _ in range(layers):
         x = 2 * np.maximum(x, 0) - 4 * np.maximum(x - 0.5, 0)
     return x
@@ -60,13 +41,9 @@ def convolution_matrix(kernel: np.ndarray, size: int) -> np.ndarray:
     Cross-correlation as in torch, one channel, circular at the border. Each row holds the same k
     weights, one place further on than the row above; all else is zero.
     """
-    if len(kernel) % 2 == 0 or len(kernel) > size:
-        raise ValueError(f"a kernel of {len(kernel)} weights: must be odd and at most {size}")
-    matrix = np.zeros((size, size))
-    for row in range(size):
-        for place, weight in enumerate(kernel):
-            matrix[row, (row + place - len(kernel) // 2) % size] = weight
-    return matrix
+    row = np.zeros(size)
+    row[: len(kernel)] = kernel
+    return np.stack([np.roll(row, place - len(kernel) // 2) for place in range(size)])
 
 
 # Averages of gradients (000, question 4)
@@ -74,7 +51,6 @@ def convolution_matrix(kernel: np.ndarray, size: int) -> np.ndarray:
 
 def exponential_average(gradients: np.ndarray, decay: float) -> np.ndarray:
     """(T, ...) gradients -> (T, ...) moving averages, corrected for the start at 0 as in Adam."""
-    gradients = np.asarray(gradients, dtype=np.float64)
     averages, moment = np.empty_like(gradients), np.zeros_like(gradients[0])
     for step, gradient in enumerate(gradients, start=1):
         moment = decay * moment + (1 - decay) * gradient
@@ -84,22 +60,14 @@ def exponential_average(gradients: np.ndarray, decay: float) -> np.ndarray:
 
 def uniform_average(gradients: np.ndarray) -> np.ndarray:
     """(T, ...) gradients -> (T, ...) means of all gradients so far; as cheap as the other."""
-    gradients = np.asarray(gradients, dtype=np.float64)
     averages, mean = np.empty_like(gradients), np.zeros_like(gradients[0])
     for step, gradient in enumerate(gradients, start=1):
-        mean = mean + (gradient - mean) / step
-        averages[step - 1] = mean
+        averages[step - 1] = mean = mean + (gradient - mean) / step
     return averages
 
 
 def descend_on_parabola(rate: float, steps: int, *, decay: float | None) -> np.ndarray:
-    """Descent on x^2 / 2 from 1 along averaged gradients, without noise: (steps + 1,) iterates.
-
-    Args:
-        rate: step size.
-        decay: of the exponential average (not corrected for its start); None for the mean of all
-            gradients so far.
-    """
+    """Descent on x^2 / 2 from 1 along averaged gradients, without noise: (steps + 1,) iterates."""
     iterates = np.empty(steps + 1)
     iterates[0], average = 1.0, 0.0
     for step in range(1, steps + 1):
@@ -158,12 +126,7 @@ def multiplications(n: int, d: int) -> tuple[int, int]:
 
 
 def bound_and_gap(joint: np.ndarray, q: np.ndarray) -> tuple[float, float]:
-    """The evidence bound and KL(q || posterior), in nats; their sum is log p(x) for every q.
-
-    Args:
-        joint: (K,) p(x, z = k) of one observed x, positive; sums to p(x).
-        q: (K,) probabilities of z, positive; need not resemble the posterior.
-    """
+    """The evidence bound and KL(q || posterior), in nats; their sum is log p(x) for every q."""
     posterior = joint / joint.sum()
     bound = float((q * np.log(joint / q)).sum())
     return bound, float((q * np.log(q / posterior)).sum())
@@ -175,12 +138,7 @@ def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
 
 
 def kl_at_the_end(x0: Tensor, alpha_bar: float) -> Tensor:
-    """KL(q(x_T | x_0) || N(0, I)) of a diffusion, in nats: (..., D) -> (...).
-
-    Args:
-        x0: data.
-        alpha_bar: in (0, 1), the share of the data's variance that is left at step T.
-    """
+    """KL(q(x_T | x_0) || N(0, I)) of a diffusion, in nats: (..., D) -> (...)."""
     log_variance = torch.full_like(x0, math.log1p(-alpha_bar))
     return kl_to_standard_normal(math.sqrt(alpha_bar) * x0, log_variance)
 
@@ -188,15 +146,8 @@ def kl_at_the_end(x0: Tensor, alpha_bar: float) -> Tensor:
 # Affine maps (002, question 1)
 
 
-def compose_affine(
-    a: np.ndarray, b: np.ndarray, c: np.ndarray, d: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """x -> A (C x + d) + b as one affine map: its matrix A C and its offset A d + b.
-
-    Args:
-        a, b: (P, M) and (P,), the map that is applied last.
-        c, d: (M, N) and (M,), the map that is applied first.
-    """
+def compose_affine(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
+    """x -> A (C x + d) + b as one affine map: its matrix A C and its offset A d + b."""
     return a @ c, a @ d + b
 
 
@@ -211,15 +162,9 @@ def descend(
     tolerance: float = 1e-6,
     max_steps: int = 10_000,
 ) -> tuple[np.ndarray, int, bool]:
-    """Gradient descent until the gradient's length is `tolerance` or less, or `max_steps` are done.
+    """Descent until the gradient is no longer than `tolerance`, or `max_steps` are done.
 
-    Args:
-        gradient: (N,) -> (N,).
-        start: (N,).
-
-    Returns:
-        The last point, the steps taken, and whether the tolerance was met. Where the gradient is
-        no longer finite it stops too, with False.
+    Returns the last point, the steps taken, and whether the tolerance was met.
     """
     point = np.asarray(start, dtype=np.float64)
     for step in range(max_steps + 1):
@@ -236,12 +181,7 @@ def descend(
 def classify_stationary_point(
     hessian: np.ndarray, *, tolerance: float = 1e-9
 ) -> Literal["minimum", "maximum", "saddle", "inconclusive"]:
-    """Classify a point where the gradient is 0, by its Hessian (N, N).
-
-    Args:
-        hessian: symmetric.
-        tolerance: an eigenvalue counts as 0 within this share of the largest magnitude.
-    """
+    """Classify a point where the gradient is 0, by its Hessian (N, N)."""
     values = np.linalg.eigvalsh(hessian)
     zero = tolerance * np.abs(values).max()
     if (values > zero).any() and (values < -zero).any():
@@ -296,12 +236,7 @@ def derivative_of_three_arguments(
 def derivative_of_composition(
     functions: Sequence[Function], derivatives: Sequence[Function], x: Tensor
 ) -> Tensor:
-    """d/dx f1(f2(... fn(x))), a scalar.
-
-    Args:
-        functions: f1 to fn, the outermost first.
-        derivatives: theirs, in the same order.
-    """
+    """d/dx f1(f2(... fn(x))), a scalar."""
     total, value = torch.ones_like(x), x
     for function, derivative in zip(reversed(functions), reversed(derivatives), strict=True):
         total, value = derivative(value) * total, function(value)
@@ -314,13 +249,7 @@ def derivative_of_nesting(
     by_second: Sequence[Function],
     x: Tensor,
 ) -> Tensor:
-    """d/dx f1(x, f2(x, ... f(n-1)(x, fn(x)))), a scalar.
-
-    Args:
-        functions: f1 to fn, the outermost first; fn takes x alone, all others two arguments.
-        by_first: n derivatives by the first argument.
-        by_second: n - 1 derivatives by the second argument, of f1 to f(n-1).
-    """
+    """d/dx f1(x, f2(x, ... f(n-1)(x, fn(x)))), a scalar."""
     *outer, innermost = functions
     *first, last = by_first
     total, value = last(x), innermost(x)

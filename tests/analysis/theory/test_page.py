@@ -1,46 +1,60 @@
-"""The theory as one HTML page, read as text and opened in a browser where there is one."""
+"""docs/theory.md as parsed and as one HTML page, read as text and opened in a browser."""
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
+from markdown_it.token import Token
 
 from analysis.theory import page
-from analysis.theory.reading import Theory, parse, read
+from analysis.theory.page import BrokenFormula, Theory, mathml, parse, read
 from search.errors import UserError
+from tests.analysis.blocks import Reader
 
-VOID = {"meta", "link", "br", "hr", "mspace"}
+ROOT = Path(__file__).resolve().parents[3]
+OURS = ("analysis/", "benchmarks/", "docs/", "models/", "search/", "tests/", "trainers/")
+FOREIGN = {"remainder", "fmod"}  # functions of others that the text speaks of
+TEXT = r"""# A & B
 
+The *opening*, with `code <b>` & **bold**.
 
-class Reader(HTMLParser):
-    """Tags with their attributes, and whether all that are opened are closed."""
+## 1. Why `f(x)` is <b>
 
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.words = ""
-        self.feed(text)
+A formula among words ($x_1^2$), and one of its own:
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
+$$
+\sum_{i=1}^{n} \frac{x_i}{n} = \log x
+$$
 
-    def handle_endtag(self, tag: str) -> None:
-        if tag not in VOID:
-            assert self.open.pop() == tag, tag
+which ends here, with [a link](https://example.org/?a&b).
 
-    def handle_data(self, data: str) -> None:
-        if "script" not in self.open and "style" not in self.open:
-            self.words += data
+### 1 (a) Below
 
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.tags if name == tag]
+- first, $y$;
+- **second**
+  and more
+
+1. one
+2. two
+
+| name | $\alpha$ |
+|---|---|
+| `a` | 1 < 2 |
+
+```python
+def f(x):
+    return x  # <b>
+```
+
+## 2. Last
+
+<script>alert(1)</script>
+"""
 
 
 @pytest.fixture(scope="module")
@@ -60,26 +74,41 @@ def whole(written: Path) -> Reader:
     return Reader(written.read_text(encoding="utf-8"))
 
 
-def test_it_is_well_formed_and_every_heading_is_in_its_contents(
+def tokens(theory: Theory) -> list[Token]:
+    """All, those within lines too."""
+    return [one for block in theory.tokens for one in (block, *(block.children or []))]
+
+
+def test_every_heading_has_its_place_its_address_and_its_line_in_the_contents(
     theory: Theory, whole: Reader
 ) -> None:
+    lines = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", theory.source, flags=re.S), re.M)
+    headings = [heading for part in theory.parts for heading in (part, *part.parts)]
+    titles = [theory.title, *(heading.title for heading in headings)]
+    assert titles == [title.replace("`", "") for title in lines]
+    assert len(headings) > 30
     assert whole.open == []
-    headings = [p for part in theory.parts for p in ((part.id, part.title), *part.parts)]
     links = [a["href"] for a in whole.all("a")]
-    assert [link for link in links if link != "#top"] == [f"#{id}" for id, _ in headings]
+    assert [link for link in links if link != "#top"] == [f"#{one.id}" for one in headings]
     ids = [attributes["id"] for _, attributes in whole.tags if "id" in attributes]
     assert len(set(ids)) == len(ids)
-    assert {id for id, _ in headings} <= set(ids)
+    assert {one.id for one in headings} <= set(ids)
     assert [section["id"] for section in whole.all("section")] == [p.id for p in theory.parts]
-    assert all(title in whole.words for _, title in headings)
+    assert all(title in whole.words for title in titles)
 
 
 def test_every_formula_is_drawn_and_none_is_left(theory: Theory, whole: Reader) -> None:
-    inline = theory.source.count("$") - 2 * theory.source.count("$$")
-    displayed = theory.source.count("$$") // 2
+    formulas = [token for token in tokens(theory) if token.type.startswith("math")]
     shown = [math["display"] for math in whole.all("math")]
-    assert (shown.count("inline"), shown.count("block")) == (inline // 2, displayed)
+    assert shown == ["block" if token.block else "inline" for token in formulas]
+    assert len(formulas) > 150
+    dollars = re.sub(r"\\\$", "", theory.source).count("$")
+    assert dollars == sum(4 if token.block else 2 for token in formulas)
     assert not set("$\\") & set(whole.words)
+    drawn = [ElementTree.fromstring(mathml(f.content, display=f.block)) for f in formulas]
+    for formula, made in zip(formulas, drawn, strict=True):
+        text = "".join(made.itertext())
+        assert text.strip() and not set(text) & set("\\$&"), formula.content
 
 
 def test_nothing_is_loaded_from_anywhere(written: Path, whole: Reader) -> None:
@@ -92,8 +121,10 @@ def test_nothing_is_loaded_from_anywhere(written: Path, whole: Reader) -> None:
     assert addresses == {"http://www.w3.org/1998/Math/MathML"}, "a name, not to be opened"
 
 
-def test_marks_lists_tables_and_code(short: Theory, out: Path) -> None:
-    text = page.write(short, out / "x.html").read_text(encoding="utf-8")
+def test_marks_lists_tables_and_code(out: Path) -> None:
+    first, second = (page.write(parse(TEXT), out / name).read_bytes() for name in "ab")
+    assert first == second
+    text = first.decode()
     assert Reader(text).open == []
     for expected in (
         "<title>A &amp; B</title>",
@@ -112,15 +143,74 @@ def test_marks_lists_tables_and_code(short: Theory, out: Path) -> None:
     assert text.count("<math") == 4
 
 
-def test_the_same_text_is_the_same_file(short: Theory, out: Path) -> None:
-    first, second = (page.write(short, out / name).read_bytes() for name in ("a", "b"))
-    assert first == second
-
-
 def test_a_broken_formula_leaves_no_file(out: Path) -> None:
     with pytest.raises(UserError, match=r"\\foo"):
         page.write(parse("# T\n\n## A\n\n$\\foo$\n"), out / "x.html")
     assert list(out.iterdir()) == []
+
+
+def test_limits_stand_below_where_there_is_room() -> None:
+    assert "munderover" in mathml(r"\sum_{i=1}^{n} i", display=True)
+
+
+@pytest.mark.parametrize("formula", [r"\foo x", r"\frac{1}{", "x^", r"\left( x", "a_b_c"])
+def test_a_broken_formula_is_named(formula: str) -> None:
+    with pytest.raises(BrokenFormula) as caught:
+        mathml(f"1 +\n{formula}", display=True)
+    told = str(caught.value).splitlines()
+    assert len(told) == 2
+    assert told[0].endswith(f"1 + {formula}")
+    assert told[1]
+    assert caught.value.status == 1
+
+
+def test_headings_of_the_same_words_have_other_addresses() -> None:
+    ids = [part.id for part in parse("# T\n\n## A\n\n### B\n\n## A\n\n## Top\n\n## ?\n").parts]
+    assert len({*ids, "top", ""}) == len(ids) + 2
+
+
+def test_money_is_no_formula() -> None:
+    found = parse("# T\n\n## A\n\nfrom $5 to $6 or $5-$6, and $ x $\n")
+    assert not [token for token in tokens(found) if token.type == "math_inline"]
+
+
+def test_without_a_title_it_says_so() -> None:
+    with pytest.raises(UserError, match="# Title"):
+        parse("words\n")
+
+
+def test_where_there_is_none_there_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(page, "THEORY", tmp_path / "theory.md")
+    assert read() is None
+
+
+# What it names ----------------------------------------------------------------------------------
+
+
+def functions(folder: Path) -> set[str]:
+    """Of all modules in a folder."""
+    return {
+        node.name
+        for file in folder.rglob("*.py")
+        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.FunctionDef)
+    }
+
+
+def test_what_it_names_exists(theory: Theory) -> None:
+    known = {
+        *functions(ROOT / "tests" / "analysis" / "theory"),
+        *functions(ROOT / "analysis" / "theory"),
+        *(file.stem for file in (ROOT / "search" / "sweeps").glob("[!_]*.py")),
+        *FOREIGN,
+    }
+    codes = {token.content for token in tokens(theory) if token.type == "code_inline"}
+    names = {code for code in codes if re.fullmatch(r"[a-z]\w*", code)}
+    assert {"test_nesting", "descend", "vae"} <= names, "tests, functions and sweeps are found"
+    assert sorted(names - known) == []
+    files = {word for code in codes for word in code.split() if word.startswith(OURS)}
+    assert len(files) > 2
+    assert [file for file in sorted(files) if not (ROOT / file).exists()] == []
 
 
 # What a browser makes of it ---------------------------------------------------------------------

@@ -11,30 +11,20 @@ import pytest
 
 from analysis import style, tsne
 from analysis.cache import Cache
-from analysis.document import Bullets, Figure, Heading, Paragraph, Section, Table
+from analysis.document import Figure, Table
 from analysis.records import Findings
 from analysis.tsne import views
 from analysis.tsne.contrast import COLUMNS
 from analysis.tsne.embedding import Embedding, embed, require
 from analysis.tsne.figures import draw_embedding
 from analysis.tsne.separation import compute_separation
+from analysis.tsne.views import compute_views
 from search.errors import UserError
+from tests.analysis.blocks import words
 
 RNG = np.random.default_rng(1)
 CLUSTERS = np.concatenate([RNG.normal(8 * i, 1, (40, 60)) for i in range(3)]).astype(np.float32)
 LABELS = np.repeat([0, 1, 2], 40)
-
-
-def words(section: Section) -> str:
-    parts = []
-    for block in section.blocks:
-        if isinstance(block, Paragraph | Heading):
-            parts.append(block.text)
-        elif isinstance(block, Bullets):
-            parts += block.items
-        else:
-            parts += [block.title, block.caption]
-    return "\n".join(parts)
 
 
 @pytest.mark.parametrize("method", ["tsne", "pca"])
@@ -105,7 +95,7 @@ def test_umap_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.slow
 def test_views(findings: Findings) -> None:
-    every = tsne.compute_views(findings)
+    every = compute_views(findings)
     assert list(every) == list(findings.records)
     views = every["cifar_contrastive"]
     record = findings.records["cifar_contrastive"]
@@ -135,16 +125,16 @@ def test_everything_is_computed_once(
 
     monkeypatch.setattr(views, "embed", count)
     cold = replace(findings, cache=Cache(tmp_path), points=60)
-    tsne.compute_views(cold)
+    compute_views(cold)
     assert sorted(asked) == [128] * 6 + [784, 3072]
-    tsne.compute_views(cold)
+    compute_views(cold)
     assert len(asked) == 8
-    tsne.compute_views(replace(cold, seed=1))
+    compute_views(replace(cold, seed=1))
     assert len(asked) == 16
 
 
 def test_no_view_of_unequal_parts(findings: Findings) -> None:
-    views = tsne.compute_views(findings)["mnist_supervised"]
+    views = compute_views(findings)["mnist_supervised"]
     with pytest.raises(ValueError, match="points"):
         replace(views, labels=views.labels[1:])
 

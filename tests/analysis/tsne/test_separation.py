@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.document import Block, Bullets, Paragraph
 from analysis.records import Findings
 from analysis.tsne.contrast import MEASURES, Contrast, Space, compute_contrast, verdict
 from analysis.tsne.separation import (
@@ -18,24 +17,14 @@ from analysis.tsne.separation import (
     digest,
     knn_hits,
     scatter_ratio,
-    silhouette,
     squared_distances,
 )
 from analysis.tsne.words import against_pixels, contrastive, guided, how
+from tests.analysis.blocks import words
 
 RNG = np.random.default_rng(5)
 POINTS = RNG.normal(size=(60, 7))
 LABELS = np.repeat([0, 1, 2], 20)
-
-
-def words_of(blocks: list[Block]) -> str:
-    """All text of some blocks."""
-    parts = [
-        b.text if isinstance(b, Paragraph) else " ".join(b.items)
-        for b in blocks
-        if isinstance(b, Paragraph | Bullets)
-    ]
-    return " ".join(parts)
 
 
 def slow_distances(points: np.ndarray) -> np.ndarray:
@@ -72,8 +61,8 @@ def test_distances() -> None:
 
 
 def test_silhouette() -> None:
-    distances = np.sqrt(squared_distances(POINTS))
-    assert silhouette(distances, LABELS) == pytest.approx(slow_silhouette(POINTS, LABELS))
+    found = compute_separation(POINTS, LABELS).silhouette
+    assert found == pytest.approx(slow_silhouette(POINTS, LABELS))
 
 
 @pytest.mark.parametrize("k", [1, 2, 5, 20, 59])
@@ -105,7 +94,10 @@ def test_scatter_ratio() -> None:
 def test_scatter_ratio_in_closed_form() -> None:
     """Classes at -1 and 1, their points at a distance s: 1 over s squared."""
     points = np.array([[-1.0, 0.5], [-1.0, -0.5], [1.0, 0.5], [1.0, -0.5]])
-    assert scatter_ratio(points, np.array([0, 0, 1, 1])) == pytest.approx(4.0)
+    labels = np.array([0, 0, 1, 1])
+    assert scatter_ratio(points, labels) == pytest.approx(4.0)
+    assert scatter_ratio(np.round(points, 0) * [1, 0], labels) == np.inf
+    assert scatter_ratio(0 * points, labels) == 0
 
 
 def test_scale_and_place_do_not_matter() -> None:
@@ -238,7 +230,7 @@ def test_guided(space, findings, supervised, said) -> None:  # type: ignore[no-u
         "mnist_supervised": (space("mnist_supervised", *supervised), pixels),
         "mnist_autoencoder": (space("mnist_autoencoder", *MIDDLE), pixels),
     }
-    assert said in words_of(guided(spaces, findings))
+    assert said in words(guided(spaces, findings))
 
 
 def test_guided_in_one_comparison_of_two(space, findings) -> None:  # type: ignore[no-untyped-def]
@@ -248,7 +240,7 @@ def test_guided_in_one_comparison_of_two(space, findings) -> None:  # type: igno
         "mnist_autoencoder": (space("mnist_autoencoder", *LOW), pixels),
         "mnist_contrastive": (space("mnist_contrastive", *HIGH), pixels),
     }
-    assert "in some comparisons, not in all" in words_of(guided(spaces, findings))
+    assert "in some comparisons, not in all" in words(guided(spaces, findings))
 
 
 def test_against_pixels(space) -> None:  # type: ignore[no-untyped-def]
@@ -259,7 +251,7 @@ def test_against_pixels(space) -> None:  # type: ignore[no-untyped-def]
         ("mnist_contrastive", (0.3, 60, 0.5)),
     ):
         made[name] = (space(name, *numbers), space(name, *MIDDLE, what="pixels"))
-    said = words_of(against_pixels(made))
+    said = words(against_pixels(made))
     assert "More separable than pixels by all three measures: MNIST supervised." in said
     assert "Less separable than pixels by all three measures: MNIST autoencoder." in said
     assert "disagree or are level: MNIST contrastive." in said
@@ -285,7 +277,7 @@ def test_how(space, mine, said) -> None:  # type: ignore[no-untyped-def]
 def test_the_ablation(space, findings, only, unfinished) -> None:  # type: ignore[no-untyped-def]
     record = findings.records["mnist_contrastive"]
     pair = (space("mnist_contrastive", *HIGH), space("mnist_contrastive", *LOW, what="pixels"))
-    said = words_of(contrastive({"mnist_contrastive": pair}, findings))
+    said = words(contrastive({"mnist_contrastive": pair}, findings))
     told = next(c for c in record.result["comparisons"] if c["second"] == "its ablation")
     assert told["verdict"] in said
     assert "a linear probe is right on" in said
@@ -293,12 +285,12 @@ def test_the_ablation(space, findings, only, unfinished) -> None:  # type: ignor
 
     few = only(findings, "mnist_contrastive", mnist_contrastive=unfinished(record))
     alone = replace(pair[0], record=few.records["mnist_contrastive"])
-    said = words_of(contrastive({"mnist_contrastive": (alone, pair[1])}, few))
+    said = words(contrastive({"mnist_contrastive": (alone, pair[1])}, few))
     assert "is not final, so it cannot be compared with its ablation" in said
     assert few.missing["mnist_contrastive"] in said
 
 
 def test_nothing_to_compare(findings, only) -> None:  # type: ignore[no-untyped-def]
     few = only(findings, "cifar_supervised")
-    assert "python search/tune.py --pipeline cifar_contrastive" in words_of(contrastive({}, few))
-    assert "is missing" in words_of(guided({}, few))
+    assert "python search/tune.py --pipeline cifar_contrastive" in words(contrastive({}, few))
+    assert "is missing" in words(guided({}, few))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from analysis.writers.inline_markup import html, plain
-from analysis.writers.pdf_type import markup
 
 
 @pytest.mark.parametrize(
@@ -39,8 +38,3 @@ from analysis.writers.pdf_type import markup
 def test_marks(text: str, as_html: str, as_words: str) -> None:
     assert html(text) == as_html
     assert plain(text) == as_words
-
-
-def test_in_a_pdf_only_addresses_of_the_web_are_links() -> None:
-    assert markup("[x](theory.html) and [y](#y)") == "x and y"
-    assert markup("[x](https://a.b/)").startswith('<a href="https://a.b/"')

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -14,12 +13,12 @@ from matplotlib.figure import Figure as Canvas
 from analysis import style
 from analysis.document import Bullets, Document, Figure, Heading, Paragraph, Section, Table
 from analysis.writers import files, page
+from tests.analysis.blocks import Reader
 
 SECTIONS = (
     *("summary", "reasoning", "search", "reconstructions", "interpolation", "tsne"),
     *("structure", "mistakes", "reproduction"),
 )
-VOID = {"meta", "link", "img", "br", "hr"}
 
 
 def draw(points: int) -> Canvas:
@@ -60,27 +59,6 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return page.write(made, files.render(made), path)
 
 
-class Reader(HTMLParser):
-    """Tags with their attributes, and whether all that are opened are closed."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag, tag
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.tags if name == tag]
-
-
 @pytest.fixture(scope="module")
 def read(written: Path) -> Reader:
     return Reader(written.read_text(encoding="utf-8"))
@@ -105,7 +83,7 @@ def test_nothing_is_loaded_from_anywhere(written: Path, read: Reader) -> None:
 
 def test_pictures_have_words_and_the_small_one_stays_sharp(read: Reader) -> None:
     small, large = (img for img in read.all("img") if img.get("src"))
-    assert (small["alt"], large["alt"]) == ("five points", "large")
+    assert (small["alt"], large["alt"]) == ("five points", "A caption.")
     assert str(small["src"]).startswith("data:image/svg+xml;base64,")
     assert str(large["src"]).startswith("data:image/png;base64,")
     assert (small["width"], small["height"]) == ("440", "220")

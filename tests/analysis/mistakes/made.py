@@ -1,0 +1,20 @@
+"""Mistakes made up for tests."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analysis.mistakes.confusion import Surest
+
+
+def surest(labels: list[int], predicted: list[int], probability: list[float]) -> Surest:
+    said, true = np.array(predicted), np.array(labels)
+    chances = np.array(probability)
+    wrong = np.flatnonzero(said != true)
+    return Surest(
+        labels=true,
+        predicted=said,
+        probability=chances,
+        true_probability=np.where(said == true, chances, 1 - chances),
+        rows=wrong[np.argsort(-chances[wrong])],
+    )
