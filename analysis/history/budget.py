@@ -12,7 +12,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
 from analysis import style
-from analysis.document import Block, Figure, Heading, Paragraph, Table
+from analysis.document import Block, Figure, Heading, Paragraph, Table, heads
 from analysis.records import SIX, PipelineRecord
 from analysis.sentences import duration
 from analysis.style import COLOURS
@@ -165,10 +165,9 @@ def blocks(records: Sequence[PipelineRecord], missing: Mapping[str, str]) -> lis
             "numbers, baselines and ablation included. Studies: "
             + "; ".join(f"{s.name} ({s.run_id})" for r in records for s in r.studies)
             + ".",
-            columns=(
-                *("pipeline", "searches", "trials", "complete", "pruned", "failed"),
-                *("interrupted", "epochs", "hours of trials", "wall hours", "final hours"),
-                "device",
+            columns=heads(
+                "pipeline | searches | trials | complete | pruned | failed | interrupted | epochs "
+                "| hours of trials | wall hours | final hours | device"
             ),
             rows=tuple(
                 (

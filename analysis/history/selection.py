@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from scipy import integrate, stats
 
 from analysis import style
-from analysis.document import Block, Bullets, Cell, Figure, Heading, Table
+from analysis.document import Block, Bullets, Cell, Figure, Heading, Table, heads
 from analysis.records import PipelineRecord, StudyRecord
 from analysis.sentences import points
 from search.cells.metrics import TEST
@@ -188,10 +188,9 @@ def blocks(
             "of a few seeds is itself a rough figure. Validation - test: of the champion's means. "
             "In points. Test readings: how often the pipeline's reruns have measured a training, "
             "its baselines' too, on the test set.",
-            columns=(
-                *("pipeline", "complete trials", "mean of trials", "best trial"),
-                *("promised", "kept", "seeds", "optimism", "luck alone"),
-                *("validation - test", "test readings"),
+            columns=heads(
+                "pipeline | complete trials | mean of trials | best trial | promised | kept "
+                "| seeds | optimism | luck alone | validation - test | test readings"
             ),
             rows=tuple(_row(name, selection) for name, selection in selections.items()),
         )

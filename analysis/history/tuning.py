@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from analysis import result_rows
-from analysis.document import Block, Bullets, Cell, Heading, Table
+from analysis.document import Block, Bullets, Cell, Heading, Table, heads
 from analysis.records import PipelineRecord, StudyRecord, TrialRecord, same
 from analysis.sentences import points
 from search.cells.metrics import TEST
@@ -109,9 +109,9 @@ def blocks(
             "against its best complete trial, one training each. Test: the means of the reruns' "
             "rows `defaults` and champion, over fresh seeds; their runs are the children of the "
             "reruns. Differences in points (hundredths of a share).",
-            columns=(
-                *("pipeline", "defaults, validation", "best, validation", "points"),
-                *("defaults, test", "champion, test", "points, test", "seeds"),
+            columns=heads(
+                "pipeline | defaults, validation | best, validation | points | defaults, test "
+                "| champion, test | points, test | seeds"
             ),
             rows=tuple(_row(name, gain) for name, gain in gains.items()),
         ),

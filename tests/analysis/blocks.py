@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html.parser import HTMLParser
 
+import numpy as np
+
+from analysis import style
 from analysis.document import Block, Bullets, Figure, Heading, Paragraph, Section
 
 VOID = {"meta", "link", "img", "br", "hr", "mspace"}
@@ -24,6 +27,19 @@ def words(found: Section | Iterable[Block]) -> str:
 def figures(found: Section) -> dict[str, Figure]:
     """Its figures by name."""
     return {block.name: block for block in found.blocks if isinstance(block, Figure)}
+
+
+def check_drawn(block: Figure) -> None:
+    """See that a figure shows something, and that every axis says what it shows."""
+    figure = block.draw()
+    figure.canvas.draw()  # type: ignore[no-untyped-call]
+    pixels = np.asarray(figure.canvas.buffer_rgba())  # type: ignore[attr-defined]
+    assert pixels[..., :3].std() > 10
+    for axis in figure.axes:
+        assert axis.get_title(loc="left") and axis.get_xlabel()
+        ticks = [label.get_text() for label in axis.get_yticklabels()]
+        assert axis.get_ylabel() or (ticks and all(ticks)), "ticks that say it all need no label"
+    style.close(figure)
 
 
 class Reader(HTMLParser):

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from analysis import style
 from analysis.cache import Cache
 from analysis.document import Table
 from analysis.interpolation import measures
@@ -16,7 +15,7 @@ from analysis.interpolation.chapter import section
 from analysis.interpolation.measures import compute_interpolation, random_pairs
 from analysis.reconstructions.errors import five
 from analysis.records import Findings, PipelineRecord
-from tests.analysis.blocks import figures, words
+from tests.analysis.blocks import check_drawn, figures, words
 
 MNIST, CIFAR = "mnist_autoencoder", "cifar_autoencoder"
 
@@ -106,15 +105,7 @@ def test_the_section_has_its_parts(findings: Findings) -> None:
     ],
 )
 def test_pictures_are_not_empty(findings: Findings, name: str) -> None:
-    figure = figures(section(findings))[name].draw()
-    figure.canvas.draw()  # type: ignore[no-untyped-call]
-    pixels = np.asarray(figure.canvas.buffer_rgba())  # type: ignore[attr-defined]
-    assert pixels[..., :3].std() > 10
-    for axis in figure.axes:
-        assert axis.get_title(loc="left") and axis.get_xlabel()
-        ticks = [label.get_text() for label in axis.get_yticklabels()]
-        assert axis.get_ylabel() or (ticks and all(ticks)), "ticks that say it all need no label"
-    style.close(figure)
+    check_drawn(figures(section(findings))[name])
 
 
 def test_a_missing_autoencoder_is_named(findings: Findings, only: Any) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix
 
-from analysis import style
 from analysis.document import Table
 from analysis.mistakes.chapter import compose_surest, section
 from analysis.mistakes.confusion import (
@@ -18,7 +17,7 @@ from analysis.mistakes.confusion import (
     compute_surest,
 )
 from analysis.records import SIX, Findings, PipelineRecord
-from tests.analysis.blocks import figures, words
+from tests.analysis.blocks import check_drawn, figures, words
 from tests.analysis.mistakes.made import surest
 
 NAME = "mnist_autoencoder"
@@ -145,15 +144,7 @@ def test_the_section_has_its_parts(findings: Findings) -> None:
     [*(f"confusion_{n}" for n in SIX[1:5]), "surest_mistakes_mnist", "surest_mistakes_cifar"],
 )
 def test_pictures_are_not_empty(findings: Findings, name: str) -> None:
-    figure = figures(section(findings))[name].draw()
-    figure.canvas.draw()  # type: ignore[no-untyped-call]
-    pixels = np.asarray(figure.canvas.buffer_rgba())  # type: ignore[attr-defined]
-    assert pixels[..., :3].std() > 10
-    for axis in figure.axes:
-        assert axis.get_title(loc="left") and axis.get_xlabel()
-        ticks = [label.get_text() for label in axis.get_yticklabels()]
-        assert axis.get_ylabel() or (ticks and all(ticks)), "ticks that say it all need no label"
-    style.close(figure)
+    check_drawn(figures(section(findings))[name])
 
 
 def test_pipelines_without_mistakes_have_no_pictures(findings: Findings) -> None:
