@@ -27,6 +27,8 @@ METHODS = (
     "masked_autoencoder",
     "mlp_autoencoder",
     "vae",
+    "texture_autoencoder",
+    "aligned_autoencoder",
 )
 SETTINGS: dict[str, Any] = {
     "figure.dpi": 110,

@@ -24,7 +24,7 @@ from analysis.records import Findings, PipelineRecord
 
 def section(findings: Findings) -> Section:
     """The part of the report."""
-    records = findings.of(method="autoencoder")
+    records = [one for one in findings.records.values() if one.model.decoder is not None]
     computed = {record.name: compute_reconstructions(record, findings.seed) for record in records}
     blocks: list[Paragraph | Figure | Table] = [
         *absent(findings, ("mnist_autoencoder", "cifar_autoencoder"))

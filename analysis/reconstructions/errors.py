@@ -10,7 +10,7 @@ import torch
 
 from analysis import result_rows
 from analysis.records import PipelineRecord
-from trainers.baselines import fit_pca
+from trainers.baselines import empty_pca, fit_pca
 from trainers.loop import DeviceImages
 
 FIVE = 5
@@ -131,7 +131,7 @@ def compute_reconstructions(record: PipelineRecord, seed: int) -> Reconstruction
     chosen, best, worst = five(record, seed), order[:few], order[::-1][:few]
     shown = np.unique(np.concatenate([chosen, best, worst]))
     originals, decoded = _scaled(images[shown]), record.decode(record.latents[shown])
-    linear = _by_pca(record, shown, originals)
+    linear = _by_pca(record, originals)
     return Reconstructions(
         errors=stored["errors"],
         labels=record.images.labels,
@@ -163,18 +163,23 @@ def _measure(record: PipelineRecord) -> dict[str, np.ndarray]:
     }
 
 
-def _by_pca(record: PipelineRecord, rows: np.ndarray, images: np.ndarray) -> np.ndarray:
-    """(B, C, H, W) in [0, 1], those rows of the split -> what PCA makes of them, as large."""
+def _by_pca(record: PipelineRecord, images: np.ndarray) -> np.ndarray:
+    """(B, C, H, W) in [0, 1] -> what PCA with as many numbers as the encoder's makes of them."""
+    numbers = record.latents.shape[1]
 
-    def compute() -> dict[str, np.ndarray]:
+    def fit() -> dict[str, np.ndarray]:
         train = DeviceImages.load(record.data.train, torch.device("cpu"))
-        pca = fit_pca(train, latent_dim=record.latents.shape[1])
-        assert pca.decoder is not None
-        return {"pictures": pca.decoder(pca.encoder(torch.from_numpy(images))).numpy()}
+        state = fit_pca(train, latent_dim=numbers).encoder.state_dict()
+        return {name: value.numpy() for name, value in state.items()}
 
-    key = {"data": record.data.fingerprint, "train": len(record.data.train), "split": record.split}
-    key |= {"rows": rows.tolist(), "numbers": record.latents.shape[1]}
-    return record.cache.get("pca_pictures", key, compute)["pictures"]
+    key = {"data": record.data.fingerprint, "images": len(record.data.train), "numbers": numbers}
+    state = {n: torch.from_numpy(v) for n, v in record.cache.get("pca", key, fit).items()}
+    pca = empty_pca(channels=images.shape[1], size=images.shape[2], latent_dim=numbers)
+    assert pca.decoder is not None
+    for part in (pca.encoder, pca.decoder):
+        part.load_state_dict(state)
+    decoded: np.ndarray = pca.decoder(pca.encoder(torch.from_numpy(images))).numpy()
+    return decoded
 
 
 def _recorded(record: PipelineRecord) -> float | None:
