@@ -62,7 +62,7 @@ LOOK = """\
 
 def write(document: Document, pictures: Pictures, path: Path) -> Path:
     """Write the PDF, the same bytes for the same document; returns its path."""
-    files: Any = source(document, pictures)  # typst's stub knows one file only
+    files: Any = source(document, pictures)  # a dictionary, of which its type hints do not know
     content = typst.compile(files, font_paths=[FONTS], ignore_system_fonts=True, format="pdf")
     return durable.write(path, content)
 
