@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from models import LatentModel
 from search.cells.cell import MODEL, TEST_METRICS, TEST_OUTPUTS, damaged_test, damaged_training
-from search.errors import FAILED, UserError
+from search.errors import Failure, UserError
 from search.files import seals
 from search.spaces.rebuild import rebuild
 from search.tracking.store import Store
@@ -95,9 +95,8 @@ def read_sealed(store: Store, run_id: str, name: str, *, again: str) -> dict[str
 
 def lost(run_id: str, what: str, again: str) -> UserError:
     """That artifacts of a run are missing or damaged, and the command that makes them again."""
-    return UserError(
-        f"{what[:200]} of the MLflow run {run_id} is gone or damaged\nmake it again: {again}",
-        status=FAILED,
+    return Failure(
+        f"{what[:200]} of the MLflow run {run_id} is gone or damaged\nmake it again: {again}"
     )
 
 

@@ -17,7 +17,7 @@ from search.cluster import nodes, ray_session
 from search.cluster.resources import Resources
 from search.cluster.searcher import TrialSearcher
 from search.cluster.tuner import train
-from search.errors import FAILED, UserError
+from search.errors import Failure
 from search.files.home import ROOT
 from search.spaces.goals import Aims
 from search.spaces.pipeline import METRIC
@@ -191,7 +191,5 @@ def train_cells(
         searcher.interrupt()
         shutil.rmtree(ray_folder, ignore_errors=True)
     if keeper.broken:
-        raise UserError(
-            f"{keeper.broken}\nmake room and call again: what is trained is kept", status=FAILED
-        )
+        raise Failure(f"{keeper.broken}\nmake room and call again: what is trained is kept")
     return keeper.failures

@@ -15,7 +15,7 @@ from search.cells.cell import Cell, Kind
 from search.cells.seeds import final_seeds
 from search.cluster.allocation import plan_resources
 from search.cluster.resources import Resources
-from search.errors import FAILED, UserError, without_secrets
+from search.errors import Failure, without_secrets
 from search.files.home import HOME
 from search.finals.candidates import (
     Candidate,
@@ -32,7 +32,7 @@ from search.tracking.store import RunView, Store, open_existing
 from trainers.data import TrainingData, load_training
 
 
-class NothingToRerun(UserError):
+class NothingToRerun(Failure):
     """The pipeline has no finished study: skipped under `all`, an error alone."""
 
 
@@ -215,8 +215,7 @@ def _which_trials(
     if trials and options.data_dir:
         raise NothingToRerun(
             f"{name} was searched on stand-in data only, but --data-dir was given\n"
-            "leave it out, or search on the real data first",
-            status=FAILED,
+            "leave it out, or search on the real data first"
         )
     if trials:
         return True, trials, [f"{name} was searched on stand-in data only, and so is this"]
@@ -226,6 +225,5 @@ def _which_trials(
 def _nothing(name: str, option: str) -> NothingToRerun:
     return NothingToRerun(
         f"{name} has no finished study\n"
-        f"search first: python search/tune.py --pipeline {name} {option}--trials 20",
-        status=FAILED,
+        f"search first: python search/tune.py --pipeline {name} {option}--trials 20"
     )

@@ -16,7 +16,7 @@ from search.cells.store import CellStore
 from search.cli import output
 from search.cli.progress import warn
 from search.cli.signals import StopOnSignal
-from search.errors import FAILED, UserError
+from search.errors import Failure
 from search.files import durable
 from search.finals.by_dataset import ABLATION, DEFAULTS, RANDOM_SEARCH
 from search.finals.candidates import Candidate
@@ -70,10 +70,9 @@ class _Rerun:
         trained = self._final_rows()
         if not trained:
             reason = next(iter(self._session.failures.values()), "unknown")
-            raise UserError(
+            raise Failure(
                 f"no configuration of {plan.name} could be trained with every seed: {reason}\n"
-                "choose others with --trial, --study or a larger --top",
-                status=FAILED,
+                "choose others with --trial, --study or a larger --top"
             )
         finals = self._reconstructing(trained)
         best = max(finals, key=lambda index: _mean(finals[index], plan.pipeline.metric))
@@ -260,10 +259,9 @@ def as_good_as_pca(pipeline: str, errors: Mapping[str, float], pca: float) -> se
     kept = {name for name, error in errors.items() if error <= pca}
     if not kept:
         named = ", ".join(f"{name} {error:.4f}" for name, error in errors.items())
-        raise UserError(
+        raise Failure(
             f"{pipeline} has no champion: PCA's {ERROR} is {pca:.4f}, the configurations' {named}\n"
-            f"give more --epochs, a larger --top, or search with --limit '{ERROR}<={pca:.4f}'",
-            status=FAILED,
+            f"give more --epochs, a larger --top, or search with --limit '{ERROR}<={pca:.4f}'"
         )
     return kept
 

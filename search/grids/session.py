@@ -16,7 +16,7 @@ from search.cells.store import CellStore, TrainedCell
 from search.cli import output
 from search.cli.progress import warn
 from search.cli.signals import StopOnSignal
-from search.errors import FAILED, UserError
+from search.errors import Failure
 from search.files import seals
 from search.grids.forecast import forecast
 from search.grids.measuring import measure_all
@@ -62,7 +62,7 @@ class SweepSession:
             outcome = self._outcome(measured, session.failures)
             if not outcome.rows:
                 reason = next(iter(session.failures.values()), "unknown")
-                raise UserError(f"nothing of {plan.name} could be trained: {reason}", status=FAILED)
+                raise Failure(f"nothing of {plan.name} could be trained: {reason}")
             answer = plan.sweep.answer(outcome)
             records.conclude(outcome, answer)
         return outcome, answer

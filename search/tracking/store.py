@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from search.errors import FAILED, UserError, without_secrets
+from search.errors import Failure, UserError, without_secrets
 from search.files import locations
 from search.files.home import check_readable
 from search.files.sqlite import create_once, sqlite_file, sqlite_uri
@@ -113,10 +113,7 @@ class Store:
                     raise
         if experiment.lifecycle_stage == "deleted":
             command = f"mlflow experiments restore --experiment-id {experiment.experiment_id}"
-            raise UserError(
-                f"the MLflow experiment {name!r} is deleted\nrestore it: {command}",
-                status=FAILED,
-            )
+            raise Failure(f"the MLflow experiment {name!r} is deleted\nrestore it: {command}")
         return str(experiment.experiment_id)
 
     def tag_experiment(self, experiment_id: str, name: str, value: str) -> None:
@@ -365,10 +362,9 @@ def check_local(uri: str) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(
+        raise Failure(
             f"cannot create an MLflow store at {uri}: {error.strerror or error}\n"
-            "correct --tracking-uri, or leave it out",
-            status=FAILED,
+            "correct --tracking-uri, or leave it out"
         ) from None
     locations.check(file)
 
@@ -405,11 +401,10 @@ def _of_another_schema(error: Exception, shown: str) -> UserError | None:
     known = Path(str(db_migrations.__file__)).parent / "versions"
     if any(known.glob(f"{match[1]}_*.py")):
         fix = "back it up, then: mlflow db upgrade with this address"
-        return UserError(f"an older MLflow created {shown}\n{fix}", status=FAILED)
-    return UserError(
+        return Failure(f"an older MLflow created {shown}\n{fix}")
+    return Failure(
         f"a newer MLflow created {shown} (its schema is {match[1]})\n"
-        "install it or a later one: pip install --upgrade mlflow; or name another --tracking-uri",
-        status=FAILED,
+        "install it or a later one: pip install --upgrade mlflow; or name another --tracking-uri"
     )
 
 
