@@ -9,12 +9,11 @@ import shlex
 from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from search.cells.cell import Cell, Kind
+from search.cells.plan import CellPlan
 from search.cells.seeds import final_seeds
 from search.cluster.allocation import plan_resources
-from search.cluster.resources import Resources
 from search.errors import Failure, without_secrets
 from search.files.home import HOME
 from search.finals.candidates import (
@@ -37,37 +36,27 @@ class NothingToRerun(Failure):
 
 
 @dataclass(frozen=True, kw_only=True)
-class FinalPlan:
+class FinalPlan(CellPlan):
     """A rerun of one pipeline, settled.
 
     Attributes:
-        name, pipeline: what is trained again.
+        pipeline: what is trained again.
         candidates: the configurations, the most promising first.
-        seeds: fresh ones, the same for every row of the table.
         budgets: epochs of each candidate.
         data: train and validation images, whole.
         settings: what `--set` changed of the candidates, word by word.
         without: rows of the table that are not trained: `ablation`, `defaults`, `random`.
         random_search: study of a candidate -> the best of the random search that took as long.
-        home: the folder of all stores.
         notices: what the user should know of how this was settled.
         command: what makes the same again.
     """
 
-    name: str
     pipeline: Pipeline
     candidates: tuple[Candidate, ...]
     budgets: tuple[int, ...]
-    seeds: tuple[int, ...]
     data: TrainingData
-    data_dir: str | None
-    resources: Resources
-    address: str | None
     settings: tuple[str, ...]
     without: tuple[str, ...]
-    home: Path
-    tracking_uri: str
-    quiet: bool
     notices: tuple[str, ...]
     command: str = ""
     random_search: Mapping[str, Candidate] = field(default_factory=dict)
@@ -92,20 +81,7 @@ class FinalPlan:
         self, kind: Kind, params: Mapping[str, Scalar] | None = None, epochs: int = 0
     ) -> list[Cell]:
         """A row of the table: one cell a seed."""
-        shared = kind in ("pca", "pixels")
-        return [
-            Cell(
-                kind=kind,
-                dataset=self.data.dataset,
-                data=self.data.fingerprint,
-                train_size=len(self.data.train),
-                seed=seed,
-                pipeline="" if shared else self.name,
-                params={} if params is None else dict(params),
-                epochs=epochs,
-            )
-            for seed in self.seeds
-        ]
+        return self.row(self.data, kind, self.name, params or {}, epochs)
 
     def candidate_cells(self, index: int) -> list[Cell]:
         """The trainings of one candidate."""
