@@ -12,7 +12,14 @@ import numpy as np
 from safetensors.torch import load_file
 
 from models import LatentModel
-from search.cells.cell import MODEL, TEST_METRICS, TEST_OUTPUTS, damaged_test, damaged_training
+from search.cells.cell import (
+    MODEL,
+    TEST_METRICS,
+    TEST_OUTPUTS,
+    damaged_test,
+    damaged_training,
+    test_outputs,
+)
 from search.errors import Failure, UserError
 from search.files import seals
 from search.spaces.rebuild import rebuild
@@ -59,7 +66,7 @@ def open_cell(store: Store, run_id: str, *, again: str, test: bool = False) -> O
             if damaged:
                 raise ValueError(damaged)
             info = seals.read(folder / MODEL)
-            return _opened(folder, info, stored=_arrays(folder / TEST_OUTPUTS) if test else {})
+            return _opened(folder, info, stored=test_outputs(folder) if test else {})
         except (ValueError, KeyError, RuntimeError) as error:  # not sealed, and of another network
             raise lost(run_id, damaged or f"{MODEL} and {WEIGHTS} ({error})", again) from None
 
@@ -104,11 +111,6 @@ def _opened(folder: Path, info: dict[str, Any], stored: dict[str, np.ndarray]) -
     weights = folder / WEIGHTS
     model = rebuild(info, load_file(weights))
     return Opened(info=info, model=model, weights=seals.file_hash(weights), stored=stored)
-
-
-def _arrays(file: Path) -> dict[str, np.ndarray]:
-    with np.load(file) as stored:
-        return {entry: stored[entry] for entry in stored.files}
 
 
 def rerun_command(tags: Mapping[str, str], experiment: str) -> str:

@@ -54,17 +54,13 @@ class CellSession:
 
     def train(self, cells: Sequence[Cell], what: str, data: TrainingData) -> None:
         """Train those that are missing; `what` is shown above the progress."""
-        plan = self._plan
         self.failures |= train_cells(
             cells,
+            plan=self._plan,
             cell_store=self._cell_store,
-            title=f"{plan.experiment}: {what}",
+            title=f"{self._plan.experiment}: {what}",
             data=data,
-            resources=plan.resources,
-            address=plan.address,
-            home=plan.home,
             screen=self._screen,
-            quiet=plan.quiet,
             stop=self._stop,
         )
         self.raise_if_interrupted()

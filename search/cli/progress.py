@@ -70,7 +70,6 @@ class Progress:
         self._best: tuple[float, TrialConfig] | None = None
         self._beyond = 0  # complete trials that exceed a limit
         self._began = time.monotonic()
-        self._epochs_done = 0
         self._live: Live | None = None
         if self._console.is_terminal and not quiet:
             self._live = Live(
@@ -93,7 +92,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Print a line above the table."""
-        self._console.print(text, markup=False, soft_wrap=True)
+        say(self._console, text)
 
     def store_unreachable(self, unreachable: bool) -> None:
         """Say that MLflow no longer answers, or that it answers again."""
@@ -263,6 +262,11 @@ def _number(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
+def say(console: Console, text: str, style: str = "") -> None:
+    """Print the text as it is: brackets in it are no styles, and only the terminal wraps it."""
+    console.print(text, style=style, markup=False, soft_wrap=True)
+
+
 def warn(console: Console, line: str) -> None:
     """Print a warning in yellow."""
-    console.print(line, style="yellow", markup=False, soft_wrap=True)
+    say(console, line, "yellow")

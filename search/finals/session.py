@@ -120,10 +120,9 @@ class _Rerun:
         note: str,
         promised: float | None = None,
     ) -> ResultRow | None:
-        """The row of these cells; None where one of them could not be trained."""
-        trained_cells = [self._cell_store.find(cell) for cell in cells]
-        kept = tuple(one for one in trained_cells if one is not None)
-        if len(kept) < len(cells):
+        """The row of these cells; None without any, or where one could not be trained."""
+        kept = tuple(self._cell_store.found(cells))
+        if not kept or len(kept) < len(cells):
             return None
         trained = cells[0].kind == "trained"
         return ResultRow(
@@ -169,9 +168,8 @@ class _Rerun:
         """The ablation and the baselines of a champion, at its budget."""
         plan, params = self._plan, chosen.params
         champion = plan.cells("trained", params, epochs)
-        defaults: list[Cell] = []
-        ablation: list[Cell] = []
-        drawn: list[Cell] = []
+        defaults, ablation, drawn = list[Cell](), list[Cell](), list[Cell]()
+        reconstructed, equal, promised = "", "", None
         if DEFAULTS not in plan.without:
             defaults = plan.cells("trained", plan.pipeline.defaults, epochs)
         if plan.pipeline.ablation and ABLATION not in plan.without:
@@ -179,6 +177,8 @@ class _Rerun:
             ablation = plan.cells("ablation", {**params, "lr": rate}, epochs)
         if random_search := plan.random_search.get(chosen.study or ""):
             drawn = plan.cells("trained", random_search.params, epochs)
+            equal = f"{random_search.source}, in equal time"
+            promised = random_search.promised
         untrained = {
             RANDOM: plan.cells("random_encoder", params),
             PCA: plan.cells("pca"),
@@ -189,21 +189,13 @@ class _Rerun:
         self._session.train([*defaults, *ablation, *drawn], what, plan.data)
         every = [cell for cells in untrained.values() for cell in cells]
         self._session.make_baselines(every, plan.data)
-        rows = []
-        if ablation:
-            rows.append(self._row(ABLATION, "ablation", ablation, reconstructed))
-        if defaults:
-            and_champion = ", and the champion itself" * (defaults == champion)
-            rows.append(self._row(DEFAULTS, "baseline", defaults, "untuned" + and_champion))
-        if random_search:
-            rows.append(
-                self._row(
-                    *(RANDOM_SEARCH, "baseline", drawn, f"{random_search.source}, in equal time"),
-                    promised=random_search.promised,
-                )
-            )
-        for name, cells in untrained.items():
-            rows.append(self._row(name, "baseline", cells, NOTES[name]))
+        and_champion = ", and the champion itself" * (defaults == champion)
+        rows = [
+            self._row(ABLATION, "ablation", ablation, reconstructed),
+            self._row(DEFAULTS, "baseline", defaults, "untuned" + and_champion),
+            self._row(RANDOM_SEARCH, "baseline", drawn, equal, promised),
+            *(self._row(name, "baseline", own, NOTES[name]) for name, own in untrained.items()),
+        ]
         return [row for row in rows if row]
 
     def _ablations_rate(self, params: Params, epochs: int) -> tuple[float, str]:

@@ -121,7 +121,7 @@ def conclude(
         trial = ["--trial", _row(best[0]).trial_id] * aims.several
         others = ", or another's id" * aims.several
         lines.append(f"final numbers:       {_rerun_command(plan, trial)}{others}")
-    console.print("\n".join(lines), soft_wrap=True, markup=False)
+    progress.say(console, "\n".join(lines))
 
 
 def _row(trial: FrozenTrial) -> progress.RankedTrial:
