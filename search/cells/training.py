@@ -111,7 +111,7 @@ class FixedTrials(TrialSource):
         return next(self._configs, None)
 
     def report(self, *unused: Any, **more: Any) -> None:
-        """Nothing: a listener keeps what is missing here."""
+        """Nothing: a listener keeps it."""
 
     end = close = report
 

@@ -48,17 +48,15 @@ def run(options: Namespace) -> int:
                     from search.finals.session import rerun
 
                     result = rerun(plan, store, stop, console)
-                except NothingToRerun as error:
-                    if not everything:
-                        raise
-                    skipped[name] = str(error).splitlines()[0]
-                    console.print(f"{skipped[name]}: skipped", style="yellow", markup=False)
-                    continue
                 except UserError as error:
                     if not everything:
                         raise
-                    failed = True
-                    console.print(f"{name}: {error}", style="red", markup=False)
+                    if isinstance(error, NothingToRerun):
+                        skipped[name] = str(error).splitlines()[0]
+                        console.print(f"{skipped[name]}: skipped", style="yellow", markup=False)
+                    else:
+                        failed = True
+                        console.print(f"{name}: {error}", style="red", markup=False)
                     continue
                 results.append(result)
                 show(console, plan, result)

@@ -179,27 +179,20 @@ def _which_trials(
     options: Namespace, name: str, store: Store
 ) -> tuple[bool, list[RunView], list[str]]:
     """Real trials, unless mini ones are asked for or are all there is."""
-    if options.data == "mini":
-        trials = complete_trials(store, experiment_name(name, mini=True))
-        if trials or options.config:
-            return True, trials, []
-        raise _nothing(name, "--data mini ")
-    trials = complete_trials(store, experiment_name(name, mini=False))
+    mini = options.data == "mini"
+    trials = complete_trials(store, experiment_name(name, mini=mini))
     if trials or options.config:
-        return False, trials, []
-    trials = complete_trials(store, experiment_name(name, mini=True))
-    if trials and options.data_dir:
+        return mini, trials, []
+    trials = [] if mini else complete_trials(store, experiment_name(name, mini=True))
+    if not trials:
+        option = "--data mini " * mini
+        raise NothingToRerun(
+            f"{name} has no finished study\n"
+            f"search first: python search/tune.py --pipeline {name} {option}--trials 20"
+        )
+    if options.data_dir:
         raise NothingToRerun(
             f"{name} was searched on stand-in data only, but --data-dir was given\n"
             "leave it out, or search on the real data first"
         )
-    if trials:
-        return True, trials, [f"{name} was searched on stand-in data only, and so is this"]
-    raise _nothing(name, "")
-
-
-def _nothing(name: str, option: str) -> NothingToRerun:
-    return NothingToRerun(
-        f"{name} has no finished study\n"
-        f"search first: python search/tune.py --pipeline {name} {option}--trials 20"
-    )
+    return True, trials, [f"{name} was searched on stand-in data only, and so is this"]
