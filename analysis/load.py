@@ -15,7 +15,7 @@ from analysis.records import Findings, PipelineRecord, StudyRecord, SweepRecord,
 from search.cells.cell import MODEL
 from search.cells.heldout import images_for_figures, note_figures
 from search.cells.opening import open_cell, open_trial, read_sealed, rerun_command
-from search.errors import FAILED, UserError
+from search.errors import Failure
 from search.finals.best_rerun import Finished, best_rerun, finished_reruns
 from search.finals.plan import experiment_name
 from search.grids.results import OUTCOME, GridResult, GridRow
@@ -66,10 +66,9 @@ def find(
             missing[name] = f"python search/rerun.py --pipeline {name}{option}"
     swept = [one for name in sweeps if (one := _sweep(store, name, images, cache, protocol))]
     if not records and not swept:
-        raise UserError(
+        raise Failure(
             f"no pipeline has a study in {store.shown}\n"
-            f"search first: python search/tune.py --pipeline cifar_contrastive{option}",
-            status=FAILED,
+            f"search first: python search/tune.py --pipeline cifar_contrastive{option}"
         )
     return Findings(
         records=records,
@@ -201,10 +200,9 @@ def _sweep(
     def load(row: GridRow, number: int) -> PipelineRecord:
         cell = store.find_run(experiment, parent=run_id, cell=row.cells[number])
         if cell is None:
-            raise UserError(
+            raise Failure(
                 f"the sweep {name} has lost the run of its cell {row.cells[number]}\n"
-                f"make it again: {again}",
-                status=FAILED,
+                f"make it again: {again}"
             )
         pipeline = load_pipeline(row.pipeline)
         data = images.training(pipeline.dataset)
@@ -242,10 +240,9 @@ def _champion_run(store: Store, experiment: str, rerun: Finished) -> str:
     parent, cell = rerun.run.run_id, rerun.result["model"]["cell"]
     run = store.find_run(experiment, parent=parent, cell=cell, champion="true")
     if run is None:
-        raise UserError(
+        raise Failure(
             f"the rerun {parent} has lost its champion's run (cell {cell})\n"
-            f"make it again: {rerun.command}",
-            status=FAILED,
+            f"make it again: {rerun.command}"
         )
     return run
 

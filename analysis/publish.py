@@ -7,7 +7,7 @@ the tables of its page and of the README again from all that is published there.
 from __future__ import annotations
 
 import sys
-from argparse import Namespace, RawDescriptionHelpFormatter
+from argparse import Namespace
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -32,7 +32,6 @@ def parser() -> arguments.Parser:
         prog="publish.py",
         description="Add what MLflow holds to docs/results/ and make its tables again.",
         epilog=EXAMPLES,
-        formatter_class=RawDescriptionHelpFormatter,
     )
     add = command_line.add_argument
     add(

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import gc
 import sys
-from argparse import Namespace, RawDescriptionHelpFormatter
+from argparse import Namespace
+from functools import partial
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -30,57 +31,21 @@ def parser() -> arguments.Parser:
         prog="report.py",
         description="Draw the final report from what MLflow holds.",
         epilog=EXAMPLES,
-        formatter_class=RawDescriptionHelpFormatter,
     )
-    add = command_line.add_argument
-    add(
-        "--out",
-        type=arguments.new_folder,
-        default="report",
-        metavar="DIR",
-        help="folder to write into (default report/)",
-    )
-    add(
-        "--pipeline",
-        type=arguments.pipeline,
-        action="append",
-        metavar="NAME",
-        help="only this one; may be repeated (default: the six, and what else was searched)",
-    )
-    add(
-        "--formats",
-        type=arguments.some_of(*arguments.FORMATS, what="format"),
-        default=arguments.FORMATS,
-        metavar="LIST",
-        help=f"of {','.join(arguments.FORMATS)} (default all)",
-    )
-    add(
-        "--points",
-        type=arguments.positive,
-        default=2000,
-        metavar="N",
-        help="images in each t-SNE (default 2000)",
-    )
-    add(
-        "--embedding",
-        type=arguments.one_of("tsne", "pca", "umap"),
-        default="tsne",
-        metavar="NAME",
-        help="of latents in the plane: tsne (default), pca, or umap where umap-learn is installed",
-    )
-    add(
-        "--seed",
-        type=arguments.whole,
-        default=0,
-        metavar="S",
-        help="of random choices (default 0)",
-    )
-    add(
-        "--protocol",
-        type=arguments.whole,
-        metavar="N",
-        help="version of the protocol whose numbers are shown (default: the newest in the store)",
-    )
+    option = partial(arguments.add, command_line)
+    where = "folder to write into (default report/)"
+    option("--out DIR", arguments.new_folder, where, default="report")
+    which = "only this one; may be repeated (default: the six, and what else was searched)"
+    option("--pipeline NAME", arguments.pipeline, which, action="append")
+    formats = arguments.some_of(*arguments.FORMATS, what="format")
+    of = f"of {','.join(arguments.FORMATS)} (default all)"
+    option("--formats LIST", formats, of, default=arguments.FORMATS)
+    option("--points N", arguments.positive, "images in each t-SNE (default 2000)", default=2000)
+    plane = "of latents in the plane: tsne (default), pca, or umap where umap-learn is installed"
+    option("--embedding NAME", arguments.one_of("tsne", "pca", "umap"), plane, default="tsne")
+    option("--seed S", arguments.whole, "of random choices (default 0)", default=0)
+    version = "version of the protocol whose numbers are shown (default: the newest in the store)"
+    option("--protocol N", arguments.whole, version)
     arguments.add_data(command_line)
     other = command_line.add_argument_group("records and output")
     arguments.add_tracking(other)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from models import LatentModel
 from search.cells.opening import open_cell, rerun_command
-from search.errors import FAILED, UserError
+from search.errors import Failure
 from search.files.home import HOME
 from search.tracking import address, registry
 from search.tracking.store import PARENT, open_existing
@@ -29,9 +29,8 @@ def load(name: str, *, tracking_uri: str | None = None) -> LatentModel:
     store = open_existing(address.resolve_uri(tracking_uri, HOME.absolute()))
     run_id = registry.champion_run(store, name)
     if run_id is None:
-        raise UserError(
-            f"{name} has no champion in {store.shown}\nmake one: {rerun_command({}, name)}",
-            status=FAILED,
+        raise Failure(
+            f"{name} has no champion in {store.shown}\nmake one: {rerun_command({}, name)}"
         )
     parent = store.tags(run_id).get(PARENT)
     again = rerun_command(store.tags(parent) if parent else {}, name)

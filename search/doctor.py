@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from argparse import Namespace, RawDescriptionHelpFormatter
+from argparse import Namespace
 from itertools import chain
 from pathlib import Path
 
@@ -36,7 +36,6 @@ def parser() -> arguments.Parser:
         prog="doctor.py",
         description="Compare the records of all searches, and fix them.",
         epilog=EXAMPLES,
-        formatter_class=RawDescriptionHelpFormatter,
     )
     parser.add_argument("--fix", action="store_true", help="fix what can be fixed")
     arguments.add_tracking(parser)

@@ -23,6 +23,12 @@ INTERRUPTED = 130
 LINES, WIDTH = 3, 390
 
 
+class Failure(UserError):
+    """The arguments were right and the work failed: the command ends with status 1."""
+
+    status = FAILED
+
+
 def shorten(message: str) -> str:
     """Cut a message to at most three lines of fewer than 400 characters, out of their middle.
 

@@ -7,7 +7,8 @@ validation, and only then reads the test set.
 from __future__ import annotations
 
 import sys
-from argparse import RawDescriptionHelpFormatter
+from argparse import Namespace
+from functools import partial
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -36,61 +37,25 @@ def parser() -> arguments.Parser:
         prog="rerun.py",
         description="Train the best configurations again and read the test set once.",
         epilog=EXAMPLES,
-        formatter_class=RawDescriptionHelpFormatter,
     )
-    names = ", ".join(pipeline_names())
-    parser.add_argument(
-        "--pipeline",
-        type=arguments.pipeline_or_all,
-        required=True,
-        metavar="NAME|all",
-        help=f"one of: {names}; all skips those without a finished study",
+    option = partial(arguments.add, parser)
+    names = f"one of: {', '.join(pipeline_names())}; all skips those without a finished study"
+    option("--pipeline NAME|all", arguments.pipeline_or_all, names, required=True)
+    top = "configurations to choose the champion from (default 1)"
+    option("--top K", arguments.positive, top, default=1)
+    option(
+        "--seeds N", arguments.positive, "trainings of each configuration (default 5)", default=5
     )
-    parser.add_argument(
-        "--top",
-        type=arguments.positive,
-        default=1,
-        metavar="K",
-        help="configurations to choose the champion from (default 1)",
-    )
-    parser.add_argument(
-        "--seeds",
-        type=arguments.positive,
-        default=5,
-        metavar="N",
-        help="trainings of each configuration (default 5)",
-    )
-    parser.add_argument(
-        "--epochs",
-        type=arguments.positive,
-        metavar="E",
-        help="epochs of each training (default: the study's)",
-    )
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="change a parameter of what is trained again (width=64)",
-    )
-    parser.add_argument(
-        "--without",
-        type=arguments.some_of("ablation", "defaults", "random", what="row"),
-        default=(),
-        metavar="ROWS",
-        help="rows to leave out, of ablation,defaults,random: where the champion alone takes long",
-    )
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument(
-        "--study", type=arguments.name, metavar="NAME", help="the best trials of this study only"
-    )
-    which.add_argument("--trial", type=arguments.filled, metavar="ID", help="this trial only")
-    which.add_argument(
-        "--config",
-        type=arguments.filled,
-        metavar="FILE",
-        help="the configuration in this best.json only",
-    )
+    option("--epochs E", arguments.positive, "epochs of each training (default: the study's)")
+    changed = "change a parameter of what is trained again (width=64)"
+    option("--set NAME=VALUE", str, changed, action="append", default=[])
+    rows = arguments.some_of("ablation", "defaults", "random", what="row")
+    left_out = "rows to leave out, of ablation,defaults,random: where the champion alone takes long"
+    option("--without ROWS", rows, left_out, default=())
+    option = partial(arguments.add, parser.add_mutually_exclusive_group())
+    option("--study NAME", arguments.name, "the best trials of this study only")
+    option("--trial ID", arguments.filled, "this trial only")
+    option("--config FILE", arguments.filled, "the configuration in this best.json only")
     arguments.add_data(parser)
     arguments.add_machine(parser)
     arguments.add_results(parser, seed="the fresh seeds")
@@ -108,7 +73,7 @@ def main(argv: list[str] | None = None) -> int:
     return arguments.run(options, _run)
 
 
-def _run(options) -> int:  # type: ignore[no-untyped-def]
+def _run(options: Namespace) -> int:
     from search.cluster import ray_session
 
     ray_session.prepare_environment()

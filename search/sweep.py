@@ -7,7 +7,8 @@ and answers the sweep's question from the numbers. `analysis/report.py` draws th
 from __future__ import annotations
 
 import sys
-from argparse import RawDescriptionHelpFormatter
+from argparse import Namespace
+from functools import partial
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -34,32 +35,17 @@ def parser() -> arguments.Parser:
         prog="sweep.py",
         description="Train a fixed grid and answer one question from it.",
         epilog=EXAMPLES,
-        formatter_class=RawDescriptionHelpFormatter,
     )
+    option = partial(arguments.add, parser)
     names = sweep_names()
-    parser.add_argument(
-        "--sweep",
-        type=arguments.one_of(*names, arguments.EVERY),
-        required=True,
-        metavar="NAME|all",
-        help=f"one of: {', '.join(names)}",
-    )
+    sweep = arguments.one_of(*names, arguments.EVERY)
+    option("--sweep NAME|all", sweep, f"one of: {', '.join(names)}", required=True)
     parser.add_argument("--quick", action="store_true", help="a reduced grid, for a first look")
-    parser.add_argument(
-        "--seeds", type=arguments.positive, metavar="N", help="trainings of each point"
-    )
-    parser.add_argument(
-        "--epochs",
-        type=arguments.positive,
-        metavar="E",
-        help="epochs of each training (default: the pipeline's, fewer with --quick)",
-    )
-    parser.add_argument(
-        "--train-size",
-        type=arguments.positive,
-        metavar="M",
-        help="training images (default: all, fewer with --quick)",
-    )
+    option("--seeds N", arguments.positive, "trainings of each point")
+    epochs = "epochs of each training (default: the pipeline's, fewer with --quick)"
+    option("--epochs E", arguments.positive, epochs)
+    images = "training images (default: all, fewer with --quick)"
+    option("--train-size M", arguments.positive, images)
     arguments.add_data(parser)
     arguments.add_machine(parser)
     arguments.add_results(parser, seed="the trainings' seeds")
@@ -71,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     return arguments.run(parser().parse_args(argv), _run)
 
 
-def _run(options) -> int:  # type: ignore[no-untyped-def]
+def _run(options: Namespace) -> int:
     from search.cluster import ray_session
 
     ray_session.prepare_environment()

@@ -7,7 +7,8 @@ argparse before it has checked the arguments, so that `--help` answers at once.
 from __future__ import annotations
 
 import sys
-from argparse import Namespace, RawDescriptionHelpFormatter
+from argparse import Namespace
+from functools import partial
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -38,112 +39,49 @@ def parser() -> arguments.Parser:
         prog="tune.py",
         description="Search the hyperparameters of a pipeline.",
         epilog=EXAMPLES,
-        formatter_class=RawDescriptionHelpFormatter,
     )
-    names = ", ".join(pipeline_names())
-    add = parser.add_argument
-    add("--pipeline", type=arguments.pipeline, metavar="NAME", help=f"one of: {names}")
-    add(
-        "--trials",
-        type=arguments.positive,
-        default=20,
-        metavar="N",
-        help="trials the study is to have in the end (default 20)",
-    )
-    add(
-        "--epochs",
-        type=arguments.positive,
-        metavar="E",
-        help="full budget of a trial (default: the pipeline's)",
-    )
-    add(
-        "--set",
-        action="append",
-        default=[],
-        metavar="NAME=VALUE",
-        help="fix a parameter (width=32), narrow it (lr=1e-4:1e-2) or choose (block=strided)",
-    )
-
-    add(
-        "--limit",
-        action="append",
-        default=[],
-        metavar="METRIC<=NUMBER",
-        help="what a trial has to keep at its end, >= or <=: 'model/parameters<=200000'",
-    )
-    add(
-        "--objective",
-        action="append",
-        default=[],
-        metavar="METRIC[:min]",
-        help="one goal or two (default: the pipeline's): valid/accuracy and valid/mae:min",
-    )
+    option = partial(arguments.add, parser)
+    option("--pipeline NAME", arguments.pipeline, f"one of: {', '.join(pipeline_names())}")
+    trials = "trials the study is to have in the end (default 20)"
+    option("--trials N", arguments.positive, trials, default=20)
+    option("--epochs E", arguments.positive, "full budget of a trial (default: the pipeline's)")
+    repeated = partial(option, parse=str, action="append", default=[])
+    choice = "fix a parameter (width=32), narrow it (lr=1e-4:1e-2) or choose (block=strided)"
+    repeated("--set NAME=VALUE", help=choice)
+    limit = "what a trial has to keep at its end, >= or <=: 'model/parameters<=200000'"
+    repeated("--limit METRIC<=NUMBER", help=limit)
+    goals = "one goal or two (default: the pipeline's): valid/accuracy and valid/mae:min"
+    repeated("--objective METRIC[:min]", help=goals)
 
     data = arguments.add_data(parser)
-    data.add_argument(
-        "--train-size", type=arguments.positive, metavar="M", help="train on M images only"
-    )
+    arguments.add(data, "--train-size M", arguments.positive, "train on M images only")
 
     how = parser.add_argument_group("search")
-    how.add_argument(
-        "--sampler",
-        type=arguments.one_of("tpe", "random", "gp"),
-        default="tpe",
-        metavar="NAME",
-        help="the sampler that proposes trials: tpe (default), random or gp",
+    option = partial(arguments.add, how)
+    sampler = "the sampler that proposes trials: tpe (default), random or gp"
+    option("--sampler NAME", arguments.one_of("tpe", "random", "gp"), sampler, default="tpe")
+    scheduler = "the scheduler that stops poor trials early: asha (default with one goal) or none"
+    option("--scheduler NAME", arguments.one_of("asha", "none"), scheduler)
+    option("--seed S", arguments.whole, "seed of proposals and trainings (default 0)", default=0)
+    option(
+        "--time-budget TIME", arguments.duration, "stop after 90s, 30m, 2h ...; --resume goes on"
     )
-    how.add_argument(
-        "--scheduler",
-        type=arguments.one_of("asha", "none"),
-        metavar="NAME",
-        help="the scheduler that stops poor trials early: asha (default with one goal) or none",
+    twin = "afterwards, for as long as the study took: random, a random search as its twin"
+    option("--baseline NAME", arguments.one_of("random"), twin)
+    option(
+        "--study NAME", arguments.name, "name of the study (default: the pipeline's and the time)"
     )
-    how.add_argument(
-        "--seed",
-        type=arguments.whole,
-        default=0,
-        metavar="S",
-        help="seed of proposals and trainings (default 0)",
-    )
-    how.add_argument(
-        "--time-budget",
-        type=arguments.duration,
-        metavar="TIME",
-        help="stop after 90s, 30m, 2h ...; --resume goes on",
-    )
-    how.add_argument(
-        "--baseline",
-        type=arguments.one_of("random"),
-        metavar="NAME",
-        help="afterwards, for as long as the study took: random, a random search as its twin",
-    )
-    how.add_argument(
-        "--study",
-        type=arguments.name,
-        metavar="NAME",
-        help="name of the study (default: the pipeline's and the time)",
-    )
-    how.add_argument(
-        "--resume",
-        action="store_true",
-        help="go on with the latest study, or the named one, up to --trials",
-    )
+    resume = "go on with the latest study, or the named one, up to --trials"
+    how.add_argument("--resume", action="store_true", help=resume)
 
     arguments.add_machine(parser)
 
     other = parser.add_argument_group("records and output")
     arguments.add_tracking(other)
-    other.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="show space, resources and a forecast; train nothing, write nothing",
-    )
-    other.add_argument(
-        "--replay",
-        type=arguments.filled,
-        metavar="TRIAL_ID",
-        help="train one trial again, alone, and compare the curves",
-    )
+    dry = "show space, resources and a forecast; train nothing, write nothing"
+    other.add_argument("--dry-run", action="store_true", help=dry)
+    again = "train one trial again, alone, and compare the curves"
+    arguments.add(other, "--replay TRIAL_ID", arguments.filled, again)
     other.add_argument("--list", action="store_true", help="list pipelines, spaces and defaults")
     arguments.add_output(other)
     return parser

@@ -78,6 +78,7 @@ BY_NAME = {
 NOT_IN_THE_NUMBERS = {
     *("search.cells.cell", "search.cells.store", "search.cells.training"),
     *("search.cluster.resources", "search.trials.process"),
+    *("search.spaces.space", "search.errors"),  # a pipeline's table of ranges and defaults
 }
 MODES = ("r", "r+", "w", "w+", "a", "a+", "x")  # of files with text
 DYNAMIC = ("import_module", "__import__", "runpy", "spec_from_file_location", "exec(")

@@ -231,9 +231,7 @@ def keep_cluster(file: Path) -> None:
     from search.cluster import ray_session as cluster
     from search.cluster.resources import Resources
 
-    room = Resources(
-        device="cpu", concurrency=64, cpus_per_trial=1, gpus_per_trial=0.0, precision="float32"
-    )
+    room = Resources(concurrency=64)
     cluster.start(room, SimpleNamespace(nbytes=0))  # type: ignore[arg-type]
     unfinished = file.with_suffix(".part")
     unfinished.write_text(ray.get_runtime_context().gcs_address)

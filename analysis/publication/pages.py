@@ -12,7 +12,7 @@ from pathlib import Path
 
 from analysis.publication.entries import Published
 from analysis.publication.tables import TABLES
-from search.errors import FAILED, UserError
+from search.errors import Failure
 from search.files import durable
 
 STAND_IN = "**Stand-in data, not a result.**\n\n"
@@ -30,9 +30,8 @@ def fill(text: str, published: Published) -> str:
 
     def refill(match: re.Match[str]) -> str:
         if match[2] not in TABLES:
-            raise UserError(
-                f"<!-- results: {match[2]} -->: no such table\nthere are: {', '.join(TABLES)}",
-                status=FAILED,
+            raise Failure(
+                f"<!-- results: {match[2]} -->: no such table\nthere are: {', '.join(TABLES)}"
             )
         return f"{match[1]}{STAND_IN * published.mini}{TABLES[match[2]](measured)}{match[3]}"
 

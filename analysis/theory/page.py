@@ -23,7 +23,7 @@ from markupsafe import Markup
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 
 from analysis.writers.page import environment
-from search.errors import FAILED, UserError
+from search.errors import Failure
 from search.files import durable
 
 FOLDER = Path(__file__).parent
@@ -51,13 +51,13 @@ class Theory:
     parts: list[Heading]
 
 
-class BrokenFormula(UserError):
+class BrokenFormula(Failure):
     """A formula that cannot be shown, and why."""
 
     def __init__(self, formula: str, why: object) -> None:
         reason = " ".join(str(why).split()) or type(why).__name__
         shown = " ".join(formula.split())
-        super().__init__(f"no formula: {shown}\n{reason[:200]}", status=FAILED)
+        super().__init__(f"no formula: {shown}\n{reason[:200]}")
 
 
 def read() -> Theory | None:
@@ -71,7 +71,7 @@ def parse(text: str) -> Theory:
     markdown.use(dollarmath_plugin, allow_labels=False, allow_space=False, allow_digits=False)
     tokens = markdown.parse(text)
     if not tokens or tokens[0].tag != "h1":
-        raise UserError("the theory has no title: begin it with a line `# Title`", status=FAILED)
+        raise Failure("the theory has no title: begin it with a line `# Title`")
     parts: list[Heading] = []
     taken = set(TAKEN)
     for token, inline in pairwise(tokens[3:]):  # the title is three tokens

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from safetensors import safe_open
 
 from search.files import fingerprint, seals
@@ -119,6 +120,12 @@ def damaged_test(folder: Path) -> str | None:
     if damaged is None and _tested_weights(folder) not in (None, file_hash(folder / WEIGHTS)):
         return TEST_METRICS
     return damaged
+
+
+def test_outputs(folder: Path) -> dict[str, np.ndarray]:
+    """`predictions` (N,), `labels` (N,) and, for trained cells, `latents` (N, D)."""
+    with np.load(folder / TEST_OUTPUTS) as stored:
+        return {name: stored[name] for name in stored.files}
 
 
 def _look_at_weights(file: Path) -> None:

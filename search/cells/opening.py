@@ -12,8 +12,15 @@ import numpy as np
 from safetensors.torch import load_file
 
 from models import LatentModel
-from search.cells.cell import MODEL, TEST_METRICS, TEST_OUTPUTS, damaged_test, damaged_training
-from search.errors import FAILED, UserError
+from search.cells.cell import (
+    MODEL,
+    TEST_METRICS,
+    TEST_OUTPUTS,
+    damaged_test,
+    damaged_training,
+    test_outputs,
+)
+from search.errors import Failure, UserError
 from search.files import seals
 from search.spaces.rebuild import rebuild
 from search.tracking.store import Store
@@ -59,7 +66,7 @@ def open_cell(store: Store, run_id: str, *, again: str, test: bool = False) -> O
             if damaged:
                 raise ValueError(damaged)
             info = seals.read(folder / MODEL)
-            return _opened(folder, info, stored=_arrays(folder / TEST_OUTPUTS) if test else {})
+            return _opened(folder, info, stored=test_outputs(folder) if test else {})
         except (ValueError, KeyError, RuntimeError) as error:  # not sealed, and of another network
             raise lost(run_id, damaged or f"{MODEL} and {WEIGHTS} ({error})", again) from None
 
@@ -95,9 +102,8 @@ def read_sealed(store: Store, run_id: str, name: str, *, again: str) -> dict[str
 
 def lost(run_id: str, what: str, again: str) -> UserError:
     """That artifacts of a run are missing or damaged, and the command that makes them again."""
-    return UserError(
-        f"{what[:200]} of the MLflow run {run_id} is gone or damaged\nmake it again: {again}",
-        status=FAILED,
+    return Failure(
+        f"{what[:200]} of the MLflow run {run_id} is gone or damaged\nmake it again: {again}"
     )
 
 
@@ -105,11 +111,6 @@ def _opened(folder: Path, info: dict[str, Any], stored: dict[str, np.ndarray]) -
     weights = folder / WEIGHTS
     model = rebuild(info, load_file(weights))
     return Opened(info=info, model=model, weights=seals.file_hash(weights), stored=stored)
-
-
-def _arrays(file: Path) -> dict[str, np.ndarray]:
-    with np.load(file) as stored:
-        return {entry: stored[entry] for entry in stored.files}
 
 
 def rerun_command(tags: Mapping[str, str], experiment: str) -> str:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from search.cells.cell import MODEL, TEST_METRICS, TEST_OUTPUTS
 from search.cells.metrics import cell_metrics
+from search.cells.plan import CellPlan
 from search.cells.store import TrainedCell
+from search.files.home import ROOT
+from search.tracking import provenance
 from search.tracking.store import RunView, Step, Store
 from search.trials.checkpoint import WEIGHTS
+from trainers import protocol
 
+STAND_IN = "**Stand-in data, not a result.**"
 RECORDED = "recorded"  # how far a cell's run is written: trained or tested
 
 
@@ -19,67 +24,74 @@ class CellRuns:
     """The run of a rerun or a sweep, and below it a run for each cell.
 
     Args:
+        plan: whose run is opened again if there is one, else started.
         store: an open store.
-        experiment_id: of all of them.
-        identity: tags that only this rerun or sweep has; its run is opened again if there is one.
-        start: starts its run and returns the id.
-        source: the command that makes them.
-        tags: of each cell's run.
+        kind: `rerun` or `sweep`.
+        name: of its run.
+        experiment_id: of all runs.
+        tags: of all runs.
+        own: tags and parameters of its own run.
 
     Attributes:
-        parent: the id of the rerun's or sweep's own run.
+        experiment_id, run_id: of its own run.
         restored: files that were missing or damaged in runs that were written before.
     """
 
     def __init__(
         self,
+        plan: CellPlan,
         store: Store,
-        experiment_id: str,
         *,
-        identity: Mapping[str, str],
-        start: Callable[[], str],
-        source: str,
+        kind: str,
+        name: str,
+        experiment_id: str,
         tags: Mapping[str, str],
+        own: tuple[Mapping[str, str], Mapping[str, object]],
     ) -> None:
         self._store = store
-        self._experiment_id = experiment_id
-        known = store.find_run(experiment_id, **identity)
-        if known:
-            store.reopen_run(known)
-        self.parent = known or start()
-        self._source = source
-        self._tags = dict(tags)
-        children = store.runs(experiment_id, parent=self.parent)
+        self.experiment_id = experiment_id
+        self._source = f"search/{kind}.py"
+        home = provenance.home_tag(plan.home)
+        self._tags = {**tags, kind: plan.id, "protocol": str(protocol.VERSION), **home}
+        run_id = store.find_run(experiment_id, kind=kind, **{kind: plan.id})
+        if run_id:
+            store.reopen_run(run_id)
+        else:
+            note = {"mlflow.note.content": STAND_IN if plan.mini else "", "kind": kind}
+            origin = provenance.source_tags(ROOT) | provenance.versions()
+            tags = {**self._tags, **origin, **note, **own[0]}
+            run_id = store.start_run(experiment_id, name=name, source=self._source, tags=tags)
+            store.log(run_id, params=own[1])
+        self.run_id = run_id
+        self._seeds = plan.seeds
+        children = store.runs(experiment_id, parent=run_id)
         self._known = {_key(run.tags): run for run in children}
         self.restored: list[str] = []
 
     def end(self, status: str) -> None:
-        """Close the parent, and whatever is open under it."""
-        for run_id in self._store.open_children(self._experiment_id, self.parent):
+        """Close its own run, and whatever is open under it."""
+        for run_id in self._store.open_children(self.experiment_id, self.run_id):
             self._store.end_run(run_id, "KILLED")
-        self._store.end_run(self.parent, status)
+        self._store.end_run(self.run_id, status)
 
-    def record(
+    def write(
         self,
         kept: TrainedCell,
         *,
-        name: str,
+        row: str,
         tags: Mapping[str, str],
         metrics: Mapping[str, float] | None = None,
     ) -> str:
         """Write a cell's run, or what is missing of it; returns the run's id.
 
         Args:
-            name: of the run.
+            row: that it belongs to, in words.
             tags: its own; `kind` and `row` tell the runs of one cell apart.
             metrics: what was measured of it besides.
         """
-        tags = {
-            **self._tags,
-            "cell": kept.cell.id,
-            "seed": str(kept.cell.seed),
-            **tags,
-        }
+        seed = kept.cell.seed
+        name = f"{row}, seed {self._seeds.index(seed) + 1}"
+        tags = {**self._tags, "cell": kept.cell.id, "seed": str(seed), **tags}
         tested = kept.tested
         state = "tested" if tested else "trained"
         names = (MODEL, WEIGHTS, *([TEST_METRICS, TEST_OUTPUTS] if tested else []))
@@ -96,21 +108,21 @@ class CellRuns:
             known.run_id
             if known
             else self._store.start_run(
-                self._experiment_id,
+                self.experiment_id,
                 name=name,
-                parent=self.parent,
+                parent=self.run_id,
                 source=self._source,
                 tags=tags,
                 began=kept.began,
             )
         )
-        self._write(kept, run_id, metrics or {}, files)
+        self._log(kept, run_id, metrics or {}, files)
         self._store.log(run_id, tags={**tags, "trial_state": "COMPLETE", RECORDED: state})
         self._store.end_run(run_id, "FINISHED", ended=kept.ended)
         self._known[_key(tags)] = RunView(run_id, "FINISHED", {**tags, RECORDED: state}, {}, {})
         return run_id
 
-    def _write(
+    def _log(
         self, kept: TrainedCell, run_id: str, more: Mapping[str, float], files: Sequence[Path]
     ) -> None:
         model = kept.model

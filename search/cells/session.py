@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import IO, Protocol
+from typing import IO
 
 import torch
 from rich.console import Console
@@ -14,29 +13,14 @@ from rich.console import Console
 from search.cells import baselines
 from search.cells.cell import Cell
 from search.cells.heldout import LEDGER, TestSet
+from search.cells.plan import CellPlan
+from search.cells.runs import CellRuns
 from search.cells.store import CellStore, TrainedCell
 from search.cells.training import train_cells
 from search.cli.progress import warn
 from search.cli.signals import Interrupted, StopOnSignal
-from search.cluster.resources import Resources, cpu_count
+from search.cluster.resources import cpu_count
 from trainers.data import TrainingData
-
-
-class Plan(Protocol):
-    """The part of a rerun's or a sweep's plan that a session needs."""
-
-    @property
-    def home(self) -> Path: ...
-    @property
-    def experiment(self) -> str: ...
-    @property
-    def resources(self) -> Resources: ...
-    @property
-    def address(self) -> str | None: ...
-    @property
-    def data_dir(self) -> str | None: ...
-    @property
-    def quiet(self) -> bool: ...
 
 
 class CellSession:
@@ -54,7 +38,7 @@ class CellSession:
     """
 
     def __init__(
-        self, plan: Plan, cell_store: CellStore, stop: StopOnSignal, screen: IO[str]
+        self, plan: CellPlan, cell_store: CellStore, stop: StopOnSignal, screen: IO[str]
     ) -> None:
         self._plan = plan
         self._cell_store = cell_store
@@ -70,17 +54,13 @@ class CellSession:
 
     def train(self, cells: Sequence[Cell], what: str, data: TrainingData) -> None:
         """Train those that are missing; `what` is shown above the progress."""
-        plan = self._plan
         self.failures |= train_cells(
             cells,
+            plan=self._plan,
             cell_store=self._cell_store,
-            title=f"{plan.experiment}: {what}",
+            title=f"{self._plan.experiment}: {what}",
             data=data,
-            resources=plan.resources,
-            address=plan.address,
-            home=plan.home,
             screen=self._screen,
-            quiet=plan.quiet,
             stop=self._stop,
         )
         self.raise_if_interrupted()
@@ -120,14 +100,8 @@ class CellSession:
             yield cell, test.read(cell, purpose=purpose)["reading"]["reading"]
 
 
-class Records(Protocol):
-    """A run that is open in MLflow."""
-
-    def end(self, status: str) -> None: ...
-
-
 @contextmanager
-def closing(records: Records) -> Iterator[None]:
+def closing(records: CellRuns) -> Iterator[None]:
     """Close the run whatever breaks the work off."""
     try:
         yield

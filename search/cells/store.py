@@ -19,12 +19,12 @@ from search.cells.cell import (
     METRICS,
     MODEL,
     TEST_METRICS,
-    TEST_OUTPUTS,
     Cell,
     Curves,
     code_fingerprint,
     damaged_test,
     damaged_training,
+    test_outputs,
 )
 from search.files import durable, seals
 from search.files.seals import file_hash
@@ -86,9 +86,8 @@ class TrainedCell:
         return dict(json.loads((self.folder / TEST_METRICS).read_bytes()))
 
     def test_outputs(self) -> dict[str, np.ndarray]:
-        """`predictions` (N,), `labels` (N,) and, for trained cells, `latents` (N, D)."""
-        with np.load(self.folder / TEST_OUTPUTS) as stored:
-            return {name: stored[name] for name in stored.files}
+        """What was predicted for each test image."""
+        return test_outputs(self.folder)
 
 
 class CellStore:
@@ -119,6 +118,10 @@ class CellStore:
             self._told.add(folder)
             self._say(f"{folder / damaged} is missing or damaged; its cell is made again")
         return None if damaged else TrainedCell(cell, folder)
+
+    def found(self, cells: Iterable[Cell]) -> list[TrainedCell]:
+        """Those that are there, in order."""
+        return [kept for cell in cells if (kept := self.find(cell))]
 
     def missing(self, cells: Iterable[Cell]) -> list[Cell]:
         """Those that are not there, each once, in order."""

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import IO, Any
 
 from search.cells.cell import Cell, Curves
+from search.cells.plan import CellPlan
 from search.cells.store import CellStore
 from search.cli.progress import Progress
 from search.cli.signals import StopOnSignal
 from search.cluster import nodes, ray_session
 from search.cluster.resources import Resources
-from search.cluster.searcher import TrialSearcher
+from search.cluster.searcher import TrialSearcher, TrialSource
 from search.cluster.tuner import train
-from search.errors import FAILED, UserError
+from search.errors import Failure
 from search.files.home import ROOT
 from search.spaces.goals import Aims
 from search.spaces.pipeline import METRIC
@@ -92,19 +93,15 @@ class CellWriter:
             self.broken = outcome.error or self.broken
             return  # its checkpoint stays, and it goes on from there
         if outcome.state == "COMPLETE" and outcome.weights:
-            self._cell_store.keep(
-                cell,
-                weights=Path(outcome.weights),
-                curves=curves,
-                facts=self._facts,
-            )
+            weights = Path(outcome.weights)
+            self._cell_store.keep(cell, weights=weights, curves=curves, facts=self._facts)
         elif outcome.state == "FAIL":
             self.failures[cell] = outcome.error or "unknown"
         shutil.rmtree(self._cell_store.trials / config.trial_id, ignore_errors=True)
 
 
-class FixedTrials:
-    """A source of trials (`search.cluster.searcher.TrialSource`) that has them all, in order."""
+class FixedTrials(TrialSource):
+    """A source of trials that has them all, in order; listeners keep what comes of them."""
 
     def __init__(self, configs: Iterable[TrialConfig]) -> None:
         self._configs = iter(configs)
@@ -113,44 +110,34 @@ class FixedTrials:
         """The next of the list."""
         return next(self._configs, None)
 
-    def reported_before(self, config: TrialConfig) -> Mapping[int, float]:
-        """Nothing."""
-        return {}
-
-    def report(self, config: TrialConfig, epoch: int, value: float) -> None:
+    def report(self, *unused: Any, **more: Any) -> None:
         """Nothing: a listener keeps it."""
 
-    def end(self, config: TrialConfig, outcome: TrialOutcome) -> None:
-        """Nothing: a listener keeps it."""
-
-    def close(self) -> None:
-        """Nothing: what is missing in the store is trained the next time."""
+    end = close = report
 
 
 def train_cells(
     cells: Sequence[Cell],
     *,
+    plan: CellPlan,
     cell_store: CellStore,
     title: str,
     data: TrainingData,
-    resources: Resources,
-    address: str | None,
-    home: Path,
     screen: IO[str],
-    quiet: bool,
     stop: StopOnSignal,
 ) -> dict[Cell, str]:
     """Train those of `cells` that are missing; returns those that failed, and why.
 
     Args:
+        plan: says where and how.
         title: heads the live table.
-        home: the folder of all stores.
         screen: where the live table goes.
         stop: ends everything once its event is set.
 
     Raises:
         UserError: weights can no longer be written.
     """
+    resources, address = plan.resources, plan.address
     missing = cell_store.missing(cells)
     for kept in set(cells).difference(missing):  # a process that was killed may have left it
         shutil.rmtree(cell_store.trials / kept.id, ignore_errors=True)
@@ -166,12 +153,12 @@ def train_cells(
         title=title,
         total=len(missing),
         ended=Counter(),
-        quiet=quiet,
+        quiet=plan.quiet,
         noun="training",
     )
     if address:
-        nodes.check(address, home, data, resources)
-    ray_folder = home / "ray" / "finals"
+        nodes.check(address, plan.home, data, resources)
+    ray_folder = plan.home / "ray" / "finals"
     searcher = TrialSearcher(
         FixedTrials(configs), aims=Aims.of(METRIC), listeners=[keeper, progress]
     )
@@ -191,7 +178,5 @@ def train_cells(
         searcher.interrupt()
         shutil.rmtree(ray_folder, ignore_errors=True)
     if keeper.broken:
-        raise UserError(
-            f"{keeper.broken}\nmake room and call again: what is trained is kept", status=FAILED
-        )
+        raise Failure(f"{keeper.broken}\nmake room and call again: what is trained is kept")
     return keeper.failures

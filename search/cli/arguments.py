@@ -8,8 +8,9 @@ import re
 import sys
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from search.cli.output import keep_standard_streams
 from search.errors import FAILED, INTERRUPTED, WRONG_ARGUMENTS, UserError, shorten, without_secrets
@@ -20,11 +21,15 @@ DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)?")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
 EVERY = "all"
 LONGEST_NAME = 200  # bytes; file systems take 255, and a partial file has a longer name
+Number = TypeVar("Number", int, float)
 FORMATS = ("html", "pdf", "png", "svg", "csv", "tex")
 
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are two lines and name the nearest valid option."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **settings)
 
     def parse_args(self, args=None, namespace=None):  # type: ignore[override, no-untyped-def]
         """As in argparse, with the nearest option for an unknown one.
@@ -71,10 +76,7 @@ def filled(text: str) -> str:
 
 def positive(text: str) -> int:
     """A whole number of at least 1."""
-    try:
-        value = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    value = _number(int, text, "a whole number")
     if value < 1:
         raise argparse.ArgumentTypeError(f"{value} is too small, at least 1 is needed")
     return value
@@ -82,10 +84,7 @@ def positive(text: str) -> int:
 
 def whole(text: str) -> int:
     """A whole number of at least 0."""
-    try:
-        value = int(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+    value = _number(int, text, "a whole number")
     if not 0 <= value < 2**31:
         raise argparse.ArgumentTypeError(f"{value} is out of range, 0 to {2**31 - 1}")
     return value
@@ -93,13 +92,17 @@ def whole(text: str) -> int:
 
 def fraction(text: str) -> float:
     """A share of the one GPU that a trial uses; 0 means none."""
-    try:
-        value = float(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    value = _number(float, text, "a number")
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not in [0, 1]: a trial uses one GPU at most")
     return value
+
+
+def _number(kind: type[Number], text: str, what: str) -> Number:
+    try:
+        return kind(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {what}") from None
 
 
 def duration(text: str) -> float:
@@ -119,12 +122,17 @@ def name(text: str) -> str:
     return text
 
 
-def pipeline(text: str) -> str:
-    """The name of a pipeline."""
-    names = pipeline_names()
+def pipeline(text: str, *also: str) -> str:
+    """The name of a pipeline, or one of `also`."""
+    names = [*pipeline_names(), *also]
     if text not in names:
         raise argparse.ArgumentTypeError(f"no pipeline {text!r}{nearest(text, names)}")
     return text
+
+
+def pipeline_or_all(text: str) -> str:
+    """The name of a pipeline, or `all`."""
+    return pipeline(text, EVERY)
 
 
 def one_of(*allowed: str):  # type: ignore[no-untyped-def]
@@ -136,16 +144,6 @@ def one_of(*allowed: str):  # type: ignore[no-untyped-def]
         return text
 
     return check
-
-
-def pipeline_or_all(text: str) -> str:
-    """The name of a pipeline, or `all`."""
-    if text == EVERY:
-        return text
-    names = pipeline_names()
-    if text not in names:
-        raise argparse.ArgumentTypeError(f"no pipeline {text!r}{nearest(text, [*names, EVERY])}")
-    return text
 
 
 def some_of(*names: str, what: str) -> Callable[[str], tuple[str, ...]]:
@@ -203,66 +201,46 @@ def _try_folder(folder: Path) -> None:
         ) from None
 
 
+def add(group: Any, option: str, parse: Callable[[str], Any], help: str, **settings: Any) -> None:
+    """Add an option to a parser or to a group of its options.
+
+    Args:
+        option: its name, and that of its value in the help: `--trials N`.
+        parse: raises an ArgumentTypeError for a value that is not valid.
+        settings: as in argparse.
+    """
+    name, metavar = option.split()
+    group.add_argument(name, type=parse, metavar=metavar, help=help, **settings)
+
+
 def add_data(parser: argparse.ArgumentParser) -> Any:
     """`--data-dir` and `--data mini`; returns the group."""
     data = parser.add_argument_group("data")
-    data.add_argument(
-        "--data-dir",
-        type=filled,
-        metavar="DIR",
-        help="folder with MNIST/ or cifar-10-batches-py/ (default: $DATA_DIR, ./data, download)",
-    )
-    data.add_argument(
-        "--data",
-        type=one_of("mini"),
-        metavar="mini",
-        help="a small stand-in that needs no download; its numbers are not results",
-    )
+    where = "folder with MNIST/ or cifar-10-batches-py/ (default: $DATA_DIR, ./data, download)"
+    add(data, "--data-dir DIR", filled, where)
+    stand_in = "a small stand-in that needs no download; its numbers are not results"
+    add(data, "--data mini", one_of("mini"), stand_in)
     return data
 
 
 def add_machine(parser: argparse.ArgumentParser) -> None:
     """The options for where trainings run, and how many at a time."""
-    where = parser.add_argument_group("machine")
-    where.add_argument(
-        "--device",
-        type=one_of("auto", "cpu", "cuda"),
-        default="auto",
-        metavar="NAME",
-        help="auto (default: a GPU where there is one), cpu or cuda",
-    )
-    where.add_argument(
-        "--concurrency",
-        type=positive,
-        metavar="K",
-        help="trials at a time (default: as many as fit)",
-    )
-    where.add_argument(
-        "--cpus-per-trial",
-        type=positive,
-        metavar="C",
-        help="threads of a trial (default 1 on CPUs)",
-    )
-    where.add_argument(
-        "--gpus-per-trial",
-        type=fraction,
-        metavar="G",
-        help="share of a GPU (default: from measured memory)",
-    )
-    where.add_argument(
-        "--address", type=filled, metavar="auto|HOST:PORT", help="join a running Ray cluster"
-    )
+    option = partial(add, parser.add_argument_group("machine"))
+    device = "auto (default: a GPU where there is one), cpu or cuda"
+    option("--device NAME", one_of("auto", "cpu", "cuda"), device, default="auto")
+    option("--concurrency K", positive, "trials at a time (default: as many as fit)")
+    option("--cpus-per-trial C", positive, "threads of a trial (default 1 on CPUs)")
+    option("--gpus-per-trial G", fraction, "share of a GPU (default: from measured memory)")
+    option("--address auto|HOST:PORT", filled, "join a running Ray cluster")
 
 
 def add_tracking(group: Any) -> None:
     """`--tracking-uri`."""
-    group.add_argument(
-        "--tracking-uri",
-        type=filled,
-        metavar="URI",
-        help="MLflow's store (default: $MLFLOW_TRACKING_URI, else mlruns/mlflow.db here); its "
-        "user and password: set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD",
+    store = (
+        "MLflow's store (default: $MLFLOW_TRACKING_URI, else mlruns/mlflow.db here); its "
+        "user and password: set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
     )
+    add(group, "--tracking-uri URI", filled, store)
 
 
 def add_output(group: Any) -> None:
@@ -278,11 +256,9 @@ def add_results(parser: argparse.ArgumentParser, *, seed: str) -> None:
         seed: the thing that the seed determines, for the help.
     """
     other = parser.add_argument_group("records and output")
-    other.add_argument(
-        "--seed", type=whole, default=0, metavar="S", help=f"base of {seed} (default 0)"
-    )
+    add(other, "--seed S", whole, f"base of {seed} (default 0)", default=0)
     add_tracking(other)
-    other.add_argument("--json", type=new_file, metavar="FILE", help="write everything to FILE")
+    add(other, "--json FILE", new_file, "write everything to FILE")
     add_output(other)
 
 

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from search.spaces import space
-from search.spaces.pipeline import load_pipeline, pipeline_names
+from search.spaces.pipeline import Params, load_pipeline, pipeline_names
 
 
 def show(only: str | None) -> int:
@@ -18,13 +18,16 @@ def show(only: str | None) -> int:
         console.print(
             f"{name}: {pipeline.summary} ({labels}, {pipeline.epochs} epochs)", style="bold"
         )
-        table = Table(box=None, padding=(0, 2, 0, 2), header_style="dim")
-        for column in ("parameter", "searched", "default"):
-            table.add_column(column)
-        for parameter, distribution in pipeline.space.items():
-            table.add_row(
-                parameter, space.describe(distribution), f"{pipeline.defaults[parameter]}"
-            )
-        console.print(table)
+        console.print(space_table(pipeline.space, pipeline.defaults, "default"))
         console.print()
     return 0
+
+
+def space_table(searched: space.Space, values: Params, title: str) -> Table:
+    """A row a parameter: its range, and its value in the column `title`."""
+    table = Table(box=None, padding=(0, 2, 0, 2), header_style="dim")
+    for column in ("parameter", "searched", title):
+        table.add_column(column)
+    for name, distribution in searched.items():
+        table.add_row(name, space.describe(distribution), str(values[name]))
+    return table

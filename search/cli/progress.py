@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO
 
@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from search.spaces.goals import Aims, Limit
+from search.spaces.goals import Aims
 from search.spaces.pipeline import METRIC
 from search.trials.config import TrialConfig
 from search.trials.outcome import TrialOutcome
@@ -70,7 +70,6 @@ class Progress:
         self._best: tuple[float, TrialConfig] | None = None
         self._beyond = 0  # complete trials that exceed a limit
         self._began = time.monotonic()
-        self._epochs_done = 0
         self._live: Live | None = None
         if self._console.is_terminal and not quiet:
             self._live = Live(
@@ -93,7 +92,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Print a line above the table."""
-        self._console.print(text, markup=False, soft_wrap=True)
+        say(self._console, text)
 
     def store_unreachable(self, unreachable: bool) -> None:
         """Say that MLflow no longer answers, or that it answers again."""
@@ -187,67 +186,9 @@ class Progress:
         return Group(*parts)
 
 
-@dataclass(frozen=True)
-class RankedTrial:
-    """A complete trial: its number, goals' values, parameters, and limit -> violation."""
-
-    number: int
-    values: Sequence[float]
-    params: Mapping[str, object]
-    violations: Mapping[str, float]
-    trial_id: str
-
-
-def ranking(console: Console, rows: Sequence[RankedTrial], *, aims: Aims) -> None:
-    """Print the best trials as a table, a line a parameter, so that any number of them fits.
-
-    Args:
-        rows: the best first, those beyond a limit last.
-    """
-    console.print("Best trials")
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("")
-    for place, row in enumerate(rows):
-        table.add_column(f"trial {row.number}", justify="right", style="bold" if place == 0 else "")
-    table.add_row(aims.metric, *(f"{row.values[0]:.4f}" for row in rows), style="green")
-    for limit in aims.limits:
-        table.add_row(str(limit), *(_kept(limit, row.violations) for row in rows), style="dim")
-    for name in rows[0].params:
-        table.add_row(name, *(_number(row.params[name]) for row in rows))
-    console.print(table)
-
-
-def front(console: Console, rows: Sequence[RankedTrial], *, aims: Aims) -> None:
-    """Print the trials that no other one beats in both goals, a line a trial."""
-    console.print(f"Front: no trial is better in both {' and '.join(map(str, aims.goals))}")
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for column in ("trial", *(goal.metric for goal in aims.goals)):
-        table.add_column(column, justify="right")
-    table.add_column("trial_id")
-    table.add_column("parameters", overflow="fold")
-    for row in rows:
-        values = (f"{value:.4f}" for value in row.values)
-        table.add_row(str(row.number), *values, row.trial_id, in_short(row.params))
-    console.print(table)
-
-
-def _kept(limit: Limit, violations: Mapping[str, float]) -> str:
-    violation = violations.get(str(limit), 0.0)
-    return "kept" if violation <= 0 else limit.beyond(violation)
-
-
-def importances(console: Console, shares: Mapping[str, float], *, metric: str, epoch: int) -> None:
-    """Print each parameter's share of the metric's variation at `epoch`, as bars."""
-    console.print(f"Importance of each parameter for {metric} after epoch {epoch} (PED-ANOVA)")
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    for name, value in shares.items():
-        table.add_row(name, f"{value:.2f}", "█" * round(30 * value))
-    console.print(table)
-
-
 def in_short(params: Mapping[str, object]) -> str:
     """`width=32 lr=0.002`."""
-    return " ".join(f"{name}={_number(value)}" for name, value in params.items())
+    return " ".join(f"{name}={in_figures(value)}" for name, value in params.items())
 
 
 def in_words(seconds: float) -> str:
@@ -259,10 +200,16 @@ def in_words(seconds: float) -> str:
     return f"{seconds / 3600:.1f} h"
 
 
-def _number(value: object) -> str:
+def in_figures(value: object) -> str:
+    """A parameter's value, in three figures."""
     return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def say(console: Console, text: str, style: str = "") -> None:
+    """Print the text as it is: brackets in it are no styles, and only the terminal wraps it."""
+    console.print(text, style=style, markup=False, soft_wrap=True)
 
 
 def warn(console: Console, line: str) -> None:
     """Print a warning in yellow."""
-    console.print(line, style="yellow", markup=False, soft_wrap=True)
+    say(console, line, "yellow")

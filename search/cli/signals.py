@@ -54,8 +54,5 @@ class StopOnSignal:
 def show_interrupted(console: Console, *command: Any) -> None:
     """Say how to go on: `command` is what was called, word by word."""
     again = shlex.join(["python", *map(str, command)])
-    console.print(
-        f"interrupted; what is trained is kept. To go on: {without_secrets(again)}",
-        markup=False,
-        soft_wrap=True,
-    )
+    what = f"interrupted; what is trained is kept. To go on: {without_secrets(again)}"
+    console.print(what, markup=False, soft_wrap=True)

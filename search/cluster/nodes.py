@@ -19,7 +19,7 @@ from typing import Any
 from search.cluster import ray_session
 from search.cluster.profile_trial import ProfileRequest, TrialProfile, measure
 from search.cluster.resources import Resources
-from search.errors import FAILED, UserError
+from search.errors import Failure, UserError
 from trainers.data import TrainingData
 
 ANSWER_SECONDS = 120.0  # a node unpacks the code, starts a process and imports torch in it
@@ -83,11 +83,10 @@ def profile(request: ProfileRequest) -> TrialProfile:
     profiles = _ask(nodes, measure, request)
     for node, answer in zip(nodes, profiles, strict=True):
         if request.device == "cuda" and not answer.gpus:
-            raise UserError(
+            raise Failure(
                 f"Ray counts {_plural(node['Resources']['GPU'], 'GPU')} on node {_name(node)}, "
                 "and torch finds none there\n"
-                "install a CUDA build of torch on it, or train on CPUs with --device cpu",
-                status=FAILED,
+                "install a CUDA build of torch on it, or train on CPUs with --device cpu"
             )
     fullest = max(profiles, key=lambda answer: answer.peak_gib / (answer.total_gib or 1.0))
     agreed = all(answer.precision == "bfloat16" for answer in profiles)
@@ -173,19 +172,17 @@ def _ask(
     answers = []
     for node, answer in zip(nodes, asked, strict=True):
         if answer in silent:
-            raise UserError(
+            raise Failure(
                 f"node {_name(node)} does not answer within {ANSWER_SECONDS:.0f} s\n"
-                "look at its logs (/tmp/ray/session_latest/logs there), or take it out",
-                status=FAILED,
+                "look at its logs (/tmp/ray/session_latest/logs there), or take it out"
             )
         try:
             answers.append(ray.get(answer))
         except RayError as error:  # a library is missing there, or the node is gone
             reason = (str(error).strip() or type(error).__name__).splitlines()[-1]
-            raise UserError(
+            raise Failure(
                 f"node {_name(node)} cannot train: {reason[:300]}\n"
-                "install there what is installed here (constraints.txt), or take it out",
-                status=FAILED,
+                "install there what is installed here (constraints.txt), or take it out"
             ) from None
     return answers
 
@@ -194,24 +191,21 @@ def _judge(name: str, seen: Seen, *, home: Path, written: bool, digest: str) -> 
     """Refuse a node on which trials would fail or train on other data."""
     if not written:
         lacks = "cannot write into" if seen.shared else "does not see"
-        raise UserError(
+        raise Failure(
             f"node {name} {lacks} {home.absolute()}, where checkpoints and weights go\n"
-            "run the command from a folder whose path is the same, shared disk on all nodes",
-            status=FAILED,
+            "run the command from a folder whose path is the same, shared disk on all nodes"
         )
     import torch
 
     if seen.torch != torch.__version__:
-        raise UserError(
+        raise Failure(
             f"node {name} has torch {seen.torch}, this machine has {torch.__version__}\n"
-            "install one version on all nodes (constraints.txt names one)",
-            status=FAILED,
+            "install one version on all nodes (constraints.txt names one)"
         )
     if seen.digest != digest:
-        raise UserError(
+        raise Failure(
             f"node {name} has other data: fingerprint {seen.digest}, this machine has {digest}\n"
-            "install the same numpy on all nodes, and see to that node's memory and disk",
-            status=FAILED,
+            "install the same numpy on all nodes, and see to that node's memory and disk"
         )
 
 

@@ -7,7 +7,6 @@ import json
 import multiprocessing
 import os
 import platform
-from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -59,9 +58,6 @@ class TrialProfile:
     def share(self, *, limit: int) -> float:
         """The fraction of a GPU that a trial of the measured model needs, at least 1 / `limit`."""
         return gpu_share(self.peak_gib, self.total_gib, limit=limit)
-
-
-Where = Callable[[ProfileRequest], TrialProfile]  # on this machine, or on a node
 
 
 def recall(home: Path, request: ProfileRequest) -> TrialProfile | None:

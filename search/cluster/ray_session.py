@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from search.errors import FAILED, UserError
+from search.errors import Failure, UserError
 from search.files.home import ROOT
 
 if TYPE_CHECKING:
@@ -85,10 +85,9 @@ def check_sockets() -> None:
     name = "RAY_TMPDIR" if "RAY_TMPDIR" in os.environ else "TMPDIR"
     length = len(os.fsencode(os.environ.get(name, "")))
     if length > LONGEST_FOLDER:
-        raise UserError(
+        raise Failure(
             f"{name} names a folder of {length} bytes, too long for the sockets of Ray in it\n"
-            f"set one of at most {LONGEST_FOLDER} bytes for Ray: export RAY_TMPDIR=/tmp",
-            status=FAILED,
+            f"set one of at most {LONGEST_FOLDER} bytes for Ray: export RAY_TMPDIR=/tmp"
         )
 
 
@@ -106,10 +105,9 @@ def probe_address(address: str) -> None:
     try:
         socket.create_connection((host, int(port)), timeout=PROBE_SECONDS).close()
     except (OSError, OverflowError, ValueError) as error:  # ValueError: not a valid host name
-        raise UserError(
+        raise Failure(
             f"no Ray cluster answers at {address} ({error})\n"
-            "start one (ray start --head --port 6379) or leave --address out",
-            status=FAILED,
+            "start one (ray start --head --port 6379) or leave --address out"
         ) from None
 
 
@@ -230,18 +228,16 @@ def join(address: str) -> tuple[int, int]:
                 **QUIETLY,
             )
     except AuthenticationError:
-        raise UserError(
+        raise Failure(
             f"the Ray cluster at {address} requires its token\n"
             "set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH to the cluster's; "
-            "RAY_AUTH_MODE=disabled joins a cluster without a token",
-            status=FAILED,
+            "RAY_AUTH_MODE=disabled joins a cluster without a token"
         ) from None
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UserError(
+        raise Failure(
             f"cannot join the Ray cluster at {address}: {reason[:300]}\n"
-            "start one (ray start --head --port 6379) or leave --address out",
-            status=FAILED,
+            "start one (ray start --head --port 6379) or leave --address out"
         ) from None
     total = ray.cluster_resources()
     return int(total.get("CPU", 0)), int(total.get("GPU", 0))

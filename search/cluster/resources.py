@@ -24,7 +24,7 @@ HEADROOM = 1.25  # allocations differ from trial to trial; running out costs a w
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
-    """How trials run.
+    """How trials run; by default one at a time, with one thread.
 
     Attributes:
         device: `cpu` or `cuda`.
@@ -34,11 +34,11 @@ class Resources:
         precision: number format of the products, the faster one on this device.
     """
 
-    device: str
-    concurrency: int
-    cpus_per_trial: int
-    gpus_per_trial: float
-    precision: Precision
+    device: str = "cpu"
+    concurrency: int = 1
+    cpus_per_trial: int = 1
+    gpus_per_trial: float = 0.0
+    precision: Precision = "float32"
 
     @property
     def cpus(self) -> int:

@@ -30,6 +30,7 @@ class TrialSource(Protocol):
 
     def reported_before(self, config: TrialConfig) -> Mapping[int, float]:
         """The values that a trial reported before it was interrupted: epoch -> value."""
+        return {}
 
     def report(self, config: TrialConfig, epoch: int, value: float) -> None:
         """Receive a trial's finite value of the metric."""

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from search.errors import FAILED, UserError
+from search.errors import Failure
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -37,9 +37,8 @@ def check_readable(path: Path) -> None:
     try:
         path.open("rb").close()
     except PermissionError:
-        raise UserError(
-            f"this user may not read {path}\nits owner can allow it: chmod -R a+rX {HOME}",
-            status=FAILED,
+        raise Failure(
+            f"this user may not read {path}\nits owner can allow it: chmod -R a+rX {HOME}"
         ) from None
     except OSError:
         pass
@@ -58,14 +57,12 @@ def check_disk(home: Path) -> None:
             file.flush()
         free = shutil.disk_usage(home).free / 2**20
     except OSError as error:
-        raise UserError(
+        raise Failure(
             f"cannot write to {home}: {error.strerror or error}\n"
-            "make it writable, free some space, or run from a folder of your own",
-            status=FAILED,
+            "make it writable, free some space, or run from a folder of your own"
         ) from None
     if free < FREE_MIB:
-        raise UserError(
+        raise Failure(
             f"the disk of {home} has {free:.0f} MiB left, at least {FREE_MIB} are needed\n"
-            "free some space, or run from a folder on another disk",
-            status=FAILED,
+            "free some space, or run from a folder on another disk"
         )

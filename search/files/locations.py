@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from search.errors import FAILED, UserError
+from search.errors import Failure
 from search.files.home import HOME
 from search.files.sqlite import sqlite_uri
 
@@ -74,10 +74,9 @@ def check(database: Path) -> None:
     for then in former_folders(database):
         default = database == (HOME / DEFAULT).absolute()
         option = "" if default else f" --tracking-uri {shlex.quote(sqlite_uri(database))}"
-        raise UserError(
+        raise Failure(
             f"{database} was moved or copied, but it still names {then} for its artifacts\n"
-            f"correct their locations: python search/doctor.py --fix{option}",
-            status=FAILED,
+            f"correct their locations: python search/doctor.py --fix{option}"
         )
 
 
@@ -93,10 +92,9 @@ def correct(database: Path) -> None:
         for folder in former_folders(database):
             _correct(database, folder)
     except (OSError, sqlite3.Error) as error:
-        raise UserError(
+        raise Failure(
             f"cannot correct the locations in {database}: {error}\n"
-            "make its folder writable, free some space, and call again",
-            status=FAILED,
+            "make its folder writable, free some space, and call again"
         ) from None
 
 
@@ -129,7 +127,7 @@ def known_runs(folder: Path) -> set[str]:
             ):
                 run_ids |= {run for (run,) in _rows(file, "SELECT run_uuid FROM runs")}
         except (OSError, sqlite3.Error) as error:
-            raise UserError(f"{file} cannot be read: {error}", status=FAILED) from None
+            raise Failure(f"{file} cannot be read: {error}") from None
     return run_ids
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 
 from filelock import FileLock
 
-from search.errors import FAILED, UserError
+from search.errors import Failure
 from search.files import durable, fault_injection
 from search.files.home import HOME
 
@@ -60,10 +60,9 @@ def check(file: Path, *, table: str, owner: str) -> None:
         except sqlite3.DatabaseError as error:
             reason = f"cannot be read ({error})"
     if reason:
-        raise UserError(
+        raise Failure(
             f"cannot use {file} as the database of {owner}: it {reason}\n"
-            "name another file, or put back a copy of it from before",
-            status=FAILED,
+            "name another file, or put back a copy of it from before"
         )
 
 

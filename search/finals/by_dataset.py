@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from search.cells.cell import TEST_OUTPUTS, damaged_test, damaged_training
+from search.cells.cell import damaged_test, damaged_training, test_outputs
 from search.cells.opening import lost, open_cell, rerun_command
 from search.finals.best_rerun import best_rerun, comparable, write_result
 from search.finals.comparisons import Comparison, compare, correct, verdict
@@ -128,8 +128,7 @@ def _hits(
 def _cell_hits(store: Store, home: Path, result: Mapping[str, Any], cell: str) -> np.ndarray:
     folder = home / "finals" / cell
     if not (damaged_training(folder) or damaged_test(folder)):
-        with np.load(folder / TEST_OUTPUTS) as stored:
-            return _right(stored)
+        return _right(test_outputs(folder))
     experiment = store.find_experiment(result["experiment"])
     assert experiment is not None
     again = rerun_command(store.tags(result["run_id"]), result["experiment"])

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from search.errors import FAILED, UserError
+from search.errors import Failure, UserError
 from search.spaces import space as spaces
 from search.spaces.goals import FEASIBLE, FRONT, GOALS, LIMITS
 from search.spaces.pipeline import Pipeline, Scalar
@@ -91,26 +91,23 @@ def choose(
     if trials and not same_data:
         then = ", ".join(sorted({run.tags.get("data_fingerprint", "?") for run in trials}))
         mend = "search again: it is drawn by newer code" if data.source == "mini" else ""
-        raise UserError(
+        raise Failure(
             f"{name} was searched on other data: {then} then, {data.fingerprint} now\n"
-            f"{mend or 'give the --data-dir of the search'}",
-            status=FAILED,
+            f"{mend or 'give the --data-dir of the search'}"
         )
     today = [run for run in same_data if run.tags.get("protocol", "1") == str(protocol.VERSION)]
     if same_data and not today:
-        raise UserError(
+        raise Failure(
             f"{name} was searched by an earlier protocol: its trials are not ranked by protocol "
             f"{protocol.VERSION} of now (docs/protocol.md)\n"
             f"search again: python search/tune.py --pipeline {name}; or name one configuration "
-            "with --config",
-            status=FAILED,
+            "with --config"
         )
     same_data = today
     if not same_data:
-        raise UserError(
+        raise Failure(
             f"{name} has no finished trial in {store.shown}\n"
-            f"search first: python search/tune.py --pipeline {name}",
-            status=FAILED,
+            f"search first: python search/tune.py --pipeline {name}"
         )
     sizes = {int(run.params["train_size"]) for run in same_data}
     same_size = [run for run in same_data if int(run.params["train_size"]) == max(sizes)]
@@ -127,10 +124,9 @@ def choose(
         if len(chosen) == options.top:
             break
     if not chosen:
-        raise UserError(
+        raise Failure(
             f"{name} was searched when it had other parameters: {', '.join(sorted(foreign))}\n"
-            f"search again: python search/tune.py --pipeline {name}",
-            status=FAILED,
+            f"search again: python search/tune.py --pipeline {name}"
         )
     return list(chosen.values())
 
@@ -152,16 +148,14 @@ def _of_one_goal(trials: list[RunView], study: str | None, name: str) -> list[Ru
                 f"--study {study} has the goals {named[0].tags[GOALS]}: no one trial is its best\n"
                 f"choose one by its id with --trial: {ids}{', ...' * (len(front) > SHOWN)}"
             )
-        raise UserError(
+        raise Failure(
             f"--study {study}: no trial keeps {named[0].tags.get(LIMITS)}\n"
-            "name one all the same with --trial, or search with wider limits",
-            status=FAILED,
+            "name one all the same with --trial, or search with wider limits"
         )
     if trials and not kept:
-        raise UserError(
+        raise Failure(
             f"{name} has complete trials, but none of one goal that keeps its study's limits\n"
-            "name one by its id with --trial, or search with other limits",
-            status=FAILED,
+            "name one by its id with --trial, or search with other limits"
         )
     return kept
 
@@ -248,8 +242,7 @@ def _stored_config(store: Store, run: RunView) -> dict[str, Any]:
     try:
         return dict(json.loads(store.read_text(run.run_id, "config.json") or ""))
     except ValueError:
-        raise UserError(
+        raise Failure(
             f"config.json of run {run.run_id} ({run.tags.get('trial_id')}) is gone or damaged\n"
-            "its configuration cannot be trained again; choose another with --trial or --config",
-            status=FAILED,
+            "its configuration cannot be trained again; choose another with --trial or --config"
         ) from None

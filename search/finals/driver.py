@@ -14,7 +14,7 @@ from rich.console import Console
 
 from search.cli.progress import warn
 from search.cli.signals import Interrupted, StopOnSignal, show_interrupted
-from search.errors import FAILED, INTERRUPTED, UserError
+from search.errors import FAILED, INTERRUPTED, Failure, UserError
 from search.files import durable, locks
 from search.files.home import HOME, check_disk
 from search.finals.plan import NothingToRerun, make_plan, open_store
@@ -48,17 +48,15 @@ def run(options: Namespace) -> int:
                     from search.finals.session import rerun
 
                     result = rerun(plan, store, stop, console)
-                except NothingToRerun as error:
-                    if not everything:
-                        raise
-                    skipped[name] = str(error).splitlines()[0]
-                    console.print(f"{skipped[name]}: skipped", style="yellow", markup=False)
-                    continue
                 except UserError as error:
                     if not everything:
                         raise
-                    failed = True
-                    console.print(f"{name}: {error}", style="red", markup=False)
+                    if isinstance(error, NothingToRerun):
+                        skipped[name] = str(error).splitlines()[0]
+                        console.print(f"{skipped[name]}: skipped", style="yellow", markup=False)
+                    else:
+                        failed = True
+                        console.print(f"{name}: {error}", style="red", markup=False)
                     continue
                 results.append(result)
                 show(console, plan, result)
@@ -66,10 +64,9 @@ def run(options: Namespace) -> int:
             show_interrupted(console, "search/rerun.py", *options.arguments)
             return INTERRUPTED
         if not results and not failed:
-            raise UserError(
+            raise Failure(
                 "no pipeline has a finished study\n"
-                "search first: python search/tune.py --pipeline cifar_contrastive",
-                status=FAILED,
+                "search first: python search/tune.py --pipeline cifar_contrastive"
             )
         from search.finals.by_dataset import compare_datasets
         from search.finals.screen import conclude, show_comparisons

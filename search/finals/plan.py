@@ -9,13 +9,12 @@ import shlex
 from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from search.cells.cell import Cell, Kind
+from search.cells.plan import CellPlan
 from search.cells.seeds import final_seeds
 from search.cluster.allocation import plan_resources
-from search.cluster.resources import Resources
-from search.errors import FAILED, UserError, without_secrets
+from search.errors import Failure, without_secrets
 from search.files.home import HOME
 from search.finals.candidates import (
     Candidate,
@@ -32,42 +31,32 @@ from search.tracking.store import RunView, Store, open_existing
 from trainers.data import TrainingData, load_training
 
 
-class NothingToRerun(UserError):
+class NothingToRerun(Failure):
     """The pipeline has no finished study: skipped under `all`, an error alone."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class FinalPlan:
+class FinalPlan(CellPlan):
     """A rerun of one pipeline, settled.
 
     Attributes:
-        name, pipeline: what is trained again.
+        pipeline: what is trained again.
         candidates: the configurations, the most promising first.
-        seeds: fresh ones, the same for every row of the table.
         budgets: epochs of each candidate.
         data: train and validation images, whole.
         settings: what `--set` changed of the candidates, word by word.
         without: rows of the table that are not trained: `ablation`, `defaults`, `random`.
         random_search: study of a candidate -> the best of the random search that took as long.
-        home: the folder of all stores.
         notices: what the user should know of how this was settled.
         command: what makes the same again.
     """
 
-    name: str
     pipeline: Pipeline
     candidates: tuple[Candidate, ...]
     budgets: tuple[int, ...]
-    seeds: tuple[int, ...]
     data: TrainingData
-    data_dir: str | None
-    resources: Resources
-    address: str | None
     settings: tuple[str, ...]
     without: tuple[str, ...]
-    home: Path
-    tracking_uri: str
-    quiet: bool
     notices: tuple[str, ...]
     command: str = ""
     random_search: Mapping[str, Candidate] = field(default_factory=dict)
@@ -92,20 +81,7 @@ class FinalPlan:
         self, kind: Kind, params: Mapping[str, Scalar] | None = None, epochs: int = 0
     ) -> list[Cell]:
         """A row of the table: one cell a seed."""
-        shared = kind in ("pca", "pixels")
-        return [
-            Cell(
-                kind=kind,
-                dataset=self.data.dataset,
-                data=self.data.fingerprint,
-                train_size=len(self.data.train),
-                seed=seed,
-                pipeline="" if shared else self.name,
-                params={} if params is None else dict(params),
-                epochs=epochs,
-            )
-            for seed in self.seeds
-        ]
+        return self.row(self.data, kind, self.name, params or {}, epochs)
 
     def candidate_cells(self, index: int) -> list[Cell]:
         """The trainings of one candidate."""
@@ -203,29 +179,20 @@ def _which_trials(
     options: Namespace, name: str, store: Store
 ) -> tuple[bool, list[RunView], list[str]]:
     """Real trials, unless mini ones are asked for or are all there is."""
-    if options.data == "mini":
-        trials = complete_trials(store, experiment_name(name, mini=True))
-        if trials or options.config:
-            return True, trials, []
-        raise _nothing(name, "--data mini ")
-    trials = complete_trials(store, experiment_name(name, mini=False))
+    mini = options.data == "mini"
+    trials = complete_trials(store, experiment_name(name, mini=mini))
     if trials or options.config:
-        return False, trials, []
-    trials = complete_trials(store, experiment_name(name, mini=True))
-    if trials and options.data_dir:
+        return mini, trials, []
+    trials = [] if mini else complete_trials(store, experiment_name(name, mini=True))
+    if not trials:
+        option = "--data mini " * mini
+        raise NothingToRerun(
+            f"{name} has no finished study\n"
+            f"search first: python search/tune.py --pipeline {name} {option}--trials 20"
+        )
+    if options.data_dir:
         raise NothingToRerun(
             f"{name} was searched on stand-in data only, but --data-dir was given\n"
-            "leave it out, or search on the real data first",
-            status=FAILED,
+            "leave it out, or search on the real data first"
         )
-    if trials:
-        return True, trials, [f"{name} was searched on stand-in data only, and so is this"]
-    raise _nothing(name, "")
-
-
-def _nothing(name: str, option: str) -> NothingToRerun:
-    return NothingToRerun(
-        f"{name} has no finished study\n"
-        f"search first: python search/tune.py --pipeline {name} {option}--trials 20",
-        status=FAILED,
-    )
+    return True, trials, [f"{name} was searched on stand-in data only, and so is this"]

@@ -24,80 +24,41 @@ from search.finals.plan import FinalPlan
 from search.finals.results import Result, ResultRow, RowKind
 from search.spaces.pipeline import METRIC
 from search.spaces.rebuild import rebuild
-from search.tracking import provenance, registry, views
+from search.tracking import registry, views
 from search.tracking.store import Store
 from search.tracking.views import experiment_tags
-from trainers import protocol
 from trainers.data import DATASETS
 
-SOURCE = "search/rerun.py"
 
-
-class Records:
+class Records(CellRuns):
     """The rerun's run and its children.
 
     Args:
         plan: the rerun.
         store: an open store.
-
-    Attributes:
-        experiment_id, run_id: of the rerun's own run.
-        restored: as in `CellRuns`.
     """
 
     def __init__(self, plan: FinalPlan, store: Store) -> None:
         self._plan = plan
-        self._store = store
-        self.experiment_id = store.experiment(
-            plan.experiment, experiment_tags(plan.pipeline, plan.data.source)
-        )
-        self._tags = {
-            "pipeline": plan.name,
-            "rerun": plan.id,
-            "data": plan.data.source,
-            "data_fingerprint": plan.data.fingerprint,
-            "protocol": str(protocol.VERSION),
-            **provenance.home_tag(plan.home),
+        data, about = plan.data, experiment_tags(plan.pipeline, plan.data.source)
+        tags = {"pipeline": plan.name, "data": data.source, "data_fingerprint": data.fingerprint}
+        labels = str(plan.pipeline.uses_labels).lower()
+        params = {
+            "top": len(plan.candidates),
+            "seeds": len(plan.seeds),
+            "epochs": " ".join(map(str, plan.budgets)),
+            "train_size": len(data.train),
+            "candidates": "; ".join(c.source for c in plan.candidates)[:500],
         }
-        self._commit = provenance.source_tags(ROOT)
-        self._runs = CellRuns(
+        super().__init__(
+            plan,
             store,
-            self.experiment_id,
-            identity={"kind": "rerun", "rerun": plan.id},
-            start=self._start,
-            source=SOURCE,
-            tags=self._tags,
-        )
-        self.run_id = self._runs.parent
-        self.restored = self._runs.restored
-
-    def _start(self) -> str:
-        plan = self._plan
-        run_id = self._store.start_run(
-            self.experiment_id,
+            kind="rerun",
             name=f"final numbers of {plan.experiment}",
-            source=SOURCE,
-            tags={
-                **self._tags,
-                **self._commit,
-                **provenance.versions(),
-                "kind": "rerun",
-                "uses_labels": str(plan.pipeline.uses_labels).lower(),
-                COMMAND: plan.command,
-                "mlflow.note.content": "**Stand-in data, not a result.**" if plan.mini else "",
-            },
+            experiment_id=store.experiment(plan.experiment, about),
+            tags=tags,
+            own=({"uses_labels": labels, COMMAND: plan.command}, params),
         )
-        self._store.log(
-            run_id,
-            params={
-                "top": len(plan.candidates),
-                "seeds": len(plan.seeds),
-                "epochs": " ".join(map(str, plan.budgets)),
-                "train_size": len(plan.data.train),
-                "candidates": "; ".join(c.source for c in plan.candidates)[:500],
-            },
-        )
-        return run_id
 
     def record(
         self,
@@ -114,12 +75,9 @@ class Records:
             name: of its row.
             tags: what else it bears; `champion` or `baseline`.
         """
-        number = self._plan.seeds.index(kept.cell.seed) + 1
         labels = str(uses_labels).lower()
-        return self._runs.record(
-            kept,
-            name=f"{name}, seed {number}",
-            tags={"kind": kind, "row": name, "uses_labels": labels, **tags},
+        return self.write(
+            kept, row=name, tags={"kind": kind, "row": name, "uses_labels": labels, **tags}
         )
 
     def register(self, row: ResultRow, run_ids: Mapping[str, str]) -> dict[str, str]:
@@ -198,7 +156,3 @@ class Records:
     def write_result(self, result: Result) -> None:
         """Everything as one file, and the verdicts."""
         write_result(self._store, self.run_id, result.to_json())
-
-    def end(self, status: str) -> None:
-        """Close the rerun's run, and whatever is open under it."""
-        self._runs.end(status)

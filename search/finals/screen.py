@@ -10,6 +10,7 @@ from rich.table import Table
 
 from search.cells.metrics import LINEAR, NEAREST, TEST
 from search.cells.statistics import Estimate
+from search.cli.progress import say
 from search.finals.comparisons import Comparison, verdict
 from search.finals.plan import FinalPlan
 from search.finals.results import Result, ResultRow
@@ -36,12 +37,11 @@ def announce(console: Console, plan: FinalPlan) -> None:
         console.print(notice, style="yellow", markup=False)
     console.print(f"{plan.experiment}: final numbers", style="bold")
     where = "stand-in data, not a result" if plan.mini else str(plan.data.folder)
-    console.print(
+    say(
+        console,
         f"{len(plan.data.train):,} train and {len(plan.data.valid):,} validation images ({where})\n"
         f"{len(plan.candidates)} configurations x {len(plan.seeds)} fresh seeds, "
         f"{_epochs(plan)}; {plan.resources.describe()}",
-        markup=False,
-        soft_wrap=True,
     )
     for number, candidate in enumerate(plan.candidates, start=1):
         promised = "" if candidate.promised is None else f", promised {candidate.promised:.4f}"
@@ -70,7 +70,7 @@ def show(console: Console, plan: FinalPlan, result: Result) -> None:
         console.print(f"  {after}: on test images too", style="dim", markup=False)
     for row in result.rows:
         name = _name(row, row is result.champion)
-        console.print(f"  {name}: {row.note}", style="dim", markup=False, soft_wrap=True)
+        say(console, f"  {name}: {row.note}", "dim")
     for what, why in result.failures.items():
         console.print(f"not trained: {what}: {why}", style="red", markup=False)
     if result.optimism is not None:
@@ -112,28 +112,23 @@ def show_comparisons(console: Console, compared: Mapping[str, Sequence[Compariso
     for experiment, comparisons in compared.items():
         console.print(f"\n{experiment}, test accuracy, Holm-corrected", style="bold")
         for comparison in comparisons:
-            console.print(f"  {verdict(comparison)}", markup=False, soft_wrap=True)
+            say(console, f"  {verdict(comparison)}")
 
 
 def conclude(console: Console, results: Sequence[Result], store: Store) -> None:
     """Where everything lives."""
     console.print()
     for result in results:
-        console.print(
+        say(
+            console,
             f"{result.experiment}: MLflow run {result.run_id}, model "
             f"models:/{result.model['name']}@{result.model['alias']} "
             f"(version {result.model['version']}), mlruns/champions/{result.experiment}.json",
-            markup=False,
-            soft_wrap=True,
         )
         where = views.address(result.experiment_id, views.FINALS, server=_server(store))
-        console.print(f"  table: {where}", markup=False, soft_wrap=True)
+        say(console, f"  table: {where}")
     if results and not store.shown.startswith("http"):
-        console.print(
-            f"compare: mlflow ui --backend-store-uri {shlex.quote(store.shown)}",
-            markup=False,
-            soft_wrap=True,
-        )
+        say(console, f"compare: mlflow ui --backend-store-uri {shlex.quote(store.shown)}")
 
 
 def _server(store: Store) -> str:

@@ -16,7 +16,7 @@ from search.cells.store import CellStore
 from search.cli import output
 from search.cli.progress import warn
 from search.cli.signals import StopOnSignal
-from search.errors import FAILED, UserError
+from search.errors import Failure
 from search.files import durable
 from search.finals.by_dataset import ABLATION, DEFAULTS, RANDOM_SEARCH
 from search.finals.candidates import Candidate
@@ -70,10 +70,9 @@ class _Rerun:
         trained = self._final_rows()
         if not trained:
             reason = next(iter(self._session.failures.values()), "unknown")
-            raise UserError(
+            raise Failure(
                 f"no configuration of {plan.name} could be trained with every seed: {reason}\n"
-                "choose others with --trial, --study or a larger --top",
-                status=FAILED,
+                "choose others with --trial, --study or a larger --top"
             )
         finals = self._reconstructing(trained)
         best = max(finals, key=lambda index: _mean(finals[index], plan.pipeline.metric))
@@ -121,10 +120,9 @@ class _Rerun:
         note: str,
         promised: float | None = None,
     ) -> ResultRow | None:
-        """The row of these cells; None where one of them could not be trained."""
-        trained_cells = [self._cell_store.find(cell) for cell in cells]
-        kept = tuple(one for one in trained_cells if one is not None)
-        if len(kept) < len(cells):
+        """The row of these cells; None without any, or where one could not be trained."""
+        kept = tuple(self._cell_store.found(cells))
+        if not kept or len(kept) < len(cells):
             return None
         trained = cells[0].kind == "trained"
         return ResultRow(
@@ -170,9 +168,8 @@ class _Rerun:
         """The ablation and the baselines of a champion, at its budget."""
         plan, params = self._plan, chosen.params
         champion = plan.cells("trained", params, epochs)
-        defaults: list[Cell] = []
-        ablation: list[Cell] = []
-        drawn: list[Cell] = []
+        defaults, ablation, drawn = list[Cell](), list[Cell](), list[Cell]()
+        reconstructed, equal, promised = "", "", None
         if DEFAULTS not in plan.without:
             defaults = plan.cells("trained", plan.pipeline.defaults, epochs)
         if plan.pipeline.ablation and ABLATION not in plan.without:
@@ -180,6 +177,8 @@ class _Rerun:
             ablation = plan.cells("ablation", {**params, "lr": rate}, epochs)
         if random_search := plan.random_search.get(chosen.study or ""):
             drawn = plan.cells("trained", random_search.params, epochs)
+            equal = f"{random_search.source}, in equal time"
+            promised = random_search.promised
         untrained = {
             RANDOM: plan.cells("random_encoder", params),
             PCA: plan.cells("pca"),
@@ -190,21 +189,13 @@ class _Rerun:
         self._session.train([*defaults, *ablation, *drawn], what, plan.data)
         every = [cell for cells in untrained.values() for cell in cells]
         self._session.make_baselines(every, plan.data)
-        rows = []
-        if ablation:
-            rows.append(self._row(ABLATION, "ablation", ablation, reconstructed))
-        if defaults:
-            and_champion = ", and the champion itself" * (defaults == champion)
-            rows.append(self._row(DEFAULTS, "baseline", defaults, "untuned" + and_champion))
-        if random_search:
-            rows.append(
-                self._row(
-                    *(RANDOM_SEARCH, "baseline", drawn, f"{random_search.source}, in equal time"),
-                    promised=random_search.promised,
-                )
-            )
-        for name, cells in untrained.items():
-            rows.append(self._row(name, "baseline", cells, NOTES[name]))
+        and_champion = ", and the champion itself" * (defaults == champion)
+        rows = [
+            self._row(ABLATION, "ablation", ablation, reconstructed),
+            self._row(DEFAULTS, "baseline", defaults, "untuned" + and_champion),
+            self._row(RANDOM_SEARCH, "baseline", drawn, equal, promised),
+            *(self._row(name, "baseline", own, NOTES[name]) for name, own in untrained.items()),
+        ]
         return [row for row in rows if row]
 
     def _ablations_rate(self, params: Params, epochs: int) -> tuple[float, str]:
@@ -260,10 +251,9 @@ def as_good_as_pca(pipeline: str, errors: Mapping[str, float], pca: float) -> se
     kept = {name for name, error in errors.items() if error <= pca}
     if not kept:
         named = ", ".join(f"{name} {error:.4f}" for name, error in errors.items())
-        raise UserError(
+        raise Failure(
             f"{pipeline} has no champion: PCA's {ERROR} is {pca:.4f}, the configurations' {named}\n"
-            f"give more --epochs, a larger --top, or search with --limit '{ERROR}<={pca:.4f}'",
-            status=FAILED,
+            f"give more --epochs, a larger --top, or search with --limit '{ERROR}<={pca:.4f}'"
         )
     return kept
 

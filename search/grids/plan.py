@@ -7,12 +7,11 @@ import json
 from argparse import Namespace
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from search.cells.cell import Cell
+from search.cells.plan import CellPlan
 from search.cells.seeds import final_seeds
 from search.cluster.allocation import plan_resources
-from search.cluster.resources import Resources
 from search.errors import UserError
 from search.files.home import HOME
 from search.grids.sweep import Budget, Point, Sweep, load_sweep, sweep_experiment
@@ -21,31 +20,21 @@ from trainers.data import TrainingData, load_training
 
 
 @dataclass(frozen=True, kw_only=True)
-class SweepPlan:
+class SweepPlan(CellPlan):
     """A sweep, settled.
 
     Attributes:
-        name, sweep: what is trained.
+        sweep: what is trained.
         points: the grid.
-        seeds: fresh ones, the same for every point.
         epochs: of the trainings, by pipeline.
         data: train and validation images, by data set.
-        home: the folder of all stores.
     """
 
-    name: str
     sweep: Sweep
     quick: bool
     points: tuple[Point, ...]
-    seeds: tuple[int, ...]
     epochs: Mapping[str, int]
     data: Mapping[str, TrainingData]
-    data_dir: str | None
-    resources: Resources
-    address: str | None
-    home: Path
-    tracking_uri: str
-    quiet: bool
 
     @property
     def mini(self) -> bool:
@@ -74,21 +63,9 @@ class SweepPlan:
 
     def cells(self, point: Point) -> list[Cell]:
         """Its trainings, one a seed."""
-        data = self.data[self.dataset(point)]
-        trained = point.kind == "trained"
-        return [
-            Cell(
-                kind=point.kind,
-                dataset=data.dataset,
-                data=data.fingerprint,
-                train_size=len(data.train),
-                seed=seed,
-                pipeline=point.pipeline if trained else "",
-                params=self.params(point) if trained else dict(point.changes),
-                epochs=self.epochs[point.pipeline] if trained else 0,
-            )
-            for seed in self.seeds
-        ]
+        params = self.params(point) if point.kind == "trained" else point.changes
+        data, epochs = self.data[self.dataset(point)], self.epochs[point.pipeline]
+        return self.row(data, point.kind, point.pipeline, params, epochs)
 
     def cells_of(self, dataset: str, *kinds: str) -> list[Cell]:
         """All cells on that data set; with `kinds` only those."""

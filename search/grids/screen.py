@@ -26,12 +26,8 @@ def announce(console: Console, plan: SweepPlan, missing: Mapping[str, Sequence[C
     cells = {cell.id for name in plan.data for cell in plan.cells_of(name)}
     left = sum(map(len, missing.values()))
     there = f", {len(cells) - left} of them trained before" if left < len(cells) else ""
-    console.print(
-        f"{len(plan.points)} points x {len(plan.seeds)} seeds = {len(cells)} trainings{there}; "
-        f"{plan.resources.describe()}",
-        markup=False,
-        soft_wrap=True,
-    )
+    work = f"{len(plan.points)} points x {len(plan.seeds)} seeds = {len(cells)} trainings{there}"
+    progress.say(console, f"{work}; {plan.resources.describe()}")
 
 
 def show_forecast(console: Console, seconds: float) -> None:
@@ -51,7 +47,7 @@ def show(console: Console, plan: SweepPlan, outcome: GridResult, answer: Sequenc
             continue
         console.print()
         title = f"{metric} by {plan.sweep.x}{stand_in}: mean and half of the 95 % interval"
-        console.print(title, style="bold", markup=False, soft_wrap=True)
+        progress.say(console, title, "bold")
         places = sorted({x for values in rows.values() for x in values})
         cells = {
             line: {x: _cell(metric, values.get(x)) for x in places} for line, values in rows.items()
@@ -69,11 +65,10 @@ def show(console: Console, plan: SweepPlan, outcome: GridResult, answer: Sequenc
                     table.add_row(line, *(row[x] for x in part))
             console.print(table)
     for what, why in outcome.failures.items():
-        console.print(f"not trained: {what}: {why}", style="red", markup=False, soft_wrap=True)
+        progress.say(console, f"not trained: {what}: {why}", "red")
     console.print()
     for sentence in answer:
-        width = console.width
-        console.print(textwrap.fill(sentence, width), markup=False, soft_wrap=True)
+        progress.say(console, textwrap.fill(sentence, console.width))
 
 
 def _cell(metric: str, estimate: Estimate | None) -> str:
@@ -86,8 +81,5 @@ def _cell(metric: str, estimate: Estimate | None) -> str:
 def conclude(console: Console, plan: SweepPlan) -> None:
     """Where everything is."""
     store = shlex.quote(without_secrets(plan.tracking_uri))
-    console.print(
-        f"\ncompare: mlflow ui --backend-store-uri {store}\nthe figure: python analysis/report.py",
-        markup=False,
-        soft_wrap=True,
-    )
+    progress.say(console, f"\ncompare: mlflow ui --backend-store-uri {store}")
+    progress.say(console, "the figure: python analysis/report.py")

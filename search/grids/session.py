@@ -16,7 +16,7 @@ from search.cells.store import CellStore, TrainedCell
 from search.cli import output
 from search.cli.progress import warn
 from search.cli.signals import StopOnSignal
-from search.errors import FAILED, UserError
+from search.errors import Failure
 from search.files import seals
 from search.grids.forecast import forecast
 from search.grids.measuring import measure_all
@@ -62,7 +62,7 @@ class SweepSession:
             outcome = self._outcome(measured, session.failures)
             if not outcome.rows:
                 reason = next(iter(session.failures.values()), "unknown")
-                raise UserError(f"nothing of {plan.name} could be trained: {reason}", status=FAILED)
+                raise Failure(f"nothing of {plan.name} could be trained: {reason}")
             answer = plan.sweep.answer(outcome)
             records.conclude(outcome, answer)
         return outcome, answer
@@ -75,12 +75,12 @@ class SweepSession:
     def _trained(self, dataset: str | None = None) -> list[tuple[Point, TrainedCell]]:
         """Every point with each of its trainings that are there."""
         plan = self._plan
-        trained = []
-        for point in plan.points:
-            if dataset in (None, plan.dataset(point)):
-                kept = (self._cell_store.find(cell) for cell in plan.cells(point))
-                trained += [(point, one) for one in kept if one is not None]
-        return trained
+        return [
+            (point, kept)
+            for point in plan.points
+            if dataset in (None, plan.dataset(point))
+            for kept in self._cell_store.found(plan.cells(point))
+        ]
 
     def _read_test(self, session: CellSession) -> None:
         """Once for every training of the finished grid."""
@@ -116,11 +116,10 @@ class SweepSession:
         measured: dict[str, dict[str, Any]] = {}
         for name, data in plan.data.items():
             trained = {kept.cell.id: kept for _, kept in self._trained(name)}
-            files = {cell: self._measured_file(kept.cell) for cell, kept in trained.items()}
-            left = [cell for cell, kept in trained.items() if self._known(kept.cell) is None]
+            left = [kept for kept in trained.values() if self._known(kept.cell) is None]
             measure_all(
                 plan.name,
-                [(trained[cell], files[cell]) for cell in left],
+                [(kept, self._measured_file(kept.cell)) for kept in left],
                 quick=plan.quick,
                 data=data,
                 resources=plan.resources,
@@ -137,14 +136,11 @@ class SweepSession:
         plan = self._plan
         rows = []
         for point in plan.points:
-            found = [self._cell_store.find(cell) for cell in plan.cells(point)]
-            kept = [one for one in found if one is not None]
+            kept = self._cell_store.found(plan.cells(point))
             if not kept:
                 continue
-            every = [
-                {**cell_metrics(one), **_metrics(measured.get(one.cell.id, {}))} for one in kept
-            ]
-            own = [measured[one.cell.id] for one in kept if one.cell.id in measured]
+            own = [measured.get(one.cell.id, {}) for one in kept]
+            every = [cell_metrics(one) | _metrics(of) for one, of in zip(kept, own, strict=True)]
             rows.append(
                 GridRow(
                     line=point.line,
@@ -159,7 +155,7 @@ class SweepSession:
                         for name in every[0]
                         if all(name in values for values in every)
                     },
-                    measured=own,
+                    measured=list(filter(None, own)),
                 )
             )
         return GridResult(

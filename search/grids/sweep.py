@@ -40,6 +40,15 @@ class Point:
     kind: Literal["trained", "pca"] = "trained"
 
 
+def by_latent_size(lines: Mapping[str, str], sizes: Sequence[int]) -> list[Point]:
+    """A line for each name of a line and its pipeline; the latent size varies along it."""
+    return [
+        Point(line=line, x=size, pipeline=pipeline, changes={"latent_dim": size})
+        for line, pipeline in lines.items()
+        for size in sizes
+    ]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Budget:
     """How much a sweep trains where no option says otherwise.

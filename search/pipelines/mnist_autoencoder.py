@@ -3,6 +3,7 @@
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from search.spaces.pipeline import Pipeline
+from search.spaces.space import parameters
 
 PIPELINE = Pipeline(
     summary="reconstruct MNIST digits; classifier on the frozen latent",
@@ -15,34 +16,20 @@ pixel loss is what the report states; the squared one weighs strokes' edges more
 choice. There is no softmax before the classifier, so there is no temperature.""",
     dataset="mnist",
     uses_labels=False,
-    space={
-        "width": IntDistribution(16, 48, step=16),
-        "depth": IntDistribution(3, 4),
-        "block": CategoricalDistribution(["strided", "patches"]),
-        "upsample": CategoricalDistribution(["transposed", "shuffle"]),
-        "pixel_loss": CategoricalDistribution(["l1", "l2", "mixed"]),
-        "optimizer": CategoricalDistribution(["adamw", "muon"]),
-        "lr": FloatDistribution(5e-4, 2e-2, log=True),
-        "weight_decay": FloatDistribution(1e-4, 1e-1, log=True),
-        "batch_size": CategoricalDistribution([128, 256, 512]),
-        "warmup": FloatDistribution(0.0, 0.3),
-        "dropout": FloatDistribution(0.0, 0.3),
-        "augment_strength": FloatDistribution(0.0, 0.6),
-    },
-    defaults={
-        "width": 32,
-        "depth": 3,
-        "block": "strided",
-        "upsample": "transposed",
-        "pixel_loss": "l2",
-        "optimizer": "muon",
-        "lr": 5e-3,
-        "weight_decay": 1e-2,
-        "batch_size": 128,
-        "warmup": 0.1,
-        "dropout": 0.0,
-        "augment_strength": 0.1,
-    },
+    **parameters(
+        width=(IntDistribution(16, 48, step=16), 32),
+        depth=(IntDistribution(3, 4), 3),
+        block=(CategoricalDistribution(["strided", "patches"]), "strided"),
+        upsample=(CategoricalDistribution(["transposed", "shuffle"]), "transposed"),
+        pixel_loss=(CategoricalDistribution(["l1", "l2", "mixed"]), "l2"),
+        optimizer=(CategoricalDistribution(["adamw", "muon"]), "muon"),
+        lr=(FloatDistribution(5e-4, 2e-2, log=True), 5e-3),
+        weight_decay=(FloatDistribution(1e-4, 1e-1, log=True), 1e-2),
+        batch_size=(CategoricalDistribution([128, 256, 512]), 128),
+        warmup=(FloatDistribution(0.0, 0.3), 0.1),
+        dropout=(FloatDistribution(0.0, 0.3), 0.0),
+        augment_strength=(FloatDistribution(0.0, 0.6), 0.1),
+    ),
     build="autoencoder",
     epochs=9,
     grace=2 / 9,

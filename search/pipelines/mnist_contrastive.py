@@ -3,6 +3,7 @@
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from search.spaces.pipeline import Pipeline
+from search.spaces.space import parameters
 
 PIPELINE = Pipeline(
     summary="contrast views of MNIST digits, no labels; classifier on the frozen latent",
@@ -15,32 +16,19 @@ enough where strokes are thick: nine epochs of all images end at 99.2 % as with 
 convolutions, at 1.5 times as many images a second.""",
     dataset="mnist",
     uses_labels=False,
-    space={
-        "width": IntDistribution(16, 48, step=16),
-        "depth": IntDistribution(3, 4),
-        "block": CategoricalDistribution(["strided", "patches"]),
-        "projection": CategoricalDistribution(["head", "none"]),
-        "temperature": FloatDistribution(0.05, 1.0, log=True),
-        "optimizer": CategoricalDistribution(["adamw", "muon"]),
-        "lr": FloatDistribution(5e-4, 2e-2, log=True),
-        "weight_decay": FloatDistribution(1e-4, 1e-1, log=True),
-        "batch_size": CategoricalDistribution([256, 512, 1024]),
-        "warmup": FloatDistribution(0.0, 0.3),
-        "augment_strength": FloatDistribution(0.1, 1.0),
-    },
-    defaults={
-        "width": 32,
-        "depth": 3,
-        "block": "patches",
-        "projection": "head",
-        "temperature": 0.2,
-        "optimizer": "muon",
-        "lr": 5e-3,
-        "weight_decay": 1e-2,
-        "batch_size": 256,
-        "warmup": 0.1,
-        "augment_strength": 0.8,
-    },
+    **parameters(
+        width=(IntDistribution(16, 48, step=16), 32),
+        depth=(IntDistribution(3, 4), 3),
+        block=(CategoricalDistribution(["strided", "patches"]), "patches"),
+        projection=(CategoricalDistribution(["head", "none"]), "head"),
+        temperature=(FloatDistribution(0.05, 1.0, log=True), 0.2),
+        optimizer=(CategoricalDistribution(["adamw", "muon"]), "muon"),
+        lr=(FloatDistribution(5e-4, 2e-2, log=True), 5e-3),
+        weight_decay=(FloatDistribution(1e-4, 1e-1, log=True), 1e-2),
+        batch_size=(CategoricalDistribution([256, 512, 1024]), 256),
+        warmup=(FloatDistribution(0.0, 0.3), 0.1),
+        augment_strength=(FloatDistribution(0.1, 1.0), 0.8),
+    ),
     build="contrastive",
     ablation="reconstruction_only",
     epochs=9,

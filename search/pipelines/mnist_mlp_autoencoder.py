@@ -3,6 +3,7 @@
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from search.spaces.pipeline import Pipeline
+from search.spaces.space import parameters
 
 PIPELINE = Pipeline(
     summary="reconstruct MNIST digits with fully connected layers; classifier on the frozen latent",
@@ -12,28 +13,17 @@ gains over it at equal size is what that knowledge is worth. Depth counts the hi
 their units.""",
     dataset="mnist",
     uses_labels=False,
-    space={
-        "width": IntDistribution(128, 512, step=128),
-        "depth": IntDistribution(1, 3),
-        "pixel_loss": CategoricalDistribution(["l1", "l2", "mixed"]),
-        "lr": FloatDistribution(3e-4, 1e-2, log=True),
-        "weight_decay": FloatDistribution(1e-5, 1e-1, log=True),
-        "batch_size": CategoricalDistribution([128, 256, 512]),
-        "warmup": FloatDistribution(0.0, 0.3),
-        "dropout": FloatDistribution(0.0, 0.3),
-        "augment_strength": FloatDistribution(0.0, 0.6),
-    },
-    defaults={
-        "width": 256,
-        "depth": 1,
-        "pixel_loss": "l2",
-        "lr": 2e-3,
-        "weight_decay": 1e-3,
-        "batch_size": 128,
-        "warmup": 0.1,
-        "dropout": 0.0,
-        "augment_strength": 0.0,
-    },
+    **parameters(
+        width=(IntDistribution(128, 512, step=128), 256),
+        depth=(IntDistribution(1, 3), 1),
+        pixel_loss=(CategoricalDistribution(["l1", "l2", "mixed"]), "l2"),
+        lr=(FloatDistribution(3e-4, 1e-2, log=True), 2e-3),
+        weight_decay=(FloatDistribution(1e-5, 1e-1, log=True), 1e-3),
+        batch_size=(CategoricalDistribution([128, 256, 512]), 128),
+        warmup=(FloatDistribution(0.0, 0.3), 0.1),
+        dropout=(FloatDistribution(0.0, 0.3), 0.0),
+        augment_strength=(FloatDistribution(0.0, 0.6), 0.0),
+    ),
     build="mlp_autoencoder",
     epochs=12,
     grace=1 / 3,

@@ -3,6 +3,7 @@
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from search.spaces.pipeline import Pipeline
+from search.spaces.space import parameters
 
 PIPELINE = Pipeline(
     summary="variational autoencoder of MNIST digits; the search maximises the evidence bound",
@@ -14,32 +15,19 @@ et al., 2016), else the decoder may never learn to use the latent. Few coordinat
 that the bound does not pay for collapse onto the prior.""",
     dataset="mnist",
     uses_labels=False,
-    space={
-        "latent_dim": IntDistribution(8, 64, step=8),
-        "width": IntDistribution(16, 48, step=16),
-        "depth": IntDistribution(3, 4),
-        "upsample": CategoricalDistribution(["transposed", "shuffle"]),
-        "kl_weight": FloatDistribution(0.3, 3.0, log=True),
-        "kl_warmup": IntDistribution(0, 1000, step=100),
-        "lr": FloatDistribution(5e-4, 1e-2, log=True),
-        "weight_decay": FloatDistribution(1e-4, 1e-1, log=True),
-        "batch_size": CategoricalDistribution([128, 256, 512]),
-        "warmup": FloatDistribution(0.0, 0.3),
-        "augment_strength": FloatDistribution(0.0, 0.6),
-    },
-    defaults={
-        "latent_dim": 16,
-        "width": 32,
-        "depth": 3,
-        "upsample": "transposed",
-        "kl_weight": 1.0,
-        "kl_warmup": 200,
-        "lr": 2e-3,
-        "weight_decay": 1e-2,
-        "batch_size": 128,
-        "warmup": 0.1,
-        "augment_strength": 0.0,
-    },
+    **parameters(
+        latent_dim=(IntDistribution(8, 64, step=8), 16),
+        width=(IntDistribution(16, 48, step=16), 32),
+        depth=(IntDistribution(3, 4), 3),
+        upsample=(CategoricalDistribution(["transposed", "shuffle"]), "transposed"),
+        kl_weight=(FloatDistribution(0.3, 3.0, log=True), 1.0),
+        kl_warmup=(IntDistribution(0, 1000, step=100), 200),
+        lr=(FloatDistribution(5e-4, 1e-2, log=True), 2e-3),
+        weight_decay=(FloatDistribution(1e-4, 1e-1, log=True), 1e-2),
+        batch_size=(CategoricalDistribution([128, 256, 512]), 128),
+        warmup=(FloatDistribution(0.0, 0.3), 0.1),
+        augment_strength=(FloatDistribution(0.0, 0.6), 0.0),
+    ),
     build="variational",
     epochs=12,
     grace=1 / 3,

@@ -13,21 +13,15 @@ from search.spaces.pipeline import Params, Pipeline, load_pipeline
 
 PARAMETERS = "model/parameters"  # the one metric that is known before a trial is trained
 AT_THE_END = (
-    *("memory/peak_gib", PARAMETERS),
+    "memory/peak_gib",
+    PARAMETERS,
     *(f"time/{part}_seconds" for part in ("classifier", "epoch", "evaluation", "knn", "linear")),
     *("time/images_per_second", "train/loss", "train/lr"),
-    *(
-        f"{images}/{name}accuracy"
-        for images in ("train", "valid")
-        for name in ("", "knn_", "linear_")
-    ),
+    *(f"train/{name}accuracy" for name in ("", "knn_", "linear_")),
+    *(f"valid/{name}accuracy" for name in ("", "knn_", "linear_")),
 )
-AT_RUNGS = (
-    "train/loss",
-    "valid/accuracy",
-    "valid/elbo",
-    "valid/kl",
-)  # a scheduler can compare them
+# A scheduler can compare these.
+AT_RUNGS = ("train/loss", "valid/accuracy", "valid/elbo", "valid/kl")
 
 # Tags in MLflow.
 FEASIBLE = "feasible"  # of a complete trial of a limited study: whether it keeps all limits
@@ -77,11 +71,11 @@ class Limit:
         Samplers add up the violations of several limits, so that these must not have units.
         """
         beyond = value - self.bound if self.operator == "<=" else self.bound - value
-        return beyond / self._scale
+        return beyond / (abs(self.bound) or 1.0)
 
     def amount(self, violation: float) -> float:
         """A violation in the metric's own unit."""
-        return violation * self._scale
+        return violation * (abs(self.bound) or 1.0)
 
     def beyond(self, violation: float) -> str:
         """`0.26 over`, `1,200 under`."""
@@ -93,10 +87,6 @@ class Limit:
         """`valid/mae is 0.26 over 0.05`."""
         _, bound = str(self).split(self.operator)
         return f"{self.metric} is {self.beyond(violation)} {bound}"
-
-    @property
-    def _scale(self) -> float:
-        return abs(self.bound) or 1.0
 
 
 @dataclass(frozen=True)

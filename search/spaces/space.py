@@ -11,6 +11,7 @@ import math
 import reprlib
 import sys
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 from optuna.distributions import (
@@ -25,6 +26,14 @@ from search.errors import UserError
 from search.spaces.pipeline import Scalar, nearest
 
 Space = Mapping[str, BaseDistribution]
+
+
+def parameters(**table: tuple[BaseDistribution, Scalar]) -> dict[str, Any]:
+    """A pipeline's `space` and `defaults`, from a (distribution, default) a parameter."""
+    return {
+        "space": {name: distribution for name, (distribution, _) in table.items()},
+        "defaults": {name: default for name, (_, default) in table.items()},
+    }
 
 
 def narrow(

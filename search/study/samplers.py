@@ -20,6 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 from search.study import study as studies
 
 MOST = 150  # up to this many trials the proposals equal those of Optuna's own TPE
+LEARNED_FROM = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
 BEST = 25  # TPE's density of good trials has at most this many
 
 
@@ -54,27 +55,11 @@ class BoundedTPE(TPESampler):
         super().before_trial(study, trial)
         self._bounded: Any = study if len(study.directions) > 1 else _View(study)
 
-    def infer_relative_search_space(
-        self, study: optuna.Study, trial: FrozenTrial
-    ) -> dict[str, BaseDistribution]:
-        """As in Optuna."""
-        return super().infer_relative_search_space(self._bounded, trial)
-
-    def sample_relative(
+    def _sample(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """As in Optuna."""
-        return super().sample_relative(self._bounded, trial, search_space)
-
-    def sample_independent(
-        self,
-        study: optuna.Study,
-        trial: FrozenTrial,
-        param_name: str,
-        param_distribution: BaseDistribution,
-    ) -> Any:
-        """As in Optuna."""
-        return super().sample_independent(self._bounded, trial, param_name, param_distribution)
+        """Optuna's own name: all proposals of its model come from here."""
+        return super()._sample(self._bounded, trial, search_space)
 
 
 def shown(trials: Sequence[FrozenTrial], *, minimise: bool = False) -> list[FrozenTrial]:
@@ -112,21 +97,12 @@ class _View:
 
     def __init__(self, study: optuna.Study) -> None:
         self._study = study
-        self._shown: dict[tuple[TrialState, ...], list[FrozenTrial]] = {}
+        trials = study.get_trials(deepcopy=False, states=LEARNED_FROM)
+        self._shown = shown(trials, minimise=study.direction is StudyDirection.MINIMIZE)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._study, name)
 
-    def _get_trials(
-        self, *, states: Sequence[TrialState] | None = None, **unused: Any
-    ) -> list[FrozenTrial]:
-        """Optuna's own name; without `RUNNING` TPE only counts trials and reads their names."""
-        asked = tuple(states or ())
-        if asked not in self._shown:
-            trials = self._study.get_trials(deepcopy=False, states=states)
-            minimise = self._study.direction is StudyDirection.MINIMIZE
-            bounded = trials[-MOST:]
-            if TrialState.RUNNING in asked:
-                bounded = shown(trials, minimise=minimise)
-            self._shown[asked] = bounded
-        return self._shown[asked]
+    def _get_trials(self, **unused: Any) -> list[FrozenTrial]:
+        """Optuna's own name."""
+        return self._shown

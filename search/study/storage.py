@@ -8,7 +8,7 @@ from typing import Any
 import optuna
 from optuna.storages import RDBStorage
 
-from search.errors import FAILED, UserError
+from search.errors import Failure
 from search.files.sqlite import check, create_once, sqlite_uri
 from search.study.study import CONFIG, IDENTITY, Study
 
@@ -32,7 +32,7 @@ def open_storage(home: Path) -> RDBStorage:
         # Several drivers may share the file: wait for a lock instead of failing on it.
         return RDBStorage(database_url(home), engine_kwargs={"connect_args": {"timeout": 60}})
     except RuntimeError as error:  # another version created it; the message names that version
-        raise UserError(f"{_database(home)}: {error}", status=FAILED) from None
+        raise Failure(f"{_database(home)}: {error}") from None
 
 
 def study_names(

@@ -9,7 +9,7 @@ import numpy as np
 
 from search.cells.store import TrainedCell
 from search.grids.results import GridResult, GridRow, between, shown
-from search.grids.sweep import Budget, Point, Sweep
+from search.grids.sweep import Budget, Point, Sweep, by_latent_size
 from search.spaces.rebuild import rebuild
 from search.trials.trial import TrialImages
 from trainers.evaluation import encode
@@ -23,15 +23,8 @@ CORRELATION, RANK, SHARE = "latents/correlation", "latents/effective_rank", "lat
 
 def points(quick: bool) -> list[Point]:
     """One line: the MNIST autoencoder."""
-    return [
-        Point(
-            line="MNIST autoencoder",
-            x=size,
-            pipeline="mnist_autoencoder",
-            changes={"latent_dim": size},
-        )
-        for size in (QUICK if quick else DIMENSIONS)
-    ]
+    line = {"MNIST autoencoder": "mnist_autoencoder"}
+    return by_latent_size(line, QUICK if quick else DIMENSIONS)
 
 
 def measure(kept: TrainedCell, images: TrialImages, quick: bool) -> Mapping[str, Any]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from search.cells.statistics import Estimate, estimate
 from search.cells.store import TrainedCell
 from search.grids.results import GridResult, GridRow, between, shown
-from search.grids.sweep import Budget, Point, Sweep
+from search.grids.sweep import Budget, Point, Sweep, by_latent_size
 from search.spaces.rebuild import rebuild, untrained
 from search.trials.trial import TrialImages
 from trainers.evaluation import encode
@@ -43,16 +43,8 @@ CHANCE = 0.1
 
 def points(quick: bool) -> list[Point]:
     """A line for each method; the latent size varies along it."""
-    return [
-        Point(
-            line=f"MNIST {method}",
-            x=size,
-            pipeline=f"mnist_{method}",
-            changes={"latent_dim": size},
-        )
-        for method in ("autoencoder", "contrastive")
-        for size in (QUICK if quick else DIMENSIONS)
-    ]
+    lines = {f"MNIST {method}": f"mnist_{method}" for method in ("autoencoder", "contrastive")}
+    return by_latent_size(lines, QUICK if quick else DIMENSIONS)
 
 
 def metric(mode: str, labels: int) -> str:

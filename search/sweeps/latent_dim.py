@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from search.grids.results import GridResult, GridRow
-from search.grids.sweep import Budget, Point, Sweep
+from search.grids.sweep import Budget, Point, Sweep, by_latent_size
 from search.grids.trend import Trend, trend
 from search.spaces.pipeline import METRIC
 
@@ -20,17 +20,12 @@ MAE_SLACK = 0.001  # a thousandth of the range of a pixel
 
 def points(quick: bool) -> list[Point]:
     """A line for each pipeline; quick: the MNIST pipelines with three sizes."""
-    return [
-        Point(
-            line=f"{DATASETS[dataset]} {method}",
-            x=size,
-            pipeline=f"{dataset}_{method}",
-            changes={"latent_dim": size},
-        )
+    lines = {
+        f"{DATASETS[dataset]} {method}": f"{dataset}_{method}"
         for dataset in (["mnist"] if quick else DATASETS)
         for method in METHODS
-        for size in (QUICK if quick else DIMENSIONS)
-    ]
+    }
+    return by_latent_size(lines, QUICK if quick else DIMENSIONS)
 
 
 def answer(outcome: GridResult) -> list[str]:

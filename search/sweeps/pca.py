@@ -23,7 +23,6 @@ LINES = {
 DIMENSIONS = (2, 3, 4, 6, 8, 10, 12, 14, 16, 20)
 QUICK = (2, 8, 20)
 TEST, EXPLAINED = "test/mae", "reconstruction/explained"
-FROM = 4  # from this size on the convolutional one should win
 SHARE = 0.9  # share of the variance by which d is often chosen for PCA
 
 

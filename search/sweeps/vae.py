@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from search.cells.store import TrainedCell
 from search.grids.results import GridResult, GridRow, between, shown
-from search.grids.sweep import Budget, Point, Sweep
+from search.grids.sweep import Budget, Point, Sweep, by_latent_size
 from search.spaces import builders
 from search.spaces.pipeline import load_pipeline
 from search.spaces.rebuild import rebuild
@@ -39,11 +39,7 @@ MAE, KL = "valid/mae", "valid/kl"
 
 def points(quick: bool) -> list[Point]:
     """All three autoencoders, with two and with sixteen coordinates."""
-    return [
-        Point(line=line, x=size, pipeline=pipeline, changes={"latent_dim": size})
-        for line, pipeline in LINES.items()
-        for size in (DIMENSIONS[:1] if quick else DIMENSIONS)
-    ]
+    return by_latent_size(LINES, DIMENSIONS[:1] if quick else DIMENSIONS)
 
 
 @torch.no_grad()

@@ -11,7 +11,7 @@ import urllib.request
 from contextlib import suppress
 from pathlib import Path
 
-from search.errors import FAILED, UserError, without_secrets
+from search.errors import Failure, UserError, without_secrets
 from search.files.sqlite import check, sqlite_file, sqlite_uri
 
 PROBE_SECONDS = 3.0
@@ -69,8 +69,7 @@ def probe(uri: str) -> None:
             with suppress(urllib.error.HTTPError):
                 urllib.request.urlopen(address, timeout=PROBE_SECONDS).close()
     except (OSError, ValueError, http.client.HTTPException) as error:
-        raise UserError(
+        raise Failure(
             f"no MLflow store answers at {shown} ({error})\n"
-            "start one (mlflow server --port 5000), correct --tracking-uri, or leave it out",
-            status=FAILED,
+            "start one (mlflow server --port 5000), correct --tracking-uri, or leave it out"
         ) from None

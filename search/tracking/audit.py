@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from search.errors import FAILED, UserError
+from search.errors import Failure, UserError
 from search.files import locations, locks, seals
 from search.spaces.goals import GOALS, LIMITS
 from search.spaces.pipeline import experiment_name, pipeline_names
@@ -237,10 +237,9 @@ class ConsistencyCheck:
         backfill.recover(study, runs, recorder, folder=folder)
         recorder.close()
         if recorder.failures or recorder.undelivered:
-            raise UserError(
+            raise Failure(
                 f"MLflow did not take {recorder.failures + recorder.undelivered} records of "
-                f"{study.study_name!r}\ncall again once {self._store.shown} answers",
-                status=FAILED,
+                f"{study.study_name!r}\ncall again once {self._store.shown} answers"
             )
 
     def _runs_without_a_study(self) -> Iterator[Inconsistency]:

@@ -120,15 +120,10 @@ def _outcome(trial: FrozenTrial, folder: Path) -> TrialOutcome:
     if trial.state is TrialState.COMPLETE:
         kept = str(weights) if weights.exists() else None
         value, second = [*trial.values, None][:2]
+        beyond = trial.constraints
         return TrialOutcome(
-            state="COMPLETE",
-            value=value,
-            second=second,
-            violations=trial.constraints,
-            weights=kept,
+            state="COMPLETE", value=value, second=second, violations=beyond, weights=kept
         )
-    if trial.state is TrialState.PRUNED:
-        return TrialOutcome(state="PRUNED")
     if trial.state is TrialState.FAIL:
         return TrialOutcome(state="FAIL", error=trial.user_attrs.get(studies.ERROR) or "unknown")
-    return TrialOutcome(state="INTERRUPTED")
+    return TrialOutcome(state="PRUNED" if trial.state is TrialState.PRUNED else "INTERRUPTED")

@@ -246,13 +246,8 @@ class Recorder:
                 began=when,
             )
         self._runs[config.trial_id] = run_id
-        settings = {
-            "epochs": config.epochs,
-            "seed": config.seed,
-            "precision": config.precision,
-            "device": config.device,
-            "threads": config.threads,
-        }
+        names = ("epochs", "seed", "precision", "device", "threads")
+        settings = {name: getattr(config, name) for name in names}
         params = {**config.params, **self._params, **settings}
         written = known.params if known else {}  # MLflow refuses to change one
         self._store.log(

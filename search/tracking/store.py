@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from search.errors import FAILED, UserError, without_secrets
+from search.errors import Failure, UserError, without_secrets
 from search.files import locations
 from search.files.home import check_readable
 from search.files.sqlite import create_once, sqlite_file, sqlite_uri
@@ -35,7 +36,6 @@ PAGE = 1000  # runs in one request
 BATCH = 1000  # metrics that MLflow takes at a time
 UNREACHABLE = ("TEMPORARILY_UNAVAILABLE", "INTERNAL_ERROR", "REQUEST_LIMIT_EXCEEDED")
 PARENT = "mlflow.parentRunId"
-RUN_NAME = "mlflow.runName"
 STATUS = {"COMPLETE": "FINISHED", "PRUNED": "FINISHED", "FAIL": "FAILED", "INTERRUPTED": "KILLED"}
 
 
@@ -113,10 +113,7 @@ class Store:
                     raise
         if experiment.lifecycle_stage == "deleted":
             command = f"mlflow experiments restore --experiment-id {experiment.experiment_id}"
-            raise UserError(
-                f"the MLflow experiment {name!r} is deleted\nrestore it: {command}",
-                status=FAILED,
-            )
+            raise Failure(f"the MLflow experiment {name!r} is deleted\nrestore it: {command}")
         return str(experiment.experiment_id)
 
     def tag_experiment(self, experiment_id: str, name: str, value: str) -> None:
@@ -141,29 +138,34 @@ class Store:
         """The runs with all these tags, the newest first; at most `limit`, if given."""
         named = {PARENT if name == "parent" else name: value for name, value in tags.items()}
         condition = " and ".join(f"tags.`{name}` = '{value}'" for name, value in named.items())
-        runs: list[RunView] = []
-        token = None
-        while True:
+        newest = ["attributes.start_time DESC"]
+        return [
+            RunView(
+                run_id=str(run.info.run_id),
+                status=str(run.info.status),
+                tags=dict(run.data.tags),
+                params=dict(run.data.params),
+                metrics=dict(run.data.metrics),
+            )
+            for run in self._search(experiment_id, condition, most=limit, order_by=newest)
+        ]
+
+    def _search(
+        self, experiment_id: str, condition: str = "", *, most: int | None = None, **settings: Any
+    ) -> Iterator[Any]:
+        """MLflow's runs, page by page; at most `most`, if given."""
+        token: str | None = ""
+        left = most or sys.maxsize
+        while token is not None and left > 0:
             page = self.client.search_runs(
                 [experiment_id],
                 condition,
-                max_results=min(limit or PAGE, PAGE),
-                order_by=["attributes.start_time DESC"],
-                page_token=token,
+                max_results=min(left, PAGE),
+                page_token=token or None,
+                **settings,
             )
-            runs += [
-                RunView(
-                    run_id=str(run.info.run_id),
-                    status=str(run.info.status),
-                    tags=dict(run.data.tags),
-                    params=dict(run.data.params),
-                    metrics=dict(run.data.metrics),
-                )
-                for run in page
-            ]
-            token = page.token
-            if not token or (limit and len(runs) >= limit):
-                return runs
+            yield from page
+            token, left = page.token or None, left - len(page)
 
     def find_trial(self, trial_id: str) -> str | None:
         """The run of a trial in any experiment."""
@@ -311,16 +313,8 @@ class Store:
         """The ids of all runs of an experiment, deleted ones included: MLflow can restore them."""
         from mlflow.entities import ViewType
 
-        run_ids: set[str] = set()
-        token = None
-        while True:
-            page = self.client.search_runs(
-                [experiment_id], run_view_type=ViewType.ALL, max_results=PAGE, page_token=token
-            )
-            run_ids |= {str(run.info.run_id) for run in page}
-            token = page.token
-            if not token:
-                return run_ids
+        every = self._search(experiment_id, run_view_type=ViewType.ALL)
+        return {str(run.info.run_id) for run in every}
 
     def delete_run(self, run_id: str) -> None:
         """Mark a run as deleted; MLflow can restore it."""
@@ -333,12 +327,8 @@ class Store:
 
     def open_children(self, experiment_id: str, parent: str) -> list[str]:
         """The runs under `parent` that still count as RUNNING."""
-        runs = self.client.search_runs(
-            [experiment_id],
-            f"tags.`{PARENT}` = '{parent}' and attributes.status = 'RUNNING'",
-            max_results=5000,
-        )
-        return [str(run.info.run_id) for run in runs]
+        condition = f"tags.`{PARENT}` = '{parent}' and attributes.status = 'RUNNING'"
+        return [str(run.info.run_id) for run in self._search(experiment_id, condition)]
 
 
 def is_unreachable(error: Exception) -> bool:
@@ -365,10 +355,9 @@ def check_local(uri: str) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(
+        raise Failure(
             f"cannot create an MLflow store at {uri}: {error.strerror or error}\n"
-            "correct --tracking-uri, or leave it out",
-            status=FAILED,
+            "correct --tracking-uri, or leave it out"
         ) from None
     locations.check(file)
 
@@ -405,11 +394,10 @@ def _of_another_schema(error: Exception, shown: str) -> UserError | None:
     known = Path(str(db_migrations.__file__)).parent / "versions"
     if any(known.glob(f"{match[1]}_*.py")):
         fix = "back it up, then: mlflow db upgrade with this address"
-        return UserError(f"an older MLflow created {shown}\n{fix}", status=FAILED)
-    return UserError(
+        return Failure(f"an older MLflow created {shown}\n{fix}")
+    return Failure(
         f"a newer MLflow created {shown} (its schema is {match[1]})\n"
-        "install it or a later one: pip install --upgrade mlflow; or name another --tracking-uri",
-        status=FAILED,
+        "install it or a later one: pip install --upgrade mlflow; or name another --tracking-uri"
     )
 
 

@@ -15,7 +15,6 @@ from collections.abc import Iterable, Sequence
 
 from search.spaces.goals import FEASIBLE, FRONT
 from search.spaces.pipeline import OBJECTIVE, Pipeline
-from search.tracking import views
 
 TRIALS = "best-trials"
 FINALS = "final-numbers"
@@ -86,8 +85,8 @@ def experiment_tags(pipeline: Pipeline, source: str) -> dict[str, str]:
     Args:
         source: the data's source, `real` or `mini`.
     """
-    view = views.trial_view(params=pipeline.space)
-    return {"mlflow.note.content": _note(pipeline, source), views.tag(views.TRIALS): view}
+    view = trial_view(params=pipeline.space)
+    return {"mlflow.note.content": _note(pipeline, source), tag(TRIALS): view}
 
 
 def _note(pipeline: Pipeline, source: str) -> str:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from search.cli import progress
+from search.cli.listing import space_table
 from search.cluster.throughput import time_training
 from search.spaces import space
 from search.spaces.rungs import REDUCTION
@@ -25,7 +26,7 @@ def forecast(options: Namespace) -> int:
     plan = make_plan(options)
     console = Console(highlight=False)
     console.print(f"{plan.pipeline_name}: {plan.pipeline.summary}", style="bold")
-    console.print(_space_table(plan))
+    console.print(space_table(plan.space, plan.defaults, "trial 0"))
     data = plan.data
     where = "stand-in data, not a result" if data.source == "mini" else str(data.folder)
     console.print(
@@ -78,12 +79,3 @@ def expected_epochs(plan: Plan) -> tuple[float, float]:
         if rung != plan.epochs:
             left = max(1.0, left / REDUCTION)
     return epochs, left
-
-
-def _space_table(plan: Plan) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 2), header_style="dim")
-    for column in ("parameter", "searched", "trial 0"):
-        table.add_column(column)
-    for name, distribution in plan.space.items():
-        table.add_row(name, space.describe(distribution), str(plan.defaults[name]))
-    return table

@@ -14,9 +14,7 @@ from typing import Any
 
 from search.cluster import ray_session
 from search.cluster.allocation import plan_resources
-from search.cluster.resources import (
-    Resources,
-)
+from search.cluster.resources import Resources
 from search.errors import UserError
 from search.files.home import HOME
 from search.spaces.goals import Aims, parse_aims
@@ -27,6 +25,12 @@ from search.study.storage import RDBStorage, study_names
 from search.tracking.address import probe, resolve_uri
 from trainers import protocol
 from trainers.data import TrainingData, load_training
+
+# Options that the plan holds as they are.
+AS_GIVEN = (
+    *("data_dir", "trials", "seed", "sampler", "time_budget", "address"),
+    *("study", "resume", "quiet", "baseline"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,23 +179,14 @@ def make_plan(options: Namespace) -> Plan:
         defaults=defaults,
         aims=aims,
         data=data,
-        data_dir=options.data_dir,
         epochs=options.epochs or pipeline.epochs,
-        trials=options.trials,
-        seed=options.seed,
-        sampler=options.sampler,
         scheduler=scheduler,
-        time_budget=options.time_budget,
         resources=resources,
-        address=options.address,
         home=home,
         tracking_uri=uri,
-        study=options.study,
-        resume=options.resume,
-        quiet=options.quiet,
         settings=tuple(options.set),
         arguments=tuple(options.arguments),
-        baseline=options.baseline,
+        **{name: getattr(options, name) for name in AS_GIVEN},
     )
 
 

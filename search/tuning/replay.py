@@ -12,7 +12,7 @@ from rich.table import Table
 
 from search import errors
 from search.cluster.resources import choose_device, gpu_count
-from search.errors import FAILED, UserError
+from search.errors import FAILED, Failure, UserError
 from search.files.home import HOME
 from search.spaces.pipeline import load_pipeline
 from search.study import study as studies
@@ -80,10 +80,9 @@ def _same_data(options: Namespace, identity: dict[str, object]) -> TrainingData:
         train_size=int(str(identity["train_size"])),
     )
     if data.fingerprint != identity["fingerprint"]:
-        raise UserError(
+        raise Failure(
             f"the trial was trained on data {identity['fingerprint']}, this is {data.fingerprint}\n"
-            "give the same --data-dir as then",
-            status=FAILED,
+            "give the same --data-dir as then"
         )
     return data
 

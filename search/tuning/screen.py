@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.table import Table
 
 from search.cli import progress
 from search.cluster.resources import Resources
@@ -86,14 +88,21 @@ def conclude(
     aims, ended, best = plan.aims, studies.ranked(study), studies.best_trials(study)
     console.print()
     if ended and not aims.several:
-        progress.ranking(console, [_row(trial) for trial in ended[:SHOWN]], aims=aims)
+        console.print("Best trials")
+        console.print(_ranking(ended[:SHOWN], aims))
         console.print()
     elif best:
-        progress.front(console, [_row(trial) for trial in best], aims=aims)
+        console.print(f"Front: no trial is better in both {' and '.join(map(str, aims.goals))}")
+        console.print(_front(best, aims))
         console.print()
     shares, epoch = plots.importance(study)
     if shares:
-        progress.importances(console, shares, metric=aims.metric, epoch=epoch)
+        what = f"Importance of each parameter for {aims.metric} after epoch {epoch} (PED-ANOVA)"
+        console.print(what)
+        bars = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+        for name, share in shares.items():
+            bars.add_row(name, f"{share:.2f}", "█" * round(30 * share))
+        console.print(bars)
         console.print()
     tally = ", ".join(f"{counts[s]} {s.lower()}" for s in ("COMPLETE", "PRUNED", "FAIL"))
     wanted = f"{total} trials" if plan.twin_of else f"{total} of {plan.trials} trials"
@@ -116,19 +125,46 @@ def conclude(
         lines.append(f"to go on:            {_resume_command(plan, name)}")
     lines += _where_to_compare(plan, experiment_id)
     if best and not aims.several:
-        lines.append(f"train it again:      {_replay_command(plan, _row(best[0]).trial_id)}")
+        lines.append(f"train it again:      {_replay_command(plan, _id(best[0]))}")
     if best:
-        trial = ["--trial", _row(best[0]).trial_id] * aims.several
+        trial = ["--trial", _id(best[0])] * aims.several
         others = ", or another's id" * aims.several
         lines.append(f"final numbers:       {_rerun_command(plan, trial)}{others}")
-    console.print("\n".join(lines), soft_wrap=True, markup=False)
+    progress.say(console, "\n".join(lines))
 
 
-def _row(trial: FrozenTrial) -> progress.RankedTrial:
-    trial_id = trial.user_attrs[studies.CONFIG]["trial_id"]
-    return progress.RankedTrial(
-        trial.number, trial.values, trial.params, trial.constraints, trial_id
-    )
+def _id(trial: FrozenTrial) -> str:
+    return str(trial.user_attrs[studies.CONFIG]["trial_id"])
+
+
+def _ranking(trials: Sequence[FrozenTrial], aims: goals.Aims) -> Table:
+    """A line a parameter, so that any number of them fits; trials beyond a limit come last."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("")
+    for place, trial in enumerate(trials):
+        style = "bold" if place == 0 else ""
+        table.add_column(f"trial {trial.number}", justify="right", style=style)
+    table.add_row(aims.metric, *(f"{trial.values[0]:.4f}" for trial in trials), style="green")
+    for limit in aims.limits:
+        exceeded = [trial.constraints.get(str(limit), 0.0) for trial in trials]
+        texts = ("kept" if share <= 0 else limit.beyond(share) for share in exceeded)
+        table.add_row(str(limit), *texts, style="dim")
+    for name in trials[0].params:
+        table.add_row(name, *(progress.in_figures(trial.params[name]) for trial in trials))
+    return table
+
+
+def _front(trials: Sequence[FrozenTrial], aims: goals.Aims) -> Table:
+    """A line a trial."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for column in ("trial", *(goal.metric for goal in aims.goals)):
+        table.add_column(column, justify="right")
+    table.add_column("trial_id")
+    table.add_column("parameters", overflow="fold")
+    for trial in trials:
+        values = (f"{value:.4f}" for value in trial.values)
+        table.add_row(str(trial.number), *values, _id(trial), progress.in_short(trial.params))
+    return table
 
 
 def _none_keeps(plan: Plan, study: Study) -> str:

@@ -10,15 +10,14 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from rich.console import Console
 
 from search.cli import output
-from search.cli.progress import Progress
+from search.cli.progress import Progress, say
 from search.cli.signals import StopOnSignal
-from search.cluster.asha import ResumableASHA, RungRecord, build_asha
+from search.cluster.asha import RungRecord, build_asha
 from search.cluster.resources import Resources
 from search.cluster.searcher import TrialSearcher
 from search.cluster.tuner import train
@@ -140,7 +139,17 @@ def search(
         try:
             with progress:
                 if missing:
-                    _tune(plan, resources, searcher, asha, trials, ray_folder, missing, stop, until)
+                    train(
+                        searcher,
+                        trials=missing,
+                        scheduler=asha if plan.scheduler == "asha" else None,
+                        data=plan.data,
+                        resources=resources,
+                        folder=trials,
+                        ray_folder=ray_folder,
+                        stop=stop.event,
+                        time_budget=until and max(1.0, until - time.monotonic()),
+                    )
             broken = searcher.broken
             status = INTERRUPTED if stop.event.is_set() else FAILED if broken else 0
         except KeyboardInterrupt:
@@ -151,6 +160,7 @@ def search(
             log.exception("the disk is full")
             broken = f"the disk of {plan.home} is full"
         finally:
+            shutil.rmtree(ray_folder, ignore_errors=True)
             spent = time.monotonic() - began if missing else 0.0
             waiting = _close(study, searcher, recorder, study_run, ray, status, spent)
         unmet = bool(plan.aims.limits) and not studies.best_trials(study)
@@ -158,7 +168,7 @@ def search(
         refused = recorder.failures
         wrong = troubles(plan, log_file, refused=refused, waiting=waiting, broken=broken)
         for text in wrong:
-            console.print(text, style="red", soft_wrap=True, markup=False)
+            say(console, text, "red")
         conclude(
             console,
             plan,
@@ -239,32 +249,3 @@ def _trials(plan: Plan, resources: Resources, study: Study) -> StudyTrials:
         seed=plan.seed + len(study.get_trials(deepcopy=False)),
         violations=violations,
     )
-
-
-def _tune(
-    plan: Plan,
-    resources: Resources,
-    searcher: TrialSearcher,
-    scheduler: ResumableASHA,
-    folder: Path,
-    ray_folder: Path,
-    missing: int,
-    stop: StopOnSignal,
-    until: float | None,
-) -> None:
-    """Train `missing` trials, until they have ended, the time is up or `stop` is set."""
-    budget = None if until is None else max(1.0, until - time.monotonic())
-    try:
-        train(
-            searcher,
-            trials=missing,
-            scheduler=scheduler if plan.scheduler == "asha" else None,
-            data=plan.data,
-            resources=resources,
-            folder=folder,
-            ray_folder=ray_folder,
-            stop=stop.event,
-            time_budget=budget,
-        )
-    finally:
-        shutil.rmtree(ray_folder, ignore_errors=True)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import pytest
 
 from search.spaces.pipeline import Scalar
+from search.tracking.store import Store
 from search.trials.config import TrialConfig
 from tests import commands
 from trainers.data import LabelledImages, TrainingData, load_training
@@ -24,6 +26,19 @@ def _environment_of_its_own(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     os.environ.clear()
     os.environ.update(before)
+
+
+@pytest.fixture
+def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The working folder; a command would otherwise write into the repository, or read its data."""
+    (tmp_path / "cwd").mkdir()
+    monkeypatch.chdir(tmp_path / "cwd")
+
+
+@pytest.fixture
+def store(tmp_path: Path, prepare: Callable[[Path], Path]) -> Store:
+    """MLflow's, without runs, below `tmp_path`."""
+    return Store(f"sqlite:///{prepare(tmp_path) / 'mlruns' / 'mlflow.db'}")
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ the real one.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import resource
 import shutil
@@ -18,6 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -30,6 +30,7 @@ from search.files.home import FREE_MIB
 from search.study import study as studies
 from search.study.storage import open_storage
 from tests import commands
+from tests.refusals import attempt, check, contents
 from trainers.protocol import VERSION
 
 SEARCH = ["--pipeline", "mnist_supervised", "--trials", "1", "--epochs", "1"]
@@ -37,54 +38,20 @@ MINI = [*SEARCH, "--data", "mini", "--train-size", "256", "--set", "batch_size=1
 KNOWN_WITHIN = 5.0
 
 
-def contents(folder: Path) -> dict[str, str]:
-    """Every file below a folder, with a digest of what is in it."""
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
+Attempt = Callable[..., str]
+Unprivileged = Callable[[], AbstractContextManager[None]]
 
 
 @pytest.fixture(autouse=True)
-def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What follows would otherwise write into the repository, or read its data."""
-    (tmp_path / "cwd").mkdir()
-    monkeypatch.chdir(tmp_path / "cwd")
-
-
-Attempt = Callable[..., str]
-Unprivileged = Callable[[], AbstractContextManager[None]]
+def _in_an_empty_folder(empty_folder: None) -> None:
+    """Before everything else that a test asks for."""
 
 
 @pytest.fixture
 def refused(capfd: pytest.CaptureFixture[str]) -> Attempt:
     """(status, *arguments) -> what the command says on stderr when it refuses."""
 
-    def attempt(status: int, *arguments: str) -> str:
-        here = Path.cwd()
-        before = contents(here)
-        capfd.readouterr()
-        try:
-            ended: object = tune.main(list(arguments))
-        except SystemExit as end:
-            ended = end.code
-        out, err = capfd.readouterr()
-        assert out == ""
-        check(ended, status, err)
-        assert contents(here) == before, "something was left behind"
-        return err
-
-    return attempt
-
-
-def check(ended: object, status: int, err: str) -> None:
-    assert ended == status, err
-    assert err.startswith("error: "), err
-    assert 1 <= len(err.splitlines()) <= 3, err
-    assert "Traceback" not in err
-    assert "--debug" not in err, f"an error that nobody foresaw: {err}"
-    assert max(map(len, err.splitlines())) < 400
+    return partial(attempt, tune.main, capfd, folders=False)
 
 
 # Known from the arguments alone -----------------------------------------------------------------
@@ -553,7 +520,7 @@ def test_the_command_as_a_process(tmp_path: Path, status: int, arguments: Sequen
     done = commands.run("search/tune.py", *arguments, folder=tmp_path / "cwd", own_ray=True)
     assert done.out == ""
     check(done.status, status, done.err)
-    assert contents(tmp_path / "cwd") == {}
+    assert contents(tmp_path / "cwd", folders=False) == {}
 
 
 @pytest.mark.slow

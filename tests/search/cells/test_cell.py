@@ -143,9 +143,7 @@ def plan_of(few: Callable[[str], TrainingData], tmp_path: Path) -> Callable[[str
             seeds=(11, 12),
             data=few(pipeline.dataset),
             data_dir=None,
-            resources=Resources(
-                device="cpu", concurrency=1, cpus_per_trial=1, gpus_per_trial=0, precision="float32"
-            ),
+            resources=Resources(),
             address=None,
             settings=(),
             without=(),

@@ -19,9 +19,7 @@ from search.trials.trial import TrialImages
 from trainers.data import load_training
 from trainers.protocol import VERSION
 
-CPU = Resources(
-    device="cpu", concurrency=1, cpus_per_trial=1, gpus_per_trial=0.0, precision="float32"
-)
+CPU = Resources()
 FEW = load_training("mnist", mini=True, train_size=200)
 IMAGES = 359  # of mini's digits, those that no training may see
 MakeKept = Callable[..., TrainedCell]

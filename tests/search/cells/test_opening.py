@@ -24,9 +24,7 @@ from search.trials.config import TrialConfig
 from search.trials.trial import TrialImages
 from trainers.data import load_training
 
-CPU = Resources(
-    device="cpu", concurrency=1, cpus_per_trial=1, gpus_per_trial=0.0, precision="float32"
-)
+CPU = Resources()
 NAMES = ("model.json", "weights.safetensors", "test.json", "test.npz")
 PARAMS = {**load_pipeline("mnist_supervised").defaults, "width": 4}
 
@@ -52,12 +50,6 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> TrainedCell:
     ledger = folder / heldout.LEDGER
     heldout.TestSet(few, data_dir=None, ledger=ledger, device="cpu").read(made, purpose="a test")
     return made
-
-
-@pytest.fixture
-def store(tmp_path: Path, prepare: Callable[[Path], Path]) -> Store:
-    prepare(tmp_path)
-    return Store(f"sqlite:///{tmp_path / 'mlruns' / 'mlflow.db'}")
 
 
 @pytest.fixture

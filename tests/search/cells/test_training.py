@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -30,22 +31,19 @@ CELL = Cell(
     params={"width": 16},
     epochs=2,
 )
-CPU = Resources(
-    device="cpu", concurrency=1, cpus_per_trial=1, gpus_per_trial=0.0, precision="float32"
-)
+CPU = Resources()
 
 
 def train(cells: list[Cell], cell_store: CellStore, data: TrainingData) -> dict[Cell, str]:
     return training.train_cells(
         cells,
+        plan=SimpleNamespace(
+            resources=CPU, address=None, home=cell_store.folder.parent, quiet=True
+        ),
         cell_store=cell_store,
         title="t",
         data=data,
-        resources=CPU,
-        address=None,
-        home=cell_store.folder.parent,
         screen=io.StringIO(),
-        quiet=True,
         stop=StopOnSignal(),
     )
 

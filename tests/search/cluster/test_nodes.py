@@ -134,9 +134,7 @@ from trainers.data import load_training
 
 address = sys.argv[1]
 data = load_training("mnist", mini=True, train_size=120)
-one = Resources(
-    device="cpu", concurrency=2, cpus_per_trial=1, gpus_per_trial=0.0, precision="float32"
-)
+one = Resources(concurrency=2)
 
 class Broken:
     def digest(self):

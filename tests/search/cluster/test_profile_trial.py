@@ -40,9 +40,7 @@ def test_a_measured_precision_holds_for_this_machine_torch_and_number_of_threads
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert profile_trial.recall(tmp_path, request()) is None
-    measured = Resources(
-        device="cpu", concurrency=2, cpus_per_trial=1, gpus_per_trial=0.0, precision="bfloat16"
-    )
+    measured = Resources(concurrency=2, precision="bfloat16")
     profile_trial.remember(tmp_path, measured)
     assert profile_trial.recall(tmp_path, request()) == TrialProfile(gpus=0, precision="bfloat16")
     assert profile_trial.recall(tmp_path, replace(request(), threads=2)) is None
@@ -71,9 +69,7 @@ def test_a_system_without_cpuinfo_has_a_place_too(
             raise FileNotFoundError
         return read(path, *more, **options)
 
-    measured = Resources(
-        device="cpu", concurrency=1, cpus_per_trial=1, gpus_per_trial=0.0, precision="float32"
-    )
+    measured = Resources()
     monkeypatch.setattr(Path, "read_text", lacking)
     profile_trial.remember(tmp_path, measured)
     assert profile_trial.recall(tmp_path, request()) == TrialProfile(gpus=0, precision="float32")

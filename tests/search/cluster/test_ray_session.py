@@ -31,9 +31,7 @@ from search.cluster.resources import Resources
 from tests.processes import descendants, title
 from trainers.data import load_training
 
-one = Resources(
-    device="cpu", concurrency=1, cpus_per_trial=1, gpus_per_trial=0.0, precision="float32"
-)
+one = Resources()
 cluster.start(one, load_training("mnist", mini=True, train_size=100))
 
 
@@ -125,9 +123,7 @@ cluster.prepare_environment()
 import ray
 from ray import tune
 from search.cluster.resources import Resources
-one = Resources(
-    device="cpu", concurrency=1, cpus_per_trial=1, gpus_per_trial=0.0, precision="float32"
-)
+one = Resources()
 cluster.start(one, SimpleNamespace(nbytes=0))
 print(ray.get(ray.remote(lambda: "works").remote()))
 cluster.stop()
@@ -159,9 +155,7 @@ import ray
 from search.cluster.resources import Resources
 from trainers.data import load_training
 
-one = Resources(
-    device="cpu", concurrency=1, cpus_per_trial=1, gpus_per_trial=0.0, precision="float32"
-)
+one = Resources()
 ray_session.start(one, load_training("mnist", mini=True, train_size=100))
 kept = []
 for _ in range(6000):

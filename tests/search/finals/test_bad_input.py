@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from search import rerun
 from search.spaces.pipeline import load_pipeline, pipeline_names
+from tests.refusals import attempt, check, contents
 
 NAME = "mnist_contrastive"
 ONE = ("--pipeline", NAME, "--data", "mini")
@@ -25,62 +26,22 @@ AddStudy = Callable[..., str]
 
 
 @pytest.fixture(autouse=True)
-def _in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "cwd").mkdir()
-    monkeypatch.chdir(tmp_path / "cwd")
-
-
-def contents(folder: Path) -> dict[str, str]:
-    """Every file and folder below a folder, files with a digest of what is in them."""
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        if path.is_file()
-        else "folder"
-        for path in folder.rglob("*")
-    }
+def _in_an_empty_folder(empty_folder: None) -> None:
+    """Before everything else that a test asks for."""
 
 
 @pytest.fixture
 def refused(capfd: pytest.CaptureFixture[str]) -> Attempt:
     """(status, *arguments) -> what the command says on stderr when it refuses."""
 
-    def attempt(status: int, *arguments: str, leaves: Sequence[str] = ()) -> str:
-        before = contents(Path.cwd())
-        capfd.readouterr()
-        try:
-            ended: object = rerun.main(list(arguments))
-        except SystemExit as end:
-            ended = end.code
-        out, err = capfd.readouterr()
-        assert out == ""
-        check(ended, status, err)
-        after = contents(Path.cwd())
-        for name in leaves:
-            after.pop(name, None)
-            before.pop(name, None)
-        assert after == before, "something was left behind"
-        return err
-
-    return attempt
+    return partial(attempt, rerun.main, capfd)
 
 
 @pytest.fixture
 def refused_in_a_store(refused: Attempt) -> Attempt:
     """The same where there is a store: the lock lies there afterwards."""
 
-    def attempt(status: int, *arguments: str) -> str:
-        return refused(status, *arguments, leaves=(LOCK, str(Path(LOCK).parent)))
-
-    return attempt
-
-
-def check(ended: object, status: int, err: str) -> None:
-    assert ended == status, err
-    assert err.startswith("error: "), err
-    assert 1 <= len(err.splitlines()) <= 3, err
-    assert "Traceback" not in err
-    assert "--debug" not in err, f"an error that nobody foresaw: {err}"
-    assert max(map(len, err.splitlines())) < 400
+    return partial(refused, leaves=(LOCK, str(Path(LOCK).parent)))
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +13,6 @@ from search.tracking.store import Store
 from trainers.protocol import VERSION
 
 Add = Callable[..., str]
-
-
-@pytest.fixture
-def store(tmp_path: Path, prepare: Callable[[Path], Path]) -> Store:
-    return Store(f"sqlite:///{prepare(tmp_path) / 'mlruns' / 'mlflow.db'}")
 
 
 @pytest.fixture

@@ -10,25 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import TEMPORARILY_UNAVAILABLE
-from mlflow.tracking import MlflowClient
 
 from search.tracking import recorder as recording_module, store as tracking
 from search.tracking.recorder import Recorder
 from search.tracking.store import Step, Store
 from search.trials.config import TrialConfig
 from search.trials.outcome import TrialOutcome
-
-
-@pytest.fixture
-def store(tmp_path: Path, prepare: Callable[[Path], Path]) -> Store:
-    return Store(f"sqlite:///{prepare(tmp_path) / 'mlruns' / 'mlflow.db'}")
-
-
-def run_of(store: Store, run_id: str) -> Run:
-    return MlflowClient(tracking_uri=store.uri).get_run(run_id)
 
 
 def recorder(store: Store, folder: Path, **options: Any) -> Recorder:
@@ -78,14 +67,14 @@ def test_how_a_trial_ended_is_told(
     assert recording.failures == 0
     run_id = store.find_trial(config.trial_id)
     assert run_id is not None
-    run = run_of(store, run_id)
+    run = store.client.get_run(run_id)
     assert run.info.status == status
     assert run.data.tags["trial_state"] == outcome.state
     assert run.data.tags.get("error") == outcome.error
     assert run.data.tags["data"] == "mini"
     assert run.data.metrics == {"train/loss": 2.0}
     assert run.data.params["train_size"] == "10"
-    artifacts = MlflowClient(tracking_uri=store.uri).list_artifacts(run_id)
+    artifacts = store.client.list_artifacts(run_id)
     kept = {"COMPLETE": ["config.json"], "FAIL": ["error.txt"]}
     assert [a.path for a in artifacts] == kept.get(outcome.state, [])
     assert own.exists() == (outcome.state == "INTERRUPTED"), "the checkpoint that it goes on from"
@@ -104,7 +93,7 @@ def test_weights_become_an_artifact_and_leave_the_disk(
     recording.close()
     run_id = store.find_trial(config.trial_id)
     assert run_id is not None
-    artifacts = MlflowClient(tracking_uri=store.uri).list_artifacts(run_id)
+    artifacts = store.client.list_artifacts(run_id)
     assert [a.path for a in artifacts] == ["config.json", "weights.safetensors"]
     assert not file.parent.exists()
 
@@ -122,7 +111,7 @@ def test_a_resumed_trial_goes_on_in_its_run(
         recording.trial_ended(config, TrialOutcome(state="INTERRUPTED"))
         recording.close()
         assert recording.failures == 0
-    client = MlflowClient(tracking_uri=store.uri)
+    client = store.client
     [run] = client.search_runs([store.experiment("e")], "tags.kind = 'trial'")
     history = client.get_metric_history(run.info.run_id, "train/loss")
     assert [(m.step, m.value) for m in history] == [(e, 1.0 / e) for e in (1, 2, 3, 4)]
@@ -254,7 +243,7 @@ def test_everything_is_recorded_once_by_a_store_that_breaks(
     recording.close()
     assert broken.breaks > 10
     assert (recording.failures, recording.undelivered) == (0, 0)
-    client = MlflowClient(tracking_uri=store.uri)
+    client = store.client
     runs = client.search_runs([experiment], "tags.kind = 'trial'")
     assert sorted(run.data.tags["trial_id"] for run in runs) == [c.trial_id for c in configs]
     for run in runs:
@@ -287,8 +276,8 @@ def test_a_record_bears_the_time_at_which_it_happened(
     assert said == [True, False]
     run_id = store.find_trial(config.trial_id)
     assert run_id is not None
-    info = run_of(store, run_id).info
-    [metric] = MlflowClient(tracking_uri=store.uri).get_metric_history(run_id, "train/loss")
+    info = store.client.get_run(run_id).info
+    [metric] = store.client.get_metric_history(run_id, "train/loss")
     assert info.start_time <= metric.timestamp <= info.end_time <= happened
 
 
@@ -321,7 +310,7 @@ def test_the_end_of_a_search_waits_as_long_as_the_environment_says(
     assert (recording.failures, recording.undelivered) == (0, 3)
     assert (tmp_path / config.trial_id).exists()
     run_id = store.find_trial(config.trial_id)
-    assert run_id is not None and run_of(store, run_id).info.status == "RUNNING"
+    assert run_id is not None and store.client.get_run(run_id).info.status == "RUNNING"
 
 
 def test_a_record_after_the_end_is_repeated_too(store: Store, fast: None, tmp_path: Path) -> None:

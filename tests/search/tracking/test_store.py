@@ -10,7 +10,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from search.errors import UserError
@@ -21,15 +20,6 @@ from search.tracking.store import Store, open_existing
 ROOT = Path(__file__).resolve().parents[3]
 MAKE = "from sys import argv; from search.tracking.store import Store; "
 MAKE += "Store(argv[1]).experiment(argv[2])"
-
-
-@pytest.fixture
-def store(tmp_path: Path, prepare: Callable[[Path], Path]) -> Store:
-    return Store(f"sqlite:///{prepare(tmp_path) / 'mlruns' / 'mlflow.db'}")
-
-
-def run_of(store: Store, run_id: str) -> Run:
-    return MlflowClient(tracking_uri=store.uri).get_run(run_id)
 
 
 # The store itself -------------------------------------------------------------------------------
@@ -74,7 +64,7 @@ def test_a_relative_address_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     run_id = store.start_run(store.experiment("e"), name="r", tags={})
     store.log_text(run_id, "text", "a.txt")
     assert (tmp_path / "mine.db").is_file()
-    assert run_of(store, run_id).info.artifact_uri.startswith(
+    assert store.client.get_run(run_id).info.artifact_uri.startswith(
         f"file://{tmp_path}/mine.db.artifacts/"
     )
 
@@ -88,7 +78,7 @@ def test_artifacts_lie_beside_the_store(store: Store, tmp_path: Path) -> None:
 
 def test_a_deleted_experiment_is_told_of(store: Store) -> None:
     experiment = store.experiment("gone")
-    MlflowClient(tracking_uri=store.uri).delete_experiment(experiment)
+    store.client.delete_experiment(experiment)
     with pytest.raises(UserError, match=f"--experiment-id {experiment}") as caught:
         store.experiment("gone")
     assert caught.value.status == 1
@@ -119,7 +109,7 @@ def test_everything_of_a_batch_is_written(store: Store) -> None:
     for step, value in ((1, 0.25), (2, 0.5)):
         store.log(run_id, metrics={"valid/accuracy": value, "train/loss": 1.0}, step=step)
     store.log(run_id, params={"lr": 0.00123456789, "width": 32}, tags={"trial_state": "RUNNING"})
-    data = run_of(store, run_id).data
+    data = store.client.get_run(run_id).data
     assert data.metrics == {"valid/accuracy": 0.5, "train/loss": 1.0}
     assert data.params == {"lr": "0.00123457", "width": "32"}
     assert data.tags["trial_state"] == "RUNNING"
@@ -151,7 +141,7 @@ def test_children_that_are_open(store: Store) -> None:
     store.reopen_run(children[0])
     assert sorted(store.open_children(experiment, parent)) == sorted(children)
     store.end_run(children[0], "KILLED")
-    ended = run_of(store, children[0]).info
+    ended = store.client.get_run(children[0]).info
     assert ended.status == "KILLED"
     assert ended.end_time >= ended.start_time
 

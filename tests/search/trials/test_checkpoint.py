@@ -20,6 +20,7 @@ from search.trials import checkpoint, process
 from search.trials.config import TrialConfig
 from search.trials.process import TrialProcess
 from search.trials.trial import Trial, TrialImages
+from tests.trial_steps import finish, told, worker
 from trainers.data import TrainingData
 
 Few = Callable[[str], TrainingData]
@@ -29,26 +30,6 @@ MakeConfig = Callable[..., TrialConfig]
 @pytest.fixture(autouse=True)
 def _one_thread() -> None:
     torch.set_num_threads(1)
-
-
-def worker(config: TrialConfig, data: TrainingData, folder: Path) -> TrialProcess:
-    made = TrialProcess(data, folder, worth=0)
-    made.begin(config.to_json())
-    return made
-
-
-def told(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What must be equal: not where the weights are, nor what a process needed."""
-    left_out = ("time/", "memory/", "weights", "metrics")
-    flat = [{**r, **r.get("metrics", {})} for r in results]
-    return [{k: v for k, v in r.items() if not k.startswith(left_out)} for r in flat]
-
-
-def finish(made: TrialProcess) -> list[dict[str, Any]]:
-    results = [made.step()]
-    while not results[-1].get("done"):
-        results.append(made.step())
-    return results
 
 
 @pytest.mark.slow

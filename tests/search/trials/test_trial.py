@@ -8,7 +8,6 @@ import json
 import weakref
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -17,8 +16,8 @@ from torch import Tensor, nn
 from search.spaces.pipeline import Pipeline, load_pipeline, pipeline_names
 from search.trials import trial as trial_module
 from search.trials.config import TrialConfig
-from search.trials.process import TrialProcess
 from search.trials.trial import Trial, TrialImages
+from tests.trial_steps import finish, told, worker
 from trainers.data import TrainingData
 from trainers.evaluation import encode, reconstruction_mae
 from trainers.loop import NonFiniteLoss
@@ -282,33 +281,13 @@ def test_a_pipeline_without_an_ablation_says_so(few: Few, make_config: MakeConfi
 # The same inside Ray's worker, which is stepped by hand ----------------------------------------
 
 
-def worker(config: TrialConfig, data: TrainingData, folder: Path) -> TrialProcess:
-    made = TrialProcess(data, folder, worth=0)
-    made.begin(config.to_json())
-    return made
-
-
-def steps(made: TrialProcess) -> list[dict[str, Any]]:
-    results: list[dict[str, Any]] = []
-    while not results or not results[-1].get("done"):
-        results.append(made.step())
-        assert len(results) < 20
-    return results
-
-
-def no_times(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    left_out = ("time/", "memory/", "weights", "metrics")
-    flat = [{**r, **r.get("metrics", {})} for r in results]
-    return [{k: v for k, v in r.items() if not k.startswith(left_out)} for r in flat]
-
-
 def test_a_worker_steps_epoch_by_epoch_and_writes_the_weights_at_the_end(
     few: Few, make_config: MakeConfig, tmp_path: Path
 ) -> None:
     from safetensors.torch import load_file
 
     config = make_config("mnist_autoencoder", epochs=3, rungs=(1,))
-    results = steps(worker(config, few("mnist"), tmp_path))
+    results = finish(worker(config, few("mnist"), tmp_path))
     assert [r["epoch"] for r in results] == [1, 2, 3]
     assert ["weights" in r for r in results] == [False, False, True]
     assert all(r["metrics"]["memory/peak_gib"] > 0 for r in results)
@@ -330,7 +309,7 @@ def test_a_reused_worker_trains_as_a_fresh_one(
     reused.step()  # and is stopped in the middle
     reused.begin(second.to_json())
     fresh = worker(second, few("mnist"), tmp_path)
-    assert no_times(steps(reused)) == no_times(steps(fresh))
+    assert told(finish(reused)) == told(finish(fresh))
 
 
 def test_a_reused_worker_keeps_nothing_of_ended_trials_and_skips_the_libraries(
@@ -394,7 +373,7 @@ def test_a_diverging_trial_fails_with_the_step_and_the_value(
     with pytest.raises(NonFiniteLoss) as caught:
         list(Trial(config, images(few, "mnist")).epochs())
     assert caught.value.step == 4
-    results = steps(worker(config, few("mnist"), tmp_path))
+    results = finish(worker(config, few("mnist"), tmp_path))
     assert results[0]["epoch"] == 1
     assert results[1] == {"done": True, "error": f"loss is {said} at step 4"}
     assert not list(tmp_path.rglob("*.safetensors"))
