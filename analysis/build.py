@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from argparse import Namespace
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -75,19 +77,7 @@ def write(options: Namespace) -> int:
             protocol=options.protocol,
         )
         progress.advance(task)
-        sections: list[Section] = []
-        for module in SECTIONS:
-            progress.update(task, description=module.__name__.rpartition(".")[2])
-            if findings.records or module is sweeps:  # a sweep can be read without a search
-                sections.append(module.section(findings))
-            progress.advance(task)
-        document = Document(
-            title="Latent spaces of MNIST and CIFAR-10",
-            subtitle="Autoencoders, supervised and contrastive encoders, searched and compared by "
-            f"protocol {findings.protocol}",
-            notices=(*notices, *_missing(findings), *other_protocols(findings)),
-            sections=tuple(sections),
-        )
+        document = compose(findings, notices, progress=partial(progress.update, task))
         out.mkdir(parents=True, exist_ok=True)
         written: list[Path] = []
         progress.update(task, description="drawing")
@@ -120,6 +110,33 @@ def write(options: Namespace) -> int:
         for name in ("index.html", "theory.html") if theory else ("index.html",):
             console.print(f"open {(out / name).absolute().as_uri()}", soft_wrap=True)
     return 0
+
+
+def compose(
+    findings: Findings,
+    notices: Sequence[str],
+    *,
+    progress: Callable[..., object] = lambda **_: None,
+) -> Document:
+    """Put the sections together.
+
+    Args:
+        notices: that stand before those about the findings.
+        progress: told of each section by `description`, and of its end by `advance`.
+    """
+    sections: list[Section] = []
+    for module in SECTIONS:
+        progress(description=module.__name__.rpartition(".")[2])
+        if findings.records or module is sweeps:  # a sweep can be read without a search
+            sections.append(module.section(findings))
+        progress(advance=1)
+    return Document(
+        title="Latent spaces of MNIST and CIFAR-10",
+        subtitle="Autoencoders, supervised and contrastive encoders, searched and compared by "
+        f"protocol {findings.protocol}",
+        notices=(*notices, *_missing(findings), *other_protocols(findings)),
+        sections=tuple(sections),
+    )
 
 
 def _which_data(options: Namespace, store: Store) -> tuple[bool, list[str]]:

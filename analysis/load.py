@@ -80,7 +80,7 @@ def find(
         points=points,
         embedding=embedding,
         cache=cache,
-        tracking_uri=store.shown,
+        tracking_uri=store.shown.replace(f"{home.parent}/", ""),  # the same on every machine
         protocol=protocol,
         other_protocols={n: versions[n] for n in sorted(versions) if n != protocol},
     )

@@ -1,7 +1,8 @@
 """The published results: `python analysis/publish.py`.
 
 Adds what MLflow holds about searches and final numbers on real data to `docs/results/`, and makes
-the tables of its page and of the README again from all that is published there.
+the tables of its page and of the README again from all that is published there. With `--report`
+it writes the report of this store to `docs/report/`.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from search.cli import arguments
 EXAMPLES = """\
 examples:
   python analysis/publish.py
+  python analysis/publish.py --report
   python analysis/publish.py --check
   python analysis/publish.py --data mini --out somewhere/
 
@@ -43,6 +45,15 @@ def parser() -> arguments.Parser:
     only = command_line.add_mutually_exclusive_group()
     only.add_argument("--tables", action="store_true", help="read no store, make the tables again")
     only.add_argument("--check", action="store_true", help="the same, but change nothing: compare")
+    add(
+        "--report",
+        nargs="?",
+        const="docs/report",
+        type=arguments.new_folder,
+        metavar="DIR",
+        help="write the whole report of this store too, as a PDF and as pages for GitHub "
+        "(default docs/report)",
+    )
     add(
         "--points",
         type=arguments.positive,

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import json
+import os
 from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
 
-from analysis import history, interpolation, reconstructions, tsne
+from analysis import build, fingerprint, history, interpolation, reconstructions, tsne
 from analysis.document import Document, Figure, Section
 from analysis.load import every_final, find
 from analysis.publication import entries, pages
 from analysis.records import SIX, Findings, StudyRecord
 from analysis.summary import accuracies
-from analysis.writers import files
+from analysis.theory.page import THEORY
+from analysis.writers import files, markdown, pdf
 from search.errors import FAILED, UserError
 from search.files import durable
 from search.files.home import HOME, check_disk
+from search.grids.sweep import sweep_names
 from search.spaces.pipeline import load_pipeline, pipeline_names
 from search.tracking import address
 from search.tracking.store import Store, open_existing
 from trainers.data import DATASETS
 
-PUBLISHED = "docs/results"
+PUBLISHED, REPORT = "docs/results", "docs/report"
 PAGE, README = "README.md", Path("README.md")
 THREE = 3  # layers: about what the assignment suggests
 
@@ -42,8 +46,11 @@ def run(options: Namespace) -> int:
             console.print(say, markup=False)
         return FAILED if stale and options.check else 0
     mini = options.data == "mini"
-    if mini and out == Path(PUBLISHED):
-        raise UserError(f"stand-in data are not published in {PUBLISHED}/\ngive another --out")
+    for option, folder in (("--out", PUBLISHED), ("--report", REPORT)):
+        given = getattr(options, option.strip("-"))
+        if mini and given and Path(given) == Path(folder):
+            say = f"stand-in data are not published in {folder}/\ngive another {option}"
+            raise UserError(say)
     home = HOME.absolute()
     store = open_existing(address.resolve_uri(options.tracking_uri, home))
     check_disk(home)  # keeps the computed arrays, and who saw the test images
@@ -56,13 +63,44 @@ def run(options: Namespace) -> int:
         home=home,
         seed=0,
         points=options.points,
+        sweeps=sweep_names() if options.report else (),
     )
     written = [*_entries(store, findings, out)]
     published = entries.read(out)
     written += [*_configurations(published, out), *_figures(findings, published, out)]
     written += pages.refresh(_pages(out), published)
+    if options.report:
+        console.print(_report(findings, Path(options.report)), markup=False)
     console.print(f"{len(written)} files in {out}/ and the pages that show them", markup=False)
     return 0
+
+
+def _report(findings: Findings, out: Path) -> str:
+    """Write the whole report as a PDF and as pages; returns a line that says so.
+
+    It is of this store alone, and not of all that is published.
+    """
+    document = build.compose(findings, [build.STAND_IN] * findings.mini)
+    pictures = files.render(document, cache=findings.cache, key=fingerprint.key(findings))
+    sweeps = {f"sweep_{record.name}": record for record in findings.sweeps}
+    grids = {
+        f"sweeps/{record.name}.json": json.dumps(record.outcome.to_json(), indent=1).encode()
+        for record in sweeps.values()
+    }
+    pages = markdown.files(
+        document,
+        pictures,
+        links={"theory.html": os.path.relpath(THEORY, out)} if THEORY.exists() else {},
+        data={name: f"sweeps/{record.name}.json" for name, record in sweeps.items()},
+    )
+    made = {"report.pdf": pdf.content(document, pictures), **grids, **pages}
+    try:
+        durable.replace_files(out, made, names="files.txt")
+    except FileExistsError as error:
+        raise UserError(f"{error.filename}: {error.strerror}\ngive another --report") from None
+    sizes = (len(made["report.pdf"]), sum(map(len, pages.values())))
+    megabytes = " MB, pages and pictures ".join(f"{size / 1e6:.1f}" for size in sizes)
+    return f"{len(made)} files in {out}/: report.pdf {megabytes} MB"
 
 
 def _pages(out: Path) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from analysis.history.rank_transfer import compute_carrying
@@ -29,12 +28,13 @@ from analysis.result_rows import (
     measured,
     with_interval,
 )
+from analysis.writers import markdown
+from analysis.writers.markdown import escape
 from search.cells.metrics import TEST
 from search.spaces.pipeline import METRIC, load_pipeline
 from trainers.data import DATASETS
 
 NOT_MEASURED = "not measured"
-MARKS = re.compile(r"<(?=[A-Za-z/!?])|&(?=[#\w])|[|`*\[\]\\]")  # `p < 0.05` does not match
 BASELINES = (DEFAULTS, RANDOM_SEARCH, ABLATION, RANDOM, PCA, PIXELS)
 
 
@@ -205,17 +205,8 @@ TABLES: Mapping[str, Callable[[Published], str]] = {
 def table(
     columns: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: Sequence[int] = ()
 ) -> str:
-    """Markdown; `numbers` are the columns to be set flush right."""
-    if not rows:
-        return f"{NOT_MEASURED}\n"
-    rule = ["---:" if place in numbers else "---" for place in range(len(columns))]
-    return "".join(f"| {' | '.join(line)} |\n" for line in (columns, rule, *rows))
-
-
-def escape(value: object) -> str:
-    """Turn a text from a run into words of one line: neither HTML nor marks of Markdown."""
-    line = " ".join(str(value).split())
-    return MARKS.sub(lambda sign: f"&#{ord(sign[0])};", line)
+    """As in `markdown.table`; a word where there are no rows."""
+    return markdown.table(columns, rows, numbers=numbers) if rows else f"{NOT_MEASURED}\n"
 
 
 def _champion(name: str, entry: Json) -> tuple[str, ...]:

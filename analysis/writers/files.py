@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image, ImageChops, ImageStat
 
 from analysis import style
 from analysis.cache import Cache
@@ -20,6 +21,7 @@ from analysis.writers.inline_markup import Kind, convert, plain
 from search.files import durable
 
 NAME = re.compile(r"[A-Za-z0-9_]+")
+SEEN = 1.0  # of 255: a mean change of colours that could be seen
 MINUS, TIMES = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
 NUMBER = re.compile(
     rf"[<≈]?\s*([+\-{MINUS}]?\d[\d,]*(?:\.\d+)?(?:e[+-]?\d+)?)(?=$|\s*[%±({TIMES}k]|\s+\D)"
@@ -60,6 +62,18 @@ class Picture:
         """Width and height of the PNG in dots."""
         width, height = struct.unpack(">II", self.png[16:24])  # of its first chunk, IHDR
         return int(width), int(height)
+
+    @property
+    def small(self) -> bytes:
+        """The PNG with a palette, less than half as long; as it is where that would be seen."""
+        image = Image.open(io.BytesIO(self.png)).convert("RGB")
+        reduced = image.quantize(256, dither=Image.Dither.NONE)
+        change = ImageStat.Stat(ImageChops.difference(image, reduced.convert("RGB"))).mean
+        if max(change) > SEEN:
+            return self.png
+        content = io.BytesIO()
+        reduced.save(content, "png", optimize=True)
+        return content.getvalue()
 
 
 Pictures = Mapping[str, Picture]  # by the figures' names

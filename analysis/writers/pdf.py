@@ -61,10 +61,14 @@ LOOK = """\
 
 
 def write(document: Document, pictures: Pictures, path: Path) -> Path:
-    """Write the PDF, the same bytes for the same document; returns its path."""
+    """Write the PDF; returns its path."""
+    return durable.write(path, content(document, pictures))
+
+
+def content(document: Document, pictures: Pictures) -> bytes:
+    """Make the PDF: the same bytes for the same document."""
     files: Any = source(document, pictures)  # a dictionary, of which its type hints do not know
-    content = typst.compile(files, font_paths=[FONTS], ignore_system_fonts=True, format="pdf")
-    return durable.write(path, content)
+    return typst.compile(files, font_paths=[FONTS], ignore_system_fonts=True, format="pdf")
 
 
 def source(document: Document, pictures: Pictures) -> dict[str, bytes]:

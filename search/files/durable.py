@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -38,6 +39,28 @@ def write(path: Path, content: bytes | str) -> Path:
     with replacing(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
     return path
+
+
+def replace_files(folder: Path, contents: Mapping[str, bytes], *, names: str) -> list[Path]:
+    """Write files into a folder, in order; remove what only an earlier call wrote there.
+
+    Args:
+        contents: by path below the folder.
+        names: the file that keeps their paths, so that a call that was killed can be repeated.
+
+    Raises:
+        FileExistsError: a file is there that no call has written; nothing is changed then.
+    """
+    kept = folder / names
+    earlier = set(kept.read_text(encoding="utf-8").split()) if kept.exists() else set()
+    for name in contents:
+        if name not in earlier and (folder / name).exists():
+            raise FileExistsError(errno.EEXIST, "not written by this command", str(folder / name))
+    write(kept, "".join(f"{name}\n" for name in sorted({*earlier, *contents})))
+    written = [write(folder / name, content) for name, content in contents.items()]
+    for name in earlier - contents.keys():
+        (folder / name).unlink(missing_ok=True)
+    return [*written, write(kept, "".join(f"{name}\n" for name in sorted(contents)))]
 
 
 def _is_alive(pid: int) -> bool:

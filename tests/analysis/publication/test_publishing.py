@@ -7,13 +7,18 @@ import shutil
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 
 from analysis import publish
+from analysis.build import STAND_IN
 from analysis.document import Figure
 from analysis.publication import entries, publishing
 from analysis.records import Findings
 from search.files import locations
 from tests import commands
+from tests.analysis.blocks import Reader
+
+REPORT = ("--out", "out", "--report", "docs/report")
 
 
 @pytest.mark.slow
@@ -24,7 +29,7 @@ def test_entries_configurations_figures_and_tables(folder: Path, tmp_path: Path)
     out.mkdir()
     marks = "<!-- results: {} -->\n<!-- results end -->\n"
     (out / "README.md").write_text("".join(map(marks.format, ("headline", "searches"))))
-    given = ("--data", "mini", "--points", "60", "--out", "out")
+    given = ("--data", "mini", "--points", "60", "--out", "out", "--report", "out/report")
     done = commands.run("analysis/publish.py", *given, folder=tmp_path)
     assert (done.status, done.err) == (0, "")
     page = (out / "README.md").read_text()
@@ -38,6 +43,7 @@ def test_entries_configurations_figures_and_tables(folder: Path, tmp_path: Path)
     assert searched["source"].startswith("trial "), "it is not final: of the search"
     figures = {file.stem for file in (out / "figures").iterdir()}
     assert {"search_mnist_supervised", "reconstructions_mnist_autoencoder"} <= figures
+    check_report(out / "report", tmp_path)
     before = {file: file.read_bytes() for file in out.rglob("*") if file.is_file()}
     assert commands.run("analysis/publish.py", *given, "--quiet", folder=tmp_path).status == 0
     assert {file: file.read_bytes() for file in out.rglob("*") if file.is_file()} == before
@@ -49,6 +55,26 @@ def test_entries_configurations_figures_and_tables(folder: Path, tmp_path: Path)
     mended = commands.run("analysis/publish.py", "--out", "out", "--tables", folder=tmp_path)
     assert (mended.status, mended.out) == (0, "made again: out/README.md\n")
     assert (out / "README.md").read_text() == page
+
+
+def check_report(report: Path, store: Path) -> None:
+    """See that the pages have all of it, that what they point to is there, and nothing beside."""
+    assert (report / "report.pdf").read_bytes().startswith(b"%PDF")
+    linked = set()
+    for page in report.glob("*.md"):
+        text = page.read_text()
+        assert f"> {STAND_IN}" in text and str(store) not in text, page
+        read = Reader(MarkdownIt("commonmark").enable("table").render(text))
+        assert "**" not in read.words and "| ---" not in read.words and read.open == []
+        for address in [*(a["href"] for a in read.all("a")), *(i["src"] for i in read.all("img"))]:
+            if "://" not in str(address):
+                linked.add((report / str(address)).resolve())
+    assert [file for file in linked if not file.exists()] == []
+    made = {file for file in report.rglob("*") if file.is_file()}
+    assert made - linked == {report / "files.txt"}
+    assert {"summary.md", "reasoning.md", "tsne.md", "sweeps.md"} <= {f.name for f in made}
+    sweep = json.loads((report / "sweeps" / "interpolation.json").read_text())
+    assert sweep["rows"]
 
 
 def test_the_accuracies_are_of_all_that_is_published(published_folder: Path) -> None:
@@ -95,7 +121,6 @@ def figure_of(dataset: str, folder: Path) -> Figure:
 
 
 def test_stand_in_data_are_not_published(capsys: pytest.CaptureFixture[str]) -> None:
-    assert publish.main(["--data", "mini"]) == 2
-    assert capsys.readouterr().err == (
-        "error: stand-in data are not published in docs/results/\ngive another --out\n"
-    )
+    for given, say in (((), "results/\ngive another --out"), (REPORT, "report/\ngive another")):
+        assert publish.main(["--data", "mini", *given]) == 2
+        assert f"error: stand-in data are not published in docs/{say}" in capsys.readouterr().err

@@ -53,3 +53,37 @@ def test_the_content_is_on_the_disk_before_the_name_and_the_name_before_the_end(
     monkeypatch.setattr(Path, "replace", named)
     durable.write(tmp_path / "file", "content")
     assert done == ["content", "name", "folder"]
+
+
+def test_a_folder_follows_the_newest_call_and_keeps_what_others_put_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def held() -> dict[str, str]:
+        files = [path for path in tmp_path.rglob("*") if path.is_file()]
+        return {str(path.relative_to(tmp_path)): path.read_text() for path in files}
+
+    def replace(**contents: str) -> None:
+        made = {name.replace("_", "/"): text.encode() for name, text in contents.items()}
+        durable.replace_files(tmp_path, made, names="files.txt")
+
+    (tmp_path / "own").write_text("mine")
+    replace(a_old="1", b="1")
+    assert held() == {"own": "mine", "a/old": "1", "b": "1", "files.txt": "a/old\nb\n"}
+    write = durable.write
+
+    def killed(path: Path, content: bytes | str) -> Path:
+        if path.name == "b":
+            raise KeyboardInterrupt
+        return write(path, content)
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(durable, "write", killed)
+        replace(a_new="2", b="2", c="2")
+    assert {**held(), "files.txt": ""} == {
+        **{"own": "mine", "a/old": "1", "a/new": "2", "b": "1", "files.txt": ""}
+    }
+    replace(b="3")
+    assert held() == {"own": "mine", "b": "3", "files.txt": "b\n"}
+    with pytest.raises(FileExistsError, match="own"):
+        replace(b="4", own="4")
+    assert held() == {"own": "mine", "b": "3", "files.txt": "b\n"}
