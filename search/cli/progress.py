@@ -41,6 +41,7 @@ class Progress:
         until: when the time is up, by the monotonic clock.
         ended: the numbers of trials that ended in earlier calls, by state.
         quiet: show nothing.
+        best: value and configuration of the best trial of earlier calls, if there is one.
         aims: what the search is after; the metric of its first goal is shown.
         noun: the screen's word for a trial.
     """
@@ -52,6 +53,7 @@ class Progress:
         title: str,
         total: int | None,
         ended: Counter[str],
+        best: tuple[float, TrialConfig] | None = None,
         quiet: bool = False,
         aims: Aims = USUAL,
         noun: str = "trial",
@@ -67,7 +69,7 @@ class Progress:
         self._noun = noun
         self._until = until
         self._running: dict[str, _Running] = {}
-        self._best: tuple[float, TrialConfig] | None = None
+        self._best = best
         self._beyond = 0  # complete trials that exceed a limit
         self._began = time.monotonic()
         self._live: Live | None = None

@@ -114,6 +114,7 @@ def search(
             title=name,
             total=None if plan.twin_of else plan.trials,
             ended=ended,
+            best=_best(study),
             quiet=plan.quiet,
             aims=plan.aims,
             until=until,
@@ -215,6 +216,13 @@ def _close(
         log.warning("the study's run is left open: %s", error)
         return recorder.undelivered + 1
     return recorder.undelivered
+
+
+def _best(study: Study) -> tuple[float, TrialConfig] | None:
+    """The best trial's value and configuration; None where there is none, as with two goals."""
+    trials = studies.best_trials(study) if len(study.directions) == 1 else []
+    found = [(t.values[0], TrialConfig.from_json(t.user_attrs[studies.CONFIG])) for t in trials[:1]]
+    return found[0] if found else None
 
 
 def _in_the_precision_of(study: Study, resources: Resources) -> Resources:

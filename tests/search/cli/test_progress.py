@@ -71,6 +71,17 @@ def test_without_a_terminal_each_end_is_a_line() -> None:
     assert "\x1b" not in "".join(lines)
 
 
+def test_the_best_of_earlier_calls_stays_the_best_until_it_is_beaten() -> None:
+    screen = io.StringIO()
+    ended = Counter({"COMPLETE": 1})
+    with Progress(screen, title="s", total=3, ended=ended, best=(0.7, config(0))) as progress:
+        for number, value in ((1, 0.6), (2, 0.8)):
+            progress.trial_started(config(number))
+            progress.trial_ended(config(number), TrialOutcome(state="COMPLETE", value=value))
+    first, second = screen.getvalue().splitlines()
+    assert "best 0.7000" in first and "best 0.8000" in second
+
+
 def test_a_search_that_only_time_ends_counts_down(monkeypatch: pytest.MonkeyPatch) -> None:
     """And one of a number of trials says what comes first."""
     clock = iter([0.0, *[10.0] * 20])
