@@ -111,7 +111,7 @@ def test_who_has_no_token_is_told_where_to_put_it(tmp_path: Path) -> None:
         text=True,
         timeout=120,
     )
-    assert "UserError: the Ray cluster at 127.0.0.1:1 requires its token" in done.stderr
+    assert "Failure: the Ray cluster at 127.0.0.1:1 requires its token" in done.stderr
     assert "set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH" in done.stderr
     assert not (tmp_path / ".ray").exists(), "a new token would be none of the cluster's"
 
