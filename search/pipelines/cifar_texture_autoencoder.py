@@ -1,11 +1,13 @@
 """CIFAR-10, texture autoencoder: the strength of edges counts too. A variant of the autoencoder."""
 
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from dataclasses import replace
 
-from search.spaces.pipeline import Pipeline
-from search.spaces.space import parameters
+from optuna.distributions import FloatDistribution
 
-PIPELINE = Pipeline(
+from search.pipelines.cifar_autoencoder import PIPELINE as AUTOENCODER
+
+PIPELINE = replace(
+    AUTOENCODER,
     summary="reconstruct CIFAR-10 pictures and the strength of their edges; classifier afterwards",
     reasoning="""The autoencoder with a loss that leaves out what its latent cannot hold anyway:
 errors of brightness weighed 0.3 times as much as those of colour bring one to two points, and then
@@ -19,25 +21,11 @@ brings, as error and accuracy of the best there: 0.048 and 61.7 %, 0.055 and 66.
 is `--objective valid/accuracy --objective valid/mae:min`. With the kernels moved by Muon (Jordan et
 al., 2024; Liu et al., 2025) and `transposed` the accuracy is 61.1 % with either optimizer, where
 neither weight is used. (Validation, protocol 1, one seed each.)""",
-    dataset="cifar",
-    uses_labels=False,
-    **parameters(
-        width=(IntDistribution(16, 64, step=16), 32),
-        depth=(IntDistribution(3, 6), 3),
-        block=(CategoricalDistribution(["strided", "patches"]), "strided"),
-        upsample=(CategoricalDistribution(["transposed", "shuffle"]), "transposed"),
-        pixel_loss=(CategoricalDistribution(["l1", "l2", "mixed"]), "l2"),
-        brightness_weight=(FloatDistribution(0.1, 1.0, log=True), 0.3),
-        texture_weight=(FloatDistribution(1.0, 50.0, log=True), 10.0),
-        optimizer=(CategoricalDistribution(["adamw", "muon"]), "muon"),
-        lr=(FloatDistribution(5e-4, 2e-2, log=True), 5e-3),
-        weight_decay=(FloatDistribution(1e-4, 1e-1, log=True), 1e-2),
-        batch_size=(CategoricalDistribution([128, 256, 512]), 128),
-        warmup=(FloatDistribution(0.0, 0.3), 0.1),
-        dropout=(FloatDistribution(0.0, 0.3), 0.0),
-        augment_strength=(FloatDistribution(0.0, 0.6), 0.1),
-    ),
-    build="autoencoder",
-    epochs=9,
-    grace=2 / 9,
+    space={
+        **AUTOENCODER.space,
+        "brightness_weight": FloatDistribution(0.1, 1.0, log=True),
+        "texture_weight": FloatDistribution(1.0, 50.0, log=True),
+    },
+    defaults={**AUTOENCODER.defaults, "upsample": "transposed", "texture_weight": 10.0},
+    reconstructs=False,
 )
