@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from trainers.augmentation import Augmentation
 from trainers.losses import align_uniform, barlow_twins
-from trainers.methods.masked import hide_squares
-from trainers.reconstruction import ReconstructionLoss
+from trainers.methods.masked import MaskedAutoencoder, hide_squares
 
 Agreement = Literal["barlow_twins", "align_uniform"]
 AGREEMENTS = {"barlow_twins": barlow_twins, "align_uniform": align_uniform}
 
 
-class AlignedAutoencoder(nn.Module):
+class AlignedAutoencoder(MaskedAutoencoder):
     """Two views of an image go in; out of either must come the image that they were made of.
 
     Vincent et al. (2008, "Extracting and Composing Robust Features with Denoising Autoencoders")
@@ -31,40 +29,17 @@ class AlignedAutoencoder(nn.Module):
     takes labels.
 
     Args:
-        encoder, decoder: as of an `Autoencoder`.
-        augmentation: of the images that go in; the image that must come out stays as it is.
-        reconstruction_loss: of all pixels, hidden or not.
-        mask_ratio: the largest share of hidden squares, in [0, 1).
         agreement: the loss between the latents of two views.
         agreement_weight: of that loss, 0 or more.
+        parts: as of a `MaskedAutoencoder`; the image that must come out stays as it is.
     """
 
-    uses_labels = False
-
-    def __init__(
-        self,
-        *,
-        encoder: nn.Module,
-        decoder: nn.Module,
-        augmentation: Augmentation,
-        reconstruction_loss: ReconstructionLoss,
-        agreement: Agreement,
-        agreement_weight: float,
-        mask_ratio: float = 0.0,
-    ) -> None:
-        super().__init__()
-        if not 0 <= mask_ratio < 1:
-            raise ValueError(f"mask_ratio is {mask_ratio}, it must be at least 0 and below 1")
+    def __init__(self, *, agreement: Agreement, agreement_weight: float, **parts: Any) -> None:
+        super().__init__(**parts)
         if agreement not in AGREEMENTS:
             raise ValueError(f"agreement is {agreement!r}; allowed: {', '.join(AGREEMENTS)}")
         if not 0 <= agreement_weight < math.inf:
             raise ValueError(f"agreement_weight is {agreement_weight}, it must be 0 or more")
-        self.encoder = encoder
-        self.decoder = decoder
-        self.classifier = None
-        self.augmentation = augmentation
-        self.reconstruction_loss = reconstruction_loss
-        self.mask_ratio = mask_ratio
         self.agreement: Agreement = agreement
         self.agreement_weight = agreement_weight
 

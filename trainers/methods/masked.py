@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
-from trainers.augmentation import Augmentation
-from trainers.reconstruction import ReconstructionLoss
+from trainers.methods.autoencoder import Autoencoder
 
 PATCH = 4  # pixels, the side of a hidden square
 
 
-class MaskedAutoencoder(nn.Module):
+class MaskedAutoencoder(Autoencoder):
     """Squares of a view are hidden from the encoder; out must come the view without gaps.
 
     He et al. (2022, "Masked Autoencoders Are Scalable Vision Learners") with convolutions in place
@@ -20,30 +21,14 @@ class MaskedAutoencoder(nn.Module):
     whole images when it is measured, so that an image's share of hidden squares is drawn.
 
     Args:
-        encoder, decoder, augmentation: as of an `Autoencoder`.
-        reconstruction_loss: of all pixels, hidden or not.
         mask_ratio: the largest share of hidden squares, in [0, 1).
+        parts: as of an `Autoencoder`; the loss is of all pixels, hidden or not.
     """
 
-    uses_labels = False
-
-    def __init__(
-        self,
-        *,
-        encoder: nn.Module,
-        decoder: nn.Module,
-        augmentation: Augmentation,
-        reconstruction_loss: ReconstructionLoss,
-        mask_ratio: float,
-    ) -> None:
-        super().__init__()
+    def __init__(self, *, mask_ratio: float, **parts: Any) -> None:
+        super().__init__(**parts)
         if not 0 <= mask_ratio < 1:
             raise ValueError(f"mask_ratio is {mask_ratio}, it must be at least 0 and below 1")
-        self.encoder = encoder
-        self.decoder = decoder
-        self.classifier = None
-        self.augmentation = augmentation
-        self.reconstruction_loss = reconstruction_loss
         self.mask_ratio = mask_ratio
 
     def loss(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:

@@ -54,6 +54,7 @@ def make(**changed: Any) -> AlignedAutoencoder:
         "reconstruction_loss": ReconstructionLoss(kind="l2"),
         "agreement": "align_uniform",
         "agreement_weight": 0.75,
+        "mask_ratio": 0.0,
     }
     return AlignedAutoencoder(**{**parts, **changed})
 
