@@ -160,8 +160,9 @@ class _Rerun:
         assert pca is not None
         errors = {row.name: _mean(row, ERROR) for row in finals.values()}
         kept = as_good_as_pca(plan.name, errors, _mean(pca, ERROR))
-        for name in errors.keys() - kept:
-            self._warn(f"{name} is no champion: its {ERROR} is {errors[name]:.4f}, above PCA's")
+        for name, error in errors.items():
+            if name not in kept:
+                self._warn(f"{name} is no champion: its {ERROR} is {error:.4f}, above PCA's")
         return {index: row for index, row in finals.items() if row.name in kept}
 
     def _other_rows(self, chosen: Candidate, epochs: int) -> list[ResultRow]:
