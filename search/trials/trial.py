@@ -42,8 +42,9 @@ class Trial:
     the same configuration that loads it gives the same metrics from then on, except times.
 
     Attributes:
-        weights: name -> tensor on the CPU, once the last epoch has ended. The method's names begin
-            with `method.`, those of the classifiers with `classifier.` and `linear.`.
+        weights: name -> tensor on the CPU, once the last epoch has ended; the method's matrices and
+            filters as float16. The method's names begin with `method.`, those of the classifiers
+            with `classifier.` and `linear.`.
     """
 
     def __init__(self, config: TrialConfig, images: TrialImages) -> None:
@@ -111,6 +112,8 @@ class Trial:
             if at_rung or jointly:
                 start = time.perf_counter()
                 final = config.final and at_end
+                if at_end:
+                    round_weights(self.method)  # what is measured is what is kept
                 measured = evaluate(
                     self.method,
                     self.images.train,
@@ -135,6 +138,18 @@ def build_method(config: TrialConfig, pipeline: Pipeline) -> nn.Module:
     return method
 
 
+@torch.no_grad()
+def round_weights(method: nn.Module) -> None:
+    """Round matrices and filters to float16, as they are kept; statistics and biases stay.
+
+    Half the space, and a network that is loaded again is the one that was measured. A weight that
+    float16 cannot hold becomes infinite, and the measurement says so.
+    """
+    for tensor in method.state_dict().values():
+        if tensor.ndim > 1:
+            tensor.copy_(tensor.half())
+
+
 def weights_on_cpu(method: nn.Module, measured: Evaluation) -> dict[str, Tensor]:
     """A copy of the weights; a jointly trained classifier is stored once, as `classifier.`."""
     parts = {"classifier": measured.classifier, "linear": measured.linear}
@@ -150,5 +165,12 @@ def weights_on_cpu(method: nn.Module, measured: Evaluation) -> dict[str, Tensor]
         for name, value in head.state_dict().items()
     }
     return {
-        name: value.detach().to("cpu", copy=True).contiguous() for name, value in weights.items()
+        name: _narrowed(value.detach()).to("cpu", copy=True).contiguous()
+        for name, value in weights.items()
     }
+
+
+def _narrowed(value: Tensor) -> Tensor:
+    """As float16 where that loses nothing."""
+    half = value.half()
+    return half if value.ndim > 1 and torch.equal(half.to(value.dtype), value) else value
