@@ -5,12 +5,17 @@ The function rebuilds it from safetensors and a small JSON file, and so unpickle
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from models import LatentModel
-from search.cells.opening import open_cell, rerun_command
-from search.errors import Failure
-from search.files.home import HOME
+from search.cells.opening import open_cell, open_folder, rerun_command
+from search.errors import Failure, without_secrets
+from search.files.home import HOME, ROOT
+from search.files.sqlite import sqlite_uri
 from search.tracking import address, registry
 from search.tracking.store import PARENT, open_existing
+
+PUBLISHED = ROOT / "docs" / "results"
 
 
 def load(name: str, *, tracking_uri: str | None = None) -> LatentModel:
@@ -21,17 +26,30 @@ def load(name: str, *, tracking_uri: str | None = None) -> LatentModel:
 
     Args:
         tracking_uri: MLflow's store; by default `$MLFLOW_TRACKING_URI`, else `mlruns/mlflow.db`
-            below the current folder.
+            below the current folder. Where the default has no such champion, the published one is
+            loaded, in a clone of the repository.
 
     Raises:
         UserError: the store or the champion is missing, or a file of it is missing or damaged.
     """
-    store = open_existing(address.resolve_uri(tracking_uri, HOME.absolute()))
-    run_id = registry.champion_run(store, name)
-    if run_id is None:
-        raise Failure(
-            f"{name} has no champion in {store.shown}\nmake one: {rerun_command({}, name)}"
-        )
-    parent = store.tags(run_id).get(PARENT)
-    again = rerun_command(store.tags(parent) if parent else {}, name)
-    return open_cell(store, run_id, again=again).model
+    home = HOME.absolute()
+    uri = address.resolve_uri(tracking_uri, home)
+    published = published_folder(name)
+    by_default = uri == sqlite_uri(home / "mlflow.db") and published.is_dir()
+    store = None if by_default and not (home / "mlflow.db").exists() else open_existing(uri)
+    run_id = registry.champion_run(store, name) if store else None
+    if store and run_id:
+        parent = store.tags(run_id).get(PARENT)
+        again = rerun_command(store.tags(parent) if parent else {}, name)
+        return open_cell(store, run_id, again=again).model
+    if by_default:
+        mend = f"bring it back: git checkout -- docs/results/{name}"
+        return open_folder(published, f"the published {name}", mend=mend).model
+    raise Failure(
+        f"{name} has no champion in {without_secrets(uri)}\nmake one: {rerun_command({}, name)}"
+    )
+
+
+def published_folder(name: str, results: Path = PUBLISHED) -> Path:
+    """Where the files of a published champion lie."""
+    return results / name / "champion"

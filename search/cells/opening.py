@@ -27,6 +27,7 @@ from search.tracking.store import Store
 from search.trials.checkpoint import WEIGHTS
 
 COMMAND = "command"  # tag of a rerun
+CHAMPION = (MODEL, WEIGHTS, TEST_METRICS)  # what a network is loaded from, sealed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,17 +59,26 @@ def open_cell(store: Store, run_id: str, *, again: str, test: bool = False) -> O
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for file in (MODEL, WEIGHTS, TEST_METRICS, TEST_OUTPUTS):
-            if test or file != TEST_OUTPUTS:
-                store.download(run_id, file, folder)
-        damaged = damaged_training(folder, curves=False) or (damaged_test(folder) if test else None)
-        try:
-            if damaged:
-                raise ValueError(damaged)
-            info = seals.read(folder / MODEL)
-            return _opened(folder, info, stored=test_outputs(folder) if test else {})
-        except (ValueError, KeyError, RuntimeError) as error:  # not sealed, and of another network
-            raise lost(run_id, damaged or f"{MODEL} and {WEIGHTS} ({error})", again) from None
+        for file in CHAMPION + (TEST_OUTPUTS,) * test:
+            store.download(run_id, file, folder)
+        return open_folder(folder, _run(run_id), mend=f"make it again: {again}", test=test)
+
+
+def open_folder(folder: Path, whose: str, *, mend: str, test: bool = False) -> Opened:
+    """A folder with a cell's files, or with copies of them; as `open_cell`.
+
+    Args:
+        whose: that the files are, in words.
+        mend: how to have them again.
+    """
+    damaged = damaged_training(folder, curves=False) or (damaged_test(folder) if test else None)
+    try:
+        if damaged:
+            raise ValueError(damaged)
+        info = seals.read(folder / MODEL)
+        return _opened(folder, info, stored=test_outputs(folder) if test else {})
+    except (OSError, ValueError, KeyError, RuntimeError) as error:  # not sealed, of another network
+        raise _lost(whose, damaged or f"{MODEL} and {WEIGHTS} ({error})", mend) from None
 
 
 def open_trial(store: Store, run_id: str, *, dataset: str, again: str) -> Opened:
@@ -102,9 +112,15 @@ def read_sealed(store: Store, run_id: str, name: str, *, again: str) -> dict[str
 
 def lost(run_id: str, what: str, again: str) -> UserError:
     """That artifacts of a run are missing or damaged, and the command that makes them again."""
-    return Failure(
-        f"{what[:200]} of the MLflow run {run_id} is gone or damaged\nmake it again: {again}"
-    )
+    return _lost(_run(run_id), what, f"make it again: {again}")
+
+
+def _lost(whose: str, what: str, mend: str) -> UserError:
+    return Failure(f"{what[:200]} of {whose} is gone or damaged\n{mend}")
+
+
+def _run(run_id: str) -> str:
+    return f"the MLflow run {run_id}"
 
 
 def _opened(folder: Path, info: dict[str, Any], stored: dict[str, np.ndarray]) -> Opened:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -15,9 +16,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from search import champions, rerun
 from search.cells import heldout
+from search.cells.opening import CHAMPION
 from search.cells.store import CellStore, TrainedCell
 from search.cells.training import facts, trial_config
 from search.errors import UserError
@@ -138,6 +141,34 @@ def test_the_store_below_the_current_folder_is_the_default(champion: Champion) -
     assert model.decoder is None
     assert not model.training
     assert {parameter.device.type for parameter in model.parameters()} == {"cpu"}
+
+
+def test_without_one_of_its_own_a_folder_has_the_published(
+    champion: Champion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And only by default: who names a store means that one."""
+    folder = champions.published_folder(NAME, tmp_path / "results")
+    monkeypatch.setattr(champions, "published_folder", lambda name: folder)
+    folder.mkdir(parents=True)
+    for file in CHAMPION:
+        shutil.copy(champion.artifacts / file, folder)
+    (tmp_path / "empty").mkdir()
+    with chdir(tmp_path / "empty"):
+        model = champions.load(NAME)
+        assert list(Path.cwd().iterdir()) == []
+        with pytest.raises(UserError, match="there is no MLflow store"):
+            champions.load(NAME, tracking_uri="sqlite:///none.db")
+    measured = champion.kept.test_outputs()
+    images = torch.from_numpy(np.load(champion.folder / "images.npy")).float() / 255
+    with torch.no_grad():
+        assert (model(images).argmax(1).numpy() == measured["predictions"]).all()
+    (folder / "weights.safetensors").write_bytes(b"half")
+    with chdir(tmp_path / "empty"), pytest.raises(UserError) as caught:
+        champions.load(NAME)
+    assert str(caught.value) == (
+        f"weights.safetensors of the published {NAME} is gone or damaged\n"
+        f"bring it back: git checkout -- docs/results/{NAME}"
+    )
 
 
 def test_there_is_no_champion(champion: Champion) -> None:
