@@ -33,7 +33,7 @@ def by_definition(matrix: Tensor) -> Tensor:
 def test_the_steps_on_the_small_side_are_the_published_ones(shape: tuple[int, int]) -> None:
     matrix = drawn(*shape)
     torch.testing.assert_close(
-        orthogonalised(matrix).double(), by_definition(matrix), rtol=1e-4, atol=1e-4
+        orthogonalised(matrix[None])[0].double(), by_definition(matrix), rtol=1e-4, atol=1e-4
     )
 
 
@@ -45,14 +45,14 @@ def test_singular_vectors_stay_and_values_come_near_one(
     """Near: the published coefficients trade exactness for speed and end between 0.68 and 1.2."""
     matrix = size * drawn(*shape)
     left, values, right = torch.linalg.svd(matrix, full_matrices=False)
-    inside = left.T @ orthogonalised(matrix) @ right.T
+    inside = left.T @ orthogonalised(matrix[None])[0] @ right.T
     large = values > 0.03 * values.max()
     assert ((inside.diag()[large] > 0.6) & (inside.diag()[large] < 1.25)).all()
     torch.testing.assert_close(inside, torch.diag(inside.diag()), rtol=0, atol=1e-3)
 
 
 def test_a_gradient_of_zeros_moves_nothing() -> None:
-    assert torch.equal(orthogonalised(torch.zeros(3, 5)), torch.zeros(3, 5))
+    assert torch.equal(orthogonalised(torch.zeros(1, 3, 5)), torch.zeros(1, 3, 5))
 
 
 def test_steps_of_a_kernel_written_out() -> None:
@@ -71,6 +71,26 @@ def test_steps_of_a_kernel_written_out() -> None:
         ahead = by_definition((1 - MOMENTUM) * flat + MOMENTUM * momentum)
         expected = expected * (1 - 0.2 * rate) - rate * MATCHED_RMS * math.sqrt(12) * ahead
     torch.testing.assert_close(kernel.detach().flatten(1).double(), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_kernels_of_one_shape_move_together_as_each_would_alone() -> None:
+    shapes = [(4, 3, 2, 2), (6, 4, 2, 2), (4, 3, 2, 2), (5, 3, 2, 2)]
+
+    def moved(*chosen: int) -> list[Tensor]:
+        kernels = [nn.Parameter(drawn(*shapes[i], seed=i)) for i in chosen]
+        optimizer = Muon([{"params": kernels, "orthogonal": True}], lr=0.1)
+        for step in range(2):
+            for i, kernel in zip(chosen, kernels, strict=True):
+                without = i == 3  # is left where it is
+                kernel.grad = None if without else drawn(*shapes[i], seed=10 * step + i)
+            optimizer.step()
+        return [kernel.detach() for kernel in kernels]
+
+    together = moved(0, 1, 2, 3)
+    for i in range(3):
+        torch.testing.assert_close(together[i], moved(i)[0])
+        assert not torch.equal(together[i], drawn(*shapes[i], seed=i))
+    assert torch.equal(together[3], drawn(*shapes[3], seed=3))
 
 
 def test_kernels_are_muons_and_all_else_is_adamws() -> None:
