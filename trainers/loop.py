@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,6 +75,67 @@ class NonFiniteLoss(ArithmeticError):
         self.value = value
 
 
+class Step:
+    """One step of a training: draw the views, differentiate the loss, move the weights.
+
+    All that changes from one to the next is a tensor on the device, at a fixed address, so that
+    `run` can be recorded once and replayed.
+
+    Attributes:
+        losses: (steps,) of the epoch so far.
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        data: DeviceImages,
+        settings: Optimisation,
+        *,
+        generator: torch.Generator,
+        precision: Precision,
+    ) -> None:
+        assert isinstance(method, nn.Module)
+        device = data.images.device
+        self.steps = len(data) // settings.batch_size  # of an epoch
+        self.losses = torch.zeros(self.steps, device=device)
+        self._method, self._data, self._settings = method, data, settings
+        self._generator, self._precision = generator, precision
+        self._parameters = [p for p in method.parameters() if p.requires_grad]
+        self._order = torch.zeros(len(data), dtype=torch.int64, device=device)
+        self._batches = self._order[: self.steps * settings.batch_size].view(self.steps, -1)
+        self._at = torch.zeros(1, dtype=torch.int64, device=device)
+        self._rates = torch.zeros(self.steps, device=device)
+        self._rate = torch.zeros(1, device=device)
+        self.take(build_optimizer(method, settings))
+
+    def take(self, optimizer: torch.optim.Optimizer) -> None:
+        """Use this optimizer, or the one whose state was replaced, at the step's rate."""
+        self.optimizer = optimizer
+        for group in optimizer.param_groups:
+            group["lr"] = self._rate[0]
+
+    def begin(self, rates: Sequence[float]) -> None:
+        """Begin an epoch in a new order, with the learning rate of each of its steps."""
+        torch.randperm(len(self._data), generator=self._generator, out=self._order)
+        self._rates.copy_(torch.tensor(rates))
+        self._at.zero_()
+
+    def run(self) -> None:
+        """Train one batch."""
+        torch.index_select(self._rates, 0, self._at, out=self._rate)
+        rows = self._batches.index_select(0, self._at)[0]
+        images = self._data.images[rows].to(DTYPES[self._precision]).div_(255)
+        with autocast(self._precision, images.device):
+            loss = self._method.loss(images, self._data.labels[rows], self._generator)
+        loss.backward()
+        if self._settings.clip_norm:
+            nn.utils.clip_grad_norm_(self._parameters, self._settings.clip_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.losses.index_copy_(0, self._at, loss.detach().view(1))
+        self._at += 1
+
+
 class Training(Iterator[EpochResult]):
     """A training under way: each `next` trains an epoch.
 
@@ -110,19 +171,16 @@ class Training(Iterator[EpochResult]):
         precision: Precision = "float32",
     ) -> None:
         assert isinstance(method, nn.Module)
-        self._method = method
-        self._data = data
-        self._settings = settings
-        self._epochs = epochs
-        self._precision = precision
-        self._steps = len(data) // settings.batch_size  # of an epoch
-        if self._steps == 0:
+        if len(data) < settings.batch_size:
             raise ValueError(
                 f"batch_size is {settings.batch_size}, the data has {len(data)} images"
             )
-        self._optimizer = build_optimizer(method, settings)
-        self._parameters = [p for p in method.parameters() if p.requires_grad]
-        self._generator = torch.Generator(data.images.device).manual_seed(seed)
+        self._method = method
+        self._device = data.images.device
+        self._settings = settings
+        self._epochs = epochs
+        self._generator = torch.Generator(self._device).manual_seed(seed)
+        self._step = Step(method, data, settings, generator=self._generator, precision=precision)
         fit_stems(method, data)
         self._done = 0
         self._over = False
@@ -133,46 +191,28 @@ class Training(Iterator[EpochResult]):
         if self._over or self._done >= self._epochs:
             raise StopIteration
         start = time.perf_counter()
-        first = self._done * self._steps
-        losses, rate = self._epoch(first)
+        first, steps = self._done * self._step.steps, self._step.steps
+        rates = [self._settings.rate(first + n, self._epochs * steps) for n in range(steps)]
+        self._method.train()
+        self._step.begin(rates)
+        for _ in range(steps):
+            self._step.run()
         self._over = True  # unless the loss is a number
-        _check_finite(losses, first_step=first)
+        _check_finite(self._step.losses, first_step=first)
         self._over = False
         self._done += 1
         seconds = time.perf_counter() - start
         return EpochResult(
             epoch=self._done,
-            loss=losses.mean().item(),
-            lr=rate,
+            loss=self._step.losses.mean().item(),
+            lr=rates[-1],
             seconds=seconds,
-            images_per_second=self._steps * self._settings.batch_size / seconds,
+            images_per_second=steps * self._settings.batch_size / seconds,
         )
 
     def close(self) -> None:
         """Abandon it: there are no further epochs."""
         self._over = True
-
-    def _epoch(self, first_step: int) -> tuple[Tensor, float]:
-        """The losses of its steps, and the last learning rate."""
-        data, settings, device = self._data, self._settings, self._data.images.device
-        self._method.train()
-        losses = torch.zeros(self._steps, device=device)
-        order = torch.randperm(len(data), generator=self._generator, device=device)
-        for step in range(self._steps):
-            rate = settings.rate(first_step + step, self._epochs * self._steps)
-            for group in self._optimizer.param_groups:
-                group["lr"] = rate
-            rows = order[step * settings.batch_size : (step + 1) * settings.batch_size]
-            images = data.images[rows].to(DTYPES[self._precision]).div_(255)
-            with autocast(self._precision, device):
-                loss = self._method.loss(images, data.labels[rows], self._generator)
-            loss.backward()
-            if settings.clip_norm:
-                nn.utils.clip_grad_norm_(self._parameters, settings.clip_norm)
-            self._optimizer.step()
-            self._optimizer.zero_grad(set_to_none=True)
-            losses[step] = loss.detach()
-        return losses, rate
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors and plain values alone, which `torch.load(weights_only=True)` reads.
@@ -182,12 +222,12 @@ class Training(Iterator[EpochResult]):
         state = {
             "epoch": self._done,
             "method": _tensors(self._method),
-            "optimizer": self._optimizer.state_dict(),
+            "optimizer": self._step.optimizer.state_dict(),
             "generator": self._generator.get_state(),
             "torch": torch.get_rng_state(),
         }
-        if self._data.images.device.type == "cuda":
-            state["cuda"] = torch.cuda.get_rng_state(self._data.images.device)
+        if self._device.type == "cuda":
+            state["cuda"] = torch.cuda.get_rng_state(self._device)
         return state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -202,11 +242,12 @@ class Training(Iterator[EpochResult]):
         with torch.no_grad():
             for name, tensor in mine.items():
                 tensor.copy_(theirs[name])
-        self._optimizer.load_state_dict(state["optimizer"])
+        self._step.optimizer.load_state_dict(state["optimizer"])
+        self._step.take(self._step.optimizer)
         self._generator.set_state(state["generator"].cpu())
         torch.set_rng_state(state["torch"].cpu())
-        if "cuda" in state and self._data.images.device.type == "cuda":
-            torch.cuda.set_rng_state(state["cuda"].cpu(), self._data.images.device)
+        if "cuda" in state and self._device.type == "cuda":
+            torch.cuda.set_rng_state(state["cuda"].cpu(), self._device)
         self._done = int(state["epoch"])
 
 
