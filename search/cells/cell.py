@@ -64,6 +64,8 @@ class Cell:
         train_size: training images.
         seed: of everything random in it.
         pipeline, params, epochs: empty where they do not matter, so that pipelines share a cell.
+        device, precision: that it is trained with; empty where nothing is. A row of a table is of
+            one device and one number format.
     """
 
     kind: Kind
@@ -74,6 +76,8 @@ class Cell:
     pipeline: str = ""
     params: Mapping[str, Scalar] = dataclasses.field(default_factory=dict)
     epochs: int = 0
+    device: str = ""
+    precision: str = ""
 
     @functools.cached_property
     def id(self) -> str:

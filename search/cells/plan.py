@@ -57,6 +57,7 @@ class CellPlan(ABC):
     ) -> list[Cell]:
         """One cell a seed; those of no pipeline take neither its name nor epochs."""
         shared = kind in ("pca", "pixels")
+        trained = kind in ("trained", "ablation")
         return [
             Cell(
                 kind=kind,
@@ -67,6 +68,8 @@ class CellPlan(ABC):
                 pipeline="" if shared else pipeline,
                 params=dict(params),
                 epochs=0 if shared else epochs,
+                device=self.resources.device * trained,
+                precision=self.resources.precision * trained,
             )
             for seed in self.seeds
         ]

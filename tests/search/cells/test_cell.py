@@ -35,6 +35,8 @@ CELL = Cell(
     pipeline="mnist_supcon",
     params={"width": 16, "lr": 1e-3, "block": "strided"},
     epochs=3,
+    device="cpu",
+    precision="float32",
 )
 OTHERWISE: Mapping[str, object] = {
     "kind": "ablation",
@@ -45,6 +47,8 @@ OTHERWISE: Mapping[str, object] = {
     "pipeline": "mnist_contrastive",
     "params": {"width": 16, "lr": 1.0001e-3, "block": "strided"},
     "epochs": 4,
+    "device": "cuda",
+    "precision": "bfloat16",
 }
 WEIGHTS = {"method.weight": torch.arange(6.0).reshape(2, 3), "classifier.bias": torch.zeros(2)}
 CURVES = [
@@ -169,6 +173,19 @@ def test_pipelines_share_the_cells_in_which_they_do_not_matter(
         assert len(ids) == 4
     assert one.cells("pca") != plan_of("cifar_supcon").cells("pca")
     assert [c.seed for c in one.cells("pca")] == [11, 12]
+
+
+def test_a_row_is_of_one_device_and_one_number_format(
+    plan_of: Callable[[str], FinalPlan],
+) -> None:
+    plan = plan_of("mnist_supcon")
+    for elsewhere in (Resources(precision="bfloat16"), Resources(device="cuda")):
+        other = replace(plan, resources=elsewhere)
+        for kind in ("trained", "ablation"):
+            params = {"width": 16, "depth": 3}
+            ids = {c.id for p in (plan, other) for c in p.cells(kind, params, 1)}
+            assert len(ids) == 4 and plan.id != other.id
+        assert plan.cells("random_encoder") == other.cells("random_encoder")
 
 
 # The store -------------------------------------------------------------------------------------
