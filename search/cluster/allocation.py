@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from argparse import Namespace
 
 from search.cluster import nodes, profile_trial, ray_session
@@ -47,7 +48,7 @@ def plan_resources(options: Namespace, pipeline: str, space: Space, defaults: Pa
     known = None if options.address else profile_trial.recall(HOME, request)
     profile = known or take_profile(request)
     if measure_part:
-        part = profile.share(limit=max(1, options.concurrency or cpus))
+        part = profile.share(limit=math.ceil((options.concurrency or cpus) / gpus))
     return share(
         device=device,
         precision=profile.precision,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 CONTEXT_GIB = 0.6  # CUDA itself takes this in each process, beside torch's own memory
 # Device files of Nvidia's drivers (of its boards too), of AMD's, and of Windows' Linux.
 GPU_DEVICES = ("nvidia*", "nvhost*", "nvgpu*", "kfd", "dxg")
+FEW_CPUS = 4
 HEADROOM = 1.25  # allocations differ from trial to trial; running out costs a whole trial
 
 
@@ -48,7 +49,9 @@ class Resources:
     @property
     def gpus(self) -> int:
         """Whole GPUs that all trials at a time touch."""
-        return math.ceil(self.concurrency * self.gpus_per_trial)
+        if not self.gpus_per_trial:
+            return 0
+        return math.ceil(self.concurrency / _on_one_gpu(self.gpus_per_trial))
 
     def describe(self) -> str:
         """One line for the screen."""
@@ -131,6 +134,11 @@ def check_fits(
         )
 
 
+def _on_one_gpu(part: float) -> int:
+    """How many fit: two of 0.4, never 2.5."""
+    return math.floor(1 / part + 1e-9)
+
+
 def gpu_share(peak_gib: float, total_gib: float, *, limit: int) -> float:
     """The fraction of a GPU that one trial needs: 1 / n, if n trials fit, n at most `limit`.
 
@@ -155,13 +163,14 @@ def share(
     """Choose the values that the options leave open.
 
     On CPUs a trial gets one thread: two trials with a thread each do more than one with two. On
-    GPUs as many trials run as fractions fit, and they share the CPUs equally.
+    GPUs as many trials run as fractions fit and CPUs serve, which they share equally: each keeps
+    one busy with the launching of small kernels, and of more than a few one is left to the driver.
     """
     if device == "cuda":
-        # A fraction lies on one GPU: two of 0.4 fit there, never 2.5.
-        fitting = gpus * math.floor(1 / gpus_per_trial + 1e-9)
+        room = cpus - (cpus > FEW_CPUS)
+        fitting = min(gpus * _on_one_gpu(gpus_per_trial), max(1, room // (cpus_per_trial or 1)))
         chosen = min(concurrency or fitting, fitting)
-        each = cpus_per_trial or max(1, cpus // chosen)
+        each = cpus_per_trial or max(1, room // chosen)
     else:
         each = cpus_per_trial or 1
         chosen = concurrency or max(1, cpus // each)

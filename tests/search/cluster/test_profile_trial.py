@@ -123,6 +123,9 @@ def test_a_machine_with_a_gpu_is_planned_by_what_is_measured(
         == 2
     )
     assert asked[1].params is None, "a share that was given is not measured"
+    monkeypatch.setattr(allocation, "gpu_count", lambda: 8)
+    made = allocation.plan_resources(OPTIONS, OPTIONS.pipeline, pipeline.space, pipeline.defaults)
+    assert (made.concurrency, made.gpus_per_trial) == (15, 0.5), "two of 16 CPUs for each GPU"
 
 
 def test_a_cluster_is_planned_by_what_its_nodes_measure(monkeypatch: pytest.MonkeyPatch) -> None:

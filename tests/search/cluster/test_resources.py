@@ -74,15 +74,18 @@ def test_cpus(
 @pytest.mark.parametrize(
     ("gpus", "part", "concurrency", "each", "expected"),
     [
-        (1, 1.0, None, None, (1, 16)),
-        (1, 0.25, None, None, (4, 4)),
+        (1, 1.0, None, None, (1, 15)),
+        (1, 0.25, None, None, (4, 3)),
         (1, 1 / 3, None, None, (3, 5)),
         (1, 0.1, None, None, (10, 1)),
-        (2, 0.5, None, None, (4, 4)),
-        (4, 1.0, None, None, (4, 4)),
-        (1, 0.25, 2, None, (2, 8)),
-        (1, 0.25, 9, None, (4, 4)),
+        (2, 0.5, None, None, (4, 3)),
+        (4, 1.0, None, None, (4, 3)),
+        (1, 0.25, 2, None, (2, 7)),
+        (1, 0.25, 9, None, (4, 3)),
         (1, 0.25, None, 2, (4, 2)),
+        (8, 1 / 16, None, None, (15, 1)),  # a CPU each, and one for the driver
+        (8, 1 / 16, 100, None, (15, 1)),
+        (8, 1 / 16, None, 4, (3, 4)),
     ],
 )
 def test_gpus(
@@ -100,6 +103,7 @@ def test_gpus(
 def test_a_fraction_lies_on_one_gpu() -> None:
     """Ray puts 0.4 of a GPU on one GPU: two fit on each of two, and not five on both."""
     assert on_gpus(2, 0.4).concurrency == 4
+    assert on_gpus(4, 0.4, concurrency=5).gpus == 3
 
 
 def test_more_than_there_is_is_refused() -> None:
