@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
+import os
+import random
 import time
 import traceback
 from collections.abc import Iterator, Mapping
@@ -22,6 +24,9 @@ from trainers.data import TrainingData
 
 log = logging.getLogger(__name__)
 
+# What torch says of a CUDA context in which nothing can be computed any more.
+LOST = ("CUDA error", "CUDNN_STATUS", "CUBLAS_STATUS", "HIP error")
+WAIT_SECONDS = (1.0, 10.0)  # for memory on a shared GPU; trials that wait together differ
 FIRST_SECONDS = 0.05  # what the first checkpoint of a trial is taken to need
 
 
@@ -30,8 +35,9 @@ class TrialProcess:
 
     Each trial gets new weights and generators, and an empty GPU cache. An exception inside a trial
     is returned as the trial's `error` and not raised, so that the process lives on and the reason
-    reaches the records. If the process dies, the next one resumes from the trial's checkpoint and
-    reports the epochs in it again before it goes on.
+    reaches the records; a lost GPU, for which no trial is to blame, ends the process. If that dies,
+    the next one resumes from the trial's checkpoint and reports the epochs in it again before it
+    goes on.
 
     Args:
         data: in shared memory.
@@ -55,6 +61,8 @@ class TrialProcess:
         self._trial: Trial | None = None
         self._epochs: Iterator[dict[str, Any]] = iter(())
         self._config = TrialConfig.from_json(config)
+        self._told: int = 0  # epochs
+        self._gave_way = False
         if self._started:
             gc.collect()  # so that the last trial's memory does not count for the next one's peak
             if not self._settled:
@@ -70,19 +78,25 @@ class TrialProcess:
         failed trial has `error`.
         """
         try:
-            if self._trial is None:
-                self._trial, known = self._start()
-                self._epochs = chain(known, self._further(self._trial, known))
-            metrics = dict(next(self._epochs))
+            try:
+                metrics = self._next()
+            except torch.OutOfMemoryError:
+                if self._gave_way:
+                    raise
+                metrics = self._once_more()
         except ArithmeticError as error:  # the training diverged: expected now and then
             return {"done": True, "error": str(error)}
         except Exception as error:
+            if _device_is_lost(error):
+                log.critical("%s ends its process: %s", self._config.trial_id, error)
+                os._exit(1)
             return {
                 "done": True,
                 "error": f"{type(error).__name__}: {error}",
                 "traceback": traceback.format_exc(),
             }
-        result = {"epoch": metrics.pop("epoch"), "metrics": metrics}
+        self._told = int(metrics.pop("epoch"))
+        result: dict[str, Any] = {"epoch": self._told, "metrics": metrics}
         if result["epoch"] >= self._config.epochs:
             result["done"] = True
             try:
@@ -90,6 +104,24 @@ class TrialProcess:
             except OSError as error:  # a full disk: the trial is trained on from its checkpoint
                 result["unsaved"] = f"cannot write weights to {self._folder}: {error.strerror}"
         return result
+
+    def _next(self) -> dict[str, Any]:
+        if self._trial is None:
+            self._trial, known = self._start()
+            self._epochs = chain(known, self._further(self._trial, known))
+        return dict(next(self._epochs))
+
+    def _once_more(self) -> dict[str, Any]:
+        """The next epoch again, from the checkpoint: others on the GPU may have left no memory."""
+        self._gave_way = True
+        self._trial, self._epochs = None, iter(())
+        gc.collect()
+        reset_peak_memory()
+        time.sleep(random.uniform(*WAIT_SECONDS))
+        metrics = self._next()
+        while metrics["epoch"] <= self._told:
+            metrics = self._next()
+        return metrics
 
     def _start(self) -> tuple[Trial, checkpoint.History]:
         torch.set_num_threads(self._config.threads)
@@ -129,6 +161,11 @@ class TrialProcess:
             file.write(save(self._trial.weights))  # save_file would let no other user read it
             fault_injection.reach("weights")
         return str(path)
+
+
+def _device_is_lost(error: Exception) -> bool:
+    said = isinstance(error, RuntimeError) and any(word in str(error) for word in LOST)
+    return said or isinstance(error, torch.AcceleratorError)
 
 
 def peak_memory_gib(device: str) -> float:

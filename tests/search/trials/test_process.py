@@ -1,0 +1,98 @@
+"""A process whose device fails it: what is told of the trial, and what is not."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from search.spaces.pipeline import Pipeline, load_pipeline
+from search.trials import process, trial as trial_module
+from search.trials.config import TrialConfig
+from tests.trial_steps import finish, told, worker
+from trainers.data import TrainingData
+
+MakeConfig = Callable[..., TrialConfig]
+Few = Callable[[str], TrainingData]
+NO_MEMORY = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+
+@pytest.fixture
+def fails(monkeypatch: pytest.MonkeyPatch) -> Callable[[Iterator[Exception | None]], None]:
+    """Each step of training raises the next of these, unless it is None."""
+
+    def with_errors(errors: Iterator[Exception | None]) -> None:
+        def load(name: str) -> Pipeline:
+            pipeline = load_pipeline(name)
+
+            def build(params: Any, spec: Any) -> Any:
+                method: Any = pipeline.builder()(params, spec)
+                real = method.loss
+
+                def loss(*given: Any) -> Any:
+                    error = next(errors, None)
+                    if error:
+                        raise error
+                    return real(*given)
+
+                method.loss = loss
+                assert isinstance(method, nn.Module)
+                return method
+
+            return dataclasses.replace(pipeline, build=build)
+
+        monkeypatch.setattr(trial_module, "load_pipeline", load)
+
+    monkeypatch.setattr(process, "WAIT_SECONDS", (0.0, 0.0))
+    return with_errors
+
+
+def test_a_trial_without_memory_goes_on_once_from_its_checkpoint(
+    few: Few, make_config: MakeConfig, tmp_path: Path, fails: Any
+) -> None:
+    """120 images in batches of 40: the fifth step is in the second of three epochs."""
+    config, data = make_config(epochs=3), few("mnist")
+    undisturbed = told(finish(worker(config, data, tmp_path / "undisturbed")))
+    fails(iter([None] * 4 + [NO_MEMORY]))
+    assert told(finish(worker(config, data, tmp_path / "disturbed"))) == undisturbed
+    fails(iter([None] * 4 + [NO_MEMORY] + [None] * 2 + [NO_MEMORY]))
+    first, end = told(finish(worker(config, data, tmp_path / "twice")))
+    assert first == undisturbed[0]
+    assert end["error"] == f"OutOfMemoryError: {NO_MEMORY}" and end["done"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.AcceleratorError("device-side assert triggered"),
+        RuntimeError("CUDA error: an illegal memory access was encountered"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_EXECUTION_FAILED"),
+    ],
+    ids=str,
+)
+def test_a_lost_device_ends_the_process_and_is_told_of_no_trial(
+    error: Exception,
+    few: Few,
+    make_config: MakeConfig,
+    tmp_path: Path,
+    fails: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config, data = make_config(epochs=2), few("mnist")
+    undisturbed = told(finish(worker(config, data, tmp_path / "undisturbed")))
+
+    def leave(status: int) -> None:
+        raise SystemExit(status)
+
+    monkeypatch.setattr(process.os, "_exit", leave)
+    fails(iter([None] * 4 + [error]))
+    with pytest.raises(SystemExit, match="1"):
+        told(finish(worker(config, data, tmp_path / "lost")))
+    assert told(finish(worker(config, data, tmp_path / "lost"))) == undisturbed, (
+        "another process goes on"
+    )
