@@ -71,7 +71,8 @@ class AveragingAdamW(torch.optim.Optimizer):
             sizes = torch._foreach_sqrt(second)
             torch._foreach_add_(sizes, self._eps)
             torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
-            torch._foreach_addcdiv_(parameters, first, sizes, -group["lr"])
+            moves = torch._foreach_mul(first, -group["lr"])
+            torch._foreach_addcdiv_(parameters, moves, sizes)
 
     def _state(self, parameter: torch.Tensor) -> dict[str, Any]:
         state = self.state[parameter]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 import warnings
@@ -18,6 +19,8 @@ from trainers.data import LabelledImages
 from trainers.methods import Method
 from trainers.optimisation import Optimisation, build_optimizer
 from trainers.precision import DTYPES, Precision, autocast
+
+log = logging.getLogger(__name__)
 
 STEM_IMAGES = 2000  # hundreds of thousands of patches: their covariance is known to a percent
 
@@ -144,7 +147,7 @@ class Training(Iterator[EpochResult]):
 
     Between two epochs `state_dict` is all that the further course follows from. A training of the
     same method, data, settings and precision that loads it goes on to the last digit as this one
-    does, on the same device with as many threads.
+    does, on the same kind of device with as many threads; on another it draws other numbers.
 
     Args:
         method: what is trained, on the device of `data`.
@@ -179,6 +182,7 @@ class Training(Iterator[EpochResult]):
         self._device = data.images.device
         self._settings = settings
         self._epochs = epochs
+        self._seed = seed
         self._generator = torch.Generator(self._device).manual_seed(seed)
         self._step = Step(method, data, settings, generator=self._generator, precision=precision)
         fit_stems(method, data)
@@ -223,6 +227,7 @@ class Training(Iterator[EpochResult]):
             "epoch": self._done,
             "method": _tensors(self._method),
             "optimizer": self._step.optimizer.state_dict(),
+            "device": self._device.type,
             "generator": self._generator.get_state(),
             "torch": torch.get_rng_state(),
         }
@@ -244,11 +249,20 @@ class Training(Iterator[EpochResult]):
                 tensor.copy_(theirs[name])
         self._step.optimizer.load_state_dict(state["optimizer"])
         self._step.take(self._step.optimizer)
-        self._generator.set_state(state["generator"].cpu())
-        torch.set_rng_state(state["torch"].cpu())
-        if "cuda" in state and self._device.type == "cuda":
-            torch.cuda.set_rng_state(state["cuda"].cpu(), self._device)
         self._done = int(state["epoch"])
+        device = state.get("device", self._device.type)
+        if device == self._device.type:
+            self._generator.set_state(state["generator"].cpu())
+            torch.set_rng_state(state["torch"].cpu())
+            if self._device.type == "cuda":
+                torch.cuda.set_rng_state(state["cuda"].cpu(), self._device)
+        else:  # whose generators are others
+            here = self._device.type
+            log.warning(
+                "a training goes on on %s with other random numbers than %s's", here, device
+            )
+            self._generator.manual_seed(self._seed + self._done)
+            torch.manual_seed(self._seed + self._done)
 
 
 def fit(

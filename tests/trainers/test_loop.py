@@ -364,6 +364,34 @@ def test_a_training_that_goes_on_from_its_state_is_the_uninterrupted_one(
     assert same(weights(second), weights(whole))
 
 
+def test_a_training_goes_on_on_another_device_and_says_so(
+    build_method: BuildMethod,
+    make_images: MakeImages,
+    weights: Weights,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A CUDA generator's state has 16 bytes, a CPU's 5,056."""
+    data = make_images(48)
+
+    def begin() -> tuple[Method, Training]:
+        method = build_method(Supervised, dropout=0.3)
+        return method, fit(method, data, SETTINGS, epochs=4, seed=3)
+
+    first, course = begin()
+    next(course), next(course)
+    state = through_a_file(course.state_dict())
+    state |= {"device": "cuda", "generator": torch.zeros(16, dtype=torch.uint8)}
+    expected = weights(first)
+    ends = []
+    for _ in range(2):
+        method, course = begin()
+        course.load_state_dict(through_a_file(state))
+        assert same(weights(method), expected)
+        ends.append([result.epoch for result in course] + [weights(method)])
+    assert "a training goes on on cpu with other random numbers than cuda's" in caplog.text
+    assert ends[0][:2] == [3, 4] and same(ends[0][2], ends[1][2])
+
+
 def test_a_counter_that_is_not_stored_with_a_model_goes_on_too(make_images: MakeImages) -> None:
     class Counting(Recorder):
         def __init__(self) -> None:
