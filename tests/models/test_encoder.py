@@ -139,10 +139,3 @@ def test_latents_are_standardised_over_a_training_batch() -> None:
     latents = ConvEncoder(channels=3, size=16, width=4, latent_dim=32)(pictures(3, 16, 64))
     torch.testing.assert_close(latents.mean(0), torch.zeros(32), rtol=0, atol=1e-5)
     torch.testing.assert_close(latents.var(0, correction=0), torch.ones(32), rtol=1e-2, atol=0)
-
-
-def test_in_eval_mode_an_image_does_not_depend_on_its_batch() -> None:
-    encoder = ConvEncoder(channels=3, size=16, width=4).eval()
-    images = pictures(3, 16, 8)
-    alone = torch.cat([encoder(image[None]) for image in images])
-    torch.testing.assert_close(alone, encoder(images))

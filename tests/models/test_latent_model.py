@@ -26,14 +26,6 @@ def test_an_image_is_classified_from_its_latent() -> None:
     assert decoder(encoder(images)).shape == images.shape
 
 
-def test_its_weights_bear_the_names_of_its_parts() -> None:
-    encoder, classifier, decoder = parts()
-    whole = LatentModel(encoder=encoder, classifier=classifier, decoder=decoder)
-    names = {name.split(".")[0] for name in whole.state_dict()}
-    assert names == {"encoder", "classifier", "decoder"}
-    assert whole.encoder is encoder and whole.classifier is classifier and whole.decoder is decoder
-
-
 def test_a_decoder_is_optional() -> None:
     encoder, classifier, _ = parts()
     model = LatentModel(encoder=encoder, classifier=classifier)

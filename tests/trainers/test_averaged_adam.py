@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from trainers.averaged_adam import Average, AveragingAdamW, newest_weight
+from trainers.averaged_adam import Average, AveragingAdamW
 from trainers.optimisation import Optimisation, build_optimizer
 
 AVERAGES: tuple[Average, ...] = get_args(Average)
@@ -62,12 +62,6 @@ def test_every_pair_of_averages_written_out(first: Average, second: Average) -> 
         expected.append(place)
     found = walk(averaging(parameter, first, second), parameter)
     torch.testing.assert_close(found, torch.stack(expected), atol=1e-5, rtol=1e-4)
-
-
-def test_the_weight_of_the_newest() -> None:
-    assert [newest_weight("plain", step, 0.9) for step in (1, 2, 4)] == [1, 0.5, 0.25]
-    assert newest_weight("exponential", 1, 0.9) == pytest.approx(1)
-    assert newest_weight("exponential", 10_000, 0.9) == pytest.approx(0.1)
 
 
 def test_what_has_no_gradient_stays() -> None:

@@ -10,7 +10,7 @@ import torch
 from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
-from trainers.baselines import Frozen, PCADecoder, PixelEncoder, empty_pca, fit_pca
+from trainers.baselines import Frozen, PixelEncoder, empty_pca, fit_pca
 from trainers.evaluation import encode, evaluate
 from trainers.loop import DeviceImages
 
@@ -58,37 +58,6 @@ def test_pca_is_scikit_learns(channels: int, size: int) -> None:
     np.testing.assert_allclose(
         made.decoder(latents).flatten(1).numpy(), restored.clip(0, 1), atol=2e-5
     )
-
-
-def test_as_many_components_as_pixels_restore_the_image() -> None:
-    data = pictures(100, 1, 4)
-    made = fit_pca(data, latent_dim=16)
-    assert made.decoder is not None
-    images = data.images / 255
-    torch.testing.assert_close(made.decoder(made.encoder(images)), images, atol=1e-5, rtol=0)
-
-
-def test_pca_is_fitted_on_what_it_is_given_only() -> None:
-    """The latents of just these images have mean zero, and none tells of another."""
-    data = pictures(60, 1, 6)
-    before = data.images.clone()
-    made = fit_pca(data, latent_dim=DIMENSIONS)
-    latents = encode(made.encoder, data)
-    torch.testing.assert_close(latents.mean(0), torch.zeros(DIMENSIONS), atol=1e-5, rtol=0)
-    covariance = torch.cov(latents.T)
-    assert (covariance - covariance.diag().diag()).abs().max() < 1e-5
-    assert (covariance.diag().diff() < 0).all(), "the strongest first"
-    assert torch.equal(data.images, before)
-    assert torch.equal(encode(fit_pca(data, latent_dim=DIMENSIONS).encoder, data), latents)
-
-
-def test_reconstructions_are_clipped_to_pixels() -> None:
-    decoder = PCADecoder(channels=1, size=2, latent_dim=1)
-    decoder.load_state_dict({"mean": torch.full((4,), 0.5), "components": torch.eye(4)[:1]})
-    restored = decoder(torch.tensor([[-3.0], [0.25], [3.0]]))
-    assert restored.shape == (3, 1, 2, 2)
-    assert restored[:, 0, 0, 0].tolist() == [0.0, 0.75, 1.0]
-    assert (restored.flatten(1)[:, 1:] == 0.5).all()
 
 
 def test_pixels_are_flattened_and_nothing_else() -> None:

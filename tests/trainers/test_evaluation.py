@@ -63,11 +63,6 @@ def test_names_and_range_of_the_metrics(
     assert rung == {"valid/accuracy": every["valid/accuracy"], **bound}
 
 
-def test_only_the_autoencoder_has_a_decoder_to_measure(build_method: BuildMethod) -> None:
-    assert build_method(Autoencoder).decoder is not None
-    assert build_method(Contrastive).decoder is None and build_method(Supervised).decoder is None
-
-
 def test_a_decoder_is_measured_on_training_images_for_final_numbers_only(
     method_kind: type, build_method: BuildMethod, make_images: MakeImages
 ) -> None:
@@ -272,10 +267,6 @@ def test_the_error_from_latents_is_the_same(
     assert decoded_mae(method.decoder, latents, data) == reconstruction_mae(
         method.encoder, method.decoder, data
     )
-
-
-def test_a_perfect_reconstruction_has_no_error(make_images: MakeImages) -> None:
-    assert reconstruction_mae(nn.Identity(), nn.Identity(), make_images(25)) == 0
 
 
 def test_accuracy_is_the_share_of_right_answers() -> None:

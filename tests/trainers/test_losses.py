@@ -100,61 +100,6 @@ def test_nt_xent_of_equal_rows_is_the_logarithm_of_the_candidates(
     )
 
 
-@pytest.mark.parametrize("temperature", TEMPERATURES)
-def test_nt_xent_of_perfect_orthogonal_pairs(temperature: float) -> None:
-    """Positives at similarity 1, the 2 B - 2 negatives at 0."""
-    rows, batch = torch.eye(8), 8
-    expected = math.log1p((2 * batch - 2) * math.exp(-1 / temperature))
-    assert nt_xent(rows, rows, temperature=temperature).item() == pytest.approx(
-        expected, rel=1e-4, abs=1e-6
-    )
-
-
-@pytest.mark.parametrize("temperature", TEMPERATURES)
-def test_nt_xent_of_orthogonal_positives_and_equal_negatives(temperature: float) -> None:
-    """The worst case: every first view is e1, every second one e2."""
-    batch = 5
-    first, second = torch.eye(2)[0].repeat(batch, 1), torch.eye(2)[1].repeat(batch, 1)
-    expected = math.log(batch + (batch - 1) * math.exp(1 / temperature))
-    assert nt_xent(first, second, temperature=temperature).item() == pytest.approx(
-        expected, rel=1e-5
-    )
-
-
-@pytest.mark.parametrize("temperature", TEMPERATURES)
-def test_contrastive_losses_are_symmetric_in_the_views(temperature: float) -> None:
-    first, second, labels = normal(9, 4), normal(9, 4, seed=1), torch.arange(9) % 3
-    torch.testing.assert_close(
-        nt_xent(first, second, temperature=temperature),
-        nt_xent(second, first, temperature=temperature),
-    )
-    torch.testing.assert_close(
-        supervised_contrastive(first, second, labels, temperature=temperature),
-        supervised_contrastive(second, first, labels, temperature=temperature),
-    )
-
-
-def test_contrastive_losses_do_not_see_the_length_of_rows() -> None:
-    first, second, labels = normal(9, 4), normal(9, 4, seed=1), torch.arange(9) % 3
-    lengths = torch.logspace(-3, 3, 9)[:, None]
-    torch.testing.assert_close(
-        nt_xent(lengths * first, 7 * second, temperature=0.2),
-        nt_xent(first, second, temperature=0.2),
-    )
-    torch.testing.assert_close(
-        supervised_contrastive(lengths * first, 7 * second, labels, temperature=0.2),
-        supervised_contrastive(first, second, labels, temperature=0.2),
-    )
-
-
-def test_nt_xent_does_not_depend_on_the_order_of_images_but_on_the_pairing() -> None:
-    first, second = normal(9, 4), normal(9, 4, seed=1)
-    order = torch.randperm(9, generator=torch.Generator().manual_seed(0))
-    loss = nt_xent(first, second, temperature=0.2)
-    torch.testing.assert_close(nt_xent(first[order], second[order], temperature=0.2), loss)
-    assert abs(nt_xent(first, second[order], temperature=0.2) - loss) > 1e-2
-
-
 def test_a_row_of_zeros_leaves_nt_xent_finite() -> None:
     first, second = torch.zeros(4, 3, requires_grad=True), normal(4, 3)
     loss = nt_xent(first, second, temperature=0.05)
@@ -174,29 +119,12 @@ def test_supervised_contrastive_against_the_slow_reference(
 
 
 @pytest.mark.parametrize("temperature", TEMPERATURES)
-def test_with_distinct_labels_supervised_contrastive_is_nt_xent(temperature: float) -> None:
-    first, second = normal(8, 5), normal(8, 5, seed=1)
-    labels = torch.tensor([5, 3, 9, 0, 1, 2, 8, 7])
-    torch.testing.assert_close(
-        supervised_contrastive(first, second, labels, temperature=temperature),
-        nt_xent(first, second, temperature=temperature),
-    )
-
-
-@pytest.mark.parametrize("temperature", TEMPERATURES)
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
 def test_classification_against_the_slow_reference(temperature: float, smoothing: float) -> None:
     logits, labels = normal(7, 4), torch.tensor([0, 1, 2, 3, 3, 0, 1])
     loss = classification(logits, labels, temperature=temperature, label_smoothing=smoothing)
     expected = slow_classification(logits, labels, temperature, smoothing)
     assert loss.item() == pytest.approx(expected, rel=1e-5)
-
-
-def test_classification_of_equal_logits_is_the_logarithm_of_the_classes() -> None:
-    labels = torch.arange(10)
-    for smoothing in (0.0, 0.3):
-        loss = classification(torch.full((10, 10), 2.5), labels, label_smoothing=smoothing)
-        assert loss.item() == pytest.approx(math.log(10), rel=1e-6)
 
 
 def slow_barlow_twins(first: Tensor, second: Tensor, redundancy: float) -> float:
@@ -218,16 +146,6 @@ def test_barlow_twins_against_its_equations(redundancy: float) -> None:
     assert barlow_twins(first, second, redundancy=redundancy).item() == pytest.approx(
         expected, rel=1e-3
     )
-
-
-def test_barlow_twins_of_uncorrelated_equal_columns_is_zero() -> None:
-    """The columns of a Hadamard matrix but its first: centred and orthogonal."""
-    two = torch.tensor([[1.0, 1.0], [1.0, -1.0]])
-    columns = torch.kron(torch.kron(two, two), two)[:, 1:]
-    assert barlow_twins(columns, columns).item() < 1e-6
-    # The same column seven times: the diagonal is right, every other correlation is 1.
-    copies = columns[:, :1].expand(-1, 7)
-    assert barlow_twins(copies, copies, redundancy=0.5).item() == pytest.approx(0.5 * 6, rel=1e-4)
 
 
 def slow_align_uniform(first: Tensor, second: Tensor) -> float:
@@ -254,15 +172,6 @@ def test_align_uniform_against_its_definition() -> None:
     second = 4 * (first + normal(12, 5, seed=1))
     found = align_uniform(first, second).item()
     assert found == pytest.approx(slow_align_uniform(first, second), rel=1e-5)
-
-
-def test_align_uniform_at_its_ends() -> None:
-    """All alike: 0. Two images, opposite: uniformity log exp(-2 4). Views opposite: alignment 4."""
-    alike = normal(1, 5).expand(6, 5)
-    assert align_uniform(alike, 3 * alike).item() == pytest.approx(0, abs=1e-5)
-    opposite = torch.cat([alike[:1], -alike[:1]])
-    assert align_uniform(opposite, opposite).item() == pytest.approx(-8, abs=1e-5)
-    assert align_uniform(opposite, -opposite).item() == pytest.approx(-4, abs=1e-5)
 
 
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {

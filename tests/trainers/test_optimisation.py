@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from itertools import pairwise
 
 import pytest
 import torch
@@ -19,17 +18,6 @@ DECAYS: tuple[Decay, ...] = ("cosine", "linear")
 
 def rates(settings: Optimisation, steps: int) -> list[float]:
     return [settings.rate(step, steps) for step in range(steps)]
-
-
-@pytest.mark.parametrize("decay", DECAYS)
-def test_the_rate_rises_to_its_peak_and_falls_to_nearly_zero(decay: Decay) -> None:
-    settings = Optimisation(lr=0.5, warmup=0.1, decay=decay)
-    course = rates(settings, 100)
-    assert course[0] == pytest.approx(0.05)
-    assert course[9] == max(course) == 0.5
-    assert all(before < after for before, after in pairwise(course[:10]))
-    assert all(before > after for before, after in pairwise(course[10:]))
-    assert 0 < course[-1] < 0.01
 
 
 def test_the_rates_closed_forms() -> None:
@@ -73,10 +61,6 @@ def test_every_step_has_a_rate_and_one_step_the_peak(
 def test_bad_values_are_refused(values: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         Optimisation(**values)  # type: ignore[arg-type]
-
-
-def test_the_edges_are_allowed() -> None:
-    Optimisation(weight_decay=0, batch_size=2, warmup=0, clip_norm=0)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
@@ -127,50 +111,26 @@ def gradients(step: int) -> tuple[Tensor, Tensor]:
     return torch.randn(3, 2, generator=generator), torch.randn(2, generator=generator)
 
 
-def run(optimizer: OptimizerName) -> tuple[Tensor, Tensor, torch.optim.Optimizer]:
-    """A (3, 2) matrix and a (2,) bias of ones after five steps along given gradients."""
+def test_sgd_against_steps_written_out() -> None:
+    """Nesterov momentum 0.9 on the bare gradient, decay apart from it (Loshchilov and Hutter,
+    2019, algorithm 1): the velocity never sees the decay.
+    """
     module = nn.Module()
     module.matrix = nn.Parameter(torch.ones(3, 2))
     module.bias = nn.Parameter(torch.ones(2))
-    stepper = build_optimizer(module, Optimisation(optimizer=optimizer, weight_decay=DECAY))
+    stepper = build_optimizer(module, Optimisation(optimizer="sgd", weight_decay=DECAY))
+    expected = [torch.ones(3, 2).double(), torch.ones(2).double()]
+    velocity = [torch.zeros(3, 2).double(), torch.zeros(2).double()]
     for step, rate in enumerate(COURSE):
         for group in stepper.param_groups:
             group["lr"] = rate
         module.matrix.grad, module.bias.grad = gradients(step)
         stepper.step()
-    return module.matrix.detach(), module.bias.detach(), stepper
-
-
-def test_sgd_against_steps_written_out() -> None:
-    """Nesterov momentum 0.9 on the bare gradient, decay apart from it (Loshchilov and Hutter,
-    2019, algorithm 1): the velocity never sees the decay.
-    """
-    expected = [torch.ones(3, 2).double(), torch.ones(2).double()]
-    velocity = [torch.zeros(3, 2).double(), torch.zeros(2).double()]
-    for step, rate in enumerate(COURSE):
         for i, (gradient, decay) in enumerate(zip(gradients(step), (DECAY, 0.0), strict=True)):
             velocity[i] = 0.9 * velocity[i] + gradient
             shrunk = expected[i] * (1 - rate * decay)
             expected[i] = shrunk - rate * (gradient + 0.9 * velocity[i])
-    matrix, bias, stepper = run("sgd")
-    torch.testing.assert_close(matrix.double(), expected[0], rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(bias.double(), expected[1], rtol=1e-5, atol=1e-6)
+    for parameter, place in zip(module.parameters(), expected, strict=True):
+        torch.testing.assert_close(parameter.detach().double(), place, rtol=1e-5, atol=1e-6)
     # A checkpoint must hold the decay that was set.
     assert [group["weight_decay"] for group in stepper.param_groups] == [DECAY, 0.0]
-
-
-def test_adamw_against_steps_written_out() -> None:
-    """Loshchilov and Hutter, 2019, algorithm 2, with torch's beta 0.9 and 0.999, epsilon 1e-8."""
-    expected = [torch.ones(3, 2).double(), torch.ones(2).double()]
-    mean = [torch.zeros(3, 2).double(), torch.zeros(2).double()]
-    square = [torch.zeros(3, 2).double(), torch.zeros(2).double()]
-    for step, rate in enumerate(COURSE):
-        for i, (gradient, decay) in enumerate(zip(gradients(step), (DECAY, 0.0), strict=True)):
-            mean[i] = 0.9 * mean[i] + 0.1 * gradient
-            square[i] = 0.999 * square[i] + 0.001 * gradient**2
-            root = (square[i] / (1 - 0.999 ** (step + 1))).sqrt()
-            move = mean[i] / (1 - 0.9 ** (step + 1)) / (root + 1e-8)
-            expected[i] = expected[i] * (1 - rate * decay) - rate * move
-    matrix, bias, _ = run("adamw")
-    torch.testing.assert_close(matrix.double(), expected[0], rtol=1e-5, atol=1e-5)
-    torch.testing.assert_close(bias.double(), expected[1], rtol=1e-5, atol=1e-5)

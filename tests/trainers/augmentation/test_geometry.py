@@ -119,13 +119,6 @@ def test_affine_equals_torchvision(device: str, shape: tuple[int, int]) -> None:
         torch.testing.assert_close(view, expected, rtol=0, atol=5e-5)
 
 
-def test_affine_turns_clockwise_and_shear_is_optional(device: str) -> None:
-    images = pictures(1, 3, 28, 28).to(device)
-    zero, one = torch.zeros(1, device=device), torch.ones(1, device=device)
-    ours = affine(images, 90 * one, zero, zero, one)
-    torch.testing.assert_close(ours, images.rot90(-1, (2, 3)), rtol=0, atol=5e-5)
-
-
 def test_affine_in_bfloat16_is_float32_rounded_once(device: str) -> None:
     images = pictures(4, 1, 28, 28).to(device, torch.bfloat16)
     angle = torch.tensor([5.0, -20.0, 11.0, 0.0], device=device)

@@ -133,12 +133,6 @@ def test_uint8_images_are_refused_at_any_strength(policy: type) -> None:
             policy(strength)(images, generator("cpu"))
 
 
-def test_the_policy_follows_the_data() -> None:
-    digits: Augmentation = augmentation_for(digits=True, strength=0.3)
-    assert digits == Digits(0.3)
-    assert augmentation_for(digits=False, strength=0.3) == NaturalImages(0.3)
-
-
 @pytest.mark.parametrize("strength", [0.2, 1.0])
 def test_boxes_lie_inside_and_have_the_area_and_ratio_drawn(strength: float) -> None:
     """The corners of the unit cube of draws, where every bound is met, and 10,000 inside it."""

@@ -75,10 +75,3 @@ def test_the_real_test_sets_where_they_lie(real_folder: Path | None) -> None:
                 DATASETS[dataset].channels,
                 *[DATASETS[dataset].size] * 2,
             )
-
-
-def test_wrong_arguments_are_errors(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="mnist, cifar"):
-        load_test("imagenet", mini=True)
-    with pytest.raises(DataError, match="Mini data has no folder"):
-        load_test("mnist", mini=True, data_dir=tmp_path)

@@ -20,6 +20,7 @@ from trainers.data import (
     training as training_module,
 )
 from trainers.data.split import stratified_order
+from trainers.data.test_set import load_test
 
 REPOSITORY = Path(__file__).parents[3]
 PUBLISHED_COUNTS = {
@@ -133,11 +134,12 @@ def test_the_fingerprint_changes_with_a_pixel_a_label_and_the_split(
     assert len(set(seen)) == 4
 
 
-def test_wrong_arguments_are_errors_that_say_what_is_allowed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("load", [load_training, load_test])
+def test_wrong_arguments_are_errors_that_say_what_is_allowed(load: Any, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="mnist, cifar"):
-        load_training("imagenet", mini=True)
+        load("imagenet", mini=True)
     with pytest.raises(DataError, match="Mini data has no folder"):
-        load_training("mnist", mini=True, data_dir=tmp_path)
+        load("mnist", mini=True, data_dir=tmp_path)
 
 
 def test_the_types_refuse_arrays_that_would_train_wrongly() -> None:

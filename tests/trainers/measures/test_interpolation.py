@@ -63,17 +63,6 @@ def test_an_affine_decoder_draws_nothing_but_ghosts() -> None:
     np.testing.assert_allclose(found[1:-1], 1, atol=1e-5)
 
 
-def test_a_decoder_that_decides_draws_none() -> None:
-    rng = np.random.default_rng(0)
-    start, end = rng.uniform(size=(2, 1, 6, 6))
-    jump = np.stack([start] * 5 + [end] * 5)
-    # Each pixel taken from either end at random, differently at each step.
-    mixed = np.where(rng.uniform(size=jump.shape) < 0.5, start, end)
-    mixed[0], mixed[-1] = start, end
-    for walk in (jump, mixed):
-        np.testing.assert_allclose(ghosting(walk)[1:-1], 0, atol=1e-5)
-
-
 def test_halfway_between_ghost_and_decision_is_one_half() -> None:
     start, end = np.random.default_rng(0).uniform(size=(2, 1, 6, 6))
     jump = np.stack([start] * 5 + [end] * 5)

@@ -89,9 +89,3 @@ def test_correlation() -> None:
     assert correlation(np.concatenate([np.eye(7), -np.eye(7)])) == pytest.approx(0)
     assert correlation(np.column_stack([Z[:, :2], np.ones(40)])) == correlation(Z[:, :2])
     assert correlation(np.ones((5, 3))) == 0
-
-
-def test_correlation_of_independent_coordinates() -> None:
-    """About sqrt(2 / (pi N)), as the docstring says; the draw is fixed."""
-    z = np.random.default_rng(0).normal(size=(400, 40))
-    assert correlation(z) == pytest.approx(0.8 / math.sqrt(400), rel=0.1)

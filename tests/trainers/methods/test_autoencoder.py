@@ -42,21 +42,3 @@ def test_the_target_is_the_augmented_view_itself(kind: PixelError) -> None:
     view = Digits(1.0)(images(), torch.Generator().manual_seed(1))
     assert len(encoder.seen) == 1 and torch.equal(encoder.seen[0], view)
     assert not torch.equal(view, images())
-
-
-@pytest.mark.parametrize(
-    ("kind", "expected"), [("l1", 0.25), ("l2", 4 * 0.25**2), ("mixed", 0.25 + 4 * 0.25**2)]
-)
-def test_the_pixel_loss_is_the_one_asked_for(kind: PixelError, expected: float) -> None:
-    class QuarterLighter(nn.Module):
-        def forward(self, features: Tensor) -> Tensor:
-            return features + 0.25
-
-    method = Autoencoder(
-        encoder=nn.Identity(),
-        decoder=QuarterLighter(),
-        augmentation=Digits(0.5),
-        reconstruction_loss=ReconstructionLoss(kind=kind),
-    )
-    loss = method.loss(images(), torch.zeros(6), torch.Generator().manual_seed(1))
-    assert loss.item() == pytest.approx(expected, rel=1e-5)

@@ -55,12 +55,6 @@ def test_row_by_row_both_views_are_of_the_same_image() -> None:
         torch.testing.assert_close(middle, grey[:, 0, 0, 0], atol=0.02, rtol=0)
 
 
-def test_without_augmentation_both_views_are_the_image() -> None:
-    method, _ = pixels(Contrastive, 0.0)
-    first, second = method.project_two_views(images(), torch.Generator())
-    assert torch.equal(first, images().flatten(1)) and torch.equal(second, first)
-
-
 def test_the_loss_is_taken_on_the_projections_at_the_methods_temperature() -> None:
     labels = torch.arange(8) % 3
     rows = images().flatten(1)
@@ -78,7 +72,3 @@ def test_the_latent_in_front_of_the_projection_is_what_is_kept() -> None:
     assert method.encoder(images()).shape == (8, 144)
     first, second = method.project_two_views(images(), torch.Generator())
     assert first.shape == second.shape == (8, 5)
-
-
-def test_only_the_one_with_labels_says_so() -> None:
-    assert not Contrastive.uses_labels and SupervisedContrastive.uses_labels

@@ -85,13 +85,6 @@ def test_the_weight_rises_over_the_warm_up() -> None:
     assert torch.equal(made.steps, before), "measuring is no training"
 
 
-def test_noise_is_the_generators() -> None:
-    made, images = method().eval(), torch.rand(6, 1, 8, 8)
-    one, same = (made.loss(images, torch.zeros(6), generator()) for _ in range(2))
-    other = made.loss(images, torch.zeros(6), torch.Generator().manual_seed(4))
-    assert torch.equal(one, same) and not torch.equal(one, other)
-
-
 @pytest.mark.parametrize("settings", [{"kl_weight": -1.0}, {"kl_warmup": -1}])
 def test_negative_settings(settings: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="negative"):
