@@ -15,7 +15,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ from search.files.home import FREE_MIB
 from search.study import study as studies
 from search.study.storage import open_storage
 from tests import commands
-from tests.refusals import attempt, check, contents
+from tests.refusals import attempt
 from trainers.protocol import VERSION
 
 SEARCH = ["--pipeline", "mnist_supervised", "--trials", "1", "--epochs", "1"]
@@ -54,70 +54,7 @@ def refused(capfd: pytest.CaptureFixture[str]) -> Attempt:
     return partial(attempt, tune.main, capfd, folders=False)
 
 
-# Known from the arguments alone -----------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["--pipeline", "cifar_contrastiv"], "did you mean cifar_contrastive?"),
-        (["--pipeline", "zzz"], "mnist_autoencoder"),
-        (["--pipeline", "../plan"], "no pipeline"),
-        (["--pipeline", ""], "no pipeline"),
-        ([], "--pipeline is needed"),
-        ([*SEARCH, "--trails", "5"], "did you mean --trials?"),
-        ([*SEARCH, "--trails=5"], "did you mean --trials?"),
-        ([*SEARCH, "--zzzzzz"], "--zzzzzz"),
-        ([*SEARCH, "extra"], "extra"),
-        ([*SEARCH, "--sampler", "tpee"], "did you mean tpe?"),
-        ([*SEARCH, "--sampler", "grid"], "tpe, random, gp"),
-        ([*SEARCH, "--scheduler", "ashaa"], "did you mean asha?"),
-        ([*SEARCH, "--device", "cud"], "did you mean cuda?"),
-        ([*SEARCH, "--data", "minni"], "mini"),
-        ([*SEARCH, "--trials", "0"], "0 is too small"),
-        ([*SEARCH, "--trials", "-1"], "-1"),
-        ([*SEARCH, "--trials=-1"], "-1 is too small"),
-        ([*SEARCH, "--trials", "x"], "'x' is not a whole number"),
-        ([*SEARCH, "--trials", "1.5"], "'1.5' is not a whole number"),
-        ([*SEARCH, "--trials"], "--trials"),
-        ([*SEARCH, "--epochs", "0"], "0 is too small"),
-        ([*SEARCH, "--train-size", "0"], "0 is too small"),
-        ([*SEARCH, "--seed", "-3"], "-3"),
-        ([*SEARCH, "--concurrency", "0"], "0 is too small"),
-        ([*SEARCH, "--gpus-per-trial", "2"], "a trial uses one GPU at most"),
-        ([*SEARCH, "--time-budget", "soon"], "'soon' is not a duration; say 90s"),
-        ([*SEARCH, "--time-budget", "0"], "is not a duration"),
-        ([*SEARCH, "--study", "a/b"], "'a/b' is not a valid name"),
-        ([*SEARCH, "--study", ".."], "'..' is not a valid name"),
-        ([*SEARCH, "--study", ""], "is not a valid name"),
-        ([*SEARCH, "--address", ""], "--address: is empty"),
-        ([*SEARCH, "--tracking-uri", ""], "--tracking-uri: is empty"),
-        ([*SEARCH, "--data-dir", " "], "--data-dir: is empty"),
-        ([*SEARCH, "--replay", ""], "--replay: is empty"),
-        ([*SEARCH, "--sampler", "x" * 5000], "tpe, random, gp"),
-    ],
-)
-def test_wrong_arguments(refused: Attempt, arguments: Sequence[str], said: str) -> None:
-    assert said in refused(2, *arguments)
-
-
 # Known once the parts are loaded ----------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("setting", "said"),
-    [
-        ("widht=32", "did you mean width?"),
-        ("width=1000", "allowed: 16 to 48 step 16"),
-        ("width=wide", "not a whole number"),
-        ("lr=1e-2:1e-3", "is above"),
-        ("lr", "NAME=VALUE"),
-        ("block=round", "strided, averaged, pooled"),
-        ("latent_dim=64", "no parameter 'latent_dim'"),
-    ],
-)
-def test_wrong_settings(refused: Attempt, setting: str, said: str) -> None:
-    assert said in refused(2, *MINI, "--set", setting)
 
 
 def test_a_parameter_that_the_pipeline_does_not_have(refused: Attempt) -> None:
@@ -163,23 +100,6 @@ def test_data_that_is_not_there(
     refused(1, *MINI, "--data-dir", str(missing))
 
 
-@pytest.mark.parametrize("pipeline", ["mnist_supervised", "cifar_supervised"])
-def test_damaged_data_is_named(refused: Attempt, tmp_path: Path, pipeline: str) -> None:
-    raw = tmp_path / "data" / "MNIST" / "raw"
-    batches = tmp_path / "data" / "cifar-10-batches-py"
-    names = {
-        raw: ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"],
-        batches: [f"data_batch_{number}" for number in range(1, 6)],
-    }
-    for folder, files in names.items():
-        folder.mkdir(parents=True)
-        for name in files:
-            (folder / name).write_bytes(b"\0" * 100)
-    err = refused(1, "--pipeline", pipeline, "--data-dir", str(tmp_path / "data"))
-    first = "train-images" if pipeline.startswith("mnist") else "data_batch_1"
-    assert first in err
-
-
 def test_data_where_no_folder_can_be(refused: Attempt) -> None:
     said = refused(1, *SEARCH, "--data-dir", "~nobody-by-this-name/x")
     assert "Data folder '~nobody-by-this-name/x': Could not determine home" in said
@@ -193,21 +113,6 @@ def test_too_few_images(refused: Attempt) -> None:
     err = refused(2, *small, "256")
     assert "batches of 512" in err and "--set batch_size=128,256" in err
     refused(2, *small, "50")
-
-
-def test_data_that_must_not_be_read(
-    refused: Attempt, tmp_path: Path, unprivileged: Unprivileged
-) -> None:
-    raw = tmp_path / "data" / "MNIST" / "raw"
-    raw.mkdir(parents=True)
-    for name in ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"):
-        (raw / name).write_bytes(b"\0" * 100)
-    raw.chmod(0)
-    try:
-        with unprivileged():
-            assert "data" in refused(1, *SEARCH, "--data-dir", str(tmp_path / "data"))
-    finally:
-        raw.chmod(0o755)
 
 
 def test_a_folder_that_must_not_be_written(
@@ -368,13 +273,6 @@ def test_a_tracking_server_that_speaks_something_else(refused: Attempt) -> None:
         refused(1, *MINI, "--tracking-uri", f"http://127.0.0.1:{port}")
 
 
-def test_a_password_is_not_shown(refused: Attempt) -> None:
-    for uri in ("http://me:secret@127.0.0.1:1", "postgresql://me:secret@127.0.0.1:1/db"):
-        err = refused(1, *MINI, "--tracking-uri", uri)
-        assert "secret" not in err
-        assert "127.0.0.1:1" in err
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("debug", [[], ["--debug"]], ids=["plain", "debug"])
 def test_a_server_that_fails_makes_no_password_known(debug: list[str]) -> None:
@@ -502,25 +400,6 @@ def test_a_host_that_drops_everything_is_given_up_in_time(monkeypatch: pytest.Mo
 
 
 # The real command -------------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("status", "arguments"),
-    [
-        (2, ["--pipeline", "cifar_contrastiv"]),
-        (2, [*MINI, "--set", "widht=32"]),
-        (1, [*MINI, "--address", "127.0.0.1:1"]),
-        (1, [*MINI, "--tracking-uri", "http://127.0.0.1:1"]),
-        (1, [*SEARCH, "--data-dir", "missing"]),
-    ],
-    ids=["pipeline", "set", "address", "tracking-uri", "data-dir"],
-)
-def test_the_command_as_a_process(tmp_path: Path, status: int, arguments: Sequence[str]) -> None:
-    done = commands.run("search/tune.py", *arguments, folder=tmp_path / "cwd", own_ray=True)
-    assert done.out == ""
-    check(done.status, status, done.err)
-    assert contents(tmp_path / "cwd", folders=False) == {}
 
 
 @pytest.mark.slow

@@ -109,11 +109,6 @@ def test_the_code_is_part_of_the_id(monkeypatch: pytest.MonkeyPatch) -> None:
     assert replace(CELL).id != CELL.id
 
 
-def test_a_cell_survives_json() -> None:
-    again = Cell(**json.loads(json.dumps(CELL.to_json())))
-    assert again == CELL and again.id == CELL.id
-
-
 @pytest.mark.parametrize("kind", ["trained", "ablation"])
 def test_what_a_pipeline_builds_with_is_part_of_the_id(
     kind: cells.Kind, monkeypatch: pytest.MonkeyPatch
@@ -276,6 +271,7 @@ def test_a_damaged_cell_counts_as_missing_and_its_file_is_named(
     told: list[str] = []
     cell_store = CellStore(cell_store.folder, say=told.append)
     file = keep(cell_store).folder / name
+    file.with_name(cells.TEST_METRICS).write_text('{"accuracy": 0.5}')
     assert cell_store.missing([CELL]) == [] == told
     whole = file.read_bytes()
     flipped = whole.replace(b"7", b"6", 1) if b"7" in whole else whole[:-1] + b"\x3f"
@@ -286,7 +282,7 @@ def test_a_damaged_cell_counts_as_missing_and_its_file_is_named(
     assert cell_store.missing([CELL]) == [CELL]
     assert cell_store.find(CELL) is None
     assert told == [f"{file} is missing or damaged; its cell is made again"]
-    keep(cell_store)
+    assert not keep(cell_store).tested, "numbers of weights that are gone"
     assert cell_store.missing([CELL]) == []
 
 
@@ -303,19 +299,6 @@ def test_a_cell_from_before_hashes_were_kept(cell_store: CellStore) -> None:
     file = kept.folder / checkpoint.WEIGHTS
     file.write_bytes(file.read_bytes()[:-1] + b"\x3f")
     assert cell_store.find(CELL) is None
-
-
-@pytest.mark.parametrize("name", [cells.MODEL, checkpoint.WEIGHTS, cells.METRICS])
-def test_a_folder_that_lacks_a_file_is_no_cell_and_is_made_anew(
-    cell_store: CellStore, name: str
-) -> None:
-    kept = keep(cell_store)
-    (kept.folder / cells.TEST_METRICS).write_text('{"accuracy": 0.5}')
-    (kept.folder / name).unlink()
-    assert cell_store.find(CELL) is None
-    assert cell_store.missing([CELL]) == [CELL]
-    assert not keep(cell_store).tested, "numbers of weights that are gone"
-    assert cell_store.find(CELL) is not None
 
 
 def test_what_is_missing_is_named_once_and_in_order(cell_store: CellStore) -> None:

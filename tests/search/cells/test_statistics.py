@@ -29,14 +29,6 @@ def test_the_interval_is_students() -> None:
     assert found.mean == pytest.approx(np.mean(values)) and found.n == 6
 
 
-def test_the_interval_by_hand() -> None:
-    """t(0.975, 2) = 4.302653; the spread of 1, 2, 3 is 1, so half is 4.302653 / sqrt(3)."""
-    found = estimate([1.0, 2.0, 3.0])
-    assert found.mean == 2 and found.n == 3
-    assert found.low == pytest.approx(2 - 2.484138, abs=1e-6)
-    assert found.high == pytest.approx(2 + 2.484138, abs=1e-6)
-
-
 def test_one_value_has_no_interval() -> None:
     assert estimate([0.7]) == Estimate(mean=0.7, low=None, high=None, n=1)
 

@@ -1,21 +1,23 @@
-"""The kinds of arguments, one by one; what the whole command says of wrong ones: bad input."""
+"""What commands take for an argument, and what they say of a wrong one and of an error."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 from argparse import ArgumentTypeError, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from analysis import report
+from search import rerun, sweep, tune
 from search.cli import arguments
 from search.errors import UserError
-from search.spaces.pipeline import pipeline_names
 from search.tune import parser
+from tests.refusals import attempt
 from trainers.data import DataError
 
 Unprivileged = Callable[[], AbstractContextManager[None]]
@@ -38,61 +40,82 @@ def test_durations(text: str, seconds: float) -> None:
     assert arguments.duration(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["soon", "", "0", "0s", "-5", "5 m", "m", "1h30m", "1e3", "nan"])
-def test_what_is_no_duration(text: str) -> None:
-    with pytest.raises(ArgumentTypeError, match="is not a duration; say 90s, 30m, 2h or 1d"):
-        arguments.duration(text)
-
-
-def test_whole_numbers() -> None:
-    assert arguments.positive("12") == 12
-    assert arguments.whole("0") == 0
-    for wrong in ("0", "-1", "x", "1.5", ""):
-        with pytest.raises(ArgumentTypeError):
-            arguments.positive(wrong)
-    for wrong in ("-1", "x", "1.5", str(2**31)):
-        with pytest.raises(ArgumentTypeError):
-            arguments.whole(wrong)
-
-
-def test_shares_of_a_gpu() -> None:
-    assert [arguments.fraction(text) for text in ("0", "0.25", "1")] == [0, 0.25, 1]
-    for wrong in ("-0.5", "1.5", "x", "nan", "inf", "1e9"):
-        with pytest.raises(ArgumentTypeError):
-            arguments.fraction(wrong)
-
-
 @pytest.mark.parametrize("text", ["a", "cifar_contrastive-20250101", "A.b-c_d", "0", "x" * 100])
 def test_names(text: str) -> None:
     assert arguments.name(text) == text
 
 
-@pytest.mark.parametrize(
-    "text", ["", "a/b", "/a", "..", ".hidden", "a b", "a\n", "ä", "-x", "a\\b", "x" * 101]
-)
-def test_what_is_no_name(text: str) -> None:
-    with pytest.raises(ArgumentTypeError, match="is not a valid name"):
-        arguments.name(text)
+COUNTS = ("trials", "epochs", "train-size", "concurrency")
+FILLED = ("address", "tracking-uri", "data-dir", "replay")
 
 
-def test_words_and_pipelines_name_the_nearest() -> None:
-    assert arguments.one_of("tpe", "random")("tpe") == "tpe"
-    with pytest.raises(ArgumentTypeError, match="did you mean random"):
-        arguments.one_of("tpe", "random")("randm")
-    assert arguments.pipeline("mnist_supcon") == "mnist_supcon"
-    with pytest.raises(ArgumentTypeError, match="did you mean mnist_supervised"):
-        arguments.pipeline("mnist_supervise")
+def names(option: str, values: Sequence[str]) -> list[list[str]]:
+    return [[f"{option}={value}"] for value in values]
 
 
-def test_a_pipeline_or_all_of_them() -> None:
-    assert arguments.pipeline_or_all("all") == "all"
-    assert [arguments.pipeline_or_all(name) for name in pipeline_names()] == pipeline_names()
-    with pytest.raises(ArgumentTypeError, match="no pipeline 'mnist_supcn'; did you mean mnist_su"):
-        arguments.pipeline_or_all("mnist_supcn")
-    with pytest.raises(ArgumentTypeError, match="did you mean all"):
-        arguments.pipeline_or_all("al")
-    with pytest.raises(ArgumentTypeError, match=r"there are: .*, all$"):
-        arguments.pipeline_or_all("zzzz")
+WHOLE = ("x", "1.5", "")
+NO_NAMES = ("", "a/b", "/a", "..", ".hidden", "a b", "a\n", "ä", "-x", "a\\b", "x" * 101)
+NO_DURATIONS = ("soon", "", "0", "0s", "-5", "5 m", "m", "1h30m", "1e3", "nan")
+ONE = ("--pipeline", "mnist_supervised")
+# (command, attempts, what is said of each); an option that commands share is tried with one.
+REFUSED: list[tuple[ModuleType, list[list[str]], str]] = [
+    (tune, names("--pipeline", ["cifar_contrastiv"]), "did you mean cifar_contrastive?"),
+    (tune, names("--pipeline", ["zzz", "../plan", ""]), "no pipeline"),
+    (tune, [[]], "--pipeline is needed, one of: cifar_"),
+    (tune, [["--trails", "5"], ["--trails=5"]], "did you mean --trials?"),
+    (tune, [["--zzzzzz"], ["extra"]], "unknown argument"),
+    (tune, names("--sampler", ["tpee"]), "did you mean tpe?"),
+    (tune, names("--sampler", ["grid", "x" * 5000]), "tpe, random, gp"),
+    (tune, names("--scheduler", ["ashaa"]), "did you mean asha?"),
+    (tune, names("--device", ["cud"]), "did you mean cuda?"),
+    (tune, names("--data", ["minni"]), "did you mean mini?"),
+    (tune, [["--trials"]], "--trials: expected one argument"),
+    (tune, [[f"--{option}=0"] for option in COUNTS], "0 is too small"),
+    (tune, [["--trials", "-1"], ["--trials=-1"]], "-1 is too small"),
+    (tune, [*names("--trials", WHOLE), *names("--seed", WHOLE)], "is not a whole number"),
+    (tune, names("--seed", ["-3", str(2**31)]), "is out of range"),
+    (tune, names("--gpus-per-trial", ["2", "-0.5", "nan", "inf"]), "a trial uses one GPU at most"),
+    (tune, names("--gpus-per-trial", ["x"]), "'x' is not a number"),
+    (tune, names("--time-budget", NO_DURATIONS), "is not a duration; say 90s, 30m, 2h or 1d"),
+    (tune, names("--study", NO_NAMES), "is not a valid name"),
+    (tune, [[f"--{option}="] for option in FILLED], "is empty"),
+    (tune, names("--data-dir", [" "]), "is empty"),
+    (rerun, [[]], "required: --pipeline"),
+    (rerun, names("--pipeline", ["al"]), "did you mean all?"),
+    (rerun, names("--pipeline", ["mnist_supcn"]), "did you mean mnist_supcon?"),
+    (rerun, names("--pipeline", ["zzz"]), ", all"),
+    (rerun, [["--top=0"], ["--seeds=0"], ["--epochs=0"]], "0 is too small"),
+    (rerun, names("--seeds", WHOLE), "is not a whole number"),
+    (rerun, [["--sedes", "2"]], "did you mean --seeds?"),
+    (rerun, names("--without", ["default"]), "no row 'default'; did you mean defaults?"),
+    (rerun, names("--without", ["PCA"]), "no row 'PCA'"),
+    (rerun, [["--study", "a", "--trial", "b"]], "--trial"),
+    (rerun, names("--json", ["missing/out.json"]), "no folder missing"),
+    (rerun, names("--json", ["."]), "is a folder"),
+    *(
+        (rerun, [["--pipeline", "all", option, "a"]], f"{option} belongs to one pipeline")
+        for option in ("--study", "--trial", "--config")
+    ),
+    (sweep, [[]], "--sweep"),
+    (sweep, names("--sweep", ["latentdim"]), "did you mean latent_dim?"),
+    (sweep, [["--quik"]], "did you mean --quick?"),
+    (report, names("--out", ["/dev/full"]), "/dev/full is not a folder; name another"),
+    (sweep, [["--seeds=0"], ["--epochs=0"], ["--train-size=0"]], "0 is too small"),
+]
+USUAL = {tune: ONE, rerun: ONE, sweep: ("--sweep", "depth"), report: ()}
+
+
+@pytest.mark.parametrize(("command", "attempts", "said"), REFUSED)
+def test_wrong_arguments(
+    command: ModuleType,
+    attempts: list[list[str]],
+    said: str,
+    empty_folder: None,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    for words in attempts:
+        usual = USUAL[command] if words else ()
+        assert said in attempt(command.main, capfd, 2, *usual, *words)
 
 
 def test_a_file_that_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,27 +125,6 @@ def test_a_file_that_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert arguments.new_file(text) == text
     assert (tmp_path / "there.json").read_text() == "old"
     assert not (tmp_path / "new.json").exists()
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        ("missing/new.json", "there is no folder missing to write into"),
-        ("there.json/new.json", "there is no folder there.json to write into"),
-        ("folder", "folder is a folder; give a file's name"),
-        (".", ". is a folder"),
-        ("", " is a folder"),
-    ],
-)
-def test_a_file_that_cannot_be_written(
-    text: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "there.json").write_text("old")
-    (tmp_path / "folder").mkdir()
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(ArgumentTypeError) as caught:
-        arguments.new_file(text)
-    assert str(caught.value).startswith(said)
 
 
 @pytest.mark.parametrize("status", [0, 1])
@@ -210,12 +212,6 @@ def test_help_and_wrong_arguments_answer_before_anything_heavy_is_imported() -> 
         assert done.stderr.splitlines()[-1] == f"imported [] status {status}"
 
 
-def test_help_speaks_of_temperature_and_shows_the_commands() -> None:
-    text = parser().format_help()
-    assert "Autoencoders have none" in " ".join(text.split())
-    assert "python search/tune.py --pipeline cifar_contrastive --trials 50" in text
-
-
 @pytest.mark.parametrize("debug", [False, True])
 def test_no_error_shows_a_password(debug: bool, capsys: pytest.CaptureFixture[str]) -> None:
     def fail(options: Namespace) -> int:
@@ -231,15 +227,6 @@ def test_a_refused_argument_shows_no_password(capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit):
         arguments.Parser(prog="tune.py").parse_args(["http://me:secret@host"])
     assert "secret" not in capsys.readouterr().err
-
-
-def test_a_new_file_is_a_regular_one(tmp_path: Path) -> None:
-    (tmp_path / "there.json").touch()
-    assert arguments.new_file(str(tmp_path / "there.json")) == str(tmp_path / "there.json")
-    too_long = str(tmp_path / ("x" * 300))
-    for text, reason in (("/dev/full", "not a regular file"), (too_long, "long")):
-        with pytest.raises(ArgumentTypeError, match=reason):
-            arguments.new_file(text)
 
 
 def test_a_new_file_behind_a_link_leaves_the_link(tmp_path: Path) -> None:
@@ -269,14 +256,6 @@ def test_a_place_that_takes_no_files_is_refused_before_the_work(
     words = r"cannot write into .*: Permission"
     with unprivileged(), pytest.raises(ArgumentTypeError, match=words):
         kind(str(tmp_path / "new"))
-
-
-def test_a_report_tries_its_folder_first(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="2"):
-        report.main(["--out", "/dev/full"])
-    assert capsys.readouterr().err.startswith(
-        "error: --out: /dev/full is not a folder; name another"
-    )
 
 
 def test_a_path_that_the_locale_lacks_is_told_at_once(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import torch
 
 from search.cluster import allocation, profile_trial
 from search.cluster.profile_trial import ProfileRequest, TrialProfile
-from search.cluster.resources import Resources, gpu_share
+from search.cluster.resources import Resources
 from search.spaces.pipeline import load_pipeline
 from trainers.precision import DTYPES
 
@@ -73,12 +73,6 @@ def test_a_system_without_cpuinfo_has_a_place_too(
     monkeypatch.setattr(Path, "read_text", lacking)
     profile_trial.remember(tmp_path, measured)
     assert profile_trial.recall(tmp_path, request()) == TrialProfile(gpus=0, precision="float32")
-
-
-def test_the_share_is_that_of_the_measured_memory() -> None:
-    found = TrialProfile(gpus=1, precision="bfloat16", peak_gib=3.7, total_gib=80.0)
-    assert found.share(limit=100) == gpu_share(3.7, 80.0, limit=100)
-    assert found.share(limit=2) == 0.5
 
 
 def test_a_missing_gpu_is_said_and_not_raised(monkeypatch: pytest.MonkeyPatch) -> None:

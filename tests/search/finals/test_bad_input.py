@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
-import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -49,40 +48,6 @@ def studies(add_study: AddStudy) -> None:
     """Two studies of the pipeline, on mini data."""
     add_study(Path.cwd(), NAME, {"width": 4}, study="first")
     add_study(Path.cwd(), NAME, {"width": 8}, study="second")
-
-
-# Known from the arguments alone -----------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["--pipeline", "mnist_contrastiv"], "did you mean mnist_contrastive?"),
-        (["--pipeline", "zzz"], "mnist_autoencoder"),
-        (["--pipeline", "al"], "did you mean all?"),
-        (["--pipeline", "../plan"], "no pipeline"),
-        ([], "required: --pipeline"),
-        ([*ONE, "--top", "0"], "0 is too small"),
-        ([*ONE, "--top", "-1"], "-1"),
-        ([*ONE, "--top", "1.5"], "'1.5' is not a whole number"),
-        ([*ONE, "--seeds", "0"], "0 is too small"),
-        ([*ONE, "--seeds", "x"], "'x' is not a whole number"),
-        ([*ONE, "--epochs", "0"], "0 is too small"),
-        ([*ONE, "--seed", "-1"], "-1"),
-        ([*ONE, "--sedes", "2"], "did you mean --seeds?"),
-        ([*ONE, "--study", "a/b"], "'a/b' is not a valid name"),
-        ([*ONE, "--without", "default"], "no row 'default'; did you mean defaults?"),
-        ([*ONE, "--without", "PCA"], "no row 'PCA'"),
-        ([*ONE, "--study", "a", "--trial", "b"], "--trial"),
-        ([*ONE, "--json", "missing/out.json"], "no folder missing"),
-        ([*ONE, "--json", "."], "is a folder"),
-        (["--pipeline", "all", "--study", "first"], "--study belongs to one pipeline"),
-        (["--pipeline", "all", "--trial", "abc"], "--trial belongs to one pipeline"),
-        (["--pipeline", "all", "--config", "best.json"], "--config belongs to one pipeline"),
-    ],
-)
-def test_wrong_arguments(refused: Attempt, arguments: Sequence[str], said: str) -> None:
-    assert said in refused(2, *arguments)
 
 
 # Stores in which there is nothing to train again ------------------------------------------------
@@ -155,41 +120,42 @@ def test_a_study_that_is_unknown(refused_in_a_store: Attempt) -> None:
     assert "there are: first, second" in err
 
 
-def without(name: str) -> dict[str, object]:
-    return {key: value for key, value in BEST["params"].items() if key != name}  # type: ignore[attr-defined]
+PARAMS: dict[str, object] = dict(load_pipeline(NAME).defaults)
+OTHERS = {name: value for name, value in PARAMS.items() if name != "lr"}
+NONE = "best.json: not a configuration\nit is JSON with"
 
 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         (None, "No such file"),
-        ("", "not a configuration"),
-        ("{]", "not a configuration"),
-        ("[1, 2]", "not a configuration"),
-        ('"text"', "not a configuration"),
-        ({"pipeline": NAME}, "not a configuration"),
+        *((text, NONE) for text in ("", "{]", "[1, 2]", '"text"', "3", "null", "[" * 100_000)),
+        (b"\xff\xfe{", NONE),
+        ({"pipeline": NAME}, NONE),
+        ({"params": PARAMS}, NONE),
         ({**BEST, "pipeline": "mnist_supcon"}, "is for mnist_supcon, not for mnist_contrastive"),
-        ({**BEST, "params": {**BEST["params"], "widht": 4}}, "did you mean width?"),  # type: ignore[dict-item]
-        ({**BEST, "params": without("lr")}, "lr is missing"),
-        ({**BEST, "params": {**without("lr"), "lr": "fast"}}, "lr is 'fast'"),
-        ({**BEST, "params": 5}, "--config best.json"),
-        ({**BEST, "epochs": 0}, "epochs is 0"),
+        ({**BEST, "params": {**PARAMS, "widht": 4}}, "no parameter 'widht'; did you mean width?"),
+        ({**BEST, "params": OTHERS}, "lr is missing"),
+        ({**BEST, "params": {**PARAMS, "lr": "fast"}}, "lr is 'fast'\nallowed: "),
+        ({**BEST, "params": 5}, "best.json: params is not a table"),
+        *(
+            ({**BEST, "epochs": epochs}, f"epochs is {epochs!r}, at least 1 is needed")
+            for epochs in (0, -3, 2.5, True, "4")
+        ),
     ],
-    ids=[
-        *("missing", "empty", "no JSON", "a list", "a word", "no parameters", "other pipeline"),
-        *("unknown parameter", "missing parameter", "wrong kind", "no table", "epochs"),
-    ],
+    ids=lambda given: str(given)[:30],
 )
 def test_a_configuration_that_cannot_be_used(
     refused_in_a_store: Attempt,
     prepare: Callable[[Path], Path],
-    content: str | Mapping[str, object] | None,
+    content: bytes | str | Mapping[str, object] | None,
     said: str,
 ) -> None:
     prepare(Path.cwd())
+    if isinstance(content, Mapping):
+        content = json.dumps(content)
     if content is not None:
-        text = content if isinstance(content, str) else json.dumps(content)
-        Path("best.json").write_text(text)
+        Path("best.json").write_bytes(content.encode() if isinstance(content, str) else content)
     assert said in refused_in_a_store(2, *ONE, "--config", "best.json")
 
 
@@ -204,32 +170,4 @@ def test_another_rerun_at_work(refused_in_a_store: Attempt) -> None:
 # What should not be left ------------------------------------------------------------------------
 
 
-def test_a_configuration_that_is_not_there_leaves_no_store(refused: Attempt) -> None:
-    refused(2, *ONE, "--config", "missing.json")
-
-
-@pytest.mark.usefixtures("studies")
-def test_a_study_that_is_unknown_leaves_no_folder(refused: Attempt) -> None:
-    refused(2, *ONE, "--study", "third")
-
-
 # The real command -------------------------------------------------------------------------------
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    ("status", "arguments"),
-    [(2, ["--pipeline", "mnist_contrastiv"]), (2, [*ONE])],
-    ids=["pipeline", "no store"],
-)
-def test_the_command_as_a_process(
-    start_rerun: Callable[..., subprocess.Popen[str]],
-    tmp_path: Path,
-    status: int,
-    arguments: Sequence[str],
-) -> None:
-    process = start_rerun(tmp_path / "cwd", *arguments)
-    out, err = process.communicate(timeout=120)
-    assert out == ""
-    check(process.returncode, status, err)
-    assert contents(tmp_path / "cwd") == {}

@@ -221,17 +221,6 @@ def test_a_study_or_a_trial_alone(trials: Trials) -> None:
     assert [found.promised for found in trials.choose(trial=wanted)] == [0.5]
 
 
-def test_an_unknown_study_is_told_of_with_those_that_there_are(trials: Trials) -> None:
-    trials.add(0.9, study="two", width=16)
-    trials.add(0.8, study="one", width=32)
-    with pytest.raises(UserError) as caught:
-        trials.choose(study="tow")
-    assert str(caught.value) == (
-        f"--study tow: {NAME} has no such study with a complete trial\nthere are: one, two"
-    )
-    assert caught.value.status == 2
-
-
 def test_an_unknown_or_pruned_trial_is_told_of(trials: Trials) -> None:
     trials.add(0.9, width=16)
     pruned = trials.add(0.8, state="PRUNED", width=32)
@@ -263,13 +252,6 @@ def test_trials_with_parameters_that_are_gone_are_left_out_and_alone_are_an_erro
     assert caught.value.status == 1
     trials.add(0.8)
     assert [candidate.promised for candidate in trials.choose()] == [0.8]
-
-
-def test_without_any_trial_the_search_comes_first(trials: Trials) -> None:
-    with pytest.raises(UserError, match=f"{NAME} has no finished trial") as caught:
-        trials.choose()
-    assert f"python search/tune.py --pipeline {NAME}" in str(caught.value)
-    assert caught.value.status == 1
 
 
 def test_trials_of_a_random_search_are_no_candidates_unless_they_are_named(trials: Trials) -> None:
@@ -333,52 +315,6 @@ def test_a_file_is_chosen_whatever_the_store_holds(trials: Trials, tmp_path: Pat
     trials.add(0.9, width=16)
     [found] = trials.choose(config=write(tmp_path, params=params(width=48)))
     assert found.params["width"] == 48 and found.promised is None
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        ({"pipeline": "mnist_supcon"}, f" is for mnist_supcon, not for {NAME}"),
-        ({"params": {}}, ": width, "),
-        ({"params": {**params(), "widht": 3}}, ": no parameter 'widht'; did you mean width?"),
-        ({"params": {**params(), "width": "wide"}}, ": width is 'wide'\nallowed: "),
-        ({"params": [1, 2]}, ": params is not a table"),
-        ({"epochs": 0}, ": epochs is 0, at least 1 is needed"),
-        ({"epochs": -3}, ": epochs is -3, at least 1 is needed"),
-        ({"epochs": 2.5}, ": epochs is 2.5, at least 1 is needed"),
-        ({"epochs": True}, ": epochs is True, at least 1 is needed"),
-        ({"epochs": "4"}, ": epochs is '4', at least 1 is needed"),
-        ({"params": None}, ": not a configuration\n"),
-        ({"pipeline": None}, ": not a configuration\n"),
-    ],
-)
-def test_what_is_wrong_with_a_file_is_said(
-    changes: dict[str, Any], said: str, tmp_path: Path
-) -> None:
-    file = write(tmp_path, **changes)
-    with pytest.raises(UserError) as caught:
-        read_config(file, NAME, PIPELINE)
-    assert str(caught.value).startswith(f"--config {file}{said}")
-    assert caught.value.status == 2
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"{", b"[1, 2]", b'"words"', b"3", b"null", b"\xff\xfe{", b"[" * 100_000],
-    ids=["empty", "open", "list", "words", "number", "null", "utf-16", "deep"],
-)
-def test_what_is_no_configuration_at_all(content: bytes, tmp_path: Path) -> None:
-    file = tmp_path / "best.json"
-    file.write_bytes(content)
-    with pytest.raises(UserError, match="not a configuration\nit is JSON with"):
-        read_config(str(file), NAME, PIPELINE)
-
-
-def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"none\.json: No such file or directory$"):
-        read_config(str(tmp_path / "none.json"), NAME, PIPELINE)
-    with pytest.raises(UserError, match=r"Is a directory$"):
-        read_config(str(tmp_path), NAME, PIPELINE)
 
 
 def test_what_is_beyond_a_limit_is_chosen_only_by_its_id(trials: Trials) -> None:

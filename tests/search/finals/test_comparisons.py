@@ -7,24 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from search.cells.statistics import Estimate, difference, holm
-from search.finals.comparisons import Comparison, compare, correct, verdict
+from search.cells.statistics import Estimate, holm
+from search.finals.comparisons import Comparison, correct, verdict
 
 
 def hits(patterns: str) -> np.ndarray:
     return np.array([[letter == "1" for letter in pattern] for pattern in patterns.split()])
-
-
-def test_a_comparison_from_its_hits() -> None:
-    first, second = hits("11101100 11111100"), hits("10010100 10010101 11010100")
-    made = compare("one", "other", hits=(first, second))
-    assert (made.first, made.second, made.p_holm) == ("one", "other", None)
-    assert (made.difference, made.p) == difference(first, second)
-
-
-def test_different_images_are_an_error() -> None:
-    with pytest.raises(ValueError, match="hits of shapes"):
-        compare("a", "b", hits=(hits("101"), hits("1010")))
 
 
 def made_up(mean: float, p: float | None = 0.01) -> Comparison:

@@ -167,14 +167,6 @@ def test_optimism_is_what_was_promised_beyond_what_fresh_seeds_gave(make_kept: M
     assert result(champion, other, promised=None).optimism is None
 
 
-def test_rows_are_found_by_name_and_the_first_is_the_champion(make_kept: MakeKept) -> None:
-    champion, pca = row(make_kept(1, 0.8)), row(make_kept(2, 0.5), name="PCA")
-    made = result(champion, pca)
-    assert made.champion is champion
-    assert made.row("PCA") is pca and made.row("ablation") is None
-    assert made.mini and not replace(made, source_of_data="files").mini
-
-
 def test_a_result_as_json(make_kept: MakeKept) -> None:
     champion, pca = row(make_kept(1, 0.8, 0.7)), row(make_kept(2, 0.5, 0.4), name="PCA")
     hits = np.array([True] * 30 + [False] * 10), np.array([False] * 30 + [True] * 10)

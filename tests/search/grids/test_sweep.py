@@ -14,19 +14,12 @@ import pytest
 import torch
 from mlflow.tracking import MlflowClient
 
-from search import sweep as command
 from search.grids.sweep import Point, load_sweep, sweep_names
 from search.spaces import builders
 from search.spaces.pipeline import load_pipeline, pipeline_names
 from tests import commands
 
 # The contract -----------------------------------------------------------------------------------
-
-
-def test_the_sweeps_of_the_assignment_are_there() -> None:
-    spaces = {"latent_dim", "depth", "interpolation", "decorrelation", "few_labels"}
-    others = {"pca", "vae", "encoders", "averaging"}
-    assert spaces | others <= set(sweep_names())
 
 
 class Watched(dict[str, Any]):
@@ -79,32 +72,7 @@ def test_a_quick_grid_is_a_smaller_one(name: str) -> None:
     assert sweep.measured_images(True) <= sweep.measured_images(False)
 
 
-def test_an_unknown_name_is_told_the_nearest() -> None:
-    with pytest.raises(KeyError, match="did you mean latent_dim"):
-        load_sweep("latent_dims")
-
-
 # The command --------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        ((), "--sweep"),
-        (("--sweep", "latentdim"), "did you mean latent_dim?"),
-        (("--sweep", "depth", "--seeds", "0"), "0 is too small"),
-        (("--sweep", "depth", "--epochs", "x"), "'x' is not a whole number"),
-        (("--sweep", "depth", "--quik"), "did you mean --quick?"),
-    ],
-)
-def test_wrong_arguments(
-    words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as ended:
-        command.main(list(words))
-    assert ended.value.code == 2
-    told = capsys.readouterr().err
-    assert said in told and len(told.splitlines()) == 2
 
 
 @pytest.mark.slow

@@ -214,15 +214,5 @@ def test_sgd_gets_its_own_units() -> None:
     assert sgd.lr * sgd.weight_decay == pytest.approx(adamw.lr * adamw.weight_decay)
 
 
-def test_an_unknown_name_gets_the_nearest() -> None:
-    with pytest.raises(KeyError, match="did you mean cifar_contrastive"):
-        load_pipeline("cifar_contrastiv")
-
-
-def test_a_name_is_no_path() -> None:
-    with pytest.raises(KeyError):
-        load_pipeline("../pipeline")
-
-
 def test_nearest_lists_everything_when_nothing_is_close() -> None:
     assert nearest("zzz", ["one", "two"]) == "; there are: one, two"

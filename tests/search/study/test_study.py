@@ -107,23 +107,6 @@ def test_a_long_difference_is_cut(storage: RDBStorage) -> None:
     assert len(str(caught.value)) < 500
 
 
-def test_a_requeued_trial_comes_back_with_its_number_and_parameters(storage: RDBStorage) -> None:
-    study = new(storage)
-    study.tell(study.ask(SPACE), 0.1)
-    interrupted = study.ask(SPACE)
-    interrupted.set_user_attr(studies.CONFIG, {"trial_id": "abc"})
-    interrupted.report(0.3, 1)
-    params, number = dict(interrupted.params), interrupted.number
-    studies.requeue(study, interrupted._trial_id)
-    assert study.trials[number].state is TrialState.WAITING
-    again = study.ask(SPACE)
-    assert (again.number, again.params) == (number, params)
-    assert again.user_attrs[studies.CONFIG] == {"trial_id": "abc"}
-    assert len(study.trials) == 2
-    study.tell(again, 0.4)
-    assert study.trials[number].value == 0.4
-
-
 def test_reopening_puts_back_what_a_killed_driver_left_running(storage: RDBStorage) -> None:
     study = new(storage)
     asked = [study.ask(SPACE) for _ in range(3)]

@@ -349,12 +349,6 @@ def test_what_is_unknown_is_left_alone(drive: Drive) -> None:
     assert driven.log == []
 
 
-def test_trial_ids_are_unique(drive: Drive) -> None:
-    driven = drive()
-    ids = [driven.suggest(f"r{n}")["trial_id"] for n in range(20)]
-    assert len(set(ids)) == 20
-
-
 def test_ray_may_write_the_searcher_to_disk(drive: Drive, tmp_path: Path) -> None:
     driven = drive()
     driven.suggest("r0")

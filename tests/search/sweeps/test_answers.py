@@ -11,7 +11,6 @@ import torch
 
 from models import parameter_count
 from search.grids.results import GridResult, GridRow
-from search.grids.sweep import load_sweep
 from search.spaces.pipeline import load_pipeline
 from search.sweeps import (
     averaging,
@@ -227,18 +226,6 @@ def test_few_labels(frozen: Sequence[float], tuned: Sequence[float], said: str) 
     where = "at every d with 160 labels." if tuned[1] > frozen[1] else "nowhere."
     assert told[1].endswith(f"Fine-tuned is shown to be ahead of frozen {where}")
     assert "The least of all is 2" in told[-1] and "from scratch, 20 labels" in told[-1]
-
-
-@pytest.mark.parametrize("name", ["latent_dim", "depth", "decorrelation", "interpolation"])
-def test_answers_are_sentences(name: str) -> None:
-    made = {
-        "latent_dim": line(0.4, 0.5),
-        "depth": outcome(architecture(1, 8, 6, 0.1), architecture(2, 8, 14, 0.2)),
-        "decorrelation": correlated((2, 0.1, 1.9), (128, 0.3, 20.0)),
-        "interpolation": walks((2, 0.3, 0.5, 2.0, 0.02), (128, 0.9, 0.1, 1.1, 0.08)),
-    }[name]
-    for sentence in load_sweep(name).answer(made):
-        assert sentence[0].isupper() and sentence.endswith(".")
 
 
 def curves(**errors: Sequence[float]) -> GridResult:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 
 from search import errors
-from search.errors import UserError
 from search.files import sqlite
 from search.tracking import address
 
@@ -53,16 +51,3 @@ def test_an_address_without_secrets_is_shown_whole() -> None:
     link = "http://127.0.0.1:5000/#/experiments/1/runs?viewStateShareKey=best-trials"
     for uri in ("http://host:5000", link, "http://host?x=1&y=2", "sqlite:////a/b@c/mlflow.db"):
         assert errors.without_secrets(uri) == uri
-
-
-def test_a_dead_port_is_known_at_once() -> None:
-    began = time.monotonic()
-    with pytest.raises(UserError, match="no MLflow store answers") as caught:
-        address.probe("http://127.0.0.1:1")
-    assert time.monotonic() - began < 5
-    assert caught.value.status == 1
-
-
-def test_a_file_needs_no_probe(tmp_path: Path) -> None:
-    address.probe(f"sqlite:///{tmp_path}/mlflow.db")
-    assert list(tmp_path.iterdir()) == []

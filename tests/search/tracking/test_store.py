@@ -69,25 +69,12 @@ def test_a_relative_address_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     )
 
 
-def test_artifacts_lie_beside_the_store(store: Store, tmp_path: Path) -> None:
-    run_id = store.start_run(store.experiment("mnist-mini"), name="r", tags={})
-    store.log_text(run_id, "text", "note.txt")
-    kept = tmp_path / "mlruns" / "artifacts" / "mnist-mini" / run_id / "artifacts" / "note.txt"
-    assert kept.read_text() == "text"
-
-
 def test_a_deleted_experiment_is_told_of(store: Store) -> None:
     experiment = store.experiment("gone")
     store.client.delete_experiment(experiment)
     with pytest.raises(UserError, match=f"--experiment-id {experiment}") as caught:
         store.experiment("gone")
     assert caught.value.status == 1
-
-
-def test_only_what_exists_is_opened_for_reading(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="there is no MLflow store"):
-        open_existing(f"sqlite:///{tmp_path / 'none.db'}")
-    assert list(tmp_path.iterdir()) == []
 
 
 # Runs -------------------------------------------------------------------------------------------
@@ -144,11 +131,6 @@ def test_children_that_are_open(store: Store) -> None:
     ended = store.client.get_run(children[0]).info
     assert ended.status == "KILLED"
     assert ended.end_time >= ended.start_time
-
-
-def test_the_database_is_whole(store: Store) -> None:
-    with sqlite3.connect(store.uri.removeprefix("sqlite:///")) as database:
-        assert database.execute("pragma integrity_check").fetchone() == ("ok",)
 
 
 @pytest.mark.parametrize("name", ["q?x=1", "per%20cent #ü", "100%"])
