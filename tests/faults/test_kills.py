@@ -9,10 +9,10 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
+from tests.faults.searches import Search, kill, workers_of
 from trainers.data import TrainingData
 
 EACH = 10  # kills in a search
@@ -21,13 +21,7 @@ LONGEST = 8.0  # seconds into a command: it starts, trains and, if it is let, en
 TRAINING = 2.0  # seconds into the life of its first worker
 
 
-def torment(
-    search: Any,
-    kill: Callable[..., str],
-    workers: Callable[..., list[int]],
-    kills: int,
-    seed: int,
-) -> Counter[str]:
+def torment(search: Search, kills: int, seed: int) -> Counter[str]:
     """Kill the search so often, each time some seconds into it; returns whom it met.
 
     A worker's time begins when there is one. A search that is done before its time has the trials
@@ -38,7 +32,7 @@ def torment(
     while met.total() < kills:
         process = search.start("--resume")
         whom = choose.choice(VICTIMS)
-        while whom == "worker" and not workers(process) and process.poll() is None:
+        while whom == "worker" and not workers_of(process) and process.poll() is None:
             time.sleep(0.1)
         longest = TRAINING if whom == "worker" else LONGEST
         moment = time.monotonic() + choose.uniform(0.0, longest)
@@ -61,23 +55,16 @@ def torment(
 
 
 @pytest.mark.slow
-def test_a_few_kills(
-    make_search: Callable[..., Any],
-    kill: Callable[..., str],
-    workers: Callable[..., list[int]],
-    data: TrainingData,
-) -> None:
+def test_a_few_kills(make_search: Callable[..., Search], data: TrainingData) -> None:
     search = make_search(trials=6, epochs=8, cold_workers=True)
-    assert torment(search, kill, workers, 4, seed=1).total() == 4
+    assert torment(search, 4, seed=1).total() == 4
     search.whole(data)
 
 
 @pytest.mark.slow
 @pytest.mark.faults
 def test_hundreds_of_kills(
-    make_search: Callable[..., Any],
-    kill: Callable[..., str],
-    workers: Callable[..., list[int]],
+    make_search: Callable[..., Search],
     data: TrainingData,
     pytestconfig: pytest.Config,
     capsys: pytest.CaptureFixture[str],
@@ -88,7 +75,7 @@ def test_hundreds_of_kills(
     while met.total() < wanted:
         search = make_search(trials=6, epochs=8, cold_workers=True)
         kills = min(EACH, wanted - met.total())
-        met += torment(search, kill, workers, kills, seed=1000 * seed + searches)
+        met += torment(search, kills, seed=1000 * seed + searches)
         trials += len(search.whole(data))
         searches += 1
         with capsys.disabled():

@@ -22,6 +22,7 @@ from search.cells.cell import damaged_test, damaged_training
 from search.cells.heldout import LEDGER, readings
 from search.files import locations
 from tests import commands
+from tests.faults.searches import kill
 
 KILLS = 10
 MINI = ("--data", "mini")
@@ -46,7 +47,7 @@ def finish(folder: Path, name: str) -> None:
     assert (done.status, done.err) == (0, ""), done.out
 
 
-def torment(folder: Path, name: str, kill: Callable[..., str]) -> Counter[str]:
+def torment(folder: Path, name: str) -> Counter[str]:
     """Kill it so often, some seconds into it, and hold each time that nothing whole was lost.
 
     A command that ends before its moment has its time halved.
@@ -131,14 +132,11 @@ def copied(searched: Path, to: Path) -> Path:
 
 
 def test_nothing_is_lost(
-    searched: Path,
-    kill: Callable[..., str],
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    searched: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     broken, calm = copied(searched, tmp_path / "broken"), copied(searched, tmp_path / "calm")
     for name in COMMANDS:
-        met = torment(broken, name, kill)
+        met = torment(broken, name)
         finish(broken, name)
         finish(calm, name)
         with capsys.disabled():

@@ -4,36 +4,40 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from pathlib import Path
 
 import pytest
 from optuna.trial import TrialState
 
+from tests.faults.searches import Search, wait_until
 from tests.mlflow_server import Server
 from trainers.data import TrainingData
 
 
 @pytest.fixture
-def search_and_server(make_search: Callable[..., Any]) -> Iterator[tuple[Any, Server]]:
-    search = make_search(trials=6, epochs=15)
-    server = Server(search.folder / "mlruns")
+def search_and_server(
+    make_search: Callable[..., Search], prepare: Callable[[Path], Path]
+) -> Iterator[tuple[Search, Server]]:
+    search = make_search(trials=6, epochs=15, store=False)
+    server = Server(prepare(search.folder / "server") / "mlruns")
     search.own_ray = False
     uri = server.uri.replace("//", "//me:Pa55word@")
     search.arguments = ("--tracking-uri", uri, "--scheduler", "none")
     server.start()
     yield search, server
     server.take_away()
-    for file in (search.folder / "mlruns").rglob("*"):
+    assert not (search.folder / "mlruns" / "mlflow.db").exists(), "no store beside the server's"
+    for file in search.folder.rglob("*"):
         assert not file.is_file() or b"Pa55word" not in file.read_bytes(), (
             f"{file} has the password"
         )
 
 
-def ended(search: Any) -> int:
+def ended(search: Search) -> int:
     return sum(trial.state is TrialState.COMPLETE for trial in search.stored())
 
 
-def _outage(search: Any, server: Server, wait_until: Callable[..., None], *, seconds: float) -> str:
+def _outage(search: Search, server: Server, *, seconds: float) -> str:
     process = search.start()
     wait_until(lambda: ended(search) >= 1, 120)
     server.take_away()
@@ -48,18 +52,17 @@ def _outage(search: Any, server: Server, wait_until: Callable[..., None], *, sec
 
 
 @pytest.mark.slow
-def test_a_short_outage(
-    search_and_server: tuple[Any, Server], wait_until: Callable[..., None], data: TrainingData
-) -> None:
+def test_a_short_outage(search_and_server: tuple[Search, Server], data: TrainingData) -> None:
     search, server = search_and_server
-    out = _outage(search, server, wait_until, seconds=10)
+    out = _outage(search, server, seconds=10)
+    assert f"compare the trials:  http://***@127.0.0.1:{server.port}/#/experiments/" in out
     assert "MLflow does not answer" in out and "MLflow answers again" in out
     search.whole(data, server.uri)
 
 
 @pytest.mark.slow
 def test_a_store_that_does_not_come_back_is_told_later(
-    search_and_server: tuple[Any, Server], wait_until: Callable[..., None], data: TrainingData
+    search_and_server: tuple[Search, Server], data: TrainingData
 ) -> None:
     """The search ends without it and says so; the next command delivers."""
     search, server = search_and_server
@@ -78,10 +81,8 @@ def test_a_store_that_does_not_come_back_is_told_later(
 
 @pytest.mark.slow
 @pytest.mark.faults
-def test_half_a_minute(
-    search_and_server: tuple[Any, Server], wait_until: Callable[..., None], data: TrainingData
-) -> None:
+def test_half_a_minute(search_and_server: tuple[Search, Server], data: TrainingData) -> None:
     search, server = search_and_server
     search.trials = 12
-    _outage(search, server, wait_until, seconds=30)
+    _outage(search, server, seconds=30)
     search.whole(data, server.uri)

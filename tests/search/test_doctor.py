@@ -20,6 +20,7 @@ from search.study.storage import open_storage
 from search.tracking.store import RunView, Store
 from search.trials.checkpoint import TRIALS
 from tests import commands
+from tests.damage import flip
 
 pytestmark = pytest.mark.slow
 
@@ -232,8 +233,8 @@ def test_weights_that_are_not_those_that_were_trained_are_told(
     assert folder
     file = folder / healthy.runs()[1].run_id / "artifacts" / "weights.safetensors"
     whole = file.read_bytes()
-    for damage in (lambda: file.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1])), file.unlink):
-        damage()
+    for damage in (flip, Path.unlink):
+        damage(file)
         assert main(["--fix"]) == 1, "nothing has them any more"
         out = " ".join(capsys.readouterr().out.split())
         assert "weights.safetensors of trial 1 is missing or damaged" in out

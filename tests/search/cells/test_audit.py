@@ -15,6 +15,7 @@ from search.cells.store import CellStore, TrainedCell
 from search.doctor import main
 from search.files import seals
 from search.trials.checkpoint import WEIGHTS
+from tests.damage import flip
 
 TRAINING = {"model.json", METRICS, WEIGHTS}
 
@@ -50,9 +51,7 @@ def test_a_damaged_file_is_named_and_what_follows_from_it_goes_to_the_trash(
     kept: TrainedCell, name: str, left: set[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([]) == 0, capsys.readouterr().out
-    content = bytearray((kept.folder / name).read_bytes())
-    content[len(content) // 2] ^= 1
-    (kept.folder / name).write_bytes(content)
+    flip(kept.folder / name)
     capsys.readouterr()
     assert main([]) == 1
     out = capsys.readouterr().out

@@ -23,6 +23,7 @@ from search.finals.candidates import Candidate
 from search.finals.plan import FinalPlan
 from search.spaces.pipeline import Pipeline, load_pipeline
 from search.trials import checkpoint
+from tests.damage import flip
 from trainers.data import TrainingData
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -264,21 +265,16 @@ def test_an_empty_shelf_has_nothing(cell_store: CellStore) -> None:
 
 
 @pytest.mark.parametrize("name", [cells.MODEL, checkpoint.WEIGHTS, cells.METRICS])
-@pytest.mark.parametrize("damage", ["gone", "empty", "halved", "flipped"])
+@pytest.mark.parametrize("damage", [Path.unlink, flip])
 def test_a_damaged_cell_counts_as_missing_and_its_file_is_named(
-    cell_store: CellStore, name: str, damage: str
+    cell_store: CellStore, name: str, damage: Callable[[Path], None]
 ) -> None:
     told: list[str] = []
     cell_store = CellStore(cell_store.folder, say=told.append)
     file = keep(cell_store).folder / name
     file.with_name(cells.TEST_METRICS).write_text('{"accuracy": 0.5}')
     assert cell_store.missing([CELL]) == [] == told
-    whole = file.read_bytes()
-    flipped = whole.replace(b"7", b"6", 1) if b"7" in whole else whole[:-1] + b"\x3f"
-    file.unlink()
-    if damage != "gone":
-        half = whole[: len(whole) // 2]
-        file.write_bytes({"empty": b"", "halved": half, "flipped": flipped}[damage])
+    damage(file)
     assert cell_store.missing([CELL]) == [CELL]
     assert cell_store.find(CELL) is None
     assert told == [f"{file} is missing or damaged; its cell is made again"]
@@ -296,8 +292,7 @@ def test_a_cell_from_before_hashes_were_kept(cell_store: CellStore) -> None:
     test = {"accuracy": 0.5, "reading": {"weights": kept.weights_hash()}}
     (kept.folder / cells.TEST_METRICS).write_text(json.dumps(test))
     assert cell_store.find(CELL) == kept and kept.tested
-    file = kept.folder / checkpoint.WEIGHTS
-    file.write_bytes(file.read_bytes()[:-1] + b"\x3f")
+    flip(kept.folder / checkpoint.WEIGHTS)
     assert cell_store.find(CELL) is None
 
 

@@ -16,6 +16,7 @@ from search.cells.store import CellStore, TrainedCell
 from search.cluster.resources import Resources
 from search.spaces.pipeline import load_pipeline
 from search.trials.trial import TrialImages
+from tests.damage import flip
 from trainers.data import load_training
 from trainers.protocol import VERSION
 
@@ -154,10 +155,10 @@ def test_a_line_that_was_cut_is_skipped_told_and_counted_if_it_names_its_weights
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["test.json", "test.npz"])
-@pytest.mark.parametrize("damage", ["gone", "empty", "halved", "flipped"])
+@pytest.mark.parametrize("damage", [Path.unlink, flip])
 @pytest.mark.parametrize("old", [False, True])
 def test_what_was_measured_and_is_damaged_is_measured_again(
-    name: str, damage: str, old: bool, make_kept: MakeKept, tmp_path: Path
+    name: str, damage: Callable[[Path], None], old: bool, make_kept: MakeKept, tmp_path: Path
 ) -> None:
     kept = make_kept()
     first = opened(tmp_path).read(kept, purpose="first")
@@ -166,13 +167,8 @@ def test_what_was_measured_and_is_damaged_is_measured_again(
         (kept.folder / "test.json").write_text(json.dumps(without))
     assert kept.tested
     file = kept.folder / name
-    whole = file.read_bytes()
-    middle = len(whole) // 2
-    changed = whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :]
-    file.unlink()
-    if damage != "gone":
-        file.write_bytes({"empty": b"", "halved": whole[:middle], "flipped": changed}[damage])
-    if (old, name, damage) == (True, "test.json", "flipped"):
+    damage(file)
+    if (old, name, damage) == (True, "test.json", flip):
         return  # a digit may be another: nothing tells
     assert not kept.tested
     told: list[str] = []
@@ -180,7 +176,7 @@ def test_what_was_measured_and_is_damaged_is_measured_again(
     again = test.read(kept, purpose="again")
     assert kept.tested and again["accuracy"] == first["accuracy"]
     assert again["reading"]["reading"] == 2
-    if (name, damage) != ("test.json", "gone"):
+    if (name, damage) != ("test.json", Path.unlink):
         assert told == [f"{file} is missing or damaged; the test set is read again"]
 
 

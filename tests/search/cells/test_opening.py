@@ -22,6 +22,7 @@ from search.spaces.pipeline import load_pipeline
 from search.tracking.store import Store
 from search.trials.config import TrialConfig
 from search.trials.trial import TrialImages
+from tests.damage import flip
 from trainers.data import load_training
 
 CPU = Resources()
@@ -66,12 +67,6 @@ def artifact(tmp_path: Path, run_id: str, name: str) -> Path:
     return found
 
 
-def flip(file: Path) -> None:
-    content = bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 1
-    file.write_bytes(content)
-
-
 def test_a_cell_is_opened(store: Store, run_id: str, kept: TrainedCell) -> None:
     opened = open_cell(store, run_id, again="", test=True)
     assert opened.weights == kept.weights_hash() == kept.test["reading"]["weights"]
@@ -81,7 +76,7 @@ def test_a_cell_is_opened(store: Store, run_id: str, kept: TrainedCell) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("damage", [Path.unlink, flip, lambda file: file.write_bytes(b"")])
+@pytest.mark.parametrize("damage", [Path.unlink, flip])
 def test_what_is_damaged_is_named_with_what_mends_it(
     store: Store, run_id: str, tmp_path: Path, name: str, damage: Callable[[Path], object]
 ) -> None:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 from ray.tune.schedulers import TrialScheduler
 
-from search.cluster.asha import RungRecord, StopWhen, build_asha
+from search.cluster.asha import ResumableASHA, RungRecord, StopWhen, build_asha
 from search.spaces.rungs import REDUCTION, rungs
 
 
@@ -44,19 +44,27 @@ def test_ray_compares_at_the_same_epochs(grace: float) -> None:
         assert below == rungs(epochs, grace), (epochs, grace)
 
 
+def decisions(asha: ResumableASHA, name: str, *results: dict[str, float]) -> list[str]:
+    """What becomes of a trial at each of its results."""
+    trial = SimpleNamespace(trial_id=name, config={})
+    asha.on_trial_add(None, trial)  # type: ignore[arg-type]
+    return [asha.on_trial_result(None, trial, result) for result in results]
+
+
+def at(epoch: int, value: float, metric: str = "valid/accuracy") -> dict[str, float]:
+    return {"epoch": epoch, f"metrics/{metric}": value}
+
+
 def test_of_those_that_reach_a_rung_one_in_three_goes_on() -> None:
     record = RungRecord()
     asha = build_asha(metric="valid/accuracy", epochs=9, grace=1 / 9, record=record)
     on: list[str] = []
     for number in range(30):
-        trial = SimpleNamespace(trial_id=f"t{number}", config={})
-        asha.on_trial_add(None, trial)  # type: ignore[arg-type]
         # Each is worse than all before it, so that what goes on is the first few alone.
-        result = {"epoch": 1, "metrics/valid/accuracy": 0.9 - number / 100}
-        decision = asha.on_trial_result(None, trial, result)
-        assert (decision == TrialScheduler.STOP) == (trial.trial_id in record.stopped)
+        [decision] = decisions(asha, f"t{number}", at(1, 0.9 - number / 100))
+        assert (decision == TrialScheduler.STOP) == (f"t{number}" in record.stopped)
         if decision == TrialScheduler.CONTINUE:
-            on.append(trial.trial_id)
+            on.append(f"t{number}")
     assert "t0" in on
     assert len(on) <= 30 / REDUCTION
     assert record.stopped == {f"t{number}" for number in range(30)} - set(on)
@@ -64,19 +72,13 @@ def test_of_those_that_reach_a_rung_one_in_three_goes_on() -> None:
 
 def test_what_was_reported_before_a_restart_counts() -> None:
     """Ten good trials are known; a bad one that comes after the restart is stopped by them."""
-    decisions = {}
-    for known in (False, True):
+    for known, decision in ((False, TrialScheduler.CONTINUE), (True, TrialScheduler.STOP)):
         record = RungRecord()
         asha = build_asha(metric="valid/accuracy", epochs=9, grace=1 / 9, record=record)
         if known:
             asha.recall({f"old {n}": {1: 0.9 + n / 1000, 3: 0.95} for n in range(10)})
-        trial = SimpleNamespace(trial_id="new", config={})
-        asha.on_trial_add(None, trial)  # type: ignore[arg-type]
-        decisions[known] = asha.on_trial_result(
-            None, trial, {"epoch": 1, "metrics/valid/accuracy": 0.5}
-        )
+        assert decisions(asha, "new", at(1, 0.5)) == [decision]
         assert record.stopped == ({"new"} if known else set())
-    assert decisions == {False: TrialScheduler.CONTINUE, True: TrialScheduler.STOP}
 
 
 def test_of_a_goal_to_minimise_the_smaller_values_go_on() -> None:
@@ -84,9 +86,7 @@ def test_of_a_goal_to_minimise_the_smaller_values_go_on() -> None:
     asha = build_asha(metric="valid/mae", mode="min", epochs=9, grace=1 / 9, record=record)
     asha.recall({f"old {n}": {1: 0.5 + n / 1000} for n in range(10)})
     for name, value in (("worse", 0.9), ("better", 0.1)):
-        trial = SimpleNamespace(trial_id=name, config={})
-        asha.on_trial_add(None, trial)  # type: ignore[arg-type]
-        asha.on_trial_result(None, trial, {"epoch": 1, "metrics/valid/mae": value})
+        decisions(asha, name, at(1, value, "valid/mae"))
     assert record.stopped == {"worse"}
 
 
@@ -95,21 +95,15 @@ def test_a_resumed_trial_is_not_asked_again_at_a_rung_that_it_passed() -> None:
     record.passed["resumed"] = frozenset({1})
     asha = build_asha(metric="valid/accuracy", epochs=9, grace=1 / 9, record=record)
     asha.recall({f"old {n}": {1: 0.9, 3: 0.95} for n in range(10)})
-    trial = SimpleNamespace(trial_id="resumed", config={})
-    asha.on_trial_add(None, trial)  # type: ignore[arg-type]
-    results = [{"epoch": epoch, "metrics/valid/accuracy": 0.5} for epoch in (1, 2, 3)]
-    decisions = [asha.on_trial_result(None, trial, result) for result in results]
-    assert decisions == [TrialScheduler.CONTINUE, TrialScheduler.CONTINUE, TrialScheduler.STOP]
+    made = decisions(asha, "resumed", *(at(epoch, 0.5) for epoch in (1, 2, 3)))
+    assert made == [TrialScheduler.CONTINUE, TrialScheduler.CONTINUE, TrialScheduler.STOP]
     assert record.stopped == {"resumed"}
 
 
 def test_an_epoch_that_was_not_measured_stops_nobody() -> None:
     record = RungRecord()
     asha = build_asha(metric="valid/accuracy", epochs=9, grace=1 / 3, record=record)
-    trial = SimpleNamespace(trial_id="t", config={})
-    asha.on_trial_add(None, trial)  # type: ignore[arg-type]
-    for epoch in (1, 2):
-        assert asha.on_trial_result(None, trial, {"epoch": epoch}) == TrialScheduler.CONTINUE
+    assert decisions(asha, "t", {"epoch": 1}, {"epoch": 2}) == 2 * [TrialScheduler.CONTINUE]
     assert record.stopped == set()
 
 

@@ -19,33 +19,13 @@ from search.errors import UserError
 
 
 def on_cpus(cpus: int, concurrency: int | None = None, each: int | None = None) -> Resources:
-    return share(
-        device="cpu",
-        precision="float32",
-        cpus=cpus,
-        gpus=0,
-        concurrency=concurrency,
-        cpus_per_trial=each,
-        gpus_per_trial=0.0,
-    )
+    counts = {"cpus": cpus, "concurrency": concurrency, "cpus_per_trial": each}
+    return share(device="cpu", precision="float32", gpus=0, gpus_per_trial=0.0, **counts)
 
 
-def on_gpus(
-    gpus: int,
-    part: float,
-    cpus: int = 16,
-    concurrency: int | None = None,
-    each: int | None = None,
-) -> Resources:
-    return share(
-        device="cuda",
-        precision="bfloat16",
-        cpus=cpus,
-        gpus=gpus,
-        concurrency=concurrency,
-        cpus_per_trial=each,
-        gpus_per_trial=part,
-    )
+def on_gpus(gpus: int, part: float, *, cpus: int = 16, **counts: int | None) -> Resources:
+    asked = {"concurrency": None, "cpus_per_trial": None, **counts, "cpus": cpus, "gpus": gpus}
+    return share(device="cuda", precision="bfloat16", gpus_per_trial=part, **asked)
 
 
 @pytest.mark.parametrize(
@@ -88,13 +68,9 @@ def test_cpus(
     ],
 )
 def test_gpus(
-    gpus: int,
-    part: float,
-    concurrency: int | None,
-    each: int | None,
-    expected: tuple[int, int],
+    gpus: int, part: float, concurrency: int | None, each: int | None, expected: tuple[int, int]
 ) -> None:
-    made = on_gpus(gpus, part, concurrency=concurrency, each=each)
+    made = on_gpus(gpus, part, concurrency=concurrency, cpus_per_trial=each)
     assert (made.concurrency, made.cpus_per_trial) == expected
     assert made.gpus <= gpus
 

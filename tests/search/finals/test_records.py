@@ -23,6 +23,7 @@ from search.finals.records import Records
 from search.spaces.pipeline import load_pipeline
 from search.tracking.store import Store
 from search.trials.trial import TrialImages
+from tests.damage import flip
 from trainers.data import TrainingData
 
 NAME = "mnist_contrastive"
@@ -106,9 +107,9 @@ def test_the_readings_numbers_are_added_to_the_run(made: Made, tmp_path: Path) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["model.json", "weights.safetensors", "test.json", "test.npz"])
-@pytest.mark.parametrize("damage", ["gone", "empty", "halved", "flipped"])
+@pytest.mark.parametrize("damage", [Path.unlink, flip])
 def test_what_is_lost_in_mlflow_is_restored_from_the_cell(
-    made: Made, tmp_path: Path, name: str, damage: str
+    made: Made, tmp_path: Path, name: str, damage: Callable[[Path], None]
 ) -> None:
     ledger = tmp_path / "ledger"
     test = heldout.TestSet(made.plan.data, data_dir=None, ledger=ledger, device="cpu")
@@ -117,11 +118,7 @@ def test_what_is_lost_in_mlflow_is_restored_from_the_cell(
     points = made.points(run_id)
     [there] = (tmp_path / "mlruns" / "artifacts").glob(f"*/{run_id}/artifacts/{name}")
     whole = there.read_bytes()
-    half = len(whole) // 2
-    there.unlink()
-    if damage != "gone":
-        flipped = whole[:half] + bytes([whole[half] ^ 1]) + whole[half + 1 :]
-        there.write_bytes({"empty": b"", "halved": whole[:half], "flipped": flipped}[damage])
+    damage(there)
     records = Records(made.plan, made.store)
     assert made.record(records) == run_id
     assert records.restored == [f"{name} of random encoder, seed 1 (run {run_id})"]

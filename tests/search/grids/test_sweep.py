@@ -6,9 +6,8 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -18,24 +17,9 @@ from search.grids.sweep import Point, load_sweep, sweep_names
 from search.spaces import builders
 from search.spaces.pipeline import load_pipeline, pipeline_names
 from tests import commands
+from tests.noted_reads import NotedReads
 
 # The contract -----------------------------------------------------------------------------------
-
-
-class Watched(dict[str, Any]):
-    """Parameters that note which of them are read."""
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        super().__init__(values)
-        self.read: set[str] = set()
-
-    def __getitem__(self, name: str) -> Any:
-        self.read.add(name)
-        return super().__getitem__(name)
-
-    def get(self, name: str, default: Any = None) -> Any:
-        self.read.add(name)
-        return super().get(name, default)
 
 
 def read_by(point: Point) -> set[str]:
@@ -43,7 +27,7 @@ def read_by(point: Point) -> set[str]:
     if point.kind == "pca":
         return {"latent_dim"}
     pipeline = load_pipeline(point.pipeline)
-    params = Watched({**pipeline.defaults, **point.changes})
+    params = NotedReads({**pipeline.defaults, **point.changes})
     with torch.device("meta"):
         pipeline.method(params)
     builders.optimisation(params)

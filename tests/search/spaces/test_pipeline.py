@@ -11,6 +11,7 @@ from torch import nn
 from models import ProjectionHead
 from search.spaces import builders, space
 from search.spaces.pipeline import METRIC, Pipeline, load_pipeline, nearest, pipeline_names
+from tests.noted_reads import NotedReads
 from trainers.data import DATASETS
 from trainers.loop import DeviceImages, fit
 from trainers.methods import Autoencoder
@@ -157,19 +158,7 @@ def test_the_largest_and_every_choice_build(pipeline: Pipeline) -> None:
 def test_every_parameter_of_the_space_is_read(pipeline: Pipeline) -> None:
     """A parameter that nothing reads would be searched in vain."""
 
-    class Noting(dict[str, object]):
-        read: set[str]
-
-        def __getitem__(self, key: str) -> object:
-            self.read.add(key)
-            return super().__getitem__(key)
-
-        def get(self, key: str, default: object = None) -> object:  # type: ignore[override]
-            self.read.add(key)
-            return super().get(key, default)
-
-    params = Noting(pipeline.defaults)
-    params.read = set()
+    params = NotedReads(pipeline.defaults)
     pipeline.method(params)
     builders.optimisation(params)
     assert pipeline.space.keys() <= params.read

@@ -31,15 +31,6 @@ def test_the_final_view_shows_one_rerun_the_best_test_accuracy_first() -> None:
     assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`test/accuracy`", False)
 
 
-def test_the_final_view_shows_the_row_the_metrics_and_the_parameters() -> None:
-    columns = unpacked(FINAL)["selectedColumns"]
-    assert columns[:2] == ["tags.`row`", "tags.`champion`"]
-    assert columns[-2:] == ["params.`width`", "params.`lr`"]
-    for split in ("train", "valid", "test"):
-        assert f"metrics.`{split}/accuracy`" in columns
-    assert len(set(columns)) == len(columns)
-
-
 def test_the_trial_view_shows_trials_the_best_first() -> None:
     state = unpacked(TRIALS)
     assert state["searchFilter"] == "tags.kind = 'trial'"

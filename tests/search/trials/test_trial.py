@@ -96,31 +96,6 @@ def test_a_frozen_encoder_is_measured_at_the_rungs_and_a_joint_classifier_in_eve
     assert [m["epoch"] for m in epochs if "valid/linear_accuracy" in m] == [5], "at the end only"
 
 
-@pytest.mark.parametrize("pipeline", ["mnist_supervised", "cifar_autoencoder", "mnist_contrastive"])
-def test_the_same_configuration_gives_the_same_curve_and_weights(
-    pipeline: str, few: Few, make_config: MakeConfig
-) -> None:
-    changes = {"augment_strength": 0.5}
-    if pipeline != "mnist_contrastive":
-        changes["dropout"] = 0.3
-    config = make_config(pipeline, changes, rungs=(1,))
-    data = images(few, pipeline)
-    first = curve(config, data)
-    torch.manual_seed(12345)
-    torch.rand(7)
-    again = TrialConfig.from_json(json.loads(json.dumps(config.to_json())))
-    assert curve(again, data) == first, "to the last digit"
-    other = curve(dataclasses.replace(config, seed=8), data)
-    assert [m["train/loss"] for m in other] != [m["train/loss"] for m in first]
-
-
-def test_the_images_are_left_as_they_were(few: Few, make_config: MakeConfig) -> None:
-    data = few("mnist")
-    before = data.train.images.copy()
-    curve(make_config(), images(few, "mnist"))
-    assert (data.train.images == before).all()
-
-
 def test_on_a_cpu_the_images_are_not_copied(few: Few) -> None:
     data = few("mnist")
     loaded = TrialImages.load(data, "cpu")
