@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fcntl import LOCK_EX, flock
@@ -33,10 +33,10 @@ from tests.warm import ROOT, Request
 
 RUN = "LATENT_SEARCH_TESTS"  # environment of a test run's processes: a folder of theirs
 TIMEOUT = 900.0  # seconds for a minute's work: a busy machine is no failure
-TRAINING = (  # they start Ray, or searches that do
-    *("search/tune.py", "search/rerun.py", "search/sweep.py"),
-    *("benchmarks/load.py", "benchmarks/orchestration.py", "benchmarks/scale.py"),
-)
+TRAINING = {  # they start Ray, or searches that do
+    "search": ("tune", "rerun", "sweep"),
+    "benchmarks": ("load", "orchestration", "scale"),
+}
 
 
 class Process:
@@ -115,7 +115,7 @@ def start(
     """
     out = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
     err = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
-    joins = script in TRAINING and not own_ray
+    joins = Path(script).stem in TRAINING.get(Path(script).parent.name, ()) and not own_ray
     request = Request(
         script=str(ROOT / script),
         arguments=arguments,
@@ -127,6 +127,15 @@ def start(
     )
     status = _Warm.get().fork(request, out.fileno() if screen is None else screen, err.fileno())
     return Process([script, *arguments], out, err, status)
+
+
+def wait_for(process: Process, happened: Callable[[], object]) -> None:
+    """Until it happened; fail if the command ends before or takes too long."""
+    deadline = time.monotonic() + TIMEOUT
+    while not happened():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @dataclass(frozen=True)

@@ -28,12 +28,13 @@ class Server:
 
     def start(self) -> None:
         """Start it, or start it again, and wait until it answers."""
+        words = f"{sys.executable} -m mlflow server --workers 1 --host 127.0.0.1 --port {self.port}"
+        file, kept = self._home / "mlflow.db", self._home / "artifacts"
         self._process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
-                *("--host", "127.0.0.1", "--port", str(self.port)),
-                *("--backend-store-uri", f"sqlite:///{self._home / 'mlflow.db'}"),
-                *("--artifacts-destination", str(self._home / "artifacts")),
+                *words.split(),
+                f"--backend-store-uri=sqlite:///{file}",
+                f"--artifacts-destination={kept}",
             ],
             # Else it starts further processes, which run no job that we ask for.
             env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},

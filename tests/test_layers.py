@@ -23,11 +23,9 @@ LAYERS = ("models", "trainers", "search", "analysis")  # each may import those b
 THIRD_PARTY = {
     "models": {"torch"},
     "trainers": {"torch", "torchvision", "numpy", "scipy", "sklearn"},
-    "search": {
-        *("ray", "optuna", "mlflow", "rich", "plotly", "safetensors", "filelock"),
-        *("torch", "torchvision", "numpy", "scipy", "sklearn"),
-    },
 }
+SERVICES = {"ray", "optuna", "mlflow", "rich", "plotly", "safetensors", "filelock"}
+THIRD_PARTY["search"] = THIRD_PARTY["trainers"] | SERVICES
 TEST_SET = "trainers.data.test_set"
 TRIAL_PATH = (
     "search.trials.trial",
@@ -76,9 +74,13 @@ BY_NAME = {
 }
 # What a cell is trained and kept with, and that its numbers do not follow from.
 NOT_IN_THE_NUMBERS = {
-    *("search.cells.cell", "search.cells.store", "search.cells.training"),
-    *("search.cluster.resources", "search.trials.process"),
-    *("search.spaces.space", "search.errors"),  # a pipeline's table of ranges and defaults
+    "search.cells.cell",
+    "search.cells.store",
+    "search.cells.training",
+    "search.cluster.resources",
+    "search.trials.process",
+    "search.spaces.space",  # a pipeline's table of ranges and defaults
+    "search.errors",
 }
 MODES = ("r", "r+", "w", "w+", "a", "a+", "x")  # of files with text
 DYNAMIC = ("import_module", "__import__", "runpy", "spec_from_file_location", "exec(")

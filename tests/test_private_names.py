@@ -6,6 +6,7 @@ import ast
 import importlib
 import inspect
 import re
+from collections.abc import Callable
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -25,19 +26,13 @@ NAMES = [name for name, _ in LISTED]
 PROCESS = {"_exit", "_run_exitfuncs"}  # Python's own
 
 
-def instance(owner: type) -> Any:
-    """An object of a class whose attributes are made when an object is."""
-    if owner is optuna.study.Study:
-        return optuna.create_study()
-    if owner is optuna.trial.FrozenTrial:
-        return optuna.trial.create_trial(value=0.0)
-    if owner is optuna.trial.Trial:
-        return optuna.create_study().ask()
-    if owner is ASHAScheduler:
-        return ASHAScheduler(metric="m", mode="max")
-    if owner is Trial:
-        return Trial("anything", stub=True)
-    return owner
+MADE: dict[object, Callable[[], Any]] = {  # classes whose attributes are made with an object
+    optuna.study.Study: optuna.create_study,
+    optuna.trial.FrozenTrial: lambda: optuna.trial.create_trial(value=0.0),
+    optuna.trial.Trial: lambda: optuna.create_study().ask(),
+    ASHAScheduler: lambda: ASHAScheduler(metric="m", mode="max"),
+    Trial: lambda: Trial("anything", stub=True),
+}
 
 
 def member(owner: Any, name: str) -> Any:
@@ -46,7 +41,7 @@ def member(owner: Any, name: str) -> Any:
         # Ray takes its private settings by keyword, and refuses those that it does not know.
         assert name in inspect.getsource(owner), f"{owner} has no {name}"
         return owner
-    return getattr(instance(owner) if isinstance(owner, type) else owner, name)
+    return getattr(MADE.get(owner, lambda: owner)() if isinstance(owner, type) else owner, name)
 
 
 @pytest.mark.parametrize("name", NAMES)

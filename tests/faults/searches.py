@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,12 +56,10 @@ class Search:
     ended: Ended = field(default_factory=dict)
 
     def words(self, *more: str) -> list[str]:
-        return [
-            *("--pipeline", "mnist_supervised", "--data", "mini", "--train-size", "256"),
-            *("--set", "width=16", "--set", "depth=3", "--set", "batch_size=128"),
-            *("--study", STUDY, "--trials", str(self.trials), "--epochs", str(self.epochs)),
-            *("--concurrency", "2", *self.arguments, *more),
-        ]
+        search = "--pipeline mnist_supervised --data mini --train-size 256 --concurrency 2 "
+        search += "--set width=16 --set depth=3 --set batch_size=128 "
+        search += f"--study {STUDY} --trials {self.trials} --epochs {self.epochs}"
+        return [*search.split(), *self.arguments, *more]
 
     def start(self, *more: str, fault: str = "") -> commands.Process:
         """The command in its own process group; `fault` is MOMENT:N:DEED (fault_injection.py)."""
@@ -200,11 +197,3 @@ def workers_of(process: commands.Process) -> list[int]:
     """The processes that train trials, whatever Ray calls them at the moment."""
     names = ("TrialWorker", "ResourceTr")
     return [p for p in descendants(process.pid) if any(name in title(p) for name in names)]
-
-
-def wait_until(condition: Callable[[], bool], seconds: float) -> None:
-    """Fail if the condition does not come about in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)

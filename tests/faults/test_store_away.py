@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from tests.faults.searches import Search, wait_until
+from tests import commands
+from tests.faults.searches import Search
 from tests.mlflow_server import Server
 from trainers.data import TrainingData
 
@@ -39,7 +40,7 @@ def ended(search: Search) -> int:
 
 def _outage(search: Search, server: Server, *, seconds: float) -> str:
     process = search.start()
-    wait_until(lambda: ended(search) >= 1, 120)
+    commands.wait_for(process, lambda: ended(search) >= 1)
     server.take_away()
     before = ended(search)
     time.sleep(seconds)
@@ -68,7 +69,7 @@ def test_a_store_that_does_not_come_back_is_told_later(
     search, server = search_and_server
     search.environment["LATENT_SEARCH_PATIENCE"] = "2"
     process = search.start()
-    wait_until(lambda: ended(search) >= 1, 120)
+    commands.wait_for(process, lambda: ended(search) >= 1)
     server.take_away()
     out, err = process.communicate(timeout=240)
     assert (process.returncode, err) == (1, "")

@@ -280,10 +280,7 @@ def test_two_repairs_beside_a_search_lose_nothing(healthy: Healthy) -> None:
 
 
 def test_a_copied_study_goes_on_in_its_new_place(
-    healthy: Healthy,
-    tmp_path: Path,
-    tune: Callable[..., Any],
-    monkeypatch: pytest.MonkeyPatch,
+    healthy: Healthy, tmp_path: Path, tune: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = {file: file.stat().st_mtime_ns for file in healthy.home.glob("artifacts/**/*")}
     copied = Healthy(shutil.copytree(healthy.folder, tmp_path / "copy"))

@@ -32,28 +32,10 @@ COMMANDS: dict[str, tuple[Callable[..., int], Callable[[], ArgumentParser], tupl
 VALUES = (
     *("", " ", "\n", "\t\n\r\n\n\n", "-", "--", "=", "a=b=c", "x" * 5000, "[" * 3000, "y\n" * 3000),
     *("nan", "inf", "-inf", "1e400", "-1", "0", "0x10", "9" * 30, "9" * 5000, "²", "٣", "1,1,,2"),
-    *(
-        "None",
-        "null",
-        "{}",
-        "%s%n",
-        "{0.__class__}",
-        "$(id)",
-        "`id`",
-        "'\"",
-        "\\",
-        "<b>",
-        "[bold]x",
-    ),
+    *("None", "null", "{}", "%s%n", "{0.__class__}", "$(id)", "`id`", "'\"", "\\", "[bold]x"),
     *("../../x", "/dev/null/x", "/proc/self/mem", "~nobody-by-this-name/x", "/", ".", "a/" * 2000),
-    *("\x1b[31mred", "\u202etfel", "\U0001f4a5", "\udc80", "\x7f", "e\u0301", "\u2028"),
-    *(
-        "http://[::1",
-        "http://",
-        "http://127.0.0.1:\u00b2",
-        "http://127.0.0.1:1/?token=x",
-        "file:///x",
-    ),
+    *("\x1b[31mred", "\u202etfel", "\U0001f4a5", "\udc80", "\x7f", "e\u0301", "\u2028", "<b>"),
+    *("http://[::1", "http://", "http://127.0.0.1:\u00b2", "http://127.0.0.1:1/?token=x"),
     *(
         "sqlite:",
         "sqlite://",
@@ -65,6 +47,7 @@ VALUES = (
     *("postgresql://", "postgresql://127.0.0.1:1/x", "mysql://[", "://", "s3://x", "databricks"),
     *("127.0.0.1:\u00b2", "127.0.0.1:99999", "127.0.0.1:-1", "a..b:1", "[::1", "[::1]:1", ":1"),
     *("lr=", "=1", "lr=1:2:3", "lr=nan", "lr=0:inf", "width=" + "9" * 400, "block=\n", "width=,"),
+    "file:///x",
 )
 ROUNDS = 300  # of each command, with one option and with two
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import sqlite3
 import time
@@ -49,11 +50,11 @@ def tiny(pipeline: str, *, trials: int, epochs: int, study: str, concurrency: in
     space = load_pipeline(pipeline).space
     batch = min(space["batch_size"].choices)  # type: ignore[attr-defined]
     width = space["width"].low  # type: ignore[attr-defined]
-    return [
-        *("--pipeline", pipeline, "--data", "mini", "--train-size", "256", "--study", study),
-        *("--trials", str(trials), "--epochs", str(epochs), "--concurrency", str(concurrency)),
-        *("--set", f"width={width}", "--set", "depth=3", "--set", f"batch_size={batch}"),
-    ]
+    return (
+        f"--pipeline {pipeline} --data mini --train-size 256 --study {study} "
+        f"--trials {trials} --epochs {epochs} --concurrency {concurrency} "
+        f"--set width={width} --set depth=3 --set batch_size={batch}"
+    ).split()
 
 
 @dataclass(frozen=True)
@@ -379,11 +380,7 @@ def interrupted(folder: Path, send: signal.Signals, screen: int | None = None) -
     """Start a search, wait until a trial has ended and others are under way, send the signal."""
     process = commands.start("search/tune.py", *STOPPED, folder=folder, own_ray=True, screen=screen)
     try:
-        deadline = time.monotonic() + commands.TIMEOUT
-        while not under_way(folder, "stop"):
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        commands.wait_for(process, lambda: under_way(folder, "stop"))
         family = descendants(process.pid)
         process.send_signal(send)
         out, err = process.communicate(timeout=60)
@@ -511,10 +508,8 @@ def test_a_terminal_that_closes_stops_a_search_in_order(
     assert (found.parent.info.status, found.statuses()) == ("FINISHED", {"FINISHED": 4})
 
 
-BUDGET = [
-    *tiny("mnist_supervised", trials=500, epochs=20, study="budget"),
-    *("--scheduler", "none", "--time-budget", "8s"),
-]
+BUDGET = tiny("mnist_supervised", trials=500, epochs=20, study="budget")
+BUDGET += ["--scheduler", "none", "--time-budget", "8s"]
 
 
 def test_a_time_budget_ends_a_search_early_and_well(background: Background) -> None:
@@ -534,11 +529,9 @@ FIXED = {
     **load_pipeline("mnist_contrastive").defaults,
     **{"width": 16, "depth": 3, "block": "strided", "projection": "head,none"},
 }
-FINITE = [
-    *("--pipeline", "mnist_contrastive", "--data", "mini", "--train-size", "256"),
-    *("--trials", "6", "--epochs", "1", "--study", "finite"),
-    *(word for name, value in FIXED.items() for word in ("--set", f"{name}={value}")),
-]
+FINITE = shlex.split("--pipeline mnist_contrastive --data mini --train-size 256")
+FINITE += shlex.split("--trials 6 --epochs 1 --study finite")
+FINITE += [f"--set={name}={value}" for name, value in FIXED.items()]
 
 
 def test_a_finite_space_ends_the_search(background: Background) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from models import Classifier, ConvDecoder, ConvEncoder, ProjectionHead, VariationalEncoder
-from trainers.augmentation import Augmentation, Digits
+from trainers.augmentation import Digits
 from trainers.loop import DeviceImages
 from trainers.methods import (
     AlignedAutoencoder,
@@ -35,72 +35,40 @@ def small_encoder(dropout: float = 0.0) -> ConvEncoder:
     )
 
 
-def reconstructing(augmentation: Augmentation, dropout: float) -> dict[str, Any]:
-    """What every autoencoder here is made of."""
-    return {
-        "encoder": small_encoder(dropout),
-        "decoder": ConvDecoder(channels=1, size=SIZE, width=4, depth=2, latent_dim=LATENT_DIM),
-        "augmentation": augmentation,
-        "reconstruction_loss": ReconstructionLoss(kind="mixed", texture_weight=1.0),
-    }
+KINDS = (
+    AlignedAutoencoder,
+    Autoencoder,
+    Contrastive,
+    MaskedAutoencoder,
+    Supervised,
+    SupervisedContrastive,
+    VariationalAutoencoder,
+)
 
 
-def autoencoder(augmentation: Augmentation, dropout: float) -> Autoencoder:
-    return Autoencoder(**reconstructing(augmentation, dropout))
-
-
-def masked_autoencoder(augmentation: Augmentation, dropout: float) -> MaskedAutoencoder:
-    return MaskedAutoencoder(**reconstructing(augmentation, dropout), mask_ratio=0.5)
-
-
-def aligned_autoencoder(augmentation: Augmentation, dropout: float) -> AlignedAutoencoder:
-    parts = reconstructing(augmentation, dropout)
-    return AlignedAutoencoder(
-        **parts, mask_ratio=0.5, agreement="align_uniform", agreement_weight=0.1
-    )
-
-
-def supervised(augmentation: Augmentation, dropout: float) -> Supervised:
-    classifier = Classifier(latent_dim=LATENT_DIM, classes=CLASSES)
-    return Supervised(
-        encoder=small_encoder(dropout), classifier=classifier, augmentation=augmentation
-    )
-
-
-def contrastive(augmentation: Augmentation, dropout: float) -> Contrastive:
-    projection = ProjectionHead(latent_dim=LATENT_DIM, hidden_dim=16, output_dim=8)
-    return Contrastive(
-        encoder=small_encoder(dropout), projection=projection, augmentation=augmentation
-    )
-
-
-def supervised_contrastive(augmentation: Augmentation, dropout: float) -> SupervisedContrastive:
-    projection = ProjectionHead(latent_dim=LATENT_DIM, hidden_dim=16, output_dim=8)
-    return SupervisedContrastive(
-        encoder=small_encoder(dropout), projection=projection, augmentation=augmentation
-    )
-
-
-def variational(augmentation: Augmentation, dropout: float) -> VariationalAutoencoder:
-    encoder = VariationalEncoder(
-        small_encoder(dropout), feature_dim=LATENT_DIM, latent_dim=LATENT_DIM
-    )
+def parts(kind: type, dropout: float) -> dict[str, Any]:
+    """What a method is made of, besides its augmentation."""
+    if kind is Supervised:
+        classifier = Classifier(latent_dim=LATENT_DIM, classes=CLASSES)
+        return {"classifier": classifier, "encoder": small_encoder(dropout)}
+    if issubclass(kind, Contrastive):
+        projection = ProjectionHead(latent_dim=LATENT_DIM, hidden_dim=16, output_dim=8)
+        return {"projection": projection, "encoder": small_encoder(dropout)}
+    encoder: nn.Module = small_encoder(dropout)
+    if kind is VariationalAutoencoder:
+        encoder = VariationalEncoder(encoder, feature_dim=LATENT_DIM, latent_dim=LATENT_DIM)
     decoder = ConvDecoder(channels=1, size=SIZE, width=4, depth=2, latent_dim=LATENT_DIM)
-    return VariationalAutoencoder(encoder=encoder, decoder=decoder, augmentation=augmentation)
+    made: dict[str, Any] = {"encoder": encoder, "decoder": decoder}
+    if issubclass(kind, Autoencoder):
+        made["reconstruction_loss"] = ReconstructionLoss(kind="mixed", texture_weight=1.0)
+    if issubclass(kind, MaskedAutoencoder):
+        made["mask_ratio"] = 0.5
+    if kind is AlignedAutoencoder:
+        made |= {"agreement": "align_uniform", "agreement_weight": 0.1}
+    return made
 
 
-BUILDERS: dict[type, Callable[[Augmentation, float], Method]] = {
-    AlignedAutoencoder: aligned_autoencoder,
-    Autoencoder: autoencoder,
-    Contrastive: contrastive,
-    MaskedAutoencoder: masked_autoencoder,
-    Supervised: supervised,
-    SupervisedContrastive: supervised_contrastive,
-    VariationalAutoencoder: variational,
-}
-
-
-@pytest.fixture(params=BUILDERS, ids=lambda kind: kind.__name__)
+@pytest.fixture(params=KINDS, ids=lambda kind: kind.__name__)
 def method_kind(request: pytest.FixtureRequest) -> type:
     """Each method's class in turn."""
     return request.param
@@ -112,7 +80,7 @@ def build_method() -> Callable[..., Method]:
 
     def build(kind: type, *, seed: int = 0, strength: float = 0.5, dropout: float = 0.0) -> Method:
         torch.manual_seed(seed)
-        return BUILDERS[kind](Digits(strength), dropout)
+        return kind(**parts(kind, dropout), augmentation=Digits(strength))
 
     return build
 
@@ -120,7 +88,7 @@ def build_method() -> Callable[..., Method]:
 @pytest.fixture
 def kinds_built() -> set[type]:
     """The methods that `method_kind` runs over."""
-    return set(BUILDERS)
+    return set(KINDS)
 
 
 def draw_images(count: int, seed: int) -> tuple[Tensor, Tensor]:

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,29 +18,18 @@ from torch import Tensor
 
 from search.cells import cell as cells, store
 from search.cells.cell import Cell
+from search.cells.plan import CellPlan
 from search.cells.store import CellStore
 from search.cluster.resources import Resources
 from search.files import durable
-from search.finals.candidates import Candidate
-from search.finals.plan import FinalPlan
-from search.spaces.pipeline import Pipeline, load_pipeline
+from search.spaces.pipeline import load_pipeline
 from search.trials import checkpoint
 from tests.damage import flip
+from tests.made_cell import made_cell
 from trainers.data import TrainingData
 
 ROOT = Path(__file__).resolve().parents[3]
-CELL = Cell(
-    kind="trained",
-    dataset="mnist",
-    data="0123456789abcdef",
-    train_size=120,
-    seed=7,
-    pipeline="mnist_supcon",
-    params={"width": 16, "lr": 1e-3, "block": "strided"},
-    epochs=3,
-    device="cpu",
-    precision="float32",
-)
+CELL = made_cell(device="cpu", precision="float32")
 OTHERWISE: Mapping[str, object] = {
     "kind": "ablation",
     "dataset": "cifar",
@@ -118,70 +109,24 @@ def test_what_a_pipeline_builds_with_is_part_of_the_id(
     pipeline = load_pipeline("mnist_contrastive")
     assert pipeline.ablation
     turned = replace(pipeline, build=pipeline.ablation, ablation=pipeline.build)
-    monkeypatch.setattr(cells, "load_pipeline", lambda name: turned)
-    assert replace(cell).id != cell_id_of(cell, pipeline, monkeypatch)
+    ids = []
+    for loaded in (pipeline, turned):
+        monkeypatch.setattr(cells, "load_pipeline", lambda name, loaded=loaded: loaded)
+        ids.append(replace(cell).id)
+    assert ids[0] != ids[1]
 
 
-def cell_id_of(cell: Cell, pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr(cells, "load_pipeline", lambda name: pipeline)
-    return replace(cell).id
+def test_a_row_is_of_one_device_and_one_number_format(few: Callable[[str], TrainingData]) -> None:
+    def ids(kind: str, resources: Resources) -> list[str]:
+        plan: Any = SimpleNamespace(resources=resources, seeds=(11, 12))
+        params = {"width": 16, "depth": 3}
+        row: Any = CellPlan.row
+        return [cell.id for cell in row(plan, few("mnist"), kind, "mnist_supcon", params, 1)]
 
-
-@pytest.fixture
-def plan_of(few: Callable[[str], TrainingData], tmp_path: Path) -> Callable[[str], FinalPlan]:
-    """(pipeline) -> a rerun of its defaults with two seeds."""
-
-    def settled(name: str) -> FinalPlan:
-        pipeline = load_pipeline(name)
-        return FinalPlan(
-            name=name,
-            pipeline=pipeline,
-            candidates=(
-                Candidate(params=pipeline.defaults, epochs=1, promised=None, source="defaults"),
-            ),
-            budgets=(1,),
-            seeds=(11, 12),
-            data=few(pipeline.dataset),
-            data_dir=None,
-            resources=Resources(),
-            address=None,
-            settings=(),
-            without=(),
-            home=tmp_path,
-            tracking_uri="",
-            quiet=True,
-            notices=(),
-        )
-
-    return settled
-
-
-def test_pipelines_share_the_cells_in_which_they_do_not_matter(
-    plan_of: Callable[[str], FinalPlan],
-) -> None:
-    one, other = plan_of("mnist_supcon"), plan_of("mnist_autoencoder")
-    for kind in ("pca", "pixels"):
-        assert one.cells(kind) == other.cells(kind)
-        assert [c.id for c in one.cells(kind)] == [c.id for c in other.cells(kind)]
-    same_params = {"width": 16, "depth": 3}
-    for kind in ("trained", "random_encoder"):
-        ids = {c.id for plan in (one, other) for c in plan.cells(kind, same_params)}
-        assert len(ids) == 4
-    assert one.cells("pca") != plan_of("cifar_supcon").cells("pca")
-    assert [c.seed for c in one.cells("pca")] == [11, 12]
-
-
-def test_a_row_is_of_one_device_and_one_number_format(
-    plan_of: Callable[[str], FinalPlan],
-) -> None:
-    plan = plan_of("mnist_supcon")
     for elsewhere in (Resources(precision="bfloat16"), Resources(device="cuda")):
-        other = replace(plan, resources=elsewhere)
         for kind in ("trained", "ablation"):
-            params = {"width": 16, "depth": 3}
-            ids = {c.id for p in (plan, other) for c in p.cells(kind, params, 1)}
-            assert len(ids) == 4 and plan.id != other.id
-        assert plan.cells("random_encoder") == other.cells("random_encoder")
+            assert len({*ids(kind, Resources()), *ids(kind, elsewhere)}) == 4
+        assert ids("random_encoder", Resources()) == ids("random_encoder", elsewhere)
 
 
 # The store -------------------------------------------------------------------------------------

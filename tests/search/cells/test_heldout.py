@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from search.cells import baselines, heldout
-from search.cells.cell import Cell
 from search.cells.store import CellStore, TrainedCell
 from search.cluster.resources import Resources
 from search.spaces.pipeline import load_pipeline
 from search.trials.trial import TrialImages
 from tests.damage import flip
+from tests.made_cell import made_cell
 from trainers.data import load_training
 from trainers.protocol import VERSION
 
@@ -32,18 +32,11 @@ def make_kept(tmp_path_factory: pytest.TempPathFactory) -> MakeKept:
     images = TrialImages.load(FEW, "cpu")
 
     def make(kind: str = "random_encoder", seed: int = 1) -> TrainedCell:
-        shared = kind in ("pca", "pixels")
-        cell = Cell(
-            kind=kind,  # type: ignore[arg-type]
-            dataset="mnist",
-            data="few",
-            train_size=200,
-            seed=seed,
-            pipeline="" if shared else "mnist_contrastive",
-            params={}
-            if shared
-            else {**load_pipeline("mnist_contrastive").defaults, "width": 4, "depth": 3},
-        )
+        params = {**load_pipeline("mnist_contrastive").defaults, "width": 4, "depth": 3}
+        own = {"pipeline": "mnist_contrastive", "params": params}
+        if kind in ("pca", "pixels"):
+            own = {"pipeline": "", "params": {}}
+        cell = made_cell(kind=kind, train_size=200, seed=seed, epochs=0, **own)
         cell_store = CellStore(tmp_path_factory.mktemp("finals"))
         return baselines.make(cell, cell_store=cell_store, images=images, resources=CPU, facts={})
 
@@ -79,9 +72,8 @@ def test_the_numbers_agree_with_the_predictions(make_kept: MakeKept, tmp_path: P
     by_class = [(predictions[labels == digit] == digit).mean() for digit in range(10)]
     assert numbers["per_class"] == pytest.approx(by_class)
     assert "mae" not in numbers
-    assert sorted(path.name for path in kept.folder.iterdir()) == [
-        *("metrics.json", "model.json", "test.json", "test.npz", "weights.safetensors")
-    ]
+    files = {"metrics.json", "model.json", "test.json", "test.npz", "weights.safetensors"}
+    assert {path.name for path in kept.folder.iterdir()} == files
 
 
 def test_a_decoder_is_measured_too(make_kept: MakeKept, tmp_path: Path) -> None:

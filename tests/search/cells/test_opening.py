@@ -11,7 +11,6 @@ import pytest
 
 from search.cells import heldout
 from search.cells.baselines import make
-from search.cells.cell import Cell
 from search.cells.opening import COMMAND, open_cell, open_trial, read_sealed, rerun_command
 from search.cells.store import CellStore, TrainedCell
 from search.cluster.resources import Resources
@@ -23,6 +22,7 @@ from search.tracking.store import Store
 from search.trials.config import TrialConfig
 from search.trials.trial import TrialImages
 from tests.damage import flip
+from tests.made_cell import made_cell
 from trainers.data import load_training
 
 CPU = Resources()
@@ -36,15 +36,8 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> TrainedCell:
     folder = tmp_path_factory.mktemp("kept")
     few = load_training("mnist", mini=True, train_size=200)
     images = TrialImages.load(few, "cpu")
-    cell = Cell(
-        kind="random_encoder",
-        dataset="mnist",
-        data="few",
-        train_size=200,
-        seed=1,
-        pipeline="mnist_supervised",
-        params=PARAMS,
-    )
+    own = {"kind": "random_encoder", "pipeline": "mnist_supervised", "params": PARAMS}
+    cell = made_cell(**own, train_size=200, epochs=0)
     made = make(
         cell, cell_store=CellStore(folder / "finals"), images=images, resources=CPU, facts={}
     )

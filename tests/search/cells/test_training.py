@@ -19,18 +19,10 @@ from search.cli.signals import StopOnSignal
 from search.cluster.resources import Resources
 from search.errors import FAILED, UserError
 from search.spaces.pipeline import METRIC
+from tests.made_cell import made_cell
 from trainers.data import TrainingData
 
-CELL = Cell(
-    kind="trained",
-    dataset="mnist",
-    data="0123456789abcdef",
-    train_size=120,
-    seed=7,
-    pipeline="mnist_supcon",
-    params={"width": 16},
-    epochs=2,
-)
+CELL = made_cell(epochs=2)
 CPU = Resources()
 
 

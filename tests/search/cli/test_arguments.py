@@ -91,7 +91,7 @@ REFUSED: list[tuple[ModuleType, list[list[str]], str]] = [
     (rerun, names("--without", ["PCA"]), "no row 'PCA'"),
     (rerun, [["--study", "a", "--trial", "b"]], "--trial"),
     (rerun, names("--json", ["missing/out.json"]), "no folder missing"),
-    (rerun, names("--json", ["."]), "is a folder"),
+    (rerun, names("--json", [".", ""]), "is a folder"),
     *(
         (rerun, [["--pipeline", "all", option, "a"]], f"{option} belongs to one pipeline")
         for option in ("--study", "--trial", "--config")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -32,17 +33,15 @@ from trainers.precision import DTYPES
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[3]
-RAY_START = [
-    *(sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--num-cpus=1"),
-    *("--object-store-memory=100000000", "--min-worker-port=0", "--max-worker-port=0"),
-    *("--dashboard-agent-listen-port=0", "--disable-usage-stats"),
-]
-COMMAND = [
-    *(sys.executable, str(ROOT / "search" / "tune.py")),
-    *("--pipeline", "mnist_supervised", "--data", "mini", "--train-size", "256"),
-    *("--study", "killed", "--trials", "4", "--epochs", "25", "--scheduler", "none"),
-    *("--set", "width=16", "--set", "depth=3", "--set", "batch_size=128"),
-]
+RAY_START = shlex.split(
+    "-m ray.scripts.scripts start --block --num-cpus=1 --object-store-memory=100000000 "
+    "--min-worker-port=0 --max-worker-port=0 --dashboard-agent-listen-port=0 --disable-usage-stats"
+)
+SEARCH = shlex.split(
+    "--pipeline mnist_supervised --data mini --train-size 256 --study killed --trials 4 "
+    "--epochs 25 --scheduler none --set width=16 --set depth=3 --set batch_size=128"
+)
+COMMAND = [sys.executable, str(ROOT / "search" / "tune.py"), *SEARCH]
 # A dead node is noticed in two seconds, and not in fifteen.
 NOTICE = {
     "health_check_period_ms": 500,
@@ -81,9 +80,8 @@ def two_nodes() -> Iterator[Cluster]:
     log = (folder / "log").open("wb")
 
     def begin(*arguments: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            [*RAY_START, *arguments], env=environment, cwd=folder, stdout=log, stderr=log
-        )
+        words = [sys.executable, *RAY_START, *arguments]
+        return subprocess.Popen(words, env=environment, cwd=folder, stdout=log, stderr=log)
 
     def started() -> int:
         return (folder / "log").read_text().count("Ray runtime started")
@@ -97,8 +95,11 @@ def two_nodes() -> Iterator[Cluster]:
 
     running = [
         begin(
-            *("--head", f"--port={port}", f"--temp-dir={folder / 'r'}"),
-            *("--include-dashboard=false", f"--system-config={json.dumps(NOTICE)}"),
+            "--head",
+            f"--port={port}",
+            f"--temp-dir={folder / 'r'}",
+            "--include-dashboard=false",
+            f"--system-config={json.dumps(NOTICE)}",
         )
     ]
     try:

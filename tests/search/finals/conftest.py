@@ -11,7 +11,6 @@ import json
 import os
 import signal
 import sqlite3
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -40,7 +39,6 @@ DIVERGES = {"lr": 1e20}
 
 Changes = Mapping[str, Scalar]
 AddStudy = Callable[..., str]
-Begin = Callable[..., commands.Process]
 
 
 @dataclass(frozen=True)
@@ -218,12 +216,6 @@ def begin(folder: Path, *arguments: str, own_ray: bool = False) -> commands.Proc
     return commands.start("search/rerun.py", *arguments, **where, own_group=True)
 
 
-@pytest.fixture(scope="session")
-def start_rerun() -> Begin:
-    """(folder, *arguments) -> the command under way in that folder."""
-    return begin
-
-
 def rerun(folder: Path, *arguments: str) -> Ended:
     """How `python search/rerun.py ...` ended in that folder."""
     return stop_when(folder, arguments, happened=None)
@@ -240,14 +232,10 @@ def stop_when(
 
     The group is what Ctrl-C in a terminal reaches too. It has a Ray of its own.
     """
-    deadline = time.monotonic() + commands.TIMEOUT
     process = begin(folder, *arguments, own_ray=happened is not None)
     try:
-        while happened and not happened():
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
         if happened:
+            commands.wait_for(process, happened)
             os.killpg(process.pid, send)
         out, err = process.communicate()
     finally:

@@ -27,10 +27,7 @@ from search.tracking.store import Store
 pytestmark = pytest.mark.slow
 
 Reruns = Mapping[str, Future[Any]]
-OTHERS = [
-    *("its ablation", "its defaults", "random search"),
-    *("mnist_autoencoder", "mnist_supervised"),
-]
+OTHERS = ["its ablation", "its defaults", "random search", "mnist_autoencoder", "mnist_supervised"]
 SEARCHED = ("mnist_autoencoder", "mnist_contrastive", "mnist_supervised")
 SKIPPED = [name for name in pipeline_names() if name not in SEARCHED]
 

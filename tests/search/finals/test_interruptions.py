@@ -14,10 +14,8 @@ pytestmark = pytest.mark.slow
 
 Reruns = Mapping[str, Future[Any]]
 # In this order, in one folder; see MOMENTS in conftest.py.
-BROKEN = (
-    *("killed in training", "interrupted", "terminated"),
-    *("killed in testing", "killed in recording"),
-)
+IN_TRAINING = ("killed in training", "interrupted", "terminated")
+BROKEN = (*IN_TRAINING, "killed in testing", "killed in recording")
 # Two seeds of two candidates, defaults, ablation, random encoder, PCA and pixels, and three further
 # learning rates of the ablation.
 CELLS = 17
@@ -68,7 +66,7 @@ def test_a_signal_ends_a_rerun_in_order(name: str, reruns: Reruns) -> None:
 
 
 def test_nothing_is_tested_before_the_choice(reruns: Reruns) -> None:
-    for name in ("killed in training", "interrupted", "terminated"):
+    for name in IN_TRAINING:
         left = reruns[name].result().left
         assert left.readings == []
         assert not [file for file in left.files if "test" in file]

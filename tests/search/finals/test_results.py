@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-from search.cells.cell import TEST_METRICS, TEST_OUTPUTS, Cell
+from search.cells.cell import TEST_METRICS, TEST_OUTPUTS
 from search.cells.metrics import METRICS, TEST, cell_metrics
 from search.cells.statistics import accuracy, estimate
 from search.cells.store import CellStore, TrainedCell
-from search.finals.comparisons import compare, correct, verdict
-from search.finals.results import Result, ResultRow, comparisons_json
+from search.finals.results import Result, ResultRow
 from search.spaces.pipeline import METRIC
+from tests.made_cell import made_cell
 
 MakeKept = Callable[..., TrainedCell]
 
@@ -36,16 +36,7 @@ def make_kept(tmp_path: Path) -> MakeKept:
         test_mae: float | None = None,
         **last: float,
     ) -> TrainedCell:
-        cell = Cell(
-            kind="trained",
-            dataset="mnist",
-            data="d",
-            train_size=120,
-            seed=seed,
-            pipeline="mnist_supcon",
-            params={"width": 16, "lr": 1e-3},
-            epochs=2,
-        )
+        cell = made_cell(seed=seed, params={"width": 16, "lr": 1e-3}, epochs=2)
         times = {"time/epoch_seconds": 1.5, "time/evaluation_seconds": 0.25}
         named = {name.replace("__", "/"): value for name, value in last.items()}
         curves = [
@@ -109,7 +100,7 @@ def test_a_tested_cell_has_its_test_metrics(make_kept: MakeKept) -> None:
 
 
 def test_a_cell_that_nobody_trained_took_no_time_to_train(tmp_path: Path) -> None:
-    cell = Cell(kind="pca", dataset="mnist", data="d", train_size=120, seed=1)
+    cell = made_cell(kind="pca", pipeline="", params={}, epochs=0)
     curves = [{"epoch": 0.0, METRIC: 0.5, "time/evaluation_seconds": 2.0, "timestamp": 1.0}]
     kept = CellStore(tmp_path).keep(cell, weights={"w": torch.zeros(1)}, curves=curves, facts={})
     assert cell_metrics(kept) == {METRIC: 0.5}
@@ -165,24 +156,3 @@ def test_optimism_is_what_was_promised_beyond_what_fresh_seeds_gave(make_kept: M
     assert result(champion, other, promised=0.5).optimism == pytest.approx(-0.25)
     assert result(champion, other, promised=0.0).optimism == pytest.approx(-0.75)
     assert result(champion, other, promised=None).optimism is None
-
-
-def test_a_result_as_json(make_kept: MakeKept) -> None:
-    champion, pca = row(make_kept(1, 0.8, 0.7)), row(make_kept(2, 0.5, 0.4), name="PCA")
-    hits = np.array([True] * 30 + [False] * 10), np.array([False] * 30 + [True] * 10)
-    compared = correct([compare("a", "b", hits=(hits[0][None], hits[1][None]))], 4)
-    made = replace(result(champion, pca), comparisons=tuple(compared))
-    said = json.loads(json.dumps(made.to_json()))
-    assert [one["name"] for one in said["rows"]] == ["champion", "PCA"]
-    assert (said["pipeline"], said["experiment"]) == ("mnist_supcon", "mnist_supcon-mini")
-    assert (said["run_id"], said["data"]) == ("r", "mini")
-    assert (said["data_fingerprint"], said["train_size"]) == ("d", 120)
-    assert said["classes"] == ["0", "1", "2"]
-    assert said["params"] == {"width": 16, "lr": 1e-3} and said["epochs"] == 2
-    assert said["optimism"] == pytest.approx(0.1) and said["promised"] == 0.9
-    assert said["failures"] == {"ablation seed 3": "loss is nan"}
-    assert said["model"] == {"name": "mnist_supcon-mini", "version": "1"}
-    [comparison] = said["comparisons"]
-    assert comparison["verdict"] == verdict(compared[0])
-    assert comparison["difference"] == {"mean": 0.5, "low": None, "high": None, "n": 1}
-    assert comparisons_json([]) == []

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,9 +68,8 @@ def test_batches_that_do_not_fit(tmp_path: Path) -> None:
     assert not list((tmp_path / "mlruns").rglob("*")), "nothing was begun"
 
 
-GIVEN = (
-    *("--sweep", "decorrelation", "--quick", "--data", "mini"),
-    *("--train-size", "256", "--epochs", "1", "--seeds", "2"),
+GIVEN = shlex.split(
+    "--sweep decorrelation --quick --data mini --train-size 256 --epochs 1 --seeds 2"
 )
 
 
@@ -83,11 +82,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory, prepare: Callable[[Path], P
 def interrupted(folder: Path) -> tuple[int, str, str]:
     """Status, output and errors of a run that got Ctrl-C after its first training."""
     process = commands.start("search/sweep.py", *GIVEN, folder=folder, own_group=True, own_ray=True)
-    deadline = time.monotonic() + commands.TIMEOUT
-    while not list((folder / "mlruns" / "finals").glob("[0-9a-f]*/model.json")):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    finals = folder / "mlruns" / "finals"
+    commands.wait_for(process, lambda: list(finals.glob("[0-9a-f]*/model.json")))
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate()
     return process.wait(), out, err

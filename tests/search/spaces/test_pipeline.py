@@ -17,11 +17,8 @@ from trainers.loop import DeviceImages, fit
 from trainers.methods import Autoencoder
 
 SIX = [f"{d}_{m}" for d in ("mnist", "cifar") for m in ("autoencoder", "supervised", "contrastive")]
-VARIANTS = [
-    *("mnist_supcon", "cifar_supcon"),
-    *("mnist_mlp_autoencoder", "cifar_masked_autoencoder"),
-    *("cifar_texture_autoencoder", "cifar_aligned_autoencoder"),
-]
+VARIANTS = ["mnist_supcon", "cifar_supcon", "mnist_mlp_autoencoder"]
+VARIANTS += [f"cifar_{kind}_autoencoder" for kind in ("masked", "texture", "aligned")]
 WITH_SOFTMAX = ("contrastive", "supcon", "supervised")
 NAMES = pipeline_names()
 

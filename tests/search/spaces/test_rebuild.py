@@ -56,11 +56,7 @@ def stored(weights: dict[str, Tensor], folder: Path) -> dict[str, Tensor]:
 
 
 def assert_same(
-    model: dict[str, Any],
-    method: Any,
-    measured: Evaluation,
-    images: TrialImages,
-    folder: Path,
+    model: dict[str, Any], method: Any, measured: Evaluation, images: TrialImages, folder: Path
 ) -> None:
     """Latents, logits and reconstructions of the rebuilt network are those of `method`."""
     weights = stored(weights_on_cpu(method, measured), folder)

@@ -180,12 +180,3 @@ def test_a_resumed_sampler_does_not_propose_its_first_configurations_again(name:
     assert proposals(0, 0) == proposals(0, 0)
     assert proposals(0, 0) != proposals(0, 3)
     assert proposals(0, 0) != proposals(1, 0)
-
-
-def test_the_default_sampler_takes_each_parameter_alone_and_the_running_ones_for_poor() -> None:
-    sampler = samplers.build_sampler("tpe", seed=0, trials_so_far=0)
-    assert isinstance(sampler, optuna.samplers.TPESampler)
-    assert (sampler._multivariate, sampler._constant_liar) == (False, True)
-    assert isinstance(
-        samplers.build_sampler("gp", seed=0, trials_so_far=0), optuna.samplers.GPSampler
-    )

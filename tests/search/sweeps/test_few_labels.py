@@ -9,12 +9,12 @@ from __future__ import annotations
 import pytest
 import torch
 
-from search.cells.cell import Cell
 from search.cells.store import CellStore, TrainedCell
 from search.spaces import builders
 from search.spaces.pipeline import load_pipeline
 from search.sweeps import few_labels
 from search.trials.trial import TrialImages, weights_on_cpu
+from tests.made_cell import made_cell
 from trainers.data import load_training
 from trainers.evaluation import evaluate
 from trainers.loop import fit
@@ -37,16 +37,7 @@ def kept(images: TrialImages, tmp_path_factory: pytest.TempPathFactory) -> Train
     for _ in fit(method, images.train, builders.optimisation(PARAMS), epochs=4, seed=0):
         pass
     measured = evaluate(method, images.train, images.valid, classes=10, seed=0)
-    cell = Cell(
-        kind="trained",
-        dataset="mnist",
-        data="mini",
-        train_size=len(images.train),
-        seed=0,
-        pipeline=NAME,
-        params=PARAMS,
-        epochs=4,
-    )
+    cell = made_cell(train_size=len(images.train), pipeline=NAME, params=PARAMS, epochs=4)
     return CellStore(tmp_path_factory.mktemp("cell_store")).keep(
         cell,
         weights=weights_on_cpu(method, measured),

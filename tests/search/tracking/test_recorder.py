@@ -19,6 +19,8 @@ from search.tracking.store import Step, Store
 from search.trials.config import TrialConfig
 from search.trials.outcome import TrialOutcome
 
+MakeConfig = Callable[..., TrialConfig]
+
 
 def recorder(store: Store, folder: Path, **options: Any) -> Recorder:
     """As the study's run makes it, on the runs that are there already."""
@@ -50,11 +52,7 @@ def recorder(store: Store, folder: Path, **options: Any) -> Recorder:
     ids=lambda given: given.state if isinstance(given, TrialOutcome) else given,
 )
 def test_how_a_trial_ended_is_told(
-    store: Store,
-    make_config: Callable[..., TrialConfig],
-    outcome: TrialOutcome,
-    status: str,
-    tmp_path: Path,
+    store: Store, make_config: MakeConfig, outcome: TrialOutcome, status: str, tmp_path: Path
 ) -> None:
     config = make_config()
     own = tmp_path / "trials" / config.trial_id
@@ -81,7 +79,7 @@ def test_how_a_trial_ended_is_told(
 
 
 def test_weights_become_an_artifact_and_leave_the_disk(
-    store: Store, make_config: Callable[..., TrialConfig], tmp_path: Path
+    store: Store, make_config: MakeConfig, tmp_path: Path
 ) -> None:
     config = make_config()
     file = tmp_path / config.trial_id / "weights.safetensors"
@@ -99,7 +97,7 @@ def test_weights_become_an_artifact_and_leave_the_disk(
 
 
 def test_a_resumed_trial_goes_on_in_its_run(
-    store: Store, make_config: Callable[..., TrialConfig], tmp_path: Path
+    store: Store, make_config: MakeConfig, tmp_path: Path
 ) -> None:
     """It tells its first epochs again, one of which is not known, and runs on other threads."""
     for threads, epochs in ((1, (1, 2)), (4, (1, 2, 3, 4))):
@@ -119,7 +117,7 @@ def test_a_resumed_trial_goes_on_in_its_run(
 
 
 def test_a_store_that_refuses_does_not_stop_the_search(
-    store: Store, make_config: Callable[..., TrialConfig], tmp_path: Path
+    store: Store, make_config: MakeConfig, tmp_path: Path
 ) -> None:
     config = make_config()
     recording = recorder(store, tmp_path)
@@ -132,10 +130,7 @@ def test_a_store_that_refuses_does_not_stop_the_search(
 
 
 def test_epochs_are_written_together_and_soon(
-    store: Store,
-    make_config: Callable[..., TrialConfig],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    store: Store, make_config: MakeConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A batch costs as much as an epoch; one that trains slowly is seen while it trains."""
     monkeypatch.setattr(recording_module, "BATCH_SECONDS", 0.5)
@@ -226,7 +221,7 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_everything_is_recorded_once_by_a_store_that_breaks(
-    store: Store, fast: None, make_config: Callable[..., TrialConfig], tmp_path: Path, seed: int
+    store: Store, fast: None, make_config: MakeConfig, tmp_path: Path, seed: int
 ) -> None:
     broken = Unreliable(store.uri, seed, share=0.3)
     experiment = store.experiment("e")
@@ -253,7 +248,7 @@ def test_everything_is_recorded_once_by_a_store_that_breaks(
 
 
 def test_a_record_bears_the_time_at_which_it_happened(
-    store: Store, fast: None, make_config: Callable[..., TrialConfig], tmp_path: Path
+    store: Store, fast: None, make_config: MakeConfig, tmp_path: Path
 ) -> None:
     config, gate, said = make_config(), threading.Event(), []
     log = store.log
@@ -284,7 +279,7 @@ def test_a_record_bears_the_time_at_which_it_happened(
 def test_the_end_of_a_search_waits_as_long_as_the_environment_says(
     store: Store,
     fast: None,
-    make_config: Callable[..., TrialConfig],
+    make_config: MakeConfig,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -330,7 +325,7 @@ def test_a_record_after_the_end_is_repeated_too(store: Store, fast: None, tmp_pa
 def test_one_bad_record_does_not_hold_up_the_others(
     store: Store,
     fast: None,
-    make_config: Callable[..., TrialConfig],
+    make_config: MakeConfig,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -115,11 +115,7 @@ def test_a_configuration_survives_json(make_config: MakeConfig) -> None:
 @pytest.mark.parametrize("final", [False, True])
 @pytest.mark.parametrize("pipeline", ["mnist_supervised", "mnist_autoencoder"])
 def test_a_trial_is_worth_what_it_has_at_its_end_and_keeps_the_weights_of_it(
-    pipeline: str,
-    final: bool,
-    few: Few,
-    make_config: MakeConfig,
-    monkeypatch: pytest.MonkeyPatch,
+    pipeline: str, final: bool, few: Few, make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second of three epochs is said to be the best, and counts for nothing."""
     real = trial_module.evaluate

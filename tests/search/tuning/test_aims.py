@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -21,17 +21,8 @@ from tests import commands
 pytestmark = pytest.mark.slow
 
 Tune = Callable[..., commands.Ended]
-BASE = ("--pipeline", "cifar_autoencoder", "--data", "mini", "--train-size", "256")
-TINY = (
-    "--set",
-    "depth=3",
-    "--set",
-    "batch_size=128",
-    "--set",
-    "block=strided",
-    "--set",
-    "width=16:32",
-)
+BASE = shlex.split("--pipeline cifar_autoencoder --data mini --train-size 256")
+TINY = shlex.split("--set depth=3 --set batch_size=128 --set block=strided --set width=16:32")
 EXPERIMENT = "cifar_autoencoder-mini"
 
 
@@ -57,12 +48,8 @@ def killed(folder: Path, name: str, *arguments: str) -> None:
     process = commands.start(
         "search/tune.py", *arguments, "--study", name, folder=folder, own_ray=True, own_group=True
     )
-    deadline = time.monotonic() + commands.TIMEOUT
     try:
-        while not _under_way(folder, name):
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        commands.wait_for(process, lambda: _under_way(folder, name))
     finally:
         process.send_signal(signal.SIGKILL)
         process.communicate()
@@ -119,19 +106,8 @@ def test_a_limited_search_goes_on_after_a_kill(tune: Tune, tmp_path: Path) -> No
 
 def test_if_no_trial_keeps_a_limit_there_is_no_best(tune: Tune, tmp_path: Path) -> None:
     limit = Limit.parse("valid/mae<=0.001")
-    ended = tune(
-        tmp_path,
-        *BASE,
-        *TINY,
-        "--limit",
-        str(limit),
-        "--trials",
-        "2",
-        "--epochs",
-        "1",
-        "--study",
-        "n",
-    )
+    search = f"--limit {limit} --trials 2 --epochs 1 --study n".split()
+    ended = tune(tmp_path, *BASE, *TINY, *search)
     assert ended.status == 1
     study, parent, _ = left(tmp_path, "n")
     assert parent.status == "FINISHED", "the search did what it could"
