@@ -18,20 +18,10 @@ from models.layers import (
     norm_layer,
 )
 
+PLANS = {1: (1,), 2: (1, 1), 3: (1, 1, 1), 4: (1, 1, 2), 5: (1, 2, 2), 7: (2, 2, 3), 9: (3, 3, 3)}
 
-@pytest.mark.parametrize(
-    ("depth", "plan"),
-    [
-        (1, (1,)),
-        (2, (1, 1)),
-        (3, (1, 1, 1)),
-        (4, (1, 1, 2)),
-        (5, (1, 2, 2)),
-        (6, (2, 2, 2)),
-        (7, (2, 2, 3)),
-        (9, (3, 3, 3)),
-    ],
-)
+
+@pytest.mark.parametrize(("depth", "plan"), PLANS.items())
 def test_stage_plan(depth: int, plan: tuple[int, ...]) -> None:
     assert convolutions_per_stage(depth) == plan
 

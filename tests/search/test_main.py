@@ -13,7 +13,6 @@ import pytest
 from search import main
 
 ROOT = Path(__file__).resolve().parents[2]
-INSTALLED = (sys.executable, "-m", "search.main")
 
 
 def said(*words: str, folder: Path) -> tuple[int, str, str]:
@@ -25,7 +24,7 @@ def said(*words: str, folder: Path) -> tuple[int, str, str]:
 @pytest.mark.parametrize("name", main.COMMANDS)
 @pytest.mark.parametrize("options", [["--help"], ["--nonsense"]])
 def test_a_command_is_its_script(name: str, options: list[str], tmp_path: Path) -> None:
-    module, summary = main.COMMANDS[name]
+    module, _ = main.COMMANDS[name]
     file = f"{module.replace('.', '/')}.py"
     hides = tmp_path / "hides" / file  # what stands in the working folder is not what is run
     hides.parent.mkdir(parents=True)
@@ -35,14 +34,14 @@ def test_a_command_is_its_script(name: str, options: list[str], tmp_path: Path) 
     installed = (sys.executable, "-P", "-c", program, name, *options)
     assert said(*installed, folder=tmp_path / "hides") == by_script
     assert by_script[0] == (0 if options == ["--help"] else 2)
-    assert summary in said(*INSTALLED, folder=ROOT)[1]
 
 
 def test_without_a_command_they_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert [main.main([]), main.main(["--help"])] == [0, 0]
     once, again = capsys.readouterr().out.split("usage: latent-search COMMAND [OPTIONS]\n")[1:]
     assert once == again
-    assert all(f"\n  {name} " in once for name in main.COMMANDS)
+    for name, (_, summary) in main.COMMANDS.items():
+        assert f"\n  {name} " in once and summary in once
 
 
 def test_a_command_that_there_is_not(capsys: pytest.CaptureFixture[str]) -> None:

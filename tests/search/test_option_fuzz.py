@@ -36,18 +36,11 @@ VALUES = (
     *("../../x", "/dev/null/x", "/proc/self/mem", "~nobody-by-this-name/x", "/", ".", "a/" * 2000),
     *("\x1b[31mred", "\u202etfel", "\U0001f4a5", "\udc80", "\x7f", "e\u0301", "\u2028", "<b>"),
     *("http://[::1", "http://", "http://127.0.0.1:\u00b2", "http://127.0.0.1:1/?token=x"),
-    *(
-        "sqlite:",
-        "sqlite://",
-        "sqlite:///",
-        "sqlite:///.",
-        "sqlite:////dev/null/x",
-        "sqlite+x:///y",
-    ),
+    *("sqlite:", "sqlite://", "sqlite:///", "sqlite:///.", "sqlite:////dev/null/x", "file:///x"),
     *("postgresql://", "postgresql://127.0.0.1:1/x", "mysql://[", "://", "s3://x", "databricks"),
     *("127.0.0.1:\u00b2", "127.0.0.1:99999", "127.0.0.1:-1", "a..b:1", "[::1", "[::1]:1", ":1"),
     *("lr=", "=1", "lr=1:2:3", "lr=nan", "lr=0:inf", "width=" + "9" * 400, "block=\n", "width=,"),
-    "file:///x",
+    "sqlite+x:///y",
 )
 ROUNDS = 300  # of each command, with one option and with two
 

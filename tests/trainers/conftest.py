@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from models import Classifier, ConvDecoder, ConvEncoder, ProjectionHead, VariationalEncoder
+from trainers import methods
 from trainers.augmentation import Digits
 from trainers.loop import DeviceImages
 from trainers.methods import (
@@ -19,7 +20,6 @@ from trainers.methods import (
     MaskedAutoencoder,
     Method,
     Supervised,
-    SupervisedContrastive,
     VariationalAutoencoder,
 )
 from trainers.reconstruction import ReconstructionLoss
@@ -35,15 +35,7 @@ def small_encoder(dropout: float = 0.0) -> ConvEncoder:
     )
 
 
-KINDS = (
-    AlignedAutoencoder,
-    Autoencoder,
-    Contrastive,
-    MaskedAutoencoder,
-    Supervised,
-    SupervisedContrastive,
-    VariationalAutoencoder,
-)
+KINDS = [getattr(methods, name) for name in methods.__all__ if name != "Method"]
 
 
 def parts(kind: type, dropout: float) -> dict[str, Any]:
@@ -83,12 +75,6 @@ def build_method() -> Callable[..., Method]:
         return kind(**parts(kind, dropout), augmentation=Digits(strength))
 
     return build
-
-
-@pytest.fixture
-def kinds_built() -> set[type]:
-    """The methods that `method_kind` runs over."""
-    return set(KINDS)
 
 
 def draw_images(count: int, seed: int) -> tuple[Tensor, Tensor]:

@@ -29,15 +29,9 @@ def test_the_interval_is_students() -> None:
     assert found.mean == pytest.approx(np.mean(values)) and found.n == 6
 
 
-def test_one_value_has_no_interval() -> None:
+def test_one_value_has_no_interval_and_equal_ones_have_one_of_no_width() -> None:
     assert estimate([0.7]) == Estimate(mean=0.7, low=None, high=None, n=1)
-
-
-def test_equal_values_have_an_interval_of_no_width() -> None:
     assert estimate([0.5, 0.5, 0.5]) == Estimate(mean=0.5, low=0.5, high=0.5, n=3)
-
-
-def test_no_values_are_an_error() -> None:
     with pytest.raises(ValueError, match="no values"):
         estimate([])
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import optuna
 import pytest
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
+from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, TrialState
 
 from search.study import samplers, study as studies
 from search.study.cached_study import CachedStudy
-from search.study.storage import open_storage
 
 SPACE: dict[str, BaseDistribution] = {
     "lr": FloatDistribution(1e-4, 1e-1, log=True),
@@ -22,13 +19,10 @@ DEFAULTS = {"lr": 1e-3, "block": "pooled"}
 
 
 @pytest.fixture
-def study(tmp_path: Path) -> Iterator[optuna.Study]:
-    storage = open_storage(tmp_path)
+def study(storage: RDBStorage) -> optuna.Study:
     made = studies.create(storage, "s", identity={}, defaults=DEFAULTS)
     made.sampler = samplers.build_sampler("tpe", seed=0, trials_so_far=0)
-    yield made
-    storage.remove_session()
-    storage.engine.dispose()
+    return made
 
 
 def told(trials: list[FrozenTrial]) -> list[tuple[object, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import optuna
@@ -13,7 +12,7 @@ from optuna.trial import TrialState
 
 from search.errors import UserError
 from search.study import samplers, study as studies
-from search.study.storage import find_trial, open_storage, study_names
+from search.study.storage import find_trial, study_names
 from trainers.protocol import VERSION
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -23,14 +22,6 @@ IDENTITY = {
     **{"protocol": VERSION, "pipeline": "p", "data": "mini", "epochs": 3, "seed": 0},
     "space": {"lr": "x"},
 }
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> Iterator[RDBStorage]:
-    opened = open_storage(tmp_path)
-    yield opened
-    opened.remove_session()
-    opened.engine.dispose()
 
 
 def new(storage: RDBStorage, name: str = "s") -> optuna.Study:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +20,6 @@ from search.spaces.goals import Aims, Limit
 from search.spaces.pipeline import Scalar
 from search.study import plots, samplers, study as studies
 from search.study.cached_study import CachedStudy
-from search.study.storage import open_storage
 from search.study.study_trials import REFUSALS, StudyTrials
 from search.trials.config import TrialConfig
 from search.trials.outcome import TrialOutcome
@@ -119,14 +118,6 @@ class Driven:
 
 
 Drive = Callable[..., Driven]
-
-
-@pytest.fixture
-def storage(tmp_path: Path) -> Iterator[optuna.storages.RDBStorage]:
-    opened = open_storage(tmp_path)
-    yield opened
-    opened.remove_session()
-    opened.engine.dispose()
 
 
 @pytest.fixture

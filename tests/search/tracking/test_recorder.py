@@ -41,6 +41,12 @@ def recorder(store: Store, folder: Path, **options: Any) -> Recorder:
     )
 
 
+def run_of(store: Store, config: TrialConfig) -> str:
+    run_id = store.find_trial(config.trial_id)
+    assert run_id is not None
+    return run_id
+
+
 @pytest.mark.parametrize(
     ("outcome", "status"),
     [
@@ -63,8 +69,7 @@ def test_how_a_trial_ended_is_told(
     recording.trial_ended(config, outcome)
     recording.close()
     assert recording.failures == 0
-    run_id = store.find_trial(config.trial_id)
-    assert run_id is not None
+    run_id = run_of(store, config)
     run = store.client.get_run(run_id)
     assert run.info.status == status
     assert run.data.tags["trial_state"] == outcome.state
@@ -89,8 +94,7 @@ def test_weights_become_an_artifact_and_leave_the_disk(
     recording.trial_started(config)
     recording.trial_ended(config, TrialOutcome(state="COMPLETE", value=0.5, weights=str(file)))
     recording.close()
-    run_id = store.find_trial(config.trial_id)
-    assert run_id is not None
+    run_id = run_of(store, config)
     artifacts = store.client.list_artifacts(run_id)
     assert [a.path for a in artifacts] == ["config.json", "weights.safetensors"]
     assert not file.parent.exists()
@@ -159,8 +163,7 @@ def test_epochs_are_written_together_and_soon(
     recording.trial_ended(config, TrialOutcome(state="PRUNED", value=0.5))
     recording.close()
     assert batches[2:] == [[4]]
-    run_id = store.find_trial(config.trial_id)
-    assert run_id is not None
+    run_id = run_of(store, config)
     assert sorted(store.history(run_id, "train/loss")) == [1, 2, 3, 4]
 
 
@@ -269,8 +272,7 @@ def test_a_record_bears_the_time_at_which_it_happened(
     gate.set()
     recording.close()
     assert said == [True, False]
-    run_id = store.find_trial(config.trial_id)
-    assert run_id is not None
+    run_id = run_of(store, config)
     info = store.client.get_run(run_id).info
     [metric] = store.client.get_metric_history(run_id, "train/loss")
     assert info.start_time <= metric.timestamp <= info.end_time <= happened
@@ -304,8 +306,8 @@ def test_the_end_of_a_search_waits_as_long_as_the_environment_says(
     assert 0.2 <= time.monotonic() - began < 5
     assert (recording.failures, recording.undelivered) == (0, 3)
     assert (tmp_path / config.trial_id).exists()
-    run_id = store.find_trial(config.trial_id)
-    assert run_id is not None and store.client.get_run(run_id).info.status == "RUNNING"
+    run_id = run_of(store, config)
+    assert store.client.get_run(run_id).info.status == "RUNNING"
 
 
 def test_a_record_after_the_end_is_repeated_too(store: Store, fast: None, tmp_path: Path) -> None:
@@ -347,8 +349,7 @@ def test_one_bad_record_does_not_hold_up_the_others(
     recording.close()
     assert tries == [3, 3, 3, 1, 1, 1], "together, then the bad one alone"
     assert (recording.failures, recording.undelivered) == (1, 0)
-    run_id = store.find_trial(config.trial_id)
-    assert run_id is not None
+    run_id = run_of(store, config)
     assert sorted(store.history(run_id, "train/loss")) == [1, 3]
 
 

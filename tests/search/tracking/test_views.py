@@ -28,6 +28,7 @@ TRIALS = views.trial_view(params=["width", "lr"])
 def test_the_final_view_shows_one_rerun_the_best_test_accuracy_first() -> None:
     state = unpacked(FINAL)
     assert state["searchFilter"] == "tags.rerun = '0123456789ab'"
+    assert state["selectedColumns"][:2] == ["tags.`row`", "tags.`champion`"]
     assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`test/accuracy`", False)
 
 

@@ -32,6 +32,13 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
+def resume(
+    config: TrialConfig, data: TrainingData, folder: Path
+) -> tuple[Trial, checkpoint.History]:
+    images = TrialImages.load(data, "cpu")
+    return checkpoint.resume(folder / config.trial_id, lambda: Trial(config, images))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("pipeline", pipeline_names())
 def test_a_trial_that_died_goes_on_to_the_last_digit(
@@ -75,9 +82,8 @@ def test_another_configuration_begins_anew(
     if "params" in change:
         change = {"params": {**config.params, **change["params"]}}
     other = dataclasses.replace(config, **change)
-    images = TrialImages.load(few("mnist"), "cpu")
     with caplog.at_level(logging.WARNING):
-        trial, history = checkpoint.resume(tmp_path / config.trial_id, lambda: Trial(other, images))
+        trial, history = resume(other, few("mnist"), tmp_path)
     assert history == []
     assert "it belongs to another configuration" in caplog.text
     assert next(trial.epochs())["epoch"] == 1
@@ -87,8 +93,7 @@ def test_it_goes_on_in_another_place(few: Few, make_config: MakeConfig, tmp_path
     config = make_config(epochs=3)
     worker(config, few("mnist"), tmp_path).step()
     moved = dataclasses.replace(config, threads=2, number=7, study="other")
-    images = TrialImages.load(few("mnist"), "cpu")
-    trial, history = checkpoint.resume(tmp_path / config.trial_id, lambda: Trial(moved, images))
+    trial, history = resume(moved, few("mnist"), tmp_path)
     assert [entry["epoch"] for entry in history] == [1]
     assert next(trial.epochs())["epoch"] == 2
 
@@ -120,12 +125,7 @@ def test_64_flipped_bytes_are_found_wherever_they_are(
     worker(config, few("mnist"), tmp_path).step()
     file = tmp_path / config.trial_id / checkpoint.FILE
     whole = file.read_bytes()
-    images = TrialImages.load(few("mnist"), "cpu")
-
-    def resumed() -> checkpoint.History:
-        return checkpoint.resume(file.parent, lambda: Trial(config, images))[1]
-
-    assert len(resumed()) == 1
+    assert len(resume(config, few("mnist"), tmp_path)[1]) == 1
     found = 0
     choose = random.Random(0)
     places = [0, len(whole) - 64, *(choose.randrange(len(whole) - 64) for _ in range(48))]
@@ -133,11 +133,11 @@ def test_64_flipped_bytes_are_found_wherever_they_are(
         flipped = bytes(byte ^ 0x3F for byte in whole[place : place + 64])
         file.write_bytes(whole[:place] + flipped + whole[place + 64 :])
         caplog.clear()
-        found += resumed() == []  # its trial begins anew
+        found += resume(config, few("mnist"), tmp_path)[1] == []  # its trial begins anew
         assert all(str(file) in told.getMessage() for told in caplog.records)
     assert found == 50
     file.write_bytes(whole)
-    assert len(resumed()) == 1
+    assert len(resume(config, few("mnist"), tmp_path)[1]) == 1
 
 
 def test_one_from_before_they_had_a_digest_is_used(
@@ -148,8 +148,7 @@ def test_one_from_before_they_had_a_digest_is_used(
     worker(config, data, tmp_path).step()
     file = tmp_path / config.trial_id / checkpoint.FILE
     file.write_bytes(file.read_bytes()[checkpoint.DIGEST :])
-    images = TrialImages.load(data, "cpu")
-    assert len(checkpoint.resume(file.parent, lambda: Trial(config, images))[1]) == 1
+    assert len(resume(config, data, tmp_path)[1]) == 1
     assert told(finish(worker(config, data, tmp_path))) == told(whole)
 
 
@@ -185,11 +184,10 @@ def test_a_process_that_dies_while_writing_leaves_the_one_before(
         patched.setattr(torch, "save", half)
         with pytest.raises(KeyboardInterrupt):
             made.step()
-    folder = tmp_path / config.trial_id
-    images = TrialImages.load(data, "cpu")
-    _, resumed = checkpoint.resume(folder, lambda: Trial(config, images))
+    _, resumed = resume(config, data, tmp_path)
     assert [entry["epoch"] for entry in resumed] == [1]
-    assert [entry["epoch"] for entry in checkpoint.history(folder)] == [1, 2]
+    known = checkpoint.history(tmp_path / config.trial_id)
+    assert [entry["epoch"] for entry in known] == [1, 2]
     results = finish(worker(config, data, tmp_path))
     assert [result["epoch"] for result in results] == [1, 2, 3]
 

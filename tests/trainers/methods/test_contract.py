@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from trainers import methods
 from trainers.loop import DeviceImages
 from trainers.methods import AlignedAutoencoder, MaskedAutoencoder, Method, VariationalAutoencoder
 from trainers.methods.masked import hide_squares
@@ -26,11 +25,6 @@ def batch(make_images: Callable[..., DeviceImages]) -> Batch:
 
 def views(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
-
-
-def test_every_method_is_tested_here(kinds_built: set[type]) -> None:
-    exported = {getattr(methods, name) for name in methods.__all__} - {Method}
-    assert kinds_built == exported
 
 
 def test_it_has_what_the_protocol_asks_for(
