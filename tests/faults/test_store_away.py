@@ -38,7 +38,15 @@ def ended(search: Search) -> int:
     return sum(trial.state is TrialState.COMPLETE for trial in search.stored())
 
 
-def _outage(search: Search, server: Server, *, seconds: float) -> str:
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("trials", "seconds"), [(6, 10), pytest.param(12, 30, marks=pytest.mark.faults)]
+)
+def test_an_outage(
+    search_and_server: tuple[Search, Server], data: TrainingData, trials: int, seconds: int
+) -> None:
+    search, server = search_and_server
+    search.trials = trials
     process = search.start()
     commands.wait_for(process, lambda: ended(search) >= 1)
     server.take_away()
@@ -49,14 +57,8 @@ def _outage(search: Search, server: Server, *, seconds: float) -> str:
     out, err = process.communicate(timeout=240)
     assert (process.returncode, err) == (0, "")
     assert "Pa55word" not in out
-    return str(out)
-
-
-@pytest.mark.slow
-def test_a_short_outage(search_and_server: tuple[Search, Server], data: TrainingData) -> None:
-    search, server = search_and_server
-    out = _outage(search, server, seconds=10)
     assert f"compare the trials:  http://***@127.0.0.1:{server.port}/#/experiments/" in out
+    assert "/runs?viewStateShareKey=best-trials\n" in out
     assert "MLflow does not answer" in out and "MLflow answers again" in out
     search.whole(data, server.uri)
 
@@ -77,13 +79,4 @@ def test_a_store_that_does_not_come_back_is_told_later(
     assert ended(search) == 6, "the search itself is done"
     server.start()
     search.finish()
-    search.whole(data, server.uri)
-
-
-@pytest.mark.slow
-@pytest.mark.faults
-def test_half_a_minute(search_and_server: tuple[Search, Server], data: TrainingData) -> None:
-    search, server = search_and_server
-    search.trials = 12
-    _outage(search, server, seconds=30)
     search.whole(data, server.uri)

@@ -216,8 +216,11 @@ def test_a_damaged_cell_counts_as_missing_and_its_file_is_named(
 ) -> None:
     told: list[str] = []
     cell_store = CellStore(cell_store.folder, say=told.append)
-    file = keep(cell_store).folder / name
-    file.with_name(cells.TEST_METRICS).write_text('{"accuracy": 0.5}')
+    kept = keep(cell_store)
+    file = kept.folder / name
+    np.savez(kept.folder / cells.TEST_OUTPUTS, labels=np.array([1]))
+    (kept.folder / cells.TEST_METRICS).write_text('{"accuracy": 0.5}')
+    assert kept.tested
     assert cell_store.missing([CELL]) == [] == told
     damage(file)
     assert cell_store.missing([CELL]) == [CELL]

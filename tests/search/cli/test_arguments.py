@@ -24,18 +24,10 @@ Unprivileged = Callable[[], AbstractContextManager[None]]
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        ("90", 90),
-        ("90s", 90),
-        ("30m", 1800),
-        ("2h", 7200),
-        ("1d", 86400),
-        ("1.5h", 5400),
-        (" 5m ", 300),
-    ],
-)
+DURATIONS = {"90": 90, "90s": 90, "30m": 1800, "2h": 7200, "1d": 86400, "1.5h": 5400, " 5m ": 300}
+
+
+@pytest.mark.parametrize(("text", "seconds"), DURATIONS.items())
 def test_durations(text: str, seconds: float) -> None:
     assert arguments.duration(text) == seconds
 

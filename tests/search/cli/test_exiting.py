@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -29,13 +28,3 @@ def test_ends_with_its_status_and_its_output(status: int) -> None:
     assert done.returncode == status
     assert done.stdout == "half a line, called at the end\n"
     assert done.stderr == ""
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
-def test_output_that_nobody_can_take_changes_no_status() -> None:
-    program = (
-        "import sys; from search.cli.exiting import exit_fast\n"
-        "sys.stdout = open('/dev/full', 'w'); print('lost'); exit_fast(3)"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (3, "")

@@ -30,16 +30,6 @@ def new(storage: RDBStorage, name: str = "s") -> optuna.Study:
     return study
 
 
-def test_a_new_study_maximises_and_proposes_the_defaults_first(
-    storage: RDBStorage, tmp_path: Path
-) -> None:
-    study = new(storage)
-    assert (tmp_path / "optuna.db").is_file()
-    assert study.direction is optuna.study.StudyDirection.MAXIMIZE
-    assert study.ask(SPACE).params == DEFAULTS
-    assert study.ask(SPACE).params != DEFAULTS
-
-
 def test_a_study_reopens_with_its_trials_and_no_second_default(storage: RDBStorage) -> None:
     study = new(storage)
     study.tell(study.ask(SPACE), 0.5)

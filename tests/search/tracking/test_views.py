@@ -65,12 +65,3 @@ def test_the_views_of_every_pipeline_fit_into_a_tag(name: str) -> None:
         assert unpacked(view)["selectedColumns"][-len(space) :] == [
             f"params.`{parameter}`" for parameter in space
         ]
-
-
-def test_the_two_views_have_tags_and_addresses_of_their_own() -> None:
-    assert views.tag(views.FINALS) == "mlflow.sharedViewState.final-numbers"
-    assert views.tag(views.FINALS) != views.tag(views.TRIALS)
-    assert views.address("7", views.FINALS, server="http://h:5000") == (
-        "http://h:5000/#/experiments/7/runs?viewStateShareKey=final-numbers"
-    )
-    assert views.address("7").endswith("viewStateShareKey=best-trials")

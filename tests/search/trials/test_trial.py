@@ -96,12 +96,6 @@ def test_a_frozen_encoder_is_measured_at_the_rungs_and_a_joint_classifier_in_eve
     assert [m["epoch"] for m in epochs if "valid/linear_accuracy" in m] == [5], "at the end only"
 
 
-def test_on_a_cpu_the_images_are_not_copied(few: Few) -> None:
-    data = few("mnist")
-    loaded = TrialImages.load(data, "cpu")
-    assert loaded.train.images.data_ptr() == data.train.images.ctypes.data
-
-
 def test_a_configuration_survives_json(make_config: MakeConfig) -> None:
     config = make_config(rungs=(1, 3), precision="bfloat16", threads=2, final=True, ablation=True)
     text = json.dumps(config.to_json())
