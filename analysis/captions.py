@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from analysis.document import Paragraph
 from analysis.records import Findings, PipelineRecord
+from analysis.sentences import listed
 from trainers.data import DATASETS
 
 
 def title_of(record: PipelineRecord) -> str:
     """As a reader says it: `MNIST autoencoder`."""
-    return f"{DATASETS[record.dataset].title} {record.method.replace('_', ' ')}"
+    return f"{DATASETS[record.dataset].title} {record.called}"
 
 
 def source_of(record: PipelineRecord) -> str:
     """Images, weights and run of a record, as a piece of a sentence for captions."""
-    images = f"{len(record.images):,} {record.split} images"
-    run = f"run `{record.run_id[:8]}`"
-    if record.final:
-        return f"{images}; champion, {run}"
-    return f"{images}; not final: the best trial so far, {run}"
+    whose = "champion" if record.final else "not final: the best trial so far"
+    return f"{len(record.images):,} {record.split} images; {whose}, run `{record.run_id[:8]}`"
+
+
+def every_search(records: Iterable[PipelineRecord]) -> str:
+    """Who is meant where it is said what searches maximise: not those with goals of their own."""
+    others = [study.name for record in records for study in record.studies if study.goals]
+    return f"Every search but {listed(others)}" if others else "Every search"
 
 
 def absent(findings: Findings, names: Sequence[str]) -> tuple[Paragraph, ...]:

@@ -9,13 +9,14 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from torch import nn
 
 from analysis.cache import Cache
 from models import LatentModel
 from search.grids.results import GridResult, GridRow
 from search.grids.sweep import Sweep
 from search.spaces.goals import GOALS, Goal
-from search.spaces.pipeline import Pipeline
+from search.spaces.pipeline import Pipeline, pipeline_names
 from search.tracking.provenance import TWIN_OF
 from trainers import protocol
 from trainers.data import LabelledImages, TrainingData
@@ -27,6 +28,11 @@ SIX = tuple(
     for dataset in ("mnist", "cifar")
     for method in ("autoencoder", "supervised", "contrastive")
 )
+
+
+def every_pipeline() -> list[str]:
+    """The six first, then the variants."""
+    return list(dict.fromkeys((*SIX, *pipeline_names())))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,16 +91,11 @@ class StudyRecord:
         """The study that this random search is measured against, if it is one's twin."""
         return self.tags.get(TWIN_OF)
 
-    def count(self, state: str) -> int:
-        """Trials in that state."""
-        return sum(trial.state == state for trial in self.trials)
-
     @property
     def complete(self) -> list[TrialRecord]:
         """The COMPLETE trials that keep all limits, the best first."""
-        complete = [t for t in self.trials if t.state == "COMPLETE" and t.value is not None]
-        trials = [t for t in complete if t.feasible]
-        return sorted(trials, key=lambda t: (-(t.value or 0.0), t.number))
+        trials = [t for t in self.trials if t.state == "COMPLETE" and t.value is not None]
+        return sorted((t for t in trials if t.feasible), key=lambda t: (-(t.value or 0), t.number))
 
     @property
     def infeasible(self) -> list[TrialRecord]:
@@ -110,10 +111,8 @@ class StudyRecord:
     def front(self) -> list[TrialRecord]:
         """The trials that no other is better than in both goals, the best in the first on top."""
         trials = [trial for trial in self.trials if trial.front]
-        if not trials:
-            return []
-        sign = 1 if self.goals[0].minimise else -1
-        return sorted(trials, key=lambda trial: sign * trial.values[0])
+        largest = bool(trials) and not self.goals[0].minimise
+        return sorted(trials, key=lambda trial: trial.values[0], reverse=largest)
 
 
 def main_study(studies: Sequence[StudyRecord]) -> StudyRecord | None:
@@ -122,11 +121,9 @@ def main_study(studies: Sequence[StudyRecord]) -> StudyRecord | None:
     One with other goals than the pipeline's is taken only where there is no other.
     """
     studies = [study for study in studies if not study.twin_of]
-    studies = [study for study in studies if not study.goals] or studies
-    best = [study for study in studies if study.complete]
-    if best:
-        return max(best, key=lambda study: study.complete[0].value or 0.0)
-    return max(studies, key=lambda study: len(study.trials), default=None)
+    if complete := [study for study in studies if study.complete]:
+        return max(complete, key=lambda one: (not one.goals, one.complete[0].value or 0.0))
+    return max(studies, key=lambda one: (not one.goals, len(one.trials)), default=None)
 
 
 def same(one: object, other: object) -> bool:
@@ -134,6 +131,18 @@ def same(one: object, other: object) -> bool:
     if isinstance(one, float) and isinstance(other, int | float):
         return abs(one - other) <= 1e-4 * max(abs(one), abs(other))
     return one == other
+
+
+def scaled(images: np.ndarray) -> np.ndarray:
+    """Images, uint8 or float in [0, 1] -> float32 in [0, 1]."""
+    return images.astype(np.float32) / np.float32(255 if images.dtype == np.uint8 else 1)
+
+
+def applied(module: nn.Module, inputs: np.ndarray) -> np.ndarray:
+    """(B, ...) -> what `module` makes of them, (B, ...)."""
+    with torch.no_grad():
+        parts = torch.from_numpy(np.asarray(inputs, dtype=np.float32)).split(1000)
+        return torch.cat([module(part) for part in parts]).numpy()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,8 +192,13 @@ class PipelineRecord:
 
     @property
     def method(self) -> str:
-        """`autoencoder`, `supervised`, `contrastive`, ..."""
+        """`autoencoder`, `supervised`, `contrastive`, `masked_autoencoder`, ..."""
         return self.name.partition("_")[2]
+
+    @property
+    def called(self) -> str:
+        """The method in words: `masked autoencoder`."""
+        return self.method.replace("_", " ")
 
     @cached_property
     def latents(self) -> np.ndarray:
@@ -207,8 +221,7 @@ class PipelineRecord:
 
     def classify(self, latents: np.ndarray) -> np.ndarray:
         """(B, D) float32 -> (B, K) logits of the classifier."""
-        with torch.no_grad():
-            return self.model.classifier(torch.from_numpy(latents)).numpy()
+        return applied(self.model.classifier, latents)
 
     def train_latents(self, count: int) -> np.ndarray:
         """(count, D) of the first training images, which are in a fixed shuffled order."""
@@ -219,16 +232,11 @@ class PipelineRecord:
     def decode(self, latents: np.ndarray) -> np.ndarray:
         """(B, D) -> (B, C, H, W) float32 in [0, 1]; only for models with a decoder."""
         assert self.model.decoder is not None, f"{self.name} has no decoder"
-        with torch.no_grad():
-            parts = torch.from_numpy(np.asarray(latents, dtype=np.float32)).split(1000)
-            return torch.cat([self.model.decoder(part) for part in parts]).numpy()
+        return applied(self.model.decoder, latents)
 
     def encode(self, images: np.ndarray) -> np.ndarray:
         """(B, C, H, W), uint8 or float in [0, 1] -> (B, D)."""
-        scaled = images.astype(np.float32) / (255 if images.dtype == np.uint8 else 1)
-        with torch.no_grad():
-            parts = torch.from_numpy(scaled).split(1000)
-            return torch.cat([self.model.encoder(part) for part in parts]).numpy()
+        return applied(self.model.encoder, scaled(images))
 
     def _encoded(self, images: LabelledImages, what: str) -> np.ndarray:
         def compute() -> dict[str, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from analysis.captions import every_search
 from analysis.document import Block, Figure, Heading, Paragraph, Section
 from analysis.history import budget, front, rank_transfer, selection, tuning
 from analysis.history.parameter_figures import parallel_figure, parameters_figure
@@ -16,15 +17,15 @@ from search.study.plots import ENOUGH
 
 def section(findings: Findings) -> Section:
     """The section `search`: each pipeline, then all of them side by side."""
+    records = list(findings.records.values())
     blocks: list[Block] = [
         Paragraph(
-            f"Every search maximised `{METRIC}`: the accuracy of one fixed classifier on the "
-            "latents of held-out training images. A trial that was **pruned** was stopped at a "
-            "rung because others were ahead of it there; one that **failed** ended in an error. "
-            "The two are not the same, and neither has a final value."
+            f"{every_search(records)} maximised `{METRIC}`: the accuracy of one fixed classifier "
+            "on the latents of held-out training images. A trial that was **pruned** was stopped "
+            "at a rung because others were ahead of it there; one that **failed** ended in an "
+            "error. The two are not the same, and neither has a final value."
         )
     ]
-    records = list(findings.records.values())
     blocks += budget.blocks(records, findings.missing)
     studies = {record.name: main_study(record.studies) for record in records}
     blocks += tuning.blocks(records, studies)
@@ -59,28 +60,24 @@ def _of(record: PipelineRecord) -> list[Block]:
     if len(parameters) < 2 or not parameters.space:
         return blocks
     importance = _importance_told(parameters)
-    epochs = counted(parameters.epoch, "epoch")
+    epochs, chosen = counted(parameters.epoch, "epoch"), parameters.chosen is not None
+    star = "the star is the best complete trial"
+    star = star if chosen else "the best complete trial was not measured there"
+    dashed = ", dashed is the best complete trial"
     blocks += [
         Paragraph(importance),
         Figure(
             name=f"parameters_{record.name}",
             title=f"{record.name}: parameters",
             caption=f"Accuracy against each parameter: {len(parameters)} trials that were measured "
-            f"after {epochs}, pruned ones among them"
-            + (
-                "; the star is the best complete trial. "
-                if parameters.chosen is not None
-                else "; the best complete trial was not measured there. "
-            )
-            + importance,
+            f"after {epochs}, pruned ones among them; {star}. {importance}",
             draw=lambda: parameters_figure(parameters),
         ),
         Figure(
             name=f"coordinates_{record.name}",
             title=f"{record.name}: parallel coordinates",
             caption=f"The same {len(parameters)} trials, a line each, from parameter to parameter "
-            f"to the accuracy after {epochs}; dark and thick is accurate"
-            + (", dashed is the best complete trial." if parameters.chosen is not None else "."),
+            f"to the accuracy after {epochs}; dark and thick is accurate{dashed * chosen}.",
             draw=lambda: parallel_figure(parameters),
         ),
     ]
@@ -94,15 +91,11 @@ def _story(record: PipelineRecord, study: StudyRecord, history: History) -> str:
         f"and the scheduler {study.tags.get('scheduler', 'unknown')}."
     )
     if study.infeasible:
-        text += (
-            f" {len(study.infeasible)} of the complete ones are beyond a limit "
-            f"({study.tags.get(LIMITS)}) and crossed out."
-        )
+        beyond = f"beyond a limit ({study.tags.get(LIMITS)}) and crossed out"
+        text += f" {len(study.infeasible)} of the complete ones are {beyond}."
     if study.complete:
         best = study.complete[0]
-        first = next(
-            n for n, b in zip(history.numbers, history.best, strict=True) if b == best.value
-        )
+        first = history.numbers[history.best == best.value][0]
         text += f" The best complete value, {best.value:.4f}, came with trial {first}"
         after = int((history.numbers > first).sum())
         text += f"; the {after} trials after it found nothing better." if after else ", the last."
@@ -118,26 +111,21 @@ def _story(record: PipelineRecord, study: StudyRecord, history: History) -> str:
 
 
 def _importance_told(parameters: Parameters) -> str:
-    text = ""
+    count = len(parameters)
     if parameters.importance:
         (first, share), *rest = parameters.importance.items()
         text = (
-            f"By PED-ANOVA (Watanabe et al., 2023), which rests on {len(parameters)} trials here, "
-            f"`{first}` explains {100 * share:.0f} % of the variation"
+            f"By PED-ANOVA (Watanabe et al., 2023), which rests on {count} trials here, `{first}` "
+            f"explains {100 * share:.0f} % of the variation"
         )
         text += f", `{rest[0][0]}` {100 * rest[0][1]:.0f} %." if rest else "."
-        if len(parameters) < 5 * len(parameters.importance):
-            text += (
-                f" {len(parameters)} trials of {len(parameters.importance)} parameters are few: "
-                "read it as a hint."
-            )
+        if count < 5 * (several := len(parameters.importance)):
+            text += f" {count} trials of {several} parameters are few: read it as a hint."
     else:
-        text = (
-            f"No importance is shown: {len(parameters)} trials were measured at one epoch, and "
-            f"such a statement should rest on {ENOUGH} at least."
-            if len(parameters) < ENOUGH
-            else "No importance is shown: it could not be computed from these trials."
-        )
+        few = f"{count} trials were measured at one epoch, and such a statement should rest on "
+        few += f"{ENOUGH} at least"
+        why = few if count < ENOUGH else "it could not be computed from these trials"
+        text = f"No importance is shown: {why}."
     if parameters.held:
         held = ", ".join(f"`{name}` = {value}" for name, value in parameters.held.items())
         text += f" Held fixed in all of them: {held}."

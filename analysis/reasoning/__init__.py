@@ -6,6 +6,4 @@ choices.py        what the trials say about a hyperparameter
 references.py     the literature, cited where it is needed
 """
 
-from analysis.reasoning.chapter import section
-
-__all__ = ["section"]
+from analysis.reasoning.chapter import section as section

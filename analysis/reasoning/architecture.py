@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import textwrap
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from matplotlib.axes import Axes
@@ -25,8 +24,7 @@ WEIGHED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, PatchWhitening)
 TIMES = "\N{MULTIPLICATION SIGN}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Layer:
+class Layer(NamedTuple):
     """A convolution or a linear map with what follows it up to the next.
 
     Attributes:
@@ -39,13 +37,8 @@ class Layer:
     shape: tuple[int, ...]
     parameters: int
 
-    def __post_init__(self) -> None:
-        if len(self.shape) not in (1, 3) or min(self.shape) < 1 or self.parameters < 0:
-            raise ValueError(f"{self.operations}: shape {self.shape}, {self.parameters} weights")
 
-
-@dataclass(frozen=True, kw_only=True)
-class Part:
+class Part(NamedTuple):
     """An encoder, a decoder, a head.
 
     Attributes:
@@ -66,23 +59,11 @@ class Part:
         return sum(layer.parameters for layer in self.layers)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Architecture:
-    """A pipeline's networks; the encoder comes first, the others stand on its latent."""
+def compute_architecture(record: PipelineRecord) -> tuple[Part, ...]:
+    """Trace the networks that `record` is drawn from, on one black image.
 
-    title: str
-    parts: tuple[Part, ...]
-
-    def __post_init__(self) -> None:
-        encoder, *others = self.parts
-        latent = encoder.layers[-1].shape
-        for part in others:
-            if part.enters != latent:
-                raise ValueError(f"the {part.name} takes {part.enters}, the latent is {latent}")
-
-
-def compute_architecture(record: PipelineRecord) -> Architecture:
-    """Trace the networks that `record` is drawn from, on one black image."""
+    The encoder comes first, the others stand on its latent.
+    """
     spec = DATASETS[record.dataset]
     model = record.model
     image = torch.zeros(1, spec.channels, spec.size, spec.size)
@@ -101,7 +82,7 @@ def compute_architecture(record: PipelineRecord) -> Architecture:
     frozen = "trained afterwards, on frozen latents"
     when = frozen if method.classifier is None else jointly
     parts.append(_trace("classifier", when, model.classifier, latent))
-    return Architecture(title=record.name, parts=tuple(parts))
+    return tuple(parts)
 
 
 def _trace(name: str, note: str, module: nn.Module, given: Tensor) -> Part:
@@ -123,25 +104,21 @@ def _trace(name: str, note: str, module: nn.Module, given: Tensor) -> Part:
     for leaf, result in seen:
         operations, shape = _words(leaf), tuple(result.shape[1:])
         if isinstance(leaf, WEIGHED):
-            layers.append(_layer([*waiting, *operations], shape, parameter_count(leaf)))
+            layers.append(Layer((*waiting, *operations), shape, parameter_count(leaf)))
             waiting = []
         elif layers and not isinstance(leaf, nn.Flatten | FlattenPixels | MeanPixels | nn.Dropout):
-            last = layers.pop()
-            parameters = last.parameters + parameter_count(leaf)
-            layers.append(_layer([*last.operations, *operations], shape, parameters))
+            before, _, parameters = layers.pop()
+            parameters += parameter_count(leaf)
+            layers.append(Layer((*before, *operations), shape, parameters))
         else:
             waiting += operations
     # A module may end in a function, which no hook sees.
     if seen and not torch.equal(seen[-1][1], output):
-        ended = torch.allclose(torch.sigmoid(seen[-1][1]), output, atol=1e-5)
-        last = layers[-1]
-        more = ["sigmoid"] if ended else []
-        layers[-1] = _layer([*last.operations, *more], tuple(output.shape[1:]), last.parameters)
+        before, _, parameters = layers.pop()
+        if torch.allclose(torch.sigmoid(seen[-1][1]), output, atol=1e-5):
+            before = (*before, "sigmoid")
+        layers.append(Layer(before, tuple(output.shape[1:]), parameters))
     return Part(name=name, note=note, enters=tuple(given.shape[1:]), layers=tuple(layers))
-
-
-def _layer(operations: list[str], shape: tuple[int, ...], parameters: int) -> Layer:
-    return Layer(operations=tuple(operations), shape=shape, parameters=parameters)
 
 
 def _words(leaf: nn.Module) -> list[str]:
@@ -174,25 +151,19 @@ TALLEST = 0.62  # inches of the largest image
 TONES = ("#cfe3f2", "#f6dfb3", "#cbe8dd", "#ead0e0")  # pale, of different greys
 
 
-def architecture_figure(data: Architecture) -> Canvas:
-    """A row for each part, wide enough for the longest."""
-    columns = max(len(part.layers) for part in data.parts) + 1
-    height = ROW * len(data.parts) + 0.35
-    canvas, [axis] = style.axes(width=max(5.4, COLUMN * columns + 0.3), height=height)
-    draw_architecture(axis, data)
-    return canvas
-
-
-def draw_architecture(axis: Axes, data: Architecture) -> None:
+def architecture_figure(name: str, parts: tuple[Part, ...]) -> Canvas:
     """Each part as a row of shapes: maps as planes as large as their side, vectors as bars."""
-    columns = max(len(part.layers) for part in data.parts) + 1
-    for row, part in enumerate(data.parts):
+    columns = max(len(part.layers) for part in parts) + 1
+    height = ROW * len(parts) + 0.35
+    canvas, [axis] = style.axes(width=max(5.4, COLUMN * columns + 0.3), height=height)
+    for row, part in enumerate(parts):
         _draw_part(axis, part, top=-row * ROW, tone=TONES[row % len(TONES)], first=row == 0)
     axis.set_xlim(-0.5 * COLUMN, (columns - 0.5) * COLUMN)
-    axis.set_ylim(-ROW * len(data.parts) + 0.1, 0.1)
+    axis.set_ylim(-ROW * len(parts) + 0.1, 0.1)
     axis.set_aspect("equal")
     axis.set_axis_off()
-    axis.set_title(f"{data.title}: the networks")
+    axis.set_title(f"{name}: the networks")
+    return canvas
 
 
 def _draw_part(axis: Axes, part: Part, *, top: float, tone: str, first: bool) -> None:

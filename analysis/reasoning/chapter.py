@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from analysis.captions import title_of
+from analysis.captions import every_search, title_of
 from analysis.document import Block, Bullets, Figure, Heading, Paragraph, Section, Table
 from analysis.reasoning import choices
-from analysis.reasoning.architecture import Architecture, architecture_figure, compute_architecture
+from analysis.reasoning.architecture import Part, architecture_figure, compute_architecture
 from analysis.reasoning.choices import worded
 from analysis.reasoning.references import needed
 from analysis.records import Findings, PipelineRecord, main_study, same
@@ -38,37 +38,33 @@ def _common(records: list[PipelineRecord]) -> list[Block]:
         Paragraph(
             "An encoder of 3 by 3 convolutions, one or two a stage, halves the image's side in "
             "each of three stages, doubles the channels and ends in one linear map to "
-            f"{LATENT_DIM} numbers, which are standardised: every coordinate has mean 0 and "
-            "variance 1 over the training images. That is small on purpose, as the assignment "
-            "suggests: what is compared here is how an encoder is trained, and six small networks "
-            "can be searched and repeated with several seeds. Batch normalisation (Ioffe and "
-            "Szegedy, 2015) follows every convolution; weights start as He et al. (2015) propose "
-            "for ReLU."
+            f"{LATENT_DIM} numbers, standardised to mean 0 and variance 1 over the training "
+            "images. That is small on purpose, as the assignment suggests: what is compared is how "
+            "an encoder is trained, and six small networks can be searched and repeated. Batch "
+            "normalisation (Ioffe and Szegedy, 2015) follows every convolution; weights start as "
+            "He et al. (2015) propose for ReLU."
         ),
         Paragraph(
-            "**The classifier** has one and the same architecture for all pipelines and is never "
-            f"searched: an MLP with hidden layers of {hidden} units on the "
-            "standardised latent. The supervised pipelines train it together with the encoder, the "
-            "others afterwards, on latents of the frozen encoder. No classifier sees an image; the "
-            "row *raw pixels* of the summary is marked as the exception."
+            "**The classifier** is the same for all pipelines and never searched: an MLP with "
+            f"hidden layers of {hidden} units on the standardised latent. The supervised pipelines "
+            "train it together with the encoder, the others afterwards, on latents of the frozen "
+            "encoder. No classifier sees an image but that of the summary's row *raw pixels*."
         ),
         Paragraph(
-            f"**Choosing.** {_searched(records)} Every search maximises the same quantity, the "
-            f"classifier's accuracy on the {100 * VALID_FRACTION:.0f} % of the training images "
-            "that were set aside by a fixed, stratified split. Nothing was chosen by a contrastive "
-            "or a reconstruction loss, and nothing by test images. Structure (depth, width, kind "
-            "of block, up-sampling) and training (learning rate, decay, batch size, dropout, "
-            "strength of the views) were searched together, since a wider network wants another "
-            "learning rate than a narrow one."
+            f"**Choosing.** {_searched(records)} {every_search(records)} maximises the "
+            f"classifier's accuracy on the {100 * VALID_FRACTION:.0f} % of the training images set "
+            "aside by a fixed, stratified split; no training loss and no test image chose. "
+            "Structure (depth, width, kind of block, up-sampling) and training (learning rate, "
+            "decay, batch size, dropout, strength of the views) were searched together, since a "
+            "wider network wants another learning rate than a narrow one."
         ),
         Paragraph(
             "**The added logic** (section 1.2.3 of the assignment) is contrastive learning after "
             "SimCLR (Chen et al., 2020): two views of one image shall have similar latents, views "
-            "of different images dissimilar ones, and no label is looked at. It was preferred "
-            "since what it asks for, likeness by angle, is what makes classes easy to cut apart, "
-            "if the views change all but what classes have in common. Whether it does is measured "
-            "against an ablation with the same encoder, views and budget that reconstructs "
-            "instead, so that nothing but this logic differs."
+            "of different images dissimilar ones, and no label is looked at. What it asks for, "
+            "likeness by angle, makes classes easy to cut apart if the views change all but what "
+            "classes have in common. Whether it does is measured against an ablation that differs "
+            "in nothing but this: the same encoder, views and budget, reconstructing instead."
         ),
     ]
 
@@ -77,8 +73,6 @@ def _searched(records: list[PipelineRecord]) -> str:
     studies = [study for record in records for study in record.studies]
     if not studies:
         return "There are no searches in this store."
-    samplers = sorted({study.tags.get("sampler", "unknown") for study in studies})
-    schedulers = sorted({study.tags.get("scheduler", "unknown") for study in studies})
     names = {
         "tpe": "TPE (Bergstra et al., 2011)",
         "asha": "ASHA (Li et al., 2020)",
@@ -86,8 +80,8 @@ def _searched(records: list[PipelineRecord]) -> str:
         "none": "nothing",
     }
     trials = sum(len(study.trials) for study in studies)
-    proposed = " or ".join(names.get(name, name) for name in samplers)
-    stopped = " or ".join(names.get(name, name) for name in schedulers)
+    tags = ({study.tags.get(of, "unknown") for study in studies} for of in ("sampler", "scheduler"))
+    proposed, stopped = (" or ".join(names.get(n, n) for n in sorted(some)) for some in tags)
     return (
         f"{len(studies)} {'study' if len(studies) == 1 else 'studies'} tried {trials} "
         f"configurations; {proposed} proposed them, {stopped} stopped those that fell behind. The "
@@ -100,10 +94,10 @@ def _searched(records: list[PipelineRecord]) -> str:
 
 
 def _pipeline(record: PipelineRecord) -> list[Block]:
-    architecture = compute_architecture(record)
+    parts = compute_architecture(record)
     reasoning = " ".join(record.pipeline.reasoning.split())
     blocks: list[Block] = [Heading(f"{title_of(record)} (`{record.name}`)"), Paragraph(reasoning)]
-    blocks.append(_diagram(record, architecture))
+    blocks.append(_diagram(record, parts))
     study = main_study(record.studies)
     if study is not None:
         blocks.append(Bullets(choices.describe(record, study)))
@@ -111,9 +105,9 @@ def _pipeline(record: PipelineRecord) -> list[Block]:
     return blocks
 
 
-def _diagram(record: PipelineRecord, architecture: Architecture) -> Figure:
-    encoder = architecture.parts[0]
-    rest = "; ".join(f"{part.name}: {part.note}" for part in architecture.parts[1:])
+def _diagram(record: PipelineRecord, parts: tuple[Part, ...]) -> Figure:
+    encoder, *others = parts
+    rest = "; ".join(f"{part.name}: {part.note}" for part in others)
     whose = "champion" if record.final else "best trial so far"
     return Figure(
         name=f"architecture_{record.name}",
@@ -122,46 +116,34 @@ def _diagram(record: PipelineRecord, architecture: Architecture) -> Figure:
         f"the image to the latent, {encoder.parameters:,} weights; {rest}. Bold: the shape behind "
         "a layer (channels, height, width); below it what the layer does, and its weights. Planes "
         "are as large as the maps' sides. Colours tell the parts apart and mean nothing else.",
-        draw=lambda: architecture_figure(architecture),
-        alt=_described(architecture),
+        draw=lambda: architecture_figure(record.name, parts),
+        alt=f"Shapes from layer to layer. {'; '.join(map(_shapes, parts))}",
     )
 
 
-def _described(architecture: Architecture) -> str:
-    parts = []
-    for part in architecture.parts:
-        shapes = [part.enters, *(layer.shape for layer in part.layers)]
-        path = ", ".join("x".join(map(str, shape)) for shape in shapes)
-        parts.append(f"{part.name}: {path}")
-    return f"Shapes from layer to layer. {'; '.join(parts)}"
+def _shapes(part: Part) -> str:
+    shapes = [part.enters, *(layer.shape for layer in part.layers)]
+    return f"{part.name}: {', '.join('x'.join(map(str, shape)) for shape in shapes)}"
 
 
 def _space(record: PipelineRecord) -> Table:
     chosen = record.info["params"]
     pipeline = record.pipeline
-    lines = tuple(
-        (
-            name,
-            describe(distribution),
-            worded(pipeline.defaults[name]),
-            worded(chosen[name]) if name in chosen else None,
-        )
-        for name, distribution in pipeline.space.items()
-    )
-    differ = [
-        index
-        for index, name in enumerate(pipeline.space)
-        if name in chosen and not same(chosen[name], pipeline.defaults[name])
-    ]
+    lines, differ = [], []
+    for index, (name, distribution) in enumerate(pipeline.space.items()):
+        default, value = pipeline.defaults[name], chosen.get(name)
+        shown = worded(value) if name in chosen else None
+        lines.append((name, describe(distribution), worded(default), shown))
+        if name in chosen and not same(value, default):
+            differ.append(index)
     whose = "champion" if record.final else "best trial"
-    run = record.run_id
     return Table(
         name=f"space_{record.name}",
         title=f"{title_of(record)}: what was searched",
         columns=("parameter", "range", "default", whose),
-        rows=lines,
+        rows=tuple(lines),
         caption=f"Ranges include their ends. Bold where the {whose} differs from the defaults: "
         f"{len(differ)} of {len(lines)}. Trained for {record.info['epochs']} epochs; MLflow run "
-        f"`{run}`.",
+        f"`{record.run_id}`.",
         bold=tuple(differ),
     )

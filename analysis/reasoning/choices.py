@@ -40,11 +40,6 @@ class Choice:
     to_median: float | None
     changed: Mapping[str, tuple[Any, Any]]
 
-    def __post_init__(self) -> None:
-        for margin in (self.to_second, self.to_median):
-            if margin is not None and margin < 0:
-                raise ValueError(f"trial {self.best.number} is not the best: {margin}")
-
 
 def compute_choice(study: StudyRecord, defaults: Mapping[str, Any]) -> Choice | None:
     """The winner of a study; None where no trial was complete."""
@@ -68,7 +63,8 @@ def compute_choice(study: StudyRecord, defaults: Mapping[str, Any]) -> Choice | 
 def describe(record: PipelineRecord, study: StudyRecord) -> tuple[str, ...]:
     """Say what the study tried, what won, what differs from the defaults, which shapes did best."""
     choice = compute_choice(study, record.pipeline.defaults)
-    return (_tried(study), *_won(record, study, choice), *_shapes(study, record))
+    found = [_by_goals(study)] if study.goals else _won(record, study, choice)
+    return (_tried(study), *found, *_champion(record, study, choice), *_shapes(study, record))
 
 
 def _tried(study: StudyRecord) -> str:
@@ -79,6 +75,26 @@ def _tried(study: StudyRecord) -> str:
     return (
         f"**Tried:** {len(study.trials)} trials in study `{study.name}` ({states}), of up to "
         f"{study.epochs} epochs, {rungs}, in {duration(study.seconds)}."
+    )
+
+
+def _by_goals(study: StudyRecord) -> str:
+    """What won by goals of the study's own; by two of them there is a front and no best trial."""
+    goals = " and ".join(f"`{goal}`" for goal in study.goals)
+    best, one = study.front, len(study.goals) == 1
+    if one and study.complete:
+        choose = min if study.goals[0].minimise else max
+        best = [choose(study.complete, key=lambda trial: trial.values[0])]
+    if not best:
+        return f"**Won:** nothing yet by {goals}, no trial was trained to the end."
+    shown = {t.number: " and ".join(f"{value:.4f}" for value in t.values) for t in best}
+    trials = ", ".join(f"{number} ({values})" for number, values in shown.items())
+    if one:
+        return f"**Won:** by its own goal, {goals}, trial {trials}."
+    return (
+        f"**Won:** no single trial, since the study had two goals, {goals}. On their front, where "
+        f"no other trial is better in both, stand {len(study.front)} of {len(study.complete)} "
+        f"complete trials: {trials}."
     )
 
 
@@ -95,16 +111,17 @@ def _won(record: PipelineRecord, study: StudyRecord, choice: Choice | None) -> l
     text += "." + _against_noise(record, choice)
     pairs = [f"{n} {worded(old)} → {worded(new)}" for n, (old, new) in choice.changed.items()]
     changes = ", ".join(pairs) or "nothing: it is the defaults"
-    bullets = [text, f"**Against the defaults** it changes {changes}."]
-    if record.result:
-        number = f"trial {best.number} of {study.name}"
-        likewise = record.result["source"] == number
-        bullets.append(
-            f"**Champion:** {record.result['source']}"
-            + (", the same," if likewise else ", another than the best of the search,")
-            + f" by mean `{METRIC}` over fresh seeds."
-        )
-    return bullets
+    return [text, f"**Against the defaults** it changes {changes}."]
+
+
+def _champion(record: PipelineRecord, study: StudyRecord, choice: Choice | None) -> list[str]:
+    if not record.result or choice is None:
+        return []
+    source = record.result["source"]
+    likewise = source == f"trial {choice.best.number} of {study.name}"
+    beside = ", the same," if likewise else ", another than the best of the search,"
+    beside *= not study.goals
+    return [f"**Champion:** {source}{beside} by mean `{METRIC}` over fresh seeds."]
 
 
 def _against_noise(record: PipelineRecord, choice: Choice) -> str:
