@@ -6,7 +6,7 @@
     cache.py            keeps what is expensive on disk
     document.py         the parts of a report: sections of text, figures, tables
 
-    A folder a section, in the report's order. `compute_*` returns checked data, `draw_*` takes an
+    A folder a section, in the report's order. `compute_*` returns plain data, `draw_*` takes an
     axis; in chapter.py `section` puts text, figures and tables together:
 
     summary/            the champions, baselines, ablations, verdicts
@@ -27,7 +27,7 @@
     sentences.py        pieces of sentences
     captions.py         where numbers come from, in words
     image_grid.py       many small images on one axis
-    checks.py           what result types check of themselves
+    checks.py           what results that were stored check of themselves
 
     publication/        results that are kept in git; publish.py is the command
 

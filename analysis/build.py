@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from argparse import Namespace
 from collections.abc import Callable, Sequence
@@ -11,23 +12,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from analysis import (
-    fingerprint,
-    history,
-    interpolation,
-    latents,
-    mistakes,
-    reasoning,
-    reconstructions,
-    reproduction,
-    summary,
-    sweeps,
-    tsne,
-)
+from analysis import fingerprint
 from analysis.captions import other_protocols
-from analysis.document import Document, Section
+from analysis.document import Document, Section, heads
 from analysis.load import find
-from analysis.records import SIX, Findings
+from analysis.records import SIX, Findings, every_pipeline
 from analysis.theory import page as theory_page
 from analysis.tsne.embedding import require
 from analysis.writers import files, page, pdf
@@ -37,18 +26,11 @@ from search.spaces.pipeline import experiment_name, pipeline_names
 from search.tracking import address
 from search.tracking.store import Store, open_existing
 
-SECTIONS = (
-    summary,
-    reasoning,
-    history,
-    reconstructions,
-    interpolation,
-    tsne,
-    latents,
-    mistakes,
-    sweeps,
-    reproduction,
+SECTIONS = heads(  # a module each
+    "summary | reasoning | history | reconstructions | interpolation | tsne | latents | mistakes "
+    "| sweeps | reproduction"
 )
+STAND_IN = "Stand-in data: these numbers and pictures show that the report works, nothing else"
 
 
 def write(options: Namespace) -> int:
@@ -60,7 +42,7 @@ def write(options: Namespace) -> int:
     store = open_existing(address.resolve_uri(options.tracking_uri, home))
     check_disk(home)  # keeps the computed arrays, and who saw the test images
     mini, notices = _which_data(options, store)
-    names = options.pipeline or [*SIX, *(n for n in pipeline_names() if n not in SIX)]
+    names = options.pipeline or every_pipeline()
     console = Console(highlight=False, quiet=options.quiet)
     with _progress(console) as progress:
         task = progress.add_task("reading MLflow", total=len(SECTIONS) + len(options.formats) + 2)
@@ -106,9 +88,9 @@ def write(options: Namespace) -> int:
         f"{len(document.figures)} figures, {len(document.tables)} tables",
         markup=False,
     )
-    if "html" in options.formats:
-        for name in ("index.html", "theory.html") if theory else ("index.html",):
-            console.print(f"open {(out / name).absolute().as_uri()}", soft_wrap=True)
+    for page_file in written:
+        if page_file.suffix == ".html":
+            console.print(f"open {page_file.absolute().as_uri()}", soft_wrap=True)
     return 0
 
 
@@ -125,10 +107,10 @@ def compose(
         progress: told of each section by `description`, and of its end by `advance`.
     """
     sections: list[Section] = []
-    for module in SECTIONS:
-        progress(description=module.__name__.rpartition(".")[2])
-        if findings.records or module is sweeps:  # a sweep can be read without a search
-            sections.append(module.section(findings))
+    for name in SECTIONS:
+        progress(description=name)
+        if findings.records or name == "sweeps":  # a sweep can be read without a search
+            sections.append(importlib.import_module(f"analysis.{name}").section(findings))
         progress(advance=1)
     return Document(
         title="Latent spaces of MNIST and CIFAR-10",
@@ -148,9 +130,6 @@ def _which_data(options: Namespace, store: Store) -> tuple[bool, list[str]]:
     if real or not any(_has_trials(store, name, mini=True) for name in names):
         return False, []
     return True, [STAND_IN + " (there are no studies on real data)"]
-
-
-STAND_IN = "Stand-in data: these numbers and pictures show that the report works, nothing else"
 
 
 def _has_trials(store: Store, name: str, *, mini: bool) -> bool:

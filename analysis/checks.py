@@ -1,4 +1,4 @@
-"""Checks that result types make of themselves."""
+"""Checks that results which were stored, in the cache or in MLflow, make of themselves."""
 
 from __future__ import annotations
 

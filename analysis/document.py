@@ -1,7 +1,7 @@
 """The parts of a report, before anybody decides how it looks: sections of text, figures, tables.
 
-A section's function takes what reading.py found in MLflow (`records.Findings`) and returns a
-`Section`; `page.py`, `pdf.py` and `files.py` write it. Text is plain; its only marks are
+A section's function takes what load.py found in MLflow (`records.Findings`) and returns a
+`Section`; the modules of `writers/` write it. Text is plain; its only marks are
 `**bold**`, `*italic*`, `` `code` `` and `[words](address)`.
 """
 

@@ -26,7 +26,7 @@ def key(findings: Findings) -> dict[str, object]:
         "outcomes": [record.outcome.to_json() for record in findings.sweeps],
         "unswept": findings.unswept,
         "options": [findings.mini, findings.seed, findings.points, findings.embedding],
-        "code": code(),
+        "code": fingerprint.of_code(*CODE),
         "matplotlib": matplotlib.__version__,
     }
 
@@ -41,8 +41,3 @@ def _record(record: PipelineRecord) -> Mapping[str, object]:
         "result": record.result,
         "studies": [dataclasses.asdict(study) for study in record.studies],
     }
-
-
-def code() -> str:
-    """Hash all code that a report follows from."""
-    return fingerprint.of_code(*CODE)

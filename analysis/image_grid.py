@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import style
+from analysis.records import scaled
 
 GAP = 0.08  # between images, of an image's side
 LABELS = 1.0  # inches left of the images, for the rows' labels
@@ -103,8 +104,8 @@ class Mosaic:
         for top, row in zip(self._tops, self.rows, strict=False):
             for place, image in enumerate(row.images):
                 left = place * (side_x + self._gap)
-                scaled = image.astype(np.float32) / (255 if image.dtype == np.uint8 else 1)
-                picture[top : top + side_y, left : left + side_x] = scaled.transpose(1, 2, 0)
+                pixels = scaled(image).transpose(1, 2, 0)
+                picture[top : top + side_y, left : left + side_x] = pixels
         return picture
 
     def draw(self, axis: Axes, *, title: str, x_label: str = "", y_label: str = "") -> None:
@@ -123,9 +124,7 @@ class Mosaic:
         axis.grid(False)
         for spine in axis.spines.values():
             spine.set_visible(False)
-        axis.set_title(title)
-        axis.set_xlabel(x_label)
-        axis.set_ylabel(y_label)
+        axis.set(title=title, xlabel=x_label, ylabel=y_label)
 
 
 def figure_of(mosaic: Mosaic, *, title: str, x_label: str = "", y_label: str = "") -> Figure:

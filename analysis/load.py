@@ -10,6 +10,7 @@ from typing import Any
 
 from optuna.distributions import CategoricalDistribution, IntDistribution
 
+from analysis import records as kinds
 from analysis.cache import Cache
 from analysis.records import Findings, PipelineRecord, StudyRecord, SweepRecord, TrialRecord
 from search.cells.cell import MODEL
@@ -122,9 +123,8 @@ class _Images:
     def training(self, dataset: str) -> TrainingData:
         """Train and validation images."""
         if dataset not in self._training:
-            self._training[dataset] = load_training(
-                dataset, data_dir=None if self.mini else self.data_dir, mini=self.mini
-            )
+            where = None if self.mini else self.data_dir
+            self._training[dataset] = load_training(dataset, data_dir=where, mini=self.mini)
         return self._training[dataset]
 
     def test(self, dataset: str, weights: str) -> LabelledImages:
@@ -145,17 +145,8 @@ def _record(
     pipeline = load_pipeline(name)
     studies = _studies(store, experiment, pipeline, protocol)
     finished = best_rerun(store, experiment, protocol=protocol)
-    best = max(
-        (
-            (not study.goals, trial.value or 0.0, trial)
-            for study in studies
-            if not study.twin_of
-            for trial in study.complete
-        ),
-        key=lambda ranked: ranked[:2],
-        default=None,
-    )
-    if finished is None and best is None:
+    study = kinds.main_study(studies)
+    if finished is None and not (study and study.complete):
         return None
     data = images.training(pipeline.dataset)
     result = None
@@ -163,8 +154,8 @@ def _record(
         result, run_id = finished.result, _champion_run(store, experiment, finished)
         opened = open_cell(store, run_id, again=finished.command, test=True)
     else:
-        assert best is not None
-        run_id = best[-1].run_id
+        assert study is not None
+        run_id = study.complete[0].run_id
         again = rerun_command({}, experiment_name(name, mini=images.mini))
         opened = open_trial(store, run_id, dataset=pipeline.dataset, again=again)
     return PipelineRecord(
@@ -177,7 +168,7 @@ def _record(
         split="test" if finished else "validation",
         images=images.test(pipeline.dataset, opened.weights) if finished else data.valid,
         data=data,
-        studies=tuple(study for study in studies if _same_data(study, data)),
+        studies=tuple(s for s in studies if s.tags.get("data_fingerprint") == data.fingerprint),
         cache=cache,
         **vars(opened),
     )
@@ -200,10 +191,8 @@ def _sweep(
     def load(row: GridRow, number: int) -> PipelineRecord:
         cell = store.find_run(experiment, parent=run_id, cell=row.cells[number])
         if cell is None:
-            raise Failure(
-                f"the sweep {name} has lost the run of its cell {row.cells[number]}\n"
-                f"make it again: {again}"
-            )
+            lost = f"the sweep {name} has lost the run of its cell {row.cells[number]}"
+            raise Failure(f"{lost}\nmake it again: {again}")
         pipeline = load_pipeline(row.pipeline)
         data = images.training(pipeline.dataset)
         opened = open_cell(store, cell, again=again)
@@ -240,15 +229,9 @@ def _champion_run(store: Store, experiment: str, rerun: Finished) -> str:
     parent, cell = rerun.run.run_id, rerun.result["model"]["cell"]
     run = store.find_run(experiment, parent=parent, cell=cell, champion="true")
     if run is None:
-        raise Failure(
-            f"the rerun {parent} has lost its champion's run (cell {cell})\n"
-            f"make it again: {rerun.command}"
-        )
+        lost = f"the rerun {parent} has lost its champion's run (cell {cell})"
+        raise Failure(f"{lost}\nmake it again: {rerun.command}")
     return run
-
-
-def _same_data(study: StudyRecord, data: TrainingData) -> bool:
-    return study.tags.get("data_fingerprint") == data.fingerprint
 
 
 def _studies(store: Store, experiment: str, pipeline: Pipeline, protocol: int) -> list[StudyRecord]:
@@ -259,13 +242,13 @@ def _studies(store: Store, experiment: str, pipeline: Pipeline, protocol: int) -
         children = store.runs(experiment, kind="trial", parent=run.run_id)
         goals = run.tags.get(GOALS, "")
         trials = [_trial(store, child, pipeline, goals=goals) for child in children]
-        rungs = run.params.get("rungs", "none")
+        rungs = run.params.get("rungs", "none").replace("none", "")
         studies.append(
             StudyRecord(
                 name=run.tags["study"],
                 run_id=run.run_id,
                 trials=tuple(sorted(trials, key=lambda trial: trial.number)),
-                rungs=() if rungs == "none" else tuple(map(int, rungs.split())),
+                rungs=tuple(map(int, rungs.split())),
                 epochs=int(run.params["epochs"]),
                 tags=run.tags,
                 params=run.params,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
+from functools import partial
 from pathlib import Path
 
 if __name__ == "__main__":
@@ -35,32 +36,16 @@ def parser() -> arguments.Parser:
         description="Add what MLflow holds to docs/results/ and make its tables again.",
         epilog=EXAMPLES,
     )
-    add = command_line.add_argument
-    add(
-        "--out",
-        default="docs/results",
-        metavar="DIR",
-        help="folder of the published results (default docs/results)",
-    )
+    option = partial(arguments.add, command_line)
+    where = "folder of the published results (default docs/results)"
+    option("--out DIR", str, where, default="docs/results")
     only = command_line.add_mutually_exclusive_group()
     only.add_argument("--tables", action="store_true", help="read no store, make the tables again")
     only.add_argument("--check", action="store_true", help="the same, but change nothing: compare")
-    add(
-        "--report",
-        nargs="?",
-        const="docs/report",
-        type=arguments.new_folder,
-        metavar="DIR",
-        help="write the whole report of this store too, as a PDF and as pages for GitHub "
-        "(default docs/report)",
-    )
-    add(
-        "--points",
-        type=arguments.positive,
-        default=2000,
-        metavar="N",
-        help="images in each t-SNE (default 2000)",
-    )
+    whole = "write the whole report of this store too, as a PDF and as pages for GitHub "
+    whole += "(default docs/report)"
+    option("--report DIR", arguments.new_folder, whole, nargs="?", const="docs/report")
+    option("--points N", arguments.positive, "images in each t-SNE (default 2000)", default=2000)
     arguments.add_data(command_line)
     other = command_line.add_argument_group("records and output")
     arguments.add_tracking(other)

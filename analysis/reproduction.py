@@ -138,36 +138,27 @@ def report_command(findings: Findings) -> str:
 def _orders(records: list[PipelineRecord]) -> list[Block]:
     """Say what the same command does not repeat exactly."""
     studies = [study for record in records for study in record.studies]
-    several = [s for s in studies if int(s.params.get("concurrency", 1)) > 1]
-    if not several:
-        return []
-    return [
-        Paragraph(
-            f"In {len(several)} of {len(studies)} studies several trials ran at a time: what is "
-            "proposed next then depends on which ends first, so the same command may walk another "
-            "way through the space. A trial itself is repeated exactly by `python search/tune.py "
-            "--replay TRIAL_ID`; the ids are in MLflow, tag `trial_id`."
-        )
-    ]
+    several = sum(int(study.params.get("concurrency", 1)) > 1 for study in studies)
+    text = (
+        f"In {several} of {len(studies)} studies several trials ran at a time: what is proposed "
+        "next then depends on which ends first, so the same command may walk another way through "
+        "the space. A trial itself is repeated exactly by `python search/tune.py --replay "
+        "TRIAL_ID`; the ids are in MLflow, tag `trial_id`."
+    )
+    return [Paragraph(text)] if several else []
 
 
 # Tables -----------------------------------------------------------------------------------------
 
 
 def _searches(records: list[PipelineRecord]) -> Table:
-    lines = [
-        (
-            record.name,
-            study.name,
-            study.tags.get("seed"),
-            *(study.params.get(name) for name in ("device", "precision", "threads", "concurrency")),
-            study.params.get("train_size"),
-            f"{study.seconds:,.0f}",
-            _short(study.tags.get(COMMIT)),
-        )
-        for record in records
-        for study in record.studies
-    ]
+    lines: list[tuple[Cell, ...]] = []
+    given = "device", "precision", "threads", "concurrency", "train_size"
+    for record in records:
+        for study in record.studies:
+            how = study.tags.get("seed"), *(study.params.get(name) for name in given)
+            spent = f"{study.seconds:,.0f}", _short(study.tags.get(COMMIT))
+            lines.append((record.name, study.name, *how, *spent))
     return Table(
         name="searches",
         title="The searches",
@@ -221,26 +212,22 @@ def _readings(records: list[PipelineRecord]) -> str:
     if not readings:
         return "How often the test set was read is not stored with these runs."
     again = sum(count > 1 for count in readings.values())
-    repeats = f"{again} times not for the first time with the same weights"
+    repeats = f"{again} times not for the first time with the same weights" * bool(again)
     return (
         f"The test set was read for {len(readings)} sets of weights behind the numbers above, "
-        f"{repeats if again else 'once each'}. Every reading leaves a line in "
-        "`mlruns/test_readings.jsonl`; the figures of "
-        "this report, which show test images, are noted there too."
+        f"{repeats or 'once each'}. Every reading leaves a line in `mlruns/test_readings.jsonl`; "
+        "the figures of this report, which show test images, are noted there too."
     )
 
 
 def _runs(records: list[PipelineRecord]) -> Table:
     lines: list[tuple[Cell, ...]] = []
     for record in records:
-        for study in record.studies:
-            lines.append((record.name, f"study {study.name}", study.run_id, None))
-        if record.result:
-            model = record.result.get("model") or {}
-            named = f"models:/{model['name']}/{model['version']}" if model else None
-            lines.append((record.name, "final numbers", record.run_id, named))
-        else:
-            lines.append((record.name, "best trial, not final", record.run_id, None))
+        lines += [(record.name, f"study {s.name}", s.run_id, None) for s in record.studies]
+        what = "final numbers" if record.result else "best trial, not final"
+        model = (record.result or {}).get("model")
+        named = f"models:/{model['name']}/{model['version']}" if model else None
+        lines.append((record.name, what, record.run_id, named))
     return Table(
         name="runs",
         title="MLflow runs",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import matplotlib
@@ -49,13 +47,6 @@ SETTINGS: dict[str, Any] = {
     "svg.hashsalt": "latent-search",  # the same figure, the same file
 }
 plt.rcParams.update(SETTINGS)  # type: ignore[arg-type]
-
-
-@contextmanager
-def styled() -> Iterator[None]:
-    """Figures made inside have the report's look."""
-    with plt.rc_context(SETTINGS):  # type: ignore[arg-type]
-        yield
 
 
 def axes(

@@ -9,6 +9,4 @@ budget.py              trials, epochs and hours of each pipeline
 rank_transfer.py       whether the order of a short search holds in long training
 """
 
-from analysis.history.chapter import section
-
-__all__ = ["section"]
+from analysis.history.chapter import section as section

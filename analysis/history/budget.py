@@ -13,13 +13,9 @@ from matplotlib.ticker import MaxNLocator
 
 from analysis import style
 from analysis.document import Block, Figure, Heading, Paragraph, Table, heads
+from analysis.history.trials import STATES
 from analysis.records import SIX, PipelineRecord
 from analysis.sentences import duration
-from analysis.style import COLOURS
-
-STATES = ("COMPLETE", "PRUNED", "FAIL", "INTERRUPTED")
-HATCHES = {"COMPLETE": "", "PRUNED": "////", "FAIL": "xxxx", "INTERRUPTED": "...."}
-FILLS = dict(zip(STATES, (COLOURS[0], COLOURS[1], COLOURS[5], COLOURS[9]), strict=True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +40,6 @@ class Budget:
     wall_hours: float
     final_hours: float | None
     devices: tuple[str, ...]
-
-    def __post_init__(self) -> None:
-        if set(self.trials) != set(STATES):
-            raise ValueError(f"trials by state: {dict(self.trials)}; the states are {STATES}")
-        if min(self.studies, self.epochs, self.trial_hours, self.wall_hours) < 0:
-            raise ValueError("a budget is never negative")
 
     @property
     def total(self) -> int:
@@ -87,25 +77,16 @@ def draw_trials(axis: Axes, budgets: Mapping[str, Budget]) -> None:
     """Trials by state, stacked, a bar a pipeline."""
     names = list(budgets)[::-1]
     ends = np.zeros(len(names))
-    for state in STATES:
+    for state, look in STATES.items():
         counts = np.array([budgets[name].trials[state] for name in names])
         if counts.any():
-            axis.barh(
-                names,
-                counts,
-                left=ends,
-                color=FILLS[state],
-                hatch=HATCHES[state],
-                edgecolor="white",
-                height=0.68,
-                label=state.lower().replace("fail", "failed"),
-            )
+            bars = axis.barh(names, counts, left=ends, height=0.68, label=look.word)
+            for bar in bars:
+                bar.set(facecolor=look.colour, hatch=look.hatch, edgecolor="white")
         ends += counts
     axis.grid(False, axis="y")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.set_title("Trials by state")
-    axis.set_xlabel("trials")
-    axis.set_ylabel("pipeline")
+    axis.set(title="Trials by state", xlabel="trials", ylabel="pipeline")
 
 
 def draw_hours(axis: Axes, budgets: Mapping[str, Budget]) -> None:
@@ -114,19 +95,11 @@ def draw_hours(axis: Axes, budgets: Mapping[str, Budget]) -> None:
     hours = [budgets[name].trial_hours for name in names]
     axis.barh(names, hours, color="0.45", height=0.68)
     for row, name in enumerate(names):
-        axis.annotate(
-            f"{budgets[name].epochs} epochs",
-            (hours[row], row),
-            xytext=(4, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=7.5,
-        )
+        axis.text(hours[row], row, f" {budgets[name].epochs} epochs", va="center", fontsize=7.5)
     axis.set_xlim(0, 1.32 * max(hours) or 1)
     axis.set_yticklabels([])
     axis.grid(False, axis="y")
-    axis.set_title("Time spent in trials")
-    axis.set_xlabel("hours, summed over trials")
+    axis.set(title="Time spent in trials", xlabel="hours, summed over trials")
 
 
 def budget_figure(budgets: Mapping[str, Budget]) -> Canvas:
@@ -144,15 +117,13 @@ def blocks(records: Sequence[PipelineRecord], missing: Mapping[str, str]) -> lis
     searched = {name: budget for name, budget in budgets.items() if budget.total}
     content: list[Block] = [Heading("What was spent"), Paragraph(_told(searched, missing))]
     if searched:
-        caption = (
-            "Left: trials by state. Right: training and evaluation of all trials together, in "
-            "hours, with the epochs that were trained. All searches on the same data count."
-        )
         content.append(
             Figure(
                 name="effort",
                 title="Effort by pipeline",
-                caption=caption,
+                caption="Left: trials by state. Right: training and evaluation of all trials "
+                "together, in hours, with the epochs that were trained. All searches on the same "
+                "data count.",
                 draw=lambda: budget_figure(searched),
             )
         )
@@ -197,21 +168,20 @@ def _told(budgets: Mapping[str, Budget], missing: Mapping[str, str]) -> str:
     hours = sum(budget.trial_hours for budget in budgets.values())
     text = f"{trials} trials took {duration(3600 * hours)} together."
     if len(budgets) > 1:
-        ordered = sorted(budgets, key=lambda name: budgets[name].trial_hours)
-        least, most = ordered[0], ordered[-1]
-        low, high = (3600 * budgets[name].trial_hours for name in (least, most))
+        seconds = {name: 3600 * budget.trial_hours for name, budget in budgets.items()}
+        least, *_, most = sorted(seconds, key=seconds.__getitem__)
+        low, high = seconds[least], seconds[most]
         ratio = f": {high / low:.1f} times as much" if low > 0 else ""
         spent = f"{duration(high)}, {least} the least, {duration(low)}{ratio}"
         text += f" {most} took the most, {spent}."
-        counts = {budget.total for budget in budgets.values()}
-        if len(counts) == 1:
-            text += f" Each had {counts.pop()} trials."
+        counts = {name: budget.total for name, budget in budgets.items()}
+        few, many = (choose(counts, key=counts.__getitem__) for choose in (min, max))
+        if counts[few] == counts[many]:
+            text += f" Each had {counts[few]} trials."
         else:
-            few = min(budgets, key=lambda name: budgets[name].total)
-            many = max(budgets, key=lambda name: budgets[name].total)
             text += (
-                f" The number of trials is unequal, from {budgets[few].total} ({few}) to "
-                f"{budgets[many].total} ({many}): the better searched of two pipelines has an "
-                "advantage that is none of its method's."
+                f" The number of trials is unequal, from {counts[few]} ({few}) to {counts[many]} "
+                f"({many}): the better searched of two pipelines has an advantage that is none of "
+                "its method's."
             )
     return text + without

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from matplotlib.figure import Figure as Canvas
 
 from analysis import style
@@ -28,12 +30,8 @@ def front_figure(study: StudyRecord) -> Canvas:
         steps = "steps-post" if first.minimise else "steps-pre"
         axis.plot(*zip(*ordered, strict=True), drawstyle=steps, color=COLOURS[0], lw=1)
     for trial in study.front:
-        axis.annotate(
-            str(trial.number),
-            (trial.values[0], trial.values[1]),
-            (4, 4),
-            textcoords="offset points",
-        )
+        x, y = trial.values
+        axis.annotate(str(trial.number), (x, y), (4, 4), textcoords="offset points")
     for name, goal in ((axis.set_xlabel, first), (axis.set_ylabel, second)):
         name(f"{goal.metric} ({'smaller' if goal.minimise else 'larger'} is better)")
     axis.set_title(f"Front of {study.name}")
@@ -60,8 +58,7 @@ def blocks(record: PipelineRecord) -> list[Block]:
                 name=name,
                 title=f"{record.name}: the front of {study.name}",
                 caption=caption,
-                draw=lambda study=study: front_figure(study),  # type: ignore[misc]
-                alt=caption,
+                draw=partial(front_figure, study),
             ),
             Table(
                 name=f"{name}_trials",

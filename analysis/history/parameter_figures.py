@@ -26,6 +26,9 @@ SHADES = LinearSegmentedColormap.from_list(
 )
 
 
+HALO = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.8}
+
+
 def draw_importance(axis: Axes, parameters: Parameters) -> None:
     """A bar a parameter, its share of the variation written beside it."""
     names = list(parameters.importance)[::-1]
@@ -37,8 +40,7 @@ def draw_importance(axis: Axes, parameters: Parameters) -> None:
     axis.set_ylim(-0.6, len(names) - 0.4)
     axis.tick_params(axis="y", length=0, labelsize=7.5)
     axis.grid(False, axis="y")
-    axis.set_title("Importance")
-    axis.set_xlabel("share of the variation")
+    axis.set(title="Importance", xlabel="share of the variation")
 
 
 def draw_slice(axis: Axes, parameters: Parameters, name: str) -> None:
@@ -124,17 +126,16 @@ def draw_parallel(axis: Axes, parameters: Parameters) -> ScalarMappable:
     for column, name in enumerate(names):
         axis.axvline(column, color="0.35", lw=0.8, zorder=0)
         for place, text in _marks(parameters.space[name]):
-            axis.text(column + 0.04, place, text, fontsize=7, va="center", **_halo())
+            axis.text(column + 0.04, place, text, fontsize=7, va="center", bbox=HALO, zorder=5)
     axis.axvline(len(names), color="0.35", lw=0.8, zorder=0)
     least = f"{low:.4f}" if accuracy.min() >= low else f"≤ {low:.4f}"
     for place, text in ((0.0, least), (1.0, f"{high:.4f}")):
-        axis.text(len(names) + 0.04, place, text, fontsize=7, va="center", **_halo())
+        axis.text(len(names) + 0.04, place, text, fontsize=7, va="center", bbox=HALO, zorder=5)
     axis.set_xticks(columns, [*names, "accuracy"], rotation=25, ha="right", rotation_mode="anchor")
     axis.set_xlim(-0.1, len(names) + 0.4)
     axis.set_yticks([0, 0.5, 1])
     axis.set_ylim(-0.06, 1.06)
-    axis.set_ylabel("place in the parameter's range")
-    axis.set_xlabel("parameter")
+    axis.set(ylabel="place in the parameter's range", xlabel="parameter")
     return ScalarMappable(norm, SHADES)
 
 
@@ -155,13 +156,6 @@ def _marks(distribution: BaseDistribution) -> list[tuple[float, str]]:
         return [(_place(distribution, choice), str(choice)) for choice in distribution.choices]
     ends = (distribution.low, distribution.high)  # type: ignore[attr-defined]
     return [(_place(distribution, end), f"{end:g}") for end in dict.fromkeys(ends)]
-
-
-def _halo() -> dict[str, Any]:
-    return {
-        "bbox": {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.8},
-        "zorder": 5,
-    }
 
 
 def parameters_figure(parameters: Parameters) -> Canvas:

@@ -6,7 +6,6 @@ trials alone are few, and chosen for being good.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -49,17 +48,6 @@ class Parameters:
     importance: Mapping[str, float]
     chosen: int | None
     strangers: int
-
-    def __post_init__(self) -> None:
-        if self.accuracy.shape != (len(self.params),):
-            raise ValueError(f"{self.accuracy.shape} accuracies of {len(self.params)} trials")
-        if len(self.accuracy) and not 0 <= self.accuracy.min() <= self.accuracy.max() <= 1:
-            raise ValueError("an accuracy lies outside [0, 1]")
-        shares = list(self.importance.values())
-        if shares and not (min(shares) >= 0 and math.isclose(sum(shares), 1, abs_tol=1e-6)):
-            raise ValueError(f"importances are shares of 1, not {shares}")
-        if self.chosen is not None and not 0 <= self.chosen < len(self.params):
-            raise ValueError(f"trial {self.chosen} of {len(self.params)}")
 
     def __len__(self) -> int:
         return len(self.params)

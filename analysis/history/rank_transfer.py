@@ -86,13 +86,8 @@ def carrying_figure(carryings: Mapping[str, Carrying], epochs: Mapping[str, int]
         axis.set_title(f"{name}, n = {len(carrying)}", fontsize=9)
         axis.set_xlabel(f"in the search, {epochs[name]} epochs")
         axis.set_ylabel("" if place % 3 else "trained again (share)")
-        axis.annotate(
-            f"rank correlation {carrying.rho:+.2f}\n{carrying.epochs} epochs",
-            (0.04, 0.96),
-            xycoords="axes fraction",
-            va="top",
-            fontsize=8,
-        )
+        said = f"rank correlation {carrying.rho:+.2f}\n{carrying.epochs} epochs"
+        axis.text(0.04, 0.96, said, transform=axis.transAxes, va="top", fontsize=8)
     return figure
 
 
@@ -108,18 +103,16 @@ def blocks(
     if not carryings:
         return []
     epochs = {name: study.epochs if (study := studies[name]) else 0 for name in carryings}
-    caption = (
-        "Validation accuracy of each configuration in the search (one training) against the mean "
-        "of its trainings afterwards. The best of a search stand closer together than all of its "
-        "trials, so the correlation over them is lower than over the whole space."
-    )
     return [
         Heading("Does the order of a short search hold?"),
         Bullets(tuple(f"{name}: {carrying}." for name, carrying in carryings.items())),
         Figure(
             name="short_and_long",
             title="Searched short, trained long",
-            caption=caption,
+            caption="Validation accuracy of each configuration in the search (one training) "
+            "against the mean of its trainings afterwards. The best of a search stand closer "
+            "together than all of its trials, so the correlation over them is lower than over the "
+            "whole space.",
             draw=lambda: carrying_figure(carryings, epochs),
         ),
     ]

@@ -23,6 +23,11 @@ from search.cells.metrics import TEST
 from search.spaces.pipeline import METRIC
 from trainers.protocol import version_of
 
+FRESH = (
+    " Triangle: what the champion's trial had promised. Crosses and the dashed line: the champion "
+    "with fresh seeds, and their mean; the triangle's height above the line is the optimism."
+)
+
 
 def expected_maximum(values: Sequence[float] | np.ndarray) -> np.ndarray:
     """(n,) values -> (n,): at k - 1 the mean of the maximum over all subsets of k of them.
@@ -78,14 +83,6 @@ class Selection:
     gap: float | None = None
     readings: int | None = None
 
-    def __post_init__(self) -> None:
-        if self.values.ndim != 1 or self.values.shape != self.expected.shape:
-            raise ValueError(f"{self.values.shape} values, {self.expected.shape} expected maxima")
-        if (np.diff(self.values) < 0).any() or (np.diff(self.expected) < -1e-12).any():
-            raise ValueError("values are sorted, and the expected maximum never falls")
-        if len(self.values) and not np.isclose(self.expected[-1], self.values[-1]):
-            raise ValueError("the maximum of all values is their maximum")
-
     @property
     def best(self) -> float | None:
         """The best complete value."""
@@ -132,8 +129,7 @@ def draw_selection(axis: Axes, name: str, selection: Selection) -> None:
     axis.set_xlim(0.2, n + 0.8)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.set_title(name, fontsize=9)
-    axis.set_xlabel("complete trials to choose from")
-    axis.set_ylabel("validation accuracy (share)")
+    axis.set(xlabel="complete trials to choose from", ylabel="validation accuracy (share)")
 
 
 def selection_figure(selections: Mapping[str, Selection]) -> Canvas:
@@ -150,30 +146,21 @@ def blocks(
     records: Sequence[PipelineRecord], studies: Mapping[str, StudyRecord | None]
 ) -> list[Block]:
     """A line a pipeline, the picture and the table."""
-    selections = {
-        record.name: compute_selection(record, studies[record.name]) for record in records
-    }
-    drawn = {name: selection for name, selection in selections.items() if len(selection.values)}
+    selections = {r.name: compute_selection(r, studies[r.name]) for r in records}
+    drawn = {name: one for name, one in selections.items() if len(one.values)}
     content: list[Block] = [
         Heading("Optimism of the chosen trial"),
         Bullets(tuple(_told(name, s) for name, s in selections.items())),
     ]
     if drawn:
-        caption = (
-            "Line: the expected best of k complete trials drawn at random from those of the "
-            "search, exact from order statistics; dashes at the left: the trials themselves."
-        )
-        if any(s.fresh for s in drawn.values()):
-            caption += (
-                " Triangle: what the champion's trial had promised. Crosses and the dashed line: "
-                "the champion with fresh seeds, and their mean; the triangle's height above the "
-                "line is the optimism."
-            )
+        fresh = any(selection.fresh for selection in drawn.values())
         content.append(
             Figure(
                 name="best_of_many",
                 title="The best of many trials",
-                caption=caption,
+                caption="Line: the expected best of k complete trials drawn at random from those "
+                "of the search, exact from order statistics; dashes at the left: the trials "
+                f"themselves.{FRESH * fresh}",
                 draw=lambda: selection_figure(drawn),
             )
         )
@@ -181,13 +168,13 @@ def blocks(
         Table(
             name="optimism",
             title="What was promised, and what was kept",
-            caption="Validation accuracy. Promised: the champion's value in its search. Kept: its "
-            "mean with fresh seeds. Luck alone: by how much the best of as many equally good "
-            "trials would exceed their mean if values varied as between the champion's seeds "
-            "(expected maximum of independent normals times their standard deviation); the spread "
-            "of a few seeds is itself a rough figure. Validation - test: of the champion's means. "
-            "In points. Test readings: how often the pipeline's reruns have measured a training, "
-            "its baselines' too, on the test set.",
+            caption="Validation accuracy; differences in points. Promised: the champion's value in "
+            "its search. Kept: its mean with fresh seeds. Luck alone: by how much the best of as "
+            "many equally good trials would exceed their mean if values varied as between the "
+            "champion's seeds (expected maximum of independent normals times their standard "
+            "deviation, a rough figure of a few seeds). Validation - test: of the champion's "
+            "means. Test readings: trainings, baselines too, that the reruns measured on the test "
+            "set.",
             columns=heads(
                 "pipeline | complete trials | mean of trials | best trial | promised | kept "
                 "| seeds | optimism | luck alone | validation - test | test readings"

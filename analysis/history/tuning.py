@@ -14,7 +14,7 @@ from search.cells.statistics import Estimate
 
 
 @dataclass(frozen=True, kw_only=True)
-class TestGain:
+class OnTest:
     """Defaults and champion on the test set, paired by seed.
 
     Attributes:
@@ -23,16 +23,10 @@ class TestGain:
         same: whether both are the same trainings.
     """
 
-    __test__ = False  # for pytest, which would collect it by its name
-
     defaults: float
     champion: float
     difference: Estimate
     same: bool
-
-    def __post_init__(self) -> None:
-        if not (0 <= self.defaults <= 1 and 0 <= self.champion <= 1):
-            raise ValueError(f"accuracies {self.defaults} and {self.champion} outside [0, 1]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +43,7 @@ class Gain:
     default: float | None
     state: str | None
     best: float | None
-    test: TestGain | None
+    test: OnTest | None
 
     @property
     def on_validation(self) -> float | None:
@@ -67,7 +61,7 @@ def compute_gain(record: PipelineRecord, study: StudyRecord | None) -> Gain:
         default=default.value if default else None,
         state=default.state if default else None,
         best=study.complete[0].value if study and study.complete else None,
-        test=_test_gain(record),
+        test=_on_test(record),
     )
 
 
@@ -80,13 +74,13 @@ def _is_default(trial: TrialRecord, trials: Sequence[TrialRecord], record: Pipel
     return bool(free) and all(same(trial.params[name], defaults.get(name)) for name in free)
 
 
-def _test_gain(record: PipelineRecord) -> TestGain | None:
+def _on_test(record: PipelineRecord) -> OnTest | None:
     champion = result_rows.champion(record)
     defaults = result_rows.find(record, result_rows.DEFAULTS)
     difference = result_rows.difference(champion, defaults)
     if champion is None or defaults is None or difference is None:
         return None
-    return TestGain(
+    return OnTest(
         defaults=result_rows.mean(defaults, TEST) or 0.0,
         champion=result_rows.mean(champion, TEST) or 0.0,
         difference=difference,
@@ -106,9 +100,8 @@ def blocks(
             name="tuning",
             title="Defaults against the tuned configuration",
             caption="Validation: the defaults, tried in the search (but for what it held fixed), "
-            "against its best complete trial, one training each. Test: the means of the reruns' "
-            "rows `defaults` and champion, over fresh seeds; their runs are the children of the "
-            "reruns. Differences in points (hundredths of a share).",
+            "against its best complete trial, one training each. Test: means of the reruns' rows "
+            "`defaults` and champion over fresh seeds. Differences in points.",
             columns=heads(
                 "pipeline | defaults, validation | best, validation | points | defaults, test "
                 "| champion, test | points, test | seeds"
@@ -145,7 +138,7 @@ def _told(name: str, gain: Gain) -> str:
     return f"{name}: {points(gained)} points on validation images (one training each; not final)."
 
 
-def _told_of_test(name: str, test: TestGain) -> str:
+def _told_of_test(name: str, test: OnTest) -> str:
     if test.same:
         return f"{name}: the champion is the defaults, so tuning changed nothing."
     difference = test.difference

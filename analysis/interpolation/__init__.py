@@ -5,6 +5,4 @@ measures.py   pairs, paths, and how much a step looks like a real image
 words.py      answers from the measures
 """
 
-from analysis.interpolation.chapter import section
-
-__all__ = ["section"]
+from analysis.interpolation.chapter import section as section

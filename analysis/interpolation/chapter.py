@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,17 +12,7 @@ from matplotlib.figure import Figure as Canvas
 
 from analysis import style
 from analysis.captions import absent, source_of, title_of
-from analysis.document import (
-    Block,
-    Bullets,
-    Cell,
-    Figure,
-    Heading,
-    Paragraph,
-    Section,
-    Table,
-    heads,
-)
+from analysis.document import Block, Bullets, Figure, Heading, Paragraph, Section, Table, heads
 from analysis.image_grid import ImageRow, Mosaic, figure_of
 from analysis.interpolation.measures import MIXES, STEPS, Interpolation, compute_interpolation
 from analysis.interpolation.words import answer, explain, introduce, measurements, middle_is_usual
@@ -56,10 +46,6 @@ def section(findings: Findings) -> Section:
 
 def _walk_figure(record: PipelineRecord, interpolation: Interpolation) -> Figure:
     title = f"{title_of(record)}: from {interpolation.named(0)} in {STEPS} steps"
-
-    def draw() -> Canvas:
-        return figure_of(compose_walks(interpolation, [0]), title=title, x_label=X_LABEL)
-
     return Figure(
         name=f"interpolation_{record.name}",
         title=f"{title_of(record)}: ten steps between two of the five images",
@@ -68,7 +54,7 @@ def _walk_figure(record: PipelineRecord, interpolation: Interpolation) -> Figure
         "probability. Below: the images themselves mixed in the same shares, pixel by pixel. "
         "Alpha is the share of the right end; the outer columns are the ends, above "
         "reconstructed, below as they are.",
-        draw=draw,
+        draw=lambda: figure_of(compose_walks(interpolation, [0]), title=title, x_label=X_LABEL),
         alt=f"Ten pictures from {interpolation.named(0)}, and ten cross-fades below them.",
     )
 
@@ -76,31 +62,19 @@ def _walk_figure(record: PipelineRecord, interpolation: Interpolation) -> Figure
 def _others_figure(record: PipelineRecord, interpolation: Interpolation) -> Figure:
     pairs = range(1, len(interpolation.labels))
     names = ", ".join(interpolation.named(pair) for pair in pairs)
-
     title = f"{title_of(record)}: {names}"
-
-    def draw() -> Canvas:
-        return figure_of(compose_walks(interpolation, pairs), title=title, x_label=X_LABEL)
-
     return Figure(
         name=f"interpolation_pairs_{record.name}",
         title=f"{title_of(record)}: other pairs",
         caption=f"As above for {names}: random images of these classes ({source_of(record)}). "
         "For each pair the decoded latents with the classifier's opinion, and below them the "
         "pixels mixed.",
-        draw=draw,
+        draw=lambda: figure_of(compose_walks(interpolation, pairs), title=title, x_label=X_LABEL),
         alt=f"Walks {names}, decoded, each with its cross-fade below.",
     )
 
 
 def _measures_figure(record: PipelineRecord, interpolation: Interpolation) -> Figure:
-    def draw() -> Canvas:
-        figure, axes = style.axes(2, 2, width=8.4, height=6.2)
-        for axis, line in zip(axes, LINES, strict=True):
-            draw_measure(axis, interpolation, line)
-        style.legend_below(figure, axes[0], columns=3)
-        return figure
-
     return Figure(
         name=f"interpolation_measures_{record.name}",
         title=f"{title_of(record)}: what the walks pass through",
@@ -110,13 +84,13 @@ def _measures_figure(record: PipelineRecord, interpolation: Interpolation) -> Fi
         f"({source_of(record)}; distances to the first {interpolation.training:,} training "
         "images). Ghosting: 1 where a step is the cross-fade of the two decoded ends, 0 where it "
         "is as far from that as a picture that decides each pixel for one of the ends.",
-        draw=draw,
+        draw=lambda: measures_figure(interpolation),
         alt="Four curves along the walk: distance to training images, entropy, density, ghosting.",
     )
 
 
 def _table(record: PipelineRecord, interpolation: Interpolation) -> Table:
-    rows: list[tuple[Cell, ...]] = []
+    rows: list[tuple[Any, ...]] = []
     shown, real = interpolation.shown, interpolation.real
     middles = "nearest", "mixed_nearest", "sparsity", "ghosting"
     for pair in range(len(interpolation.labels)):
@@ -128,7 +102,7 @@ def _table(record: PipelineRecord, interpolation: Interpolation) -> Table:
         rows.append((*walk, near, mixed, entropy, where, sparse, ghost, usual))
     every = {"different classes": interpolation.between, "one class": interpolation.within}
     for name, paths in every.items():
-        near, mixed, sparse, ghost = (float(np.median(paths.middle(m))) for m in middles)
+        near, mixed, sparse, ghost = map(paths.median_middle, middles)
         entropy = float(np.median(paths.entropy.max(axis=1)))
         usual = percent(middle_is_usual(paths, real).mean())
         named = f"median of {len(paths.rows)}, {name}"
@@ -165,21 +139,13 @@ def _runs(labels: np.ndarray, classes: tuple[str, ...]) -> str:
 # Drawing ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Line:
-    """A measure as it is drawn: an attribute of `Paths`, of `Real` where real images have it."""
-
-    measure: str
-    title: str
-    unit: str
-
-
-LINES = (
-    Line("nearest", "Is it near to real images?", "L2 to the nearest image,\npixels in [0, 1]"),
-    Line("entropy", "Is the classifier sure?", "entropy, nats"),
-    Line("sparsity", "Is the latent space filled?", "distance to the 10th\ntraining latent"),
-    Line("ghosting", "Is it a cross-fade?", "ghosting: 1 cross-fade, 0 decided"),
-)
+# Attribute of `Paths`, and of `Real` where real images have it -> title, unit.
+LINES = {
+    "nearest": ("Is it near to real images?", "L2 to the nearest image,\npixels in [0, 1]"),
+    "entropy": ("Is the classifier sure?", "entropy, nats"),
+    "sparsity": ("Is the latent space filled?", "distance to the 10th\ntraining latent"),
+    "ghosting": ("Is it a cross-fade?", "ghosting: 1 cross-fade, 0 decided"),
+}
 
 
 def compose_walks(interpolation: Interpolation, pairs: Sequence[int]) -> Mosaic:
@@ -199,26 +165,35 @@ def compose_walks(interpolation: Interpolation, pairs: Sequence[int]) -> Mosaic:
     return Mosaic(rows=rows, width=WIDTH)
 
 
-def draw_measure(axis: Axes, interpolation: Interpolation, line: Line) -> None:
+def measures_figure(interpolation: Interpolation) -> Canvas:
+    """A panel a measure."""
+    figure, axes = style.axes(2, 2, width=8.4, height=6.2)
+    for axis, measure in zip(axes, LINES, strict=True):
+        draw_measure(axis, interpolation, measure)
+    style.legend_below(figure, axes[0], columns=3)
+    return figure
+
+
+def draw_measure(axis: Axes, interpolation: Interpolation, measure: str) -> None:
     """One measure along the walks of many pairs, with that of real images."""
-    between = getattr(interpolation.between, line.measure)
+    between = getattr(interpolation.between, measure)
     alpha = np.linspace(0, 1, between.shape[1])
     inner = np.isfinite(between).all(axis=0)  # ghosting has no value at the ends
     low, median, high = np.quantile(between[:, inner], (0.1, 0.5, 0.9), axis=0)
     axis.fill_between(alpha[inner], low, high, color=BETWEEN, alpha=0.18, lw=0)
     axis.plot(alpha[inner], median, "o-", color=BETWEEN, label="between different classes")
-    within = np.median(getattr(interpolation.within, line.measure)[:, inner], axis=0)
+    within = np.median(getattr(interpolation.within, measure)[:, inner], axis=0)
     axis.plot(alpha[inner], within, "s--", color=WITHIN, label="within one class")
-    if f"mixed_{line.measure}" in MIXES:
-        mixed = np.median(getattr(interpolation.between, f"mixed_{line.measure}"), axis=0)
+    if f"mixed_{measure}" in MIXES:
+        mixed = np.median(getattr(interpolation.between, f"mixed_{measure}"), axis=0)
         axis.plot(alpha, mixed, "^:", color=MIXED, label="pixels mixed, different classes")
-    real = getattr(interpolation.real, line.measure, None)
+    real = getattr(interpolation.real, measure, None)
     if real is not None:
         axis.axhline(np.median(real), color="black", lw=1.1, label="real images: median")
         most = np.quantile(real, 0.9)
         axis.axhline(most, color="black", lw=1.1, ls="-.", label="real images: 90 %")
-    axis.set_ylim(*((-0.03, 1.03) if line.measure == "ghosting" else (0, None)))
+    axis.set_ylim(*((-0.03, 1.03) if measure == "ghosting" else (0, None)))
     axis.set_xlim(-0.03, 1.03)
-    axis.set_title(line.title)
-    axis.set_xlabel("alpha, share of the second image")
-    axis.set_ylabel(line.unit)
+    title, unit = LINES[measure]
+    axis.set(xlabel="alpha, share of the second image", ylabel=unit)
+    axis.set_title(title)

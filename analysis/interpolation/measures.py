@@ -11,7 +11,7 @@ from scipy.special import softmax
 
 from analysis.checks import has_shape, lies_in
 from analysis.reconstructions.errors import five
-from analysis.records import PipelineRecord
+from analysis.records import PipelineRecord, scaled
 from trainers.data import LabelledImages
 from trainers.measures.interpolation import STEPS, entropy, ghosting, path
 from trainers.measures.neighbours import NEIGHBOUR, REFERENCES, nearest_distances
@@ -72,9 +72,13 @@ class Paths:
         steps = values.shape[1]
         return values[:, (steps - 1) // 2 : steps // 2 + 1].mean(axis=1)
 
-    def ends(self, measure: str) -> np.ndarray:
-        """(P,) mean over both ends."""
-        return getattr(self, measure)[:, [0, -1]].mean(axis=1)
+    def median_middle(self, measure: str) -> float:
+        """The median over pairs of `middle`."""
+        return float(np.median(self.middle(measure)))
+
+    def median_end(self, measure: str) -> float:
+        """The median over pairs of the mean over both ends."""
+        return float(np.median(getattr(self, measure)[:, [0, -1]].mean(axis=1)))
 
 
 MIXES = "mixed_nearest", "mixed_entropy"
@@ -135,7 +139,7 @@ def _key(record: PipelineRecord) -> dict[str, object]:
 
 def _measure_paths(record: PipelineRecord, rows: np.ndarray, steps: int) -> Paths:
     ends = record.latents[rows]
-    images = record.images.images[rows].astype(np.float32) / 255
+    images = scaled(record.images.images[rows])
     latents = np.stack([path(start, end, steps) for start, end in ends])
     mixed = np.stack([path(start, end, steps) for start, end in images])
     shape = (len(rows), steps)
@@ -201,17 +205,6 @@ class Interpolation:
     classes: tuple[str, ...]
     training: int
 
-    def __post_init__(self) -> None:
-        pairs, steps = self.shown.predicted.shape
-        if self.decoded.shape[:2] != (pairs, steps) or self.mixed.shape != self.decoded.shape:
-            raise ValueError(
-                f"pictures must be ({pairs}, {steps}, C, H, W), not {self.decoded.shape} and "
-                f"{self.mixed.shape}"
-            )
-        lies_in(self, 0, 1, "decoded", "mixed")
-        if self.labels.shape != (pairs, 2) or (self.labels[:, 0] == self.labels[:, 1]).any():
-            raise ValueError("the pairs shown must be of different classes")
-
     def named(self, pair: int) -> str:
         """`4 to 7`."""
         start, end = self.labels[pair]
@@ -257,7 +250,7 @@ def compute_interpolation(record: PipelineRecord, seed: int) -> Interpolation:
     images = record.images
     rows = shown_pairs(record, seed)
     ends = record.latents[rows]
-    pixels = images.images[rows].astype(np.float32) / 255
+    pixels = scaled(images.images[rows])
     latents = np.stack([path(start, end) for start, end in ends])
     decoded = record.decode(latents.reshape(-1, latents.shape[-1]))
     sample = np.random.default_rng([seed, 3]).permutation(len(images))[:REAL]

@@ -25,36 +25,28 @@ def introduce(records: Sequence[PipelineRecord], computed: Mapping[str, Interpol
         f"A walk goes in {STEPS} equal steps along the straight line between the latents of two "
         "images of different classes, the first two of the five: (1 - alpha) times one plus alpha "
         f"times the other, alpha = 0, 1/{gaps}, 2/{gaps}, ..., 1. **Both ends are among the "
-        f"{STEPS}**, so there are {gaps} equal gaps and {STEPS - 2} steps that no image stands "
-        "behind. The decoder draws every step; below, the images themselves are mixed in the same "
-        f"shares. One walk proves little, so the same is measured on {pairs} random pairs of "
-        "different classes, and on as many pairs of one class: what both share comes from walking "
-        "straight (a mean is smoother than what it was taken of), what differs comes from leaving "
-        "a class."
+        f"{STEPS}**: {gaps} equal gaps, {STEPS - 2} steps that no image stands behind. The decoder "
+        "draws every step; below, the images themselves are mixed in the same shares. One walk "
+        f"proves little, so the same is measured on {pairs} random pairs of different classes, and "
+        "on as many of one class: what both share comes from walking straight (a mean is smoother "
+        "than what it was taken of), what differs comes from leaving a class."
     )
 
 
-def middle_is_near(paths: Paths, real: Real) -> np.ndarray:
-    """(P,) bool: no farther from training images than 90 % of real images."""
-    return paths.middle("nearest") <= real.usual("nearest")
+def middle_passes(paths: Paths, real: Real) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(P,) bool each, as a picture of one thing would be: near, sure, decided.
 
-
-def middle_is_sure(paths: Paths, real: Real) -> np.ndarray:
-    """(P,) bool: classified no less surely than 90 % of real images."""
-    return paths.middle("entropy") <= real.usual("entropy")
-
-
-def middle_is_decided(paths: Paths) -> np.ndarray:
-    """(P,) bool: less than half a cross-fade."""
-    return paths.middle("ghosting") < GHOST
+    That is: no farther from training images, classified no less surely than 90 % of real images;
+    less than half a cross-fade.
+    """
+    near = paths.middle("nearest") <= real.usual("nearest")
+    sure = paths.middle("entropy") <= real.usual("entropy")
+    return near, sure, paths.middle("ghosting") < GHOST
 
 
 def middle_is_usual(paths: Paths, real: Real) -> np.ndarray:
-    """(P,) bool: near, sure and decided, as a picture of one thing would be."""
-    usual: np.ndarray = (
-        middle_is_near(paths, real) & middle_is_sure(paths, real) & middle_is_decided(paths)
-    )
-    return usual
+    """(P,) bool: passes all three."""
+    return np.all(middle_passes(paths, real), axis=0)
 
 
 def answer(record: PipelineRecord, interpolation: Interpolation) -> str:
@@ -62,26 +54,25 @@ def answer(record: PipelineRecord, interpolation: Interpolation) -> str:
     things = "digits" if record.dataset == "mnist" else "real pictures"
     between, within, real = interpolation.between, interpolation.within, interpolation.real
     share = middle_is_usual(between, real).mean()
+    near, sure, decided = (percent(passed.mean()) for passed in middle_passes(between, real))
     verdict = "Mostly yes." if share >= MANY else "Mostly not." if share <= FEW else "Some do."
     return (
         f"**Do the middles look like {things}? {verdict}** Of the middles of {len(between.rows)} "
         f"walks between classes {percent(share)} pass three tests at once: "
-        f"{percent(middle_is_near(between, real).mean())} are no farther from the nearest training "
-        f"image than 90 % of real {record.split} images are, "
-        f"{percent(middle_is_sure(between, real).mean())} are classified no less surely than 90 % "
-        f"of those, and {percent(middle_is_decided(between).mean())} are less than half a "
-        f"cross-fade. Of walks within one class {percent(middle_is_usual(within, real).mean())} "
-        f"pass. {_majority(interpolation)}"
+        f"{near} are no farther from the nearest training image than 90 % of real {record.split} "
+        f"images are, {sure} are classified no less surely than 90 % of those, and {decided} are "
+        "less than half a cross-fade. Of walks within one class "
+        f"{percent(middle_is_usual(within, real).mean())} pass. {_majority(interpolation)}"
     )
 
 
 def _majority(interpolation: Interpolation) -> str:
     """Say what most middles between classes are, and what they are not."""
-    between, real = interpolation.between, interpolation.real
+    near, sure, decided = middle_passes(interpolation.between, interpolation.real)
     tests = (
-        (middle_is_near(between, real), "near to the data", "far from the data"),
-        (middle_is_decided(between), "decided", "both ends at once, each paler"),
-        (middle_is_sure(between, real), "of one class", "of no single class to the classifier"),
+        (near, "near to the data", "far from the data"),
+        (decided, "decided", "both ends at once, each paler"),
+        (sure, "of one class", "of no single class to the classifier"),
     )
     kept = [yes for passed, yes, _ in tests if passed.mean() >= 0.5]
     lost = [no for passed, _, no in tests if passed.mean() < 0.5]
@@ -94,55 +85,47 @@ def measurements(interpolation: Interpolation) -> tuple[str, ...]:
 
 
 def _distance(interpolation: Interpolation) -> str:
-    between, real = interpolation.between, interpolation.real
-    ends = float(np.median(between.ends("nearest")))
-    middle = float(np.median(between.middle("nearest")))
-    mixed = float(np.median(between.middle("mixed_nearest")))
-    change = _change(between, "nearest")
+    between, within, real = interpolation.between, interpolation.within, interpolation.real
+    change, contrast = _change(between, "nearest"), between.median_middle("contrast")
     text = (
-        f"**Distance** to the nearest training image (median): {middle:.2f} in the middle, "
-        f"{np.median(interpolation.within.middle('nearest')):.2f} in the middle within one class, "
-        f"{ends:.2f} at the decoded ends, {np.median(real.nearest):.2f} for real images (90 % lie "
-        f"below {real.usual('nearest'):.2f}), {mixed:.2f} for mixed pixels."
+        "**Distance** to the nearest training image (median): "
+        f"{between.median_middle('nearest'):.2f} in the middle, "
+        f"{within.median_middle('nearest'):.2f} in the middle within one class, "
+        f"{between.median_end('nearest'):.2f} at the decoded ends, {np.median(real.nearest):.2f} "
+        f"for real images (90 % lie below {real.usual('nearest'):.2f}), "
+        f"{between.median_middle('mixed_nearest'):.2f} for mixed pixels."
     )
-    contrast = float(np.median(between.middle("contrast")))
+    kept = f"{percent(contrast)} of the ends' contrast"
     if change > CLEAR:
         return text + f" The middles thus lie {100 * change:.0f} % farther out than the ends."
-    if change < -CLEAR and contrast < 1 - CLEAR:
+    if change >= -CLEAR:
+        return text + " The middles are as near as the ends."
+    if contrast < 1 - CLEAR:
         return (
-            text + " That the middles come nearer is no merit: they keep only "
-            f"{percent(contrast)} of the ends' contrast, and a paler picture is nearer to "
-            "every other."
+            f"{text} That the middles come nearer is no merit: they keep only {kept}, and a paler "
+            "picture is nearer to every other."
         )
-    if change < -CLEAR:
-        return (
-            text + " The middles come nearer than the ends, and not by fading: they keep "
-            f"{percent(contrast)} of the ends' contrast."
-        )
-    return text + " The middles are as near as the ends."
+    return f"{text} The middles come nearer than the ends, and not by fading: they keep {kept}."
 
 
 def _change(paths: Paths, measure: str) -> float:
     """From ends to middle, medians, relative to the ends."""
-    return float(np.median(paths.middle(measure)) / np.median(paths.ends(measure))) - 1
+    return paths.median_middle(measure) / paths.median_end(measure) - 1
 
 
 def _entropy(interpolation: Interpolation) -> str:
-    between, real, classes = interpolation.between, interpolation.real, interpolation.classes
-    usual = real.usual("entropy")
-    middle, mixed = (
-        float(np.median(between.middle(name))) for name in ("entropy", "mixed_entropy")
+    between, within = interpolation.between, interpolation.within
+    inner = between.entropy[:, 1:-1]
+    unsure = (inner > interpolation.real.usual("entropy")).sum(axis=1).mean()
+    return (
+        f"**Certainty**: the classifier's median entropy is {between.median_middle('entropy'):.2f} "
+        f"nats in the middle ({between.median_end('entropy'):.2f} at the ends, "
+        f"{within.median_middle('entropy'):.2f} in the middle within one class, at most "
+        f"{np.log(len(interpolation.classes)):.2f}); {between.median_middle('mixed_entropy'):.2f} "
+        f"for the encoded mix of pixels. On average {unsure:.1f} of the {inner.shape[1]} inner "
+        f"steps are less sure than 90 % of real images; {percent(_third(interpolation))} of the "
+        "middles are taken for a third class."
     )
-    ends = float(np.median(between.ends("entropy")))
-    unsure = (between.entropy[:, 1:-1] > usual).sum(axis=1).mean()
-    text = (
-        f"**Certainty**: the classifier's median entropy is {middle:.2f} nats in the middle "
-        f"({ends:.2f} at the ends, {np.median(interpolation.within.middle('entropy')):.2f} in the "
-        f"middle within one class, at most {np.log(len(classes)):.2f}); {mixed:.2f} for the "
-        f"encoded mix of pixels. On average {unsure:.1f} of the "
-        f"{between.entropy.shape[1] - 2} inner steps are less sure than 90 % of real images"
-    )
-    return f"{text}; {percent(_third(interpolation))} of the middles are taken for a third class."
 
 
 def _third(interpolation: Interpolation) -> float:
@@ -155,8 +138,8 @@ def _third(interpolation: Interpolation) -> float:
 
 
 def _ghosting(interpolation: Interpolation) -> str:
-    between = float(np.median(interpolation.between.middle("ghosting")))
-    within = float(np.median(interpolation.within.middle("ghosting")))
+    between = interpolation.between.median_middle("ghosting")
+    within = interpolation.within.median_middle("ghosting")
     nearer = "the cross-fade of both ends" if between >= GHOST else "a picture that decides"
     return (
         f"**Ghosting** is {between:.2f} in the median middle ({within:.2f} within one class): "
@@ -201,9 +184,8 @@ def _density(interpolation: Interpolation) -> str:
 
 
 def _decoder(interpolation: Interpolation) -> str:
-    ghost = float(np.median(interpolation.between.middle("ghosting")))
-    contrast = float(np.median(interpolation.between.middle("contrast")))
-    kept = f"the middles keep {percent(contrast)} of the ends' contrast"
+    ghost = interpolation.between.median_middle("ghosting")
+    contrast = interpolation.between.median_middle("contrast")
     acts = (
         "this one acts more like it than not along these lines"
         if ghost >= GHOST
@@ -211,7 +193,7 @@ def _decoder(interpolation: Interpolation) -> str:
     )
     return (
         f"An affine decoder would draw pure cross-fades; with a ghosting of {ghost:.2f} {acts}, "
-        f"and {kept}."
+        f"and the middles keep {percent(contrast)} of the ends' contrast."
     )
 
 

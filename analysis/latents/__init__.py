@@ -5,6 +5,4 @@ structure.py   measures
 words.py       says what was measured
 """
 
-from analysis.latents.chapter import section
-
-__all__ = ["section"]
+from analysis.latents.chapter import section as section

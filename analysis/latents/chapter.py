@@ -109,27 +109,22 @@ def draw_spectrum(axis: Axes, name: str, before: Structure, after: Structure) ->
             ms=4.5,
         )
     axis.set_yscale("log")
-    axis.set_xlabel("direction, by its variance")
-    axis.set_ylabel("share of the variance")
+    axis.set(xlabel="direction, by its variance", ylabel="share of the variance")
 
 
 def spectrum_figure(
     structures: Mapping[str, tuple[Structure, Structure]], records: Mapping[str, PipelineRecord]
 ) -> Canvas:
     """A panel a data set, all its methods in it."""
-    datasets = _datasets(records)
-    figure, axes = style.axes(1, len(datasets), height=3.6)
-    for axis, dataset in zip(axes, datasets, strict=True):
+    figure, panels = _panels(records, height=3.6)
+    for axis, names in panels:
         keys = []
-        for name, record in records.items():
-            if record.dataset != dataset:
-                continue
+        for name in names:
             before, after = structures[name]
             draw_spectrum(axis, name, before, after)
             colour, marker, line = look_of(name)
-            label = f"{record.method.replace('_', ' ')}: {before.rank:.0f} to {after.rank:.0f}"
+            label = f"{records[name].called}: {before.rank:.0f} to {after.rank:.0f}"
             keys.append(Line2D([], [], ls=line, color=colour, marker=marker, ms=4.5, label=label))  # type: ignore[arg-type]
-        axis.set_title(DATASETS[dataset].title)
         axis.legend(handles=keys, fontsize=8, title="effective rank", title_fontsize=8)
     return figure
 
@@ -138,12 +133,8 @@ def draw_plane(axis: Axes, name: str, before: Structure, after: Structure) -> No
     """An arrow from the untrained to the trained encoder."""
     colour, marker, _ = look_of(name)
     start, end = (before.alignment, before.uniformity), (after.alignment, after.uniformity)
-    axis.annotate(
-        "",
-        end,
-        start,
-        arrowprops={"arrowstyle": "->", "color": colour, "lw": 1.3, "shrinkA": 4, "shrinkB": 5},
-    )
+    arrow = {"arrowstyle": "->", "color": colour, "lw": 1.3, "shrinkA": 4, "shrinkB": 5}
+    axis.annotate("", end, start, arrowprops=arrow)
     axis.plot(*start, marker, color=colour, mfc="white", ms=7)
     axis.plot(*end, marker, color=colour, ms=8)
     axis.set_xlabel("alignment (squared distance, lower is nearer)")
@@ -154,23 +145,28 @@ def plane_figure(
     structures: Mapping[str, tuple[Structure, Structure]], records: Mapping[str, PipelineRecord]
 ) -> Canvas:
     """A panel a data set, all its methods in it."""
-    datasets = _datasets(records)
-    figure, axes = style.axes(1, len(datasets), height=3.8)
+    figure, panels = _panels(records, height=3.8)
     keys: list[Line2D] = []
-    for axis, dataset in zip(axes, datasets, strict=True):
-        for name, record in records.items():
-            if record.dataset == dataset:
-                draw_plane(axis, name, *structures[name])
-                colour, marker, _ = look_of(name)
-                word = record.method.replace("_", " ")
-                keys.append(Line2D([], [], ls="none", marker=marker, color=colour, label=word))
+    for axis, names in panels:
+        for name in names:
+            draw_plane(axis, name, *structures[name])
+            colour, marker, _ = look_of(name)
+            word = records[name].called
+            keys.append(Line2D([], [], ls="none", marker=marker, color=colour, label=word))
         axis.margins(0.12)
-        axis.set_title(DATASETS[dataset].title)
     for word, filled in (("before training", "white"), ("after training", "0.4")):
         keys.append(Line2D([], [], ls="none", marker="o", color="0.4", mfc=filled, label=word))
     style.legend_below(figure, *keys)
     return figure
 
 
-def _datasets(records: Mapping[str, PipelineRecord]) -> list[str]:
-    return list(dict.fromkeys(record.dataset for record in records.values()))
+def _panels(
+    records: Mapping[str, PipelineRecord], *, height: float
+) -> tuple[Canvas, list[tuple[Axes, list[str]]]]:
+    """A titled axis for each data set that occurs, with the names of its pipelines."""
+    names = {d: [n for n, r in records.items() if r.dataset == d] for d in DATASETS}
+    names = {dataset: some for dataset, some in names.items() if some}
+    figure, axes = style.axes(1, len(names), height=height)
+    for axis, dataset in zip(axes, names, strict=True):
+        axis.set_title(DATASETS[dataset].title)
+    return figure, list(zip(axes, names.values(), strict=True))

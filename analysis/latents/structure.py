@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from analysis.checks import lies_in
-from analysis.records import Findings, PipelineRecord
+from analysis.records import Findings, PipelineRecord, applied, scaled
 from analysis.tsne.separation import choose, digest
 from search.spaces.rebuild import untrained
 from trainers.augmentation import augmentation_for
@@ -158,7 +158,7 @@ def _both(record: PipelineRecord, findings: Findings) -> tuple[Structure, Struct
         encoder = record.model.encoder
         if not trained:
             encoder = untrained_encoder(record, seed=findings.seed)
-        return measure(*(_encode(encoder, part) for part in (images, *views)))
+        return measure(*(applied(encoder, scaled(part)) for part in (images, *views)))
 
     def kept(trained: bool) -> Structure:
         computed = functools.partial(compute, trained=trained)
@@ -166,11 +166,3 @@ def _both(record: PipelineRecord, findings: Findings) -> tuple[Structure, Struct
         return findings.cache.get("structure", asked, computed, kind=Structure)
 
     return kept(False), kept(True)
-
-
-def _encode(encoder: nn.Module, images: np.ndarray) -> np.ndarray:
-    """(N, C, H, W), uint8 or float in [0, 1] -> (N, D) float32."""
-    factor = 255 if images.dtype == np.uint8 else 1
-    with torch.no_grad():
-        parts = [encoder(b.float() / factor) for b in torch.from_numpy(images).split(BATCH)]
-        return torch.cat(parts).numpy()

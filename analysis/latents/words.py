@@ -22,9 +22,8 @@ def introduction(count: int, seed: int, strength: float) -> str:
         f"better lower. The views are drawn by the training's own policy at strength {strength:g} "
         f"for every pipeline, the same views for all, seed {seed}. **Effective rank** (Roy and "
         "Vetterli, 2007) is the exponential of the entropy of the covariance's eigenvalues as "
-        "shares of their sum: how many directions are in use. The last column is the mean absolute "
-        "correlation between two coordinates. **Before** is the same architecture with fresh "
-        "weights, its normalisation layers settled on training images: what the architecture gives "
+        "shares of their sum: how many directions are in use. **Before** is the same architecture "
+        "with fresh weights, its normalisation layers settled on training images: what it gives "
         f"without learning. Each measure is taken on {count:,} images or as many as there are."
     )
 
@@ -38,17 +37,14 @@ def contrastive(structures: Structures, findings: Findings) -> list[Block]:
             continue
         before, after = structures[name]
         behind = findings.records[name].info["params"].get("projection", "head") != "none"
-        sentences = [f"From before to after training: {_changes(before, after)}."]
+        began = f"From before to after training: {_changes(before, after)}."
         other = f"{dataset}_autoencoder"
+        against = f"There is no {other} to compare with."
         if other in structures:
-            against = _changes(structures[other][1], after)
-            sentences.append(f"From the autoencoder's space to the contrastive one: {against}.")
-        else:
-            sentences.append(f"There is no {other} to compare with.")
-        content += [
-            Paragraph(f"**{spec.title}.** {verdict(before, after, behind_head=behind)}"),
-            Bullets(tuple(sentences)),
-        ]
+            changes = _changes(structures[other][1], after)
+            against = f"From the autoencoder's space to the contrastive one: {changes}."
+        said = f"**{spec.title}.** {verdict(before, after, behind_head=behind)}"
+        content += [Paragraph(said), Bullets((began, against))]
     if content:
         return content
     names = [f"{dataset}_contrastive" for dataset in DATASETS]
@@ -104,7 +100,7 @@ def general(structures: Structures, records: Mapping[str, PipelineRecord]) -> li
         names = [name for name, record in records.items() if record.dataset == dataset]
         if not names:
             continue
-        ranks = {records[name].method.replace("_", " "): structures[name][1].rank for name in names}
+        ranks = {records[name].called: structures[name][1].rank for name in names}
         shown = ", ".join(f"{method} {rank:.1f}" for method, rank in ranks.items())
         text = f"**{spec.title}**: effective rank {shown}"
         if len(ranks) > 1:

@@ -5,6 +5,4 @@ confusion.py computes
 words.py     says what was measured
 """
 
-from analysis.mistakes.chapter import section
-
-__all__ = ["section"]
+from analysis.mistakes.chapter import section as section

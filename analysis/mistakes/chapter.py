@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
@@ -14,7 +14,7 @@ from analysis.captions import absent, source_of, title_of
 from analysis.document import Block, Figure, Heading, Paragraph, Section, Table
 from analysis.image_grid import ImageRow, Mosaic, figure_of
 from analysis.mistakes.confusion import Confusion, Surest, compute_confusion, compute_surest
-from analysis.mistakes.words import describe, introduce, together
+from analysis.mistakes.words import INTRODUCTION, describe, together
 from analysis.records import SIX, Findings, PipelineRecord
 from analysis.sentences import count_as_text
 from trainers.data import DATASETS
@@ -26,7 +26,7 @@ DARK = 0.6  # of the shade's range: white figures on it
 
 def section(findings: Findings) -> Section:
     """The part of the report."""
-    blocks: list[Block] = [Paragraph(introduce()), *absent(findings, SIX)]
+    blocks: list[Block] = [Paragraph(INTRODUCTION), *absent(findings, SIX)]
     for dataset, spec in DATASETS.items():
         records = findings.of(dataset=dataset)
         if not records:
@@ -49,16 +49,7 @@ def _over_seeds(confusion: Confusion) -> str:
 
 
 def _confusion_figure(record: PipelineRecord, confusion: Confusion) -> Figure:
-    def draw() -> Canvas:
-        figure, [left, right] = style.axes(1, 2, width=9.0, height=4.9)
-        if grid := left.get_gridspec():
-            grid.set_width_ratios((2.1, 1))
-        draw_confusion(left, confusion)
-        draw_accuracies(right, confusion)
-        title = f"{title_of(record)}: {record.split} images, {_over_seeds(confusion)}"
-        figure.suptitle(title, fontsize=11, fontweight="bold")
-        return figure
-
+    title = f"{title_of(record)}: {record.split} images, {_over_seeds(confusion)}"
     interval = (
         "the bar is the 95 % interval of the mean over seeds (Student's t, cut at 0 and 1)"
         if confusion.seeds > 1
@@ -71,7 +62,7 @@ def _confusion_figure(record: PipelineRecord, confusion: Confusion) -> Figure:
         f"{_over_seeds(confusion)} ({source_of(record)}); shades by share of the row, on a "
         "root scale so that rare confusions can be seen; empty cells are zero. Right: accuracy "
         f"of each class, {interval}.",
-        draw=draw,
+        draw=lambda: confusion_figure(confusion, title),
         alt=f"Confusion matrix of {len(confusion.classes)} classes and accuracy by class.",
     )
 
@@ -82,25 +73,19 @@ def _surest_figure(
     mosaic = compose_surest(records, surest)
     if mosaic is None:
         return []
-
-    def draw() -> Canvas:
-        return figure_of(
-            mosaic,
-            title=f"{DATASETS[dataset].title}: the most confident mistakes",
-            x_label="image, the surest at the left; above it its class, what was said, probability",
-        )
-
+    title = f"{DATASETS[dataset].title}: the most confident mistakes"
+    below = "image, the surest at the left; above it its class, what was said, probability"
     sources = "; ".join(f"{r.method}: {source_of(r)}" for r in records)
     return [
         Figure(
             name=f"surest_mistakes_{dataset}",
-            title=f"{DATASETS[dataset].title}: the most confident mistakes",
+            title=title,
             caption=f"For each pipeline the {SUREST} wrongly classified images to which the "
             "classifier gives the highest probability: true class, what it said, and the "
             "probability after softmax of the logits as they are. The temperature that supervised "
             "training divides logits by is ignored: it changes how sure, not what is said. "
             f"{sources}.",
-            draw=draw,
+            draw=lambda: figure_of(mosaic, title=title, x_label=below),
             alt="Rows of wrongly classified images with true class, predicted class, probability.",
         )
     ]
@@ -131,6 +116,17 @@ def _table(
 # Drawing ----------------------------------------------------------------------------------------
 
 
+def confusion_figure(confusion: Confusion, title: str) -> Canvas:
+    """The matrix beside the accuracies."""
+    figure, [left, right] = style.axes(1, 2, width=9.0, height=4.9)
+    if grid := left.get_gridspec():
+        grid.set_width_ratios((2.1, 1))
+    draw_confusion(left, confusion)
+    draw_accuracies(right, confusion)
+    figure.suptitle(title, fontsize=11, fontweight="bold")
+    return figure
+
+
 def draw_confusion(axis: Axes, confusion: Confusion) -> None:
     """Counts in cells shaded by share of the row."""
     size = len(confusion.classes)
@@ -141,9 +137,8 @@ def draw_confusion(axis: Axes, confusion: Confusion) -> None:
         colour = "white" if shade[row, column] > DARK else "black"
         axis.text(column, row, text, ha="center", va="center", fontsize=7.5, color=colour)
     long = max(map(len, confusion.classes)) > 2
-    axis.set_xticks(range(size), confusion.classes)
-    if long:
-        plt.setp(axis.get_xticklabels(), rotation=40, ha="right", rotation_mode="anchor")
+    turned: Any = {"rotation": 40, "ha": "right", "rotation_mode": "anchor"} if long else {}
+    axis.set_xticks(range(size), confusion.classes, **turned)
     axis.set_yticks(range(size), confusion.classes)
     axis.set_xticks(np.arange(size + 1) - 0.5, minor=True)
     axis.set_yticks(np.arange(size + 1) - 0.5, minor=True)
@@ -151,8 +146,7 @@ def draw_confusion(axis: Axes, confusion: Confusion) -> None:
     axis.grid(which="minor", color="white", lw=1)
     axis.tick_params(which="both", length=0)
     axis.set_title("Images by true and predicted class")
-    axis.set_xlabel("predicted class")
-    axis.set_ylabel("true class")
+    axis.set(xlabel="predicted class", ylabel="true class")
 
 
 def draw_accuracies(axis: Axes, confusion: Confusion) -> None:
@@ -170,9 +164,7 @@ def draw_accuracies(axis: Axes, confusion: Confusion) -> None:
     axis.set_ylim(len(confusion.classes) - 0.5, -0.5)
     axis.margins(x=0.08)
     axis.locator_params(axis="x", nbins=5)
-    axis.set_title("Accuracy by class")
-    axis.set_xlabel("accuracy, share of the class")
-    axis.set_ylabel("true class")
+    axis.set(title="Accuracy by class", xlabel="accuracy, share of the class", ylabel="true class")
     axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), fontsize=8)
 
 
@@ -188,6 +180,6 @@ def compose_surest(records: Sequence[PipelineRecord], surest: Sequence[Surest]) 
             f"{sure.probability[row]:.3f}"
             for row in shown
         ]
-        label = record.method.replace("_", " ")
-        rows.append(ImageRow(images=record.images.images[shown], label=label, words=words))
+        images = record.images.images[shown]
+        rows.append(ImageRow(images=images, label=record.called, words=words))
     return Mosaic(rows=rows, width=WIDTH, columns=SUREST) if rows else None

@@ -8,7 +8,6 @@ import numpy as np
 from scipy.special import softmax
 from sklearn.metrics import confusion_matrix
 
-from analysis.checks import has_shape, lies_in
 from analysis.records import PipelineRecord
 from search.cells.statistics import Estimate, estimate
 
@@ -53,12 +52,11 @@ class Confusion:
     @property
     def accuracies(self) -> list[Estimate | None]:
         """Each class's, with an interval where there are several seeds; None without images."""
-        estimates: list[Estimate | None] = []
-        for label in range(len(self.classes)):
-            total = self.counts[0, label].sum()
-            hits = self.counts[:, label, label]
-            estimates.append(estimate([float(hit / total) for hit in hits]) if total else None)
-        return estimates
+        totals, hits = self.counts[0].sum(axis=1), np.diagonal(self.counts, axis1=1, axis2=2).T
+        return [
+            estimate((of_class / total).tolist()) if total else None
+            for of_class, total in zip(hits, totals, strict=True)
+        ]
 
     @property
     def pairs(self) -> list[tuple[int, int]]:
@@ -85,14 +83,6 @@ class Surest:
     probability: np.ndarray
     true_probability: np.ndarray
     rows: np.ndarray
-
-    def __post_init__(self) -> None:
-        has_shape(self, self.labels.shape, "predicted", "probability", "true_probability")
-        lies_in(self, 0, 1, "probability")
-        if (self.labels[self.rows] == self.predicted[self.rows]).any():
-            raise ValueError("rows must be mistakes")
-        if (np.diff(self.probability[self.rows]) > 0).any():
-            raise ValueError("rows must come by falling probability")
 
     @property
     def wrong(self) -> np.ndarray:

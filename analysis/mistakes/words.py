@@ -16,17 +16,12 @@ from search.cells.statistics import SIGNIFICANT
 NAMED = 3  # confusions a pipeline
 ENOUGH = 10  # images, before a sentence says that a confusion goes one way or both
 SURE = 0.9  # probability from which a sentence calls a mistake sure
-
-
-def introduce() -> str:
-    """The paragraph that says what the section shows."""
-    return (
-        "Which classes the classifiers take for which. Matrices and accuracies by class are those "
-        "that the final runs recorded, a mean over their seeds; where a pipeline has no final run "
-        "they come from the best trial's predictions on validation images, and say so. Pictures "
-        "and probabilities are of one set of weights: the registered champion's, or the best "
-        "trial's."
-    )
+INTRODUCTION = (
+    "Which classes the classifiers take for which. Matrices and accuracies by class are those "
+    "that the final runs recorded, a mean over their seeds; where a pipeline has no final run "
+    "they come from the best trial's predictions on validation images, and say so. Pictures "
+    "and probabilities are of one set of weights: the registered champion's, or the best trial's."
+)
 
 
 def describe(record: PipelineRecord, confusion: Confusion, surest: Surest) -> str:
@@ -46,9 +41,8 @@ def _trained(record: PipelineRecord) -> str:
         clauses.append(f"divided the logits by a temperature of {temperature:.2g}, left out here")
     if smoothing >= 0.005:
         clauses.append(f"smoothed the labels by {smoothing:.2g}")
-    return (
-        f"Its training {', and '.join(clauses)}: that changes how sure it looks." if clauses else ""
-    )
+    changes = f"Its training {', and '.join(clauses)}: that changes how sure it looks."
+    return changes if clauses else ""
 
 
 def _pairs(confusion: Confusion) -> str:
@@ -91,18 +85,13 @@ def _images(count: float) -> str:
 
 
 def _hardest(confusion: Confusion) -> str:
-    means = {
-        label: accuracy.mean
-        for label, accuracy in enumerate(confusion.accuracies)
-        if accuracy is not None
-    }
-    hard, easy = min(means, key=lambda k: means[k]), max(means, key=lambda k: means[k])
+    named = zip(confusion.classes, confusion.accuracies, strict=True)
+    means = {name: accuracy.mean for name, accuracy in named if accuracy is not None}
+    hard, easy = min(means, key=means.__getitem__), max(means, key=means.__getitem__)
     if means[hard] == means[easy]:
         return f"All classes are classified equally well ({means[hard]:.4f})."
-    return (
-        f"The hardest class is {confusion.classes[hard]} ({means[hard]:.4f}), the easiest "
-        f"{confusion.classes[easy]} ({means[easy]:.4f})."
-    )
+    least, most = f"{means[hard]:.4f}", f"{means[easy]:.4f}"
+    return f"The hardest class is {hard} ({least}), the easiest {easy} ({most})."
 
 
 def _sure(surest: Surest) -> str:
@@ -132,7 +121,7 @@ def together(records: Sequence[PipelineRecord], surest: Sequence[Surest]) -> str
     count = wrong.shape[1]
     shared = int(wrong.all(axis=0).sum())
     alone = float(wrong.mean(axis=1).prod() * count)
-    names = ", ".join(record.method.replace("_", " ") for record in records)
+    names = ", ".join(record.called for record in records)
     every = "Both" if len(records) == 2 else f"All {len(records)}"
     text = (
         f"{every} ({names}) are wrong on {shared} of the {count:,} images; were their mistakes "

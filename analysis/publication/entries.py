@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
-from analysis.records import SIX, PipelineRecord, StudyRecord
+from analysis.document import heads
+from analysis.records import PipelineRecord, StudyRecord, every_pipeline, same
 from analysis.reproduction import COMMIT, VERSIONS, rerun_command, search_command
 from analysis.result_rows import DEFAULTS
 from search.cells.metrics import TEST
@@ -20,14 +21,13 @@ from search.errors import UserError
 from search.files import durable
 from search.finals import best_rerun
 from search.spaces.goals import GOALS, LIMITS
-from search.spaces.pipeline import METRIC, load_pipeline, pipeline_names
+from search.spaces.pipeline import METRIC, load_pipeline
 from trainers.protocol import VERSION, version_of
 
 Json = dict[str, Any]
 # An entry keeps these of a row; MLflow keeps the rest (ids of cells, the test set's classes).
-ROW = (
-    *("name", "kind", "uses_labels", "note", "promised", "epochs", "params", "seeds"),
-    *("metrics", "means"),
+ROW = heads(
+    "name | kind | uses_labels | note | promised | epochs | params | seeds | metrics | means"
 )
 
 
@@ -47,8 +47,7 @@ class Published:
     @property
     def protocol(self) -> int:
         """The newest version that final numbers were measured by."""
-        every = (version_of(entry) for entries in self.finals.values() for entry in entries)
-        return max(every, default=VERSION)
+        return max((version_of(e) for some in self.finals.values() for e in some), default=VERSION)
 
     def of_one_protocol(self) -> Published:
         """Only what was measured by the newest version."""
@@ -80,8 +79,8 @@ class Published:
 
     def champions(self) -> dict[str, Json]:
         """The final numbers of each pipeline that was tested, the six first, then the variants."""
-        every = ((name, self.champion(name)) for name in in_order(self.finals))
-        return {name: entry for name, entry in every if entry is not None and tested(entry)}
+        every = {name: self.champion(name) for name in in_order(self.finals)}
+        return {n: e for n, e in every.items() if e and TEST in champion(e)["metrics"]}
 
     def rows(self, pipeline: str, *, depth: int | None = None) -> list[tuple[Json, Json]]:
         """The trainings that the test set was read for, champions and defaults, best first.
@@ -108,28 +107,28 @@ class Published:
         if depth is not None:
             row = next((one for _, one in self.rows(pipeline, depth=depth)), row)
         if row:
-            source = self._origin(pipeline, row)
-            return _configuration(pipeline, row["params"], row["epochs"], source)
-        trials = [
-            (search, trial)
-            for search in self.searches.get(pipeline, ())
-            if not (search.get("twin_of") or search.get(GOALS))
-            for trial in search["trials"]
-            if trial["state"] == "COMPLETE" and trial.get("feasible", True)
-            if depth in (None, trial["params"].get("depth"))
-        ]
-        if not trials:
-            return None
-        search, trial = max(trials, key=lambda pair: last_accuracy(pair[1]))
-        source = _named(trial, search)
-        return _configuration(pipeline, trial["params"], search["epochs"], source)
+            params, epochs, source = row["params"], row["epochs"], self._origin(pipeline, row)
+        else:
+            trials = [
+                (search, trial)
+                for search in self.searches.get(pipeline, ())
+                if not (search.get("twin_of") or search.get(GOALS))
+                for trial in search["trials"]
+                if trial["state"] == "COMPLETE" and trial.get("feasible", True)
+                if depth in (None, trial["params"].get("depth"))
+            ]
+            if not trials:
+                return None
+            search, trial = max(trials, key=lambda pair: last_accuracy(pair[1]))
+            params, epochs, source = trial["params"], search["epochs"], _named(trial, search)
+        return {"pipeline": pipeline, "params": params, "epochs": epochs, "source": source}
 
     def _origin(self, pipeline: str, row: Json) -> str:
         """The trial that a row equals, the defaults, else what its rerun was given."""
         params = row["params"]
         for search in self.searches.get(pipeline, ()):
             for trial in search["trials"]:  # which need not know parameters that came later
-                if all(_equal(value, params.get(n)) for n, value in trial["params"].items()):
+                if all(same(value, params.get(n)) for n, value in trial["params"].items()):
                     return _named(trial, search)
         if row["name"] == DEFAULTS or params == load_pipeline(pipeline).defaults:
             return DEFAULTS
@@ -155,16 +154,9 @@ def _named(trial: Json, search: Json) -> str:
     return f"trial {trial['number']} of {search['study']}"
 
 
-def _equal(rounded: Any, exact: Any) -> bool:
-    if isinstance(rounded, float) and isinstance(exact, float):
-        return math.isclose(rounded, exact, rel_tol=1e-5)
-    return bool(rounded == exact)
-
-
 def in_order(names: Mapping[str, object]) -> list[str]:
     """The six first, then the variants."""
-    every = dict.fromkeys((*SIX, *pipeline_names()))
-    return [name for name in every if name in names]
+    return [name for name in every_pipeline() if name in names]
 
 
 def champion(entry: Json) -> Json:
@@ -176,10 +168,6 @@ def last_accuracy(trial: Json) -> float:
     """A trial's validation accuracy when it was measured last."""
     measured: dict[str, float] = trial["accuracies"]
     return measured[max(measured, key=int)]
-
-
-def _configuration(pipeline: str, params: Json, epochs: int, source: str) -> Json:
-    return {"pipeline": pipeline, "params": params, "epochs": epochs, "source": source}
 
 
 def row_of(entry: Json, name: str) -> Json | None:
@@ -198,9 +186,7 @@ def standing(entry: Json, row: Json | None = None) -> tuple[int, tuple[bool, flo
 def seconds(entry: Json) -> float:
     """Seconds of one training of the champion, with its measurements: the mean over seeds."""
     metrics = champion(entry)["metrics"]
-    spent = zip(metrics["time/train_seconds"], metrics["time/evaluation_seconds"], strict=True)
-    every = [train + evaluation for train, evaluation in spent]
-    return float(sum(every) / len(every))
+    return fmean(metrics["time/train_seconds"]) + fmean(metrics["time/evaluation_seconds"])
 
 
 def search_entry(record: PipelineRecord, study: StudyRecord) -> Json:
@@ -296,8 +282,3 @@ def _by_pipeline(folder: Path, kind: str) -> dict[str, tuple[Json, ...]]:
                 f"cannot read {file}: {type(error).__name__}\nbring it back: git checkout -- {file}"
             ) from None
     return {name: tuple(entries) for name, entries in lists.items()}
-
-
-def tested(entry: Json) -> bool:
-    """Whether the champion's test accuracy is there."""
-    return TEST in champion(entry)["metrics"]

@@ -4,30 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from analysis import result_rows
+from analysis.document import heads
 from analysis.history.rank_transfer import compute_carrying
-from analysis.publication.entries import (
-    Json,
-    Published,
-    champion,
-    in_order,
-    row_of,
-    seconds,
-    standing,
-)
+from analysis.publication import entries
+from analysis.publication.entries import Json, Published, champion, in_order
 from analysis.publication.others import OTHERS
-from analysis.result_rows import (
-    ABLATION,
-    DEFAULTS,
-    MEASURES,
-    PCA,
-    PIXELS,
-    RANDOM,
-    RANDOM_SEARCH,
-    SHARED,
-    mean,
-    measured,
-    with_interval,
-)
+from analysis.result_rows import MEASURES, SHARED, mean, with_interval
+from analysis.sentences import counted
 from analysis.writers import markdown
 from analysis.writers.markdown import escape
 from search.cells.metrics import TEST
@@ -35,7 +19,8 @@ from search.spaces.pipeline import METRIC, load_pipeline
 from trainers.data import DATASETS
 
 NOT_MEASURED = "not measured"
-BASELINES = (DEFAULTS, RANDOM_SEARCH, ABLATION, RANDOM, PCA, PIXELS)
+OWN = result_rows.DEFAULTS, result_rows.RANDOM_SEARCH, result_rows.ABLATION, result_rows.RANDOM
+BASELINES = *OWN, *SHARED
 
 
 def headline(published: Published) -> str:
@@ -73,11 +58,8 @@ def optimism(published: Published) -> str:
         values = (promised, valid, test, valid - test if valid and test else None)
         shown = ("" if value is None else f"{100 * value:.2f}" for value in values)
         rows.append((f"`{name}`", *shown, str(readings or "")))
-    return table(
-        ("pipeline", "promised", "validation", "test", "validation - test", "test readings"),
-        rows,
-        numbers=range(1, 6),
-    )
+    columns = heads("pipeline | promised | validation | test | validation - test | test readings")
+    return table(columns, rows, numbers=range(1, 6))
 
 
 def others(published: Published) -> str:
@@ -87,11 +69,8 @@ def others(published: Published) -> str:
         entry = published.champion(other.pipeline)
         measured = (NOT_MEASURED, "", "", "") if entry is None else _measured(entry)
         rows.append((f"`{other.pipeline}`", other.assignment, other.nearby, *measured))
-    return table(
-        ("pipeline", "the same assignment", "best known nearby", "**ours**, test", "n", "s", "on"),
-        rows,
-        numbers=(4, 5),
-    )
+    columns = "pipeline | the same assignment | best known nearby | **ours**, test | n | s | on"
+    return table(heads(columns), rows, numbers=(4, 5))
 
 
 def depths(published: Published) -> str:
@@ -103,14 +82,11 @@ def depths(published: Published) -> str:
             continue
         cells = _size(*three[0]) if three else (NOT_MEASURED, "", "", "")
         rows.append((f"`{name}`", cells[0], *cells[2:], *_size(*every[0])))
-    return table(
-        (
-            *("pipeline", "three layers, test", "width", "weights"),
-            *("any size, test", "layers", "width", "weights"),
-        ),
-        rows,
-        numbers=range(1, 8),
+    columns = heads(
+        "pipeline | three layers, test | width | weights | any size, test | layers | width "
+        "| weights"
     )
+    return table(columns, rows, numbers=range(1, 8))
 
 
 def searches(published: Published) -> str:
@@ -132,14 +108,11 @@ def searches(published: Published) -> str:
                     escape(entry["machine"] or "unknown"),
                 )
             )
-    return table(
-        (
-            *("pipeline", "trials", "complete", "pruned", "failed", "epochs in all"),
-            *("images", "minutes", "best, validation", "on"),
-        ),
-        rows,
-        numbers=range(1, 9),
+    columns = heads(
+        "pipeline | trials | complete | pruned | failed | epochs in all | images | minutes "
+        "| best, validation | on"
     )
+    return table(columns, rows, numbers=range(1, 9))
 
 
 def carrying(published: Published) -> str:
@@ -147,14 +120,11 @@ def carrying(published: Published) -> str:
     rows = []
     for name in in_order(published.finals):
         for entry in published.finals[name]:
-            one = compute_carrying(entry["rows"])
-            if one:
-                n = str(len(one))
-                label = f"`{name}`"
-                rows.append((label, n, str(one.epochs), f"{one.rho:+.2f}", f"{one.p:.4f}"))
-    return table(
-        ("pipeline", "configurations", "epochs", "rank correlation", "p"), rows, numbers=range(1, 5)
-    )
+            if one := compute_carrying(entry["rows"]):
+                counts = f"`{name}`", str(len(one)), str(one.epochs)
+                rows.append((*counts, f"{one.rho:+.2f}", f"{one.p:.4f}"))
+    columns = heads("pipeline | configurations | epochs | rank correlation | p")
+    return table(columns, rows, numbers=range(1, 5))
 
 
 def verdicts(published: Published) -> str:
@@ -166,10 +136,9 @@ def verdicts(published: Published) -> str:
     sentences = []
     for name, entry in published.champions().items():
         sentences += entry["comparisons"]
-        if not row_of(entry, ABLATION):
-            others = [other for other in published.finals[name] if row_of(other, ABLATION)]
-            best = max(others, key=standing, default=None)
-            if best:
+        if not _ablated(entry):
+            others = filter(_ablated, published.finals[name])
+            if best := max(others, key=entries.standing, default=None):
                 epochs = champion(best)["epochs"]
                 sentences += [f"After {epochs} epochs {said}" for said in best["comparisons"]]
     return "".join(f"- {escape(sentence)}.\n" for sentence in sentences) or f"{NOT_MEASURED}\n"
@@ -179,24 +148,15 @@ def commands(published: Published) -> str:
     """The calls that made all of it, in order."""
     called = []
     for name in in_order({**published.searches, **published.finals}):
-        entries = [*published.searches.get(name, ())]
-        entries += sorted(published.finals.get(name, ()), key=lambda e: str(e["made"]))
+        finals = sorted(published.finals.get(name, ()), key=lambda entry: str(entry["made"]))
         # On one line, where nothing closes the block that it stands in.
-        called += [" ".join(entry["command"].split()) for entry in entries]
+        of_pipeline = (*published.searches.get(name, ()), *finals)
+        called += [" ".join(entry["command"].split()) for entry in of_pipeline]
     return "\n".join(("```", *called, "python analysis/publish.py", "```", ""))
 
 
-TABLES: Mapping[str, Callable[[Published], str]] = {
-    "headline": headline,
-    "baselines": baselines,
-    "optimism": optimism,
-    "others": others,
-    "depths": depths,
-    "searches": searches,
-    "carrying": carrying,
-    "verdicts": verdicts,
-    "commands": commands,
-}
+EVERY = headline, baselines, optimism, others, depths, searches, carrying, verdicts, commands
+TABLES: Mapping[str, Callable[[Published], str]] = {make.__name__: make for make in EVERY}
 
 
 # Cells ------------------------------------------------------------------------------------------
@@ -216,20 +176,22 @@ def _champion(name: str, entry: Json) -> tuple[str, ...]:
     return (f"`{name}`", *shown, mae.partition(" ")[0])
 
 
+def _ablated(entry: Json) -> bool:
+    return entries.row_of(entry, result_rows.ABLATION) is not None
+
+
 def _measures(row: Json) -> Iterator[str]:
     for measure in MEASURES:
-        three = measured(row, measure)
-        *others, test = three or ("",)
+        *others, test = result_rows.measured(row, measure) or ("",)
         yield " / ".join((*others, f"**{test}**" if test.strip("-") else test))
 
 
 def _measured(entry: Json) -> tuple[str, str, str, str]:
     """Test accuracy, seeds, seconds, machine."""
     row = champion(entry)
-    threads, machine = entry["threads"], escape(entry["machine"] or "unknown")
-    used = f"{machine}, {threads} thread{'s' * (threads != 1)}"
-    shown = f"**{with_interval(row, TEST)}**"
-    return shown, str(len(row["seeds"])), f"{seconds(entry):,.0f}", used
+    used = f"{escape(entry['machine'] or 'unknown')}, {counted(entry['threads'], 'thread')}"
+    shown = f"**{with_interval(row, TEST)}**", str(len(row["seeds"]))
+    return *shown, f"{entries.seconds(entry):,.0f}", used
 
 
 def _size(entry: Json, row: Json) -> tuple[str, str, str, str]:

@@ -6,6 +6,4 @@ figures.py   draws
 words.py     says what was measured
 """
 
-from analysis.reconstructions.chapter import section
-
-__all__ = ["section"]
+from analysis.reconstructions.chapter import section as section

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy import ndimage
 
 from analysis import result_rows
-from analysis.records import PipelineRecord
+from analysis.checks import has_shape, lies_in
+from analysis.records import PipelineRecord, scaled
 from trainers.baselines import empty_pca, fit_pca
 from trainers.loop import DeviceImages
 
@@ -50,14 +52,9 @@ class Reconstructions:
     linear: float | None
 
     def __post_init__(self) -> None:
-        count = len(self.errors)
-        for name in ("errors", "labels", "contrast"):
-            if getattr(self, name).shape != (count,):
-                raise ValueError(f"{name} must be ({count},), not {getattr(self, name).shape}")
-        if not ((self.errors >= 0) & (self.errors <= 1)).all():
-            raise ValueError("errors must lie in [0, 1]")
-        if self.five.shape != (FIVE,):
-            raise ValueError(f"five must be ({FIVE},), not {self.five.shape}")
+        has_shape(self, (len(self.errors),), "errors", "labels", "contrast")
+        has_shape(self, (FIVE,), "five")
+        lies_in(self, 0, 1, "errors")
         shown = {int(row) for row in np.concatenate([self.five, self.best, self.worst])}
         if shown - set(self.pictures):
             raise ValueError(f"no pictures of rows {sorted(shown - set(self.pictures))}")
@@ -66,6 +63,11 @@ class Reconstructions:
     def mean(self) -> float:
         """Over all images."""
         return float(self.errors.mean())
+
+    @property
+    def quantiles(self) -> tuple[float, ...]:
+        """The values that 5, 50 and 95 % of the errors stay below."""
+        return tuple(map(float, np.quantile(self.errors, (0.05, 0.5, 0.95))))
 
     def of_class(self, label: int) -> np.ndarray:
         """(n,) errors of that class."""
@@ -81,10 +83,8 @@ class Reconstructions:
     @property
     def explained_by_class(self) -> float:
         """Share of the errors' variance that lies between the classes' means, in [0, 1]."""
-        total = float(((self.errors - self.mean) ** 2).sum())
-        parts = [self.of_class(label) for label in self.hardest_first]
-        between = sum(len(part) * (part.mean() - self.mean) ** 2 for part in parts)
-        return float(between / total) if total else 0.0
+        of_classes = ndimage.mean(self.errors, self.labels, index=self.labels)
+        return float(np.var(of_classes) / np.var(self.errors)) if np.ptp(self.errors) else 0.0
 
 
 def absolute_errors(images: np.ndarray, reconstructed: np.ndarray) -> np.ndarray:
@@ -98,7 +98,7 @@ def absolute_errors(images: np.ndarray, reconstructed: np.ndarray) -> np.ndarray
     """
     if images.shape != reconstructed.shape:
         raise ValueError(f"images are {images.shape}, reconstructions {reconstructed.shape}")
-    difference = np.abs(_scaled(images) - _scaled(reconstructed))
+    difference = np.abs(scaled(images) - scaled(reconstructed))
     errors: np.ndarray = difference.reshape(len(images), -1).mean(axis=1, dtype=np.float64)
     return errors
 
@@ -130,7 +130,7 @@ def compute_reconstructions(record: PipelineRecord, seed: int) -> Reconstruction
     few = min(EXTREMES, len(order) // 2)
     chosen, best, worst = five(record, seed), order[:few], order[::-1][:few]
     shown = np.unique(np.concatenate([chosen, best, worst]))
-    originals, decoded = _scaled(images[shown]), record.decode(record.latents[shown])
+    originals, decoded = scaled(images[shown]), record.decode(record.latents[shown])
     linear = _by_pca(record, originals)
     return Reconstructions(
         errors=stored["errors"],
@@ -152,7 +152,7 @@ def _measure(record: PipelineRecord) -> dict[str, np.ndarray]:
     median = np.median(record.data.train.images[:SAMPLE], axis=0).astype(np.float32) / 255
     errors, contrast, constant = [], [], []
     for start in range(0, len(images), 1000):  # all at once would be half a gigabyte
-        part = _scaled(images[start : start + 1000])
+        part = scaled(images[start : start + 1000])
         errors.append(absolute_errors(part, record.decode(record.latents[start : start + 1000])))
         contrast.append(part.reshape(len(part), -1).std(axis=1))
         constant.append(absolute_errors(part, np.broadcast_to(median, part.shape)))
@@ -190,8 +190,3 @@ def _recorded(record: PipelineRecord) -> float | None:
     if not measured or cell not in champion["cells"]:
         return None
     return float(measured[champion["cells"].index(cell)])
-
-
-def _scaled(images: np.ndarray) -> np.ndarray:
-    """uint8 or float -> float32 in [0, 1]."""
-    return images.astype(np.float32) / (255 if images.dtype == np.uint8 else 1)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
 
 from analysis import style
 from analysis.image_grid import ImageRow, Mosaic
@@ -13,26 +16,23 @@ ERROR_TOP = 0.3  # black in pictures of the error
 BINS = 40
 FEWER_BINS = 25  # of one class
 WIDTH = 8.0  # inches
+X_LABEL = "mean absolute error of an image, pixels in [0, 1]"
 
 
 def compose_five(reconstructions: Reconstructions) -> Mosaic:
     """The five images, their reconstructions, PCA's, and where the decoder's error lies."""
     image, decoded, by_pca = _pictures(reconstructions, reconstructions.five)
     away = np.abs(image - decoded).mean(axis=1)
-    linear = ImageRow(
-        images=by_pca,
-        label="PCA",
-        words=[f"MAE {error:.4f}" for error in absolute_errors(image, by_pca)],
-    )
-    error = ImageRow(
-        images=1 - np.clip(away / ERROR_TOP, 0, 1)[:, None],
-        label=f"absolute error\n(white: 0, black:\n{ERROR_TOP} or more)",
-    )
-    return Mosaic(
-        rows=[*_pair_of_rows(reconstructions, reconstructions.five, "image"), linear, error],
-        width=WIDTH,
-        font=8.5,
-    )
+    words = [f"MAE {error:.4f}" for error in absolute_errors(image, by_pca)]
+    rows = [
+        *_pair_of_rows(reconstructions, reconstructions.five, "image"),
+        ImageRow(images=by_pca, label="PCA", words=words),
+        ImageRow(
+            images=1 - np.clip(away / ERROR_TOP, 0, 1)[:, None],
+            label=f"absolute error\n(white: 0, black:\n{ERROR_TOP} or more)",
+        ),
+    ]
+    return Mosaic(rows=rows, width=WIDTH, font=8.5)
 
 
 def compose_extremes(reconstructions: Reconstructions) -> Mosaic:
@@ -45,17 +45,11 @@ def compose_extremes(reconstructions: Reconstructions) -> Mosaic:
 def _pair_of_rows(reconstructions: Reconstructions, rows: np.ndarray, label: str) -> list[ImageRow]:
     """(n,) rows of the split -> images with their classes, reconstructions with their errors."""
     images, decoded, _ = _pictures(reconstructions, rows)
+    names = [reconstructions.classes[label] for label in reconstructions.labels[rows]]
+    errors = [f"MAE {error:.4f}" for error in reconstructions.errors[rows]]
     return [
-        ImageRow(
-            images=images,
-            label=label,
-            words=[reconstructions.classes[reconstructions.labels[row]] for row in rows],
-        ),
-        ImageRow(
-            images=decoded,
-            label="reconstruction",
-            words=[f"MAE {reconstructions.errors[row]:.4f}" for row in rows],
-        ),
+        ImageRow(images=images, label=label, words=names),
+        ImageRow(images=decoded, label="reconstruction", words=errors),
     ]
 
 
@@ -65,56 +59,42 @@ def _pictures(reconstructions: Reconstructions, rows: np.ndarray) -> list[np.nda
     return [np.stack(part) for part in zip(*shown, strict=True)]
 
 
+def errors_figure(reconstructions: Reconstructions) -> Canvas:
+    """The distribution of the error over all images, and by class."""
+    figure, [left, right] = style.axes(1, 2, width=8.0, height=3.8)
+    draw_histogram(left, reconstructions)
+    draw_by_class(right, reconstructions)
+    return figure
+
+
 def draw_histogram(axis: Axes, reconstructions: Reconstructions) -> None:
     """The distribution of the error over all images."""
-    with style.styled():
-        axis.hist(
-            reconstructions.errors,
-            bins=BINS,
-            color=style.COLOURS[4],
-            edgecolor="white",
-            linewidth=0.3,
-        )
-        low, median, high = np.quantile(reconstructions.errors, (0.05, 0.5, 0.95))
-        axis.axvline(reconstructions.mean, color="black", label=f"mean {reconstructions.mean:.4f}")
-        axis.axvline(median, color="black", ls="--", label=f"median {median:.4f}")
-        for at, label in ((low, f"5 and 95 %: {low:.4f}, {high:.4f}"), (high, None)):
-            axis.axvline(at, color="0.35", ls=":", label=label)
-        axis.set_title("All images")
-        axis.set_xlabel("mean absolute error of an image, pixels in [0, 1]")
-        axis.set_ylabel("images")
-        axis.set_ylim(top=1.4 * axis.get_ylim()[1])  # room for the legend
-        axis.legend(loc="upper right", fontsize=8, frameon=True, edgecolor="none")
+    errors, mean = reconstructions.errors, reconstructions.mean
+    axis.hist(errors, bins=BINS, color=style.COLOURS[4], edgecolor="white", linewidth=0.3)
+    low, median, high = reconstructions.quantiles
+    axis.axvline(mean, color="black", label=f"mean {mean:.4f}")
+    axis.axvline(median, color="black", ls="--", label=f"median {median:.4f}")
+    for at, label in ((low, f"5 and 95 %: {low:.4f}, {high:.4f}"), (high, None)):
+        axis.axvline(at, color="0.35", ls=":", label=label)
+    axis.set(title="All images", xlabel=X_LABEL, ylabel="images")
+    axis.set_ylim(top=1.4 * axis.get_ylim()[1])  # room for the legend
+    axis.legend(loc="upper right", fontsize=8, frameon=True, edgecolor="none")
 
 
 def draw_by_class(axis: Axes, reconstructions: Reconstructions) -> None:
     """A histogram for each class, one above the other, the hardest class at the top."""
-    edges = np.linspace(
-        reconstructions.errors.min(), reconstructions.errors.max() + 1e-12, FEWER_BINS + 1
-    )
+    errors = reconstructions.errors
+    edges = np.linspace(errors.min(), errors.max() + 1e-12, FEWER_BINS + 1)
     order = reconstructions.hardest_first[::-1]
-    heights = [
-        np.histogram(reconstructions.of_class(label), edges, density=True)[0] for label in order
-    ]
+    of_class = [reconstructions.of_class(label) for label in order]
+    heights = [np.histogram(values, edges, density=True)[0] for values in of_class]
     tallest = max(float(height.max()) for height in heights)
-    with style.styled():
-        for place, (label, height) in enumerate(zip(order, heights, strict=True)):
-            axis.stairs(
-                place + 1.8 * height / tallest,
-                edges,
-                baseline=place,
-                fill=True,
-                facecolor=style.COLOURS[4],
-                edgecolor="0.25",
-                linewidth=0.5,
-                zorder=2 * (len(order) - place),
-            )
-            mean = float(reconstructions.of_class(label).mean())
-            axis.plot(
-                [mean, mean], [place, place + 0.55], color="black", zorder=2 * (len(order) - place)
-            )
-        axis.set_yticks(range(len(order)), [reconstructions.classes[label] for label in order])
-        axis.set_ylim(-0.2, len(order) + 1)
-        axis.set_title("By class, the hardest at the top")
-        axis.set_xlabel("mean absolute error of an image, pixels in [0, 1]")
-        axis.set_ylabel("class")
+    look: Any = {"facecolor": style.COLOURS[4], "edgecolor": "0.25", "linewidth": 0.5}
+    for place, (values, height) in enumerate(zip(of_class, heights, strict=True)):
+        layer = 2 * (len(order) - place)
+        steps = place + 1.8 * height / tallest
+        axis.stairs(steps, edges, baseline=place, fill=True, zorder=layer, **look)
+        axis.plot([values.mean()] * 2, [place, place + 0.55], color="black", zorder=layer)
+    axis.set_yticks(range(len(order)), [reconstructions.classes[label] for label in order])
+    axis.set_ylim(-0.2, len(order) + 1)
+    axis.set(title="By class, the hardest at the top", xlabel=X_LABEL, ylabel="class")

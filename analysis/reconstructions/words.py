@@ -2,48 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from scipy import stats
 
 from analysis.captions import title_of
+from analysis.reconstructions.errors import Reconstructions
 from analysis.records import PipelineRecord
-
-if TYPE_CHECKING:
-    from analysis.reconstructions.errors import Reconstructions
 
 # The rerun may have measured on another device: sums of float32 differ in the last digits.
 AGREES = 1e-4
-
-
-def introduce(seed: int) -> str:
-    """The paragraph that says what the section shows."""
-    return (
-        "An autoencoder is judged here by the picture that its decoder makes of the 128 numbers "
-        "that its encoder kept. The error is the mean absolute error (MAE) over an image's pixels, "
-        "all colours, with pixels in [0, 1], whatever loss the training used. Five images of "
-        f"different classes were drawn at random (seed {seed}); the next section walks between "
-        "two of the same five."
-    )
+INTRODUCTION = (
+    "An autoencoder is judged here by the picture that its decoder makes of the 128 numbers that "
+    "its encoder kept. The error is the mean absolute error (MAE) over an image's pixels, all "
+    "colours, with pixels in [0, 1], whatever loss the training used. Five images of different "
+    "classes were drawn at random (seed {seed}); the next section walks between two of the same "
+    "five."
+)
 
 
 def describe(record: PipelineRecord, reconstructions: Reconstructions) -> str:
     """The paragraph of one autoencoder."""
-    return " ".join(
-        (
-            f"**{title_of(record)}.**",
-            _level(record, reconstructions),
-            _references(reconstructions),
-            _classes(reconstructions),
-            _contrast(reconstructions),
-            _agreement(record, reconstructions),
-        )
+    parts = (
+        _level(record, reconstructions),
+        _references(reconstructions),
+        _classes(reconstructions),
+        _contrast(reconstructions),
+        _agreement(record, reconstructions),
     )
+    return " ".join((f"**{title_of(record)}.**", *filter(None, parts)))
 
 
 def _level(record: PipelineRecord, reconstructions: Reconstructions) -> str:
-    low, median, high = np.quantile(reconstructions.errors, (0.05, 0.5, 0.95))
+    low, median, high = reconstructions.quantiles
     skew = reconstructions.mean / median - 1
     shape = (
         "above it: a few images are much worse than the rest"
@@ -66,20 +56,16 @@ def _references(reconstructions: Reconstructions) -> str:
         "The best constant picture, the same answer to every image, is off by "
         f"{reconstructions.constant:.4f}: "
     )
-    if share < 1:
-        text += f"the autoencoder leaves {100 * share:.0f} % of that."
-    else:
-        text += "the autoencoder is no better than that."
+    left = f"leaves {100 * share:.0f} % of that" if share < 1 else "is no better than that"
+    text += f"the autoencoder {left}."
     if reconstructions.linear is not None:
         ratio = reconstructions.mean / reconstructions.linear
+        more = f"{100 * abs(1 - ratio):.0f} % {'less' if ratio < 1 else 'more'}"
         text += (
             " PCA with as many numbers, the best linear autoencoder for squared errors, is off by "
             f"{reconstructions.linear:.4f}; the trained one errs "
+            f"{f'{ratio:.1f} times as much' if ratio > 2 else more}."
         )
-        if ratio > 2:
-            text += f"{ratio:.1f} times as much."
-        else:
-            text += f"{100 * abs(1 - ratio):.0f} % {'less' if ratio < 1 else 'more'}."
     return text
 
 
@@ -120,11 +106,6 @@ def _agreement(record: PipelineRecord, reconstructions: Reconstructions) -> str:
             return "The rerun recorded no test error of these weights to compare with."
         return "There is no final run yet whose record this could be compared with."
     off = abs(reconstructions.mean - reconstructions.recorded)
-    if off <= AGREES:
-        return (
-            f"The rerun recorded {reconstructions.recorded:.4f} for the same weights: they agree."
-        )
-    return (
-        f"The rerun recorded {reconstructions.recorded:.4f} for the same weights: they differ by "
-        f"{off:.4f}, more than rounding explains."
-    )
+    text = f"The rerun recorded {reconstructions.recorded:.4f} for the same weights: they "
+    agree = "agree." if off <= AGREES else f"differ by {off:.4f}, more than rounding explains."
+    return text + agree

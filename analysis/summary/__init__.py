@@ -5,6 +5,4 @@ accuracies.py   the bars
 verdicts.py     words computed from the tests
 """
 
-from analysis.summary.chapter import section
-
-__all__ = ["section"]
+from analysis.summary.chapter import section as section

@@ -33,10 +33,6 @@ class Bar:
     name: str
     accuracies: tuple[float, ...]
 
-    def __post_init__(self) -> None:
-        if not self.accuracies or not all(0 <= value <= 1 for value in self.accuracies):
-            raise ValueError(f"{self.pipeline} {self.name}: accuracies {self.accuracies}")
-
     @property
     def mean(self) -> float:
         """The mean over seeds."""
@@ -90,10 +86,9 @@ def draw_bars(axis: Axes, bars: tuple[Bar, ...]) -> None:
         size, face = (8, colour) if best else (6, "white")
         marker = MARKERS.get(bar.name, "P")
         axis.plot(100 * bar.mean, place, marker, color=colour, ms=size, mfc=face)
-        text = f"{100 * bar.mean:.2f}"
         where = axis.get_yaxis_transform()
-        weight = "bold" if best else "normal"
-        axis.text(1.01, place, text, transform=where, va="center", fontsize=8.5, weight=weight)
+        text = axis.text(1.01, place, f"{100 * bar.mean:.2f}", transform=where, va="center")
+        text.set(fontsize=8.5, weight="bold" if best else "normal")
     axis.set_yticks(range(len(bars)), [bar.label for bar in bars])
     for label, bar in zip(axis.get_yticklabels(), bars, strict=True):
         label.set_fontweight("bold" if bar.name == CHAMPION else "normal")

@@ -43,9 +43,7 @@ def section(findings: Findings) -> Section:
     if final:
         blocks += [Heading("What learning and tuning brought"), *_gains(final)]
         blocks += [Heading("Baselines, ablations and runners-up"), _baselines(final)]
-    if any(
-        result_rows.mean(result_rows.champion(record), "test/mae") is not None for record in final
-    ):
+    if any("test/mae" in (result_rows.champion(record) or {})["metrics"] for record in final):
         blocks.append(_errors(final))
     return Section(id="summary", title="Summary", blocks=tuple(blocks))
 
@@ -65,28 +63,22 @@ def _opening(findings: Findings) -> Iterator[Paragraph]:
     if not final:
         return
     ranked = sorted(final, key=lambda r: result_rows.mean(result_rows.champion(r), TEST) or 0.0)
+    reached = {r.name: result_rows.with_interval(result_rows.champion(r), TEST) for r in ranked}
     sentences = []
     for dataset, spec in DATASETS.items():
         of_dataset = [record for record in reversed(ranked) if record.dataset == dataset]
-        order = ", ".join(
-            f"{r.method} {result_rows.with_interval(result_rows.champion(r), TEST)} %"
-            for r in of_dataset
-        )
-        sentences += [f"**{spec.title}**, test accuracy: {order}."] if of_dataset else []
+        order = ", ".join(f"{r.method} {reached[r.name]} %" for r in of_dataset)
+        sentences += [f"**{spec.title}**, test accuracy: {order}."] if order else []
     if len(ranked) > 1:
-        worst = ranked[0]
-        sentences.append(
-            f"The lowest of the {len(ranked)} is {title_of(worst)} with "
-            f"{result_rows.with_interval(result_rows.champion(worst), TEST)} %."
-        )
+        lowest = f"{title_of(ranked[0])} with {reached[ranked[0].name]} %"
+        sentences.append(f"The lowest of the {len(ranked)} is {lowest}.")
     yield Paragraph(" ".join(sentences))
 
 
 def _champions(records: list[PipelineRecord]) -> Table:
     lines = [_champion(record) for record in records]
-    counts = sorted(
-        {len(row["seeds"]) for record in records if (row := result_rows.champion(record))}
-    )
+    rows = filter(None, map(result_rows.champion, records))
+    counts = sorted({len(row["seeds"]) for row in rows})
     seeds = f"over n = {' or '.join(map(str, counts))} seeds" if counts else "over seeds"
     return Table(
         name="champions",
@@ -97,13 +89,12 @@ def _champions(records: list[PipelineRecord]) -> Table:
         rows=tuple(lines),
         caption=f"Mean accuracy {seeds} on training / validation / test images, with the "
         "half-width of the last one's 95 % interval, over seeds and over test images: of the "
-        "classifier, of a linear one and of the 20 nearest training images. "
-        "Labels: whether the encoder's training looks at them. MAE: mean absolute reconstruction "
-        "error, pixels in [0, 1]. Weights are those that the loss trains: with the encoder a "
-        "decoder or a projection head, the classifier where it is trained jointly. Training time "
-        "is that of one seed, without evaluation. A pipeline that is not final has the validation "
-        "accuracy of its best trial, chosen among all of its trials and not measured again. Run: "
-        "the first digits of its id in MLflow.",
+        "classifier, of a linear one and of the 20 nearest training images. Labels: whether the "
+        "encoder's training looks at them. MAE: mean absolute reconstruction error, pixels in "
+        "[0, 1]. Weights: those that the loss trains, of decoder, projection head and a jointly "
+        "trained classifier too. Training time: of one seed, without evaluation. What is not final "
+        "has the validation accuracy of its best trial, not measured again. Run: the first digits "
+        "of its id in MLflow.",
     )
 
 
@@ -139,31 +130,22 @@ def _gains(final: list[PipelineRecord]) -> list[Block]:
     untuned = [record.name for record in final if _is_untuned(record)]
     for record in final:
         mine = result_rows.champion(record)
-        gains = {
-            n: result_rows.difference(mine, result_rows.find(record, n))
-            for n in (RANDOM, PCA, PIXELS, DEFAULTS, RANDOM_SEARCH)
-        }
+        names = RANDOM, PCA, PIXELS, DEFAULTS, RANDOM_SEARCH
+        gains = {n: result_rows.difference(mine, result_rows.find(record, n)) for n in names}
+        shown = {name: result_rows.points(gain) for name, gain in gains.items()}
+        if record.name in untuned:
+            gains[DEFAULTS], shown[DEFAULTS] = None, "the champion is the defaults"
         for name, kept in differences.items():
-            difference = gains[name]
-            if difference is not None and not (name == DEFAULTS and record.name in untuned):
-                kept[record.name] = difference.mean
-        tuned = "the champion is the defaults" if record.name in untuned else None
-        lines.append(
-            (
-                record.name,
-                *(result_rows.points(gains[name]) for name in (RANDOM, PCA, PIXELS)),
-                tuned or result_rows.points(gains[DEFAULTS]),
-                result_rows.points(gains[RANDOM_SEARCH]),
-            )
-        )
+            if (gain := gains[name]) is not None:
+                kept[record.name] = gain.mean
+        lines.append((record.name, *shown.values()))
     sentences = [
         *_range("Learning", "the same architecture, never trained", differences[RANDOM]),
         *_range("Tuning", "the pipeline's untuned defaults", differences[DEFAULTS]),
     ]
     if untuned:
-        sentences.append(
-            f"The search found nothing better than the defaults for {', '.join(untuned)}."
-        )
+        nothing = "The search found nothing better than the defaults for"
+        sentences.append(f"{nothing} {', '.join(untuned)}.")
     table = Table(
         name="gains",
         title="The champions' test accuracy above other rows",
@@ -232,10 +214,8 @@ def _errors(final: list[PipelineRecord]) -> Table:
                 continue
             name = "champion" if number == 0 else row["name"]
             whose = DATASETS[record.dataset].title if name in SHARED else record.name
-            errors = [
-                result_rows.with_interval(row, f"{split}/mae", percent=False)
-                for split in ("train", "valid", "test")
-            ]
+            metrics = "train/mae", "valid/mae", "test/mae"
+            errors = [result_rows.with_interval(row, m, percent=False) for m in metrics]
             lines.setdefault(f"{whose} {name}", (whose, name, *errors, len(row["seeds"])))
     return Table(
         name="reconstruction_errors",

@@ -47,10 +47,6 @@ class Verdict:
     verdict: str
     stale: bool
 
-    def __post_init__(self) -> None:
-        if not -1 <= self.difference <= 1:
-            raise ValueError(f"{self.opponent}: a difference of {self.difference}")
-
 
 def compute_verdicts(record: PipelineRecord, findings: Findings) -> tuple[Verdict, ...]:
     """The comparisons that a pipeline's latest final numbers hold."""
@@ -97,15 +93,10 @@ def success(findings: Findings) -> list[str]:
         "to reconstruct instead. By the test accuracy of the same classifier, "
         f"{', and '.join(parts)}."
     ]
-    missing = [
-        spec.title
-        for name, spec in DATASETS.items()
-        if not any(record.dataset == name for record in final)
-    ]
-    if missing:
-        paragraphs[0] += (
-            f" On {listed(missing)} it cannot be judged yet: there are no final numbers."
-        )
+    judged = {record.dataset for record in final}
+    if missing := [spec.title for name, spec in DATASETS.items() if name not in judged]:
+        without = "it cannot be judged yet: there are no final numbers."
+        paragraphs[0] += f" On {listed(missing)} {without}"
     return paragraphs + [_on_dataset(record, outcomes[record.name], findings) for record in final]
 
 
@@ -130,14 +121,12 @@ def _on_dataset(record: PipelineRecord, outcomes: Sequence[Verdict], findings: F
     how = "with" if record.pipeline.uses_labels else "without"
     sentences = [
         f"**{_title(record)}.** {record.name} reaches {result_rows.with_interval(mine, TEST)} %, "
-        f"{how} labels in the encoder's training.",
-        *(
-            f"Against {one.opponent}: {100 * one.difference:+.2f} points, {TESTS[one.shown]}."
-            for one in outcomes
-        ),
-        *_gap(record, findings),
-        *_probe(record),
+        f"{how} labels in the encoder's training."
     ]
+    for one in outcomes:
+        against = f"Against {one.opponent}: {100 * one.difference:+.2f} points"
+        sentences.append(f"{against}, {TESTS[one.shown]}.")
+    sentences += [*_gap(record, findings), *_probe(record)]
     if any(one.stale for one in outcomes):
         sentences.append(
             "An opponent was trained anew since these tests were made; to test again: "

@@ -13,6 +13,4 @@
 A sweep that needs no more than lines has no file here; one that has is found by its name.
 """
 
-from analysis.sweeps.chapter import section
-
-__all__ = ["section"]
+from analysis.sweeps.chapter import section as section

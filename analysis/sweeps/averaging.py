@@ -20,20 +20,18 @@ WIDTH, HEIGHT = 9.0, 2.7  # inches; the latter of a row of panels
 
 def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
     """A figure a task."""
-    content: list[Block] = []
-    for pipeline in TASKS:
-        names = {line_of(pipeline, averages): averages for averages in AVERAGES}
-        lines = {names[n]: rows for n, rows in record.outcome.lines.items() if n in names}
-        if lines:
-            figure = Figure(
-                name=f"sweep_averaging_curves_{pipeline}",
-                title=f"Loss curves, {pipeline}",
-                caption="Mean training loss of every epoch, mean over seeds; a panel a peak "
-                "learning rate. A thick line is at the rate where that average ends lowest.",
-                draw=functools.partial(_curves, lines),
-            )
-            content.append(figure)
-    return content
+    names = {pipeline: {line_of(pipeline, a): a for a in AVERAGES} for pipeline in TASKS}
+    return [
+        Figure(
+            name=f"sweep_averaging_curves_{pipeline}",
+            title=f"Loss curves, {pipeline}",
+            caption="Mean training loss of every epoch, mean over seeds; a panel a peak learning "
+            "rate. A thick line is at the rate where that average ends lowest.",
+            draw=functools.partial(_curves, lines),
+        )
+        for pipeline, of in names.items()
+        if (lines := {of[n]: rows for n, rows in record.outcome.lines.items() if n in of})
+    ]
 
 
 def _curves(lines: dict[str, list[GridRow]]) -> Canvas:
@@ -44,20 +42,13 @@ def _curves(lines: dict[str, list[GridRow]]) -> Canvas:
         for number, (averages, rows) in enumerate(lines.items()):
             [row] = [row for row in rows if row.x == rate]
             losses = curve(row)
-            axis.plot(
-                range(1, len(losses) + 1),
-                losses,
-                color=style.COLOURS[number],
-                marker=style.MARKERS[number],
-                ms=3.5,
-                linestyle=DASHES[number],
-                lw=2.6 if row is best(rows) else 1.1,
-                label=averages,
-            )
+            width = 2.6 if row is best(rows) else 1.1
+            [drawn] = axis.plot(range(1, len(losses) + 1), losses, lw=width, label=averages)
+            drawn.set(color=style.COLOURS[number], ls=DASHES[number])
+            drawn.set(marker=style.MARKERS[number], ms=3.5)
         axis.set_yscale("log")
         axis.set_title(f"peak learning rate {rate:g}")
-        axis.set_xlabel("epoch")
-        axis.set_ylabel("training loss (no unit)")
+        axis.set(xlabel="epoch", ylabel="training loss (no unit)")
         axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     style.legend_below(figure, axes[0])
     return figure

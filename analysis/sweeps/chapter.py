@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 
 from analysis.document import Block, Bullets, Cell, Figure, Heading, Paragraph, Section, Table
 from analysis.records import Findings, SweepRecord
+from analysis.sentences import counted
 from analysis.sweeps.lines import label_of, lines_figure, metrics_of
 from analysis.theory.page import THEORY
 from search.cells.statistics import Estimate
@@ -27,10 +27,8 @@ def section(findings: Findings) -> Section:
     for record in findings.sweeps:
         blocks += _sweep(record, findings)
     if findings.unswept:
-        option = " --data mini" * findings.mini
-        commands = ", ".join(
-            f"`python search/sweep.py --sweep {name}{option}`" for name in findings.unswept
-        )
+        call, option = "python search/sweep.py --sweep", " --data mini" * findings.mini
+        commands = ", ".join(f"`{call} {name}{option}`" for name in findings.unswept)
         blocks.append(Paragraph(f"Not run yet: {commands}."))
     return Section(id="sweeps", title="Sweeps", blocks=tuple(blocks))
 
@@ -44,12 +42,11 @@ def _sweep(record: SweepRecord, findings: Findings) -> list[Block]:
     ]
     metrics = metrics_of(record)
     if metrics:
-        caption = f"{_seeds(record)} {budget_of(record)}"
         blocks.append(
             Figure(
                 name=f"sweep_{record.name}",
                 title=f"{record.sweep.title}: {record.sweep.question}",
-                caption=caption,
+                caption=f"{_seeds(record)} {budget_of(record)}",
                 draw=lambda: lines_figure(record),
                 alt=" ".join(record.sweep.answer(outcome)),
             )
@@ -77,17 +74,13 @@ def _seeds(record: SweepRecord) -> str:
 
 def budget_of(record: SweepRecord) -> str:
     """Say what the sweep trained, in one or two sentences."""
-    outcome = record.outcome
-    sizes = ", ".join(
-        f"{size:,} {DATASETS[dataset].title} images" for dataset, size in outcome.train_size.items()
-    )
-    epochs = sorted(set(outcome.epochs.values()))
-    spans = f"{epochs[0]}" if len(epochs) == 1 else f"{epochs[0]} to {epochs[-1]}"
-    grid = "The reduced grid" if outcome.quick else "The grid"
-    plural = "s" if epochs[-1] > 1 else ""
+    outcome, titles = record.outcome, {name: spec.title for name, spec in DATASETS.items()}
+    sizes = ", ".join(f"{n:,} {titles[name]} images" for name, n in outcome.train_size.items())
+    least, most = min(outcome.epochs.values()), max(outcome.epochs.values())
+    epochs = f"{least} to " * (least < most) + counted(most, "epoch")
     return (
-        f"{grid} of run `{record.run_id[:8]}`: {len(outcome.rows)} points, trained on {sizes} for "
-        f"{spans} epoch{plural}."
+        f"The {'reduced ' * outcome.quick}grid of run `{record.run_id[:8]}`: {len(outcome.rows)} "
+        f"points, trained on {sizes} for {epochs}."
     )
 
 

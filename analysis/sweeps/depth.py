@@ -6,6 +6,7 @@ import numpy as np
 
 from analysis.document import Block, Figure
 from analysis.image_grid import ImageRow, Mosaic, figure_of
+from analysis.reconstructions.errors import absolute_errors
 from analysis.records import Findings, SweepRecord
 from search.grids.results import GridRow
 from search.sweeps.depth import CHOSEN_BY, best
@@ -44,9 +45,8 @@ def _compose(record: SweepRecord, rows: dict[str, GridRow], seed: int) -> Mosaic
     lines = [ImageRow(images=images, label="images")]
     for which, model in models.items():
         decoded = model.decode(model.encode(images))
-        errors = np.abs(decoded - images.astype(np.float32) / 255).mean(axis=(1, 2, 3))
         row = rows[which]
         size = f"{row.changes['depth']} layers,\nwidth {row.changes['width']},\nd = {row.x:g}"
-        words = [f"{error:.3f}" for error in errors]
+        words = [f"{error:.3f}" for error in absolute_errors(images, decoded)]
         lines.append(ImageRow(images=decoded, label=f"{which}:\n{size}", words=words))
     return Mosaic(rows=lines, width=WIDTH)

@@ -11,6 +11,7 @@ from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 from analysis import style
 from analysis.document import Block, Figure
 from analysis.records import Findings, SweepRecord
+from analysis.sweeps.lines import DASHES, draw_estimates
 from search.cells.statistics import estimate
 from search.grids.results import GridRow
 from search.sweeps.few_labels import CHANCE, MEASURED, MODES, by_draw, counts_of
@@ -41,19 +42,7 @@ def draw_labels(axis: Axes, row: GridRow, counts: list[int]) -> None:
     """The three ways of a point against the number of labels."""
     for number, mode in enumerate(MODES):
         estimates = [estimate(by_draw(row, mode, count)) for count in counts]
-        halves = [0.0 if one.high is None else one.high - one.mean for one in estimates]
-        axis.errorbar(
-            counts,
-            [one.mean for one in estimates],
-            yerr=halves,
-            color=style.COLOURS[number],
-            marker=style.MARKERS[number],
-            linestyle=("-", "--", ":")[number],
-            lw=1.4,
-            ms=4,
-            capsize=2,
-            label=mode,
-        )
+        draw_estimates(axis, counts, estimates, number, ls=DASHES[number], label=mode)
     axis.axhline(CHANCE, color="0.4", lw=0.9, ls=(0, (1, 2)))
     axis.set_xscale("log")
     axis.xaxis.set_major_locator(FixedLocator(counts))
@@ -61,8 +50,7 @@ def draw_labels(axis: Axes, row: GridRow, counts: list[int]) -> None:
     axis.xaxis.set_major_formatter(ScalarFormatter())
     axis.tick_params(axis="x", labelsize=7.5)
     axis.set_ylim(0, 1.02)
-    axis.set_title(f"d = {row.x:g}")
-    axis.set_xlabel("labels")
+    axis.set(title=f"d = {row.x:g}", xlabel="labels")
 
 
 def _panels(rows: list[GridRow], counts: list[int]) -> Canvas:

@@ -8,7 +8,7 @@ import numpy as np
 
 from analysis.document import Block, Figure
 from analysis.image_grid import ImageRow, Mosaic, figure_of
-from analysis.records import Findings, SweepRecord
+from analysis.records import Findings, SweepRecord, scaled
 from search.sweeps.interpolation import STEPS
 from trainers.measures.interpolation import ghosting, path
 
@@ -48,18 +48,10 @@ def _strips(record: SweepRecord, pair: tuple[int, int], seed: int):  # type: ign
         latents = model.encode(ends)
         decoded = model.decode(path(latents[0], latents[1], STEPS))
         ghost = ghosting(decoded)[STEPS // 2]
-        rows.append(
-            ImageRow(
-                images=decoded,
-                label=f"d = {row.x:g}\nghosting {ghost:.2f}",
-                words=alphas if not rows else (),
-            )
-        )
+        label = f"d = {row.x:g}\nghosting {ghost:.2f}"
+        rows.append(ImageRow(images=decoded, label=label, words=alphas if not rows else ()))
     assert ends is not None
-    scaled = ends.astype(np.float32) / 255
-    rows.append(ImageRow(images=path(scaled[0], scaled[1], STEPS), label="pixels, mixed"))
-    return figure_of(
-        Mosaic(rows=rows, width=WIDTH),
-        title=f"From {pair[0]} to {pair[1]}",
-        x_label="alpha, share of the second image",
-    )
+    first, second = scaled(ends)
+    rows.append(ImageRow(images=path(first, second, STEPS), label="pixels, mixed"))
+    title, below = f"From {pair[0]} to {pair[1]}", "alpha, share of the second image"
+    return figure_of(Mosaic(rows=rows, width=WIDTH), title=title, x_label=below)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,7 +14,7 @@ from matplotlib.ticker import FixedLocator, NullLocator, StrMethodFormatter
 from analysis import style
 from analysis.records import SweepRecord
 from analysis.result_rows import PCA
-from search.grids.results import GridRow
+from search.cells.statistics import Estimate
 from trainers.data import DATASETS
 
 LABELS = {
@@ -56,8 +57,11 @@ def draw_lines(axis: Axes, record: SweepRecord, metric: str, dataset: str | None
     """One metric along every line, or those of a data set; bars are 95 % intervals over seeds."""
     for line, rows in record.outcome.lines.items():
         if dataset in (None, rows[0].dataset):
-            drawn = [row for row in rows if metric in row.metrics]
-            _draw_line(axis, _name(line, dataset), drawn, metric, _number(record, line, dataset))
+            drawn = {row.x: one for row in rows if (one := row.estimate(metric))}
+            number = _number(record, line, dataset)
+            look = {"label": _name(line, dataset), "ls": DASHES[number // len(style.COLOURS)]}
+            if drawn:
+                draw_estimates(axis, list(drawn), list(drawn.values()), number, **look)
     places = sorted({row.x for row in record.outcome.rows})
     if record.sweep.log_x:
         axis.set_xscale("log", base=2)
@@ -66,8 +70,7 @@ def draw_lines(axis: Axes, record: SweepRecord, metric: str, dataset: str | None
     axis.xaxis.set_major_locator(FixedLocator(places))
     axis.xaxis.set_minor_locator(NullLocator())
     axis.tick_params(axis="x", labelsize=8)
-    axis.set_xlabel(record.sweep.x)
-    axis.set_ylabel(label_of(metric))
+    axis.set(xlabel=record.sweep.x, ylabel=label_of(metric))
     _look_at_means(axis)
 
 
@@ -114,25 +117,16 @@ def _apart(places: Sequence[float]) -> list[float]:
     return kept
 
 
-def _draw_line(axis: Axes, line: str, rows: Sequence[GridRow], metric: str, number: int) -> None:
-    if not rows:
-        return
-    estimates = [row.estimate(metric) for row in rows]
-    means = [one.mean for one in estimates if one]
-    halves = [0.0 if one is None or one.high is None else one.high - one.mean for one in estimates]
-    axis.errorbar(
-        [row.x for row in rows],
-        means,
-        yerr=halves if any(halves) else None,
-        color=style.COLOURS[number % len(style.COLOURS)],
-        marker=style.MARKERS[number % len(style.MARKERS)],
-        linestyle=DASHES[number // len(style.COLOURS) % len(DASHES)],
-        lw=1.3,
-        ms=4,
-        elinewidth=0.8,
-        capsize=2,
-        label=line,
-    )
+def draw_estimates(
+    axis: Axes, places: Sequence[float], estimates: Sequence[Estimate], number: int, **look: Any
+) -> None:
+    """Means along an axis with bars of their intervals; `number` is the colour and the marker."""
+    means = [one.mean for one in estimates]
+    halves = [0.0 if one.high is None else one.high - one.mean for one in estimates]
+    look |= {"color": style.COLOURS[number % len(style.COLOURS)]}
+    look |= {"marker": style.MARKERS[number % len(style.MARKERS)], "lw": 1.3, "ms": 4}
+    bars = halves if any(halves) else None
+    axis.errorbar(places, means, yerr=bars, elinewidth=0.8, capsize=2, **look)
 
 
 def lines_figure(record: SweepRecord) -> Canvas:

@@ -13,10 +13,10 @@ from sklearn.decomposition import PCA as Fitted
 from sklearn.neighbors import NearestNeighbors
 
 from analysis import style
-from analysis.document import Block, Cell, Figure, Paragraph, Table
+from analysis.document import Block, Figure, Paragraph, Table
 from analysis.image_grid import ImageRow, Mosaic, figure_of
 from analysis.records import Findings, PipelineRecord, SweepRecord
-from analysis.sweeps.plane import POINTS, draw_scatter, draw_tiles, square
+from analysis.sweeps.plane import POINTS, draw_scatter, draw_tiles, name_axes, square
 from search.grids.results import GridRow
 from search.sweeps.pca import CONNECTED, CONVOLUTIONAL, PCA, TEST
 
@@ -134,8 +134,7 @@ def _grids(record: SweepRecord, rows: dict[str, GridRow]) -> Canvas:
         height, width = draw_tiles(axis, model.decode(mean + alpha * spread), title=name)
         axis.set_xticks([0, SIDE * width - 1], [f"{-SPAN:g}", f"{SPAN:g}"])
         axis.set_yticks([0, SIDE * height - 1], [f"{SPAN:g}", f"{-SPAN:g}"])
-        axis.set_xlabel("coordinate 1 (deviations)")
-        axis.set_ylabel("coordinate 2 (deviations)")
+        name_axes(axis, "deviations")
     return figure
 
 
@@ -174,23 +173,18 @@ def _repeated(record: PipelineRecord) -> Table:
 
     key = {"data": record.data.fingerprint, "images": len(images), "components": COMPONENTS}
     stored = record.cache.get("pca_twice", key, compute)
-    rows: list[tuple[Cell, ...]] = [
-        (solver, kind, f"{stored[solver][0]:.1e}", f"{stored[solver][1]:.1e}")
-        for solver, kind in solvers.items()
-    ]
+    rows = ((n, kind, *(f"{off:.1e}" for off in stored[n])) for n, kind in solvers.items())
     same = all(stored[solver][0] == 0 for solver, kind in solvers.items() if kind == "exact")
+    varies = (
+        "The exact solvers repeat themselves, signs included; the randomised one varies by "
+        f"{stored['randomized'][0]:.1e}."
+    )
     return Table(
         name="sweep_pca_twice",
         title="The same PCA twice",
         caption=f"{COMPONENTS} components of {len(images):,} images, fitted twice with other "
         "random states: largest difference of a weight between the two, as it is and with signs "
-        "set aside. "
-        + (
-            "The exact solvers repeat themselves, signs included; the randomised one varies by "
-            f"{stored['randomized'][0]:.1e}."
-            if same
-            else "The exact solvers differ as well here."
-        ),
+        f"set aside. {varies if same else 'The exact solvers differ as well here.'}",
         columns=("solver", "kind", "difference", "without signs"),
         rows=tuple(rows),
     )

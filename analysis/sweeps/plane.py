@@ -22,8 +22,12 @@ def draw_scatter(axis: Axes, record: PipelineRecord, *, title: str) -> None:
         colour, marker = style.COLOURS[label], style.MARKERS[label]
         axis.scatter(x, y, s=6, color=colour, marker=marker, lw=0, rasterized=True, label=name)
     axis.set_title(title)
-    axis.set_xlabel("coordinate 1 (no unit)")
-    axis.set_ylabel("coordinate 2 (no unit)")
+    name_axes(axis)
+
+
+def name_axes(axis: Axes, unit: str = "no unit") -> None:
+    """The two coordinates."""
+    axis.set(xlabel=f"coordinate 1 ({unit})", ylabel=f"coordinate 2 ({unit})")
 
 
 def square(places: Sequence[float] | np.ndarray) -> np.ndarray:

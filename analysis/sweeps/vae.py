@@ -14,7 +14,7 @@ from analysis import style
 from analysis.document import Block, Figure, Paragraph
 from analysis.image_grid import ImageRow, Mosaic, figure_of
 from analysis.records import Findings, PipelineRecord, SweepRecord
-from analysis.sweeps.plane import POINTS, draw_scatter, draw_tiles, square
+from analysis.sweeps.plane import POINTS, draw_scatter, draw_tiles, name_axes, square
 from search.cells.statistics import SIGNIFICANT, p_text
 from search.grids.results import GridRow
 from search.sweeps.vae import VARIATIONAL
@@ -138,8 +138,7 @@ def draw_plane(axis: Axes, record: PipelineRecord, *, title: str) -> None:
     marks = [0, SIDE // 2, SIDE - 1]
     axis.set_xticks([width * (m + 0.5) for m in marks], [f"{places[m]:.1f}" for m in marks])
     axis.set_yticks([height * (m + 0.5) for m in marks], [f"{places[::-1][m]:.1f}" for m in marks])
-    axis.set_xlabel("coordinate 1 (no unit)")
-    axis.set_ylabel("coordinate 2 (no unit)")
+    name_axes(axis)
 
 
 def _manifolds(record: SweepRecord, rows: list[GridRow]) -> Canvas:

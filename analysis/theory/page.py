@@ -93,17 +93,12 @@ def words(inline: Token) -> str:
 
 def write(theory: Theory, path: Path) -> Path:
     """Write the page; returns its path."""
-    html = (
-        environment(FOLDER)
-        .get_template("theory.html.j2")
-        .render(
-            document={"title": theory.title, "subtitle": SUBTITLE},
-            sections=theory.parts,
-            # Markdown-it escapes all that could be HTML.
-            text=Markup(_Renderer().render(theory.tokens, MarkdownIt("commonmark").options, {})),
-        )
-    )
-    return durable.write(path, html.encode())
+    # Markdown-it escapes all that could be HTML.
+    text = Markup(_Renderer().render(theory.tokens, MarkdownIt("commonmark").options, {}))
+    document = {"title": theory.title, "subtitle": SUBTITLE}
+    template = environment(FOLDER).get_template("theory.html.j2")
+    html = template.render(document=document, sections=theory.parts, text=text)
+    return durable.write(path, html)
 
 
 class _Renderer(RendererHTML):

@@ -9,6 +9,4 @@ contrast.py        latents against images, method against method
 words.py          answers from these
 """
 
-from analysis.tsne.chapter import section
-
-__all__ = ["section"]
+from analysis.tsne.chapter import section as section

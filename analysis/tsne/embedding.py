@@ -12,7 +12,7 @@ from sklearn.manifold import TSNE
 
 from search.errors import UserError
 
-PERPLEXITY = 30.0
+PERPLEXITY = 30.0  # roughly how many neighbours each point minds; of fewer than 91 points less
 COMPONENTS = 50  # of the PCA before t-SNE, as van der Maaten and Hinton (2008, section 4) advise
 NAMES = {"tsne": "t-SNE", "pca": "PCA", "umap": "UMAP"}
 
@@ -38,8 +38,6 @@ class Embedding:
             raise ValueError(f"a plane is (N, 2), not {self.plane.shape}")
         if not np.isfinite(self.plane).all():
             raise ValueError("a point of the plane is not finite")
-        if self.method not in NAMES:
-            raise ValueError(f"no method {self.method!r}; there are: {', '.join(NAMES)}")
 
     def __len__(self) -> int:
         return len(self.plane)
@@ -57,31 +55,25 @@ def embed(
     latents: np.ndarray,
     *,
     seed: int = 0,
-    points: np.ndarray | None = None,
     method: str = "tsne",
-    perplexity: float = PERPLEXITY,
 ) -> Embedding:
     """Points in the plane; the same for the same numbers and seed.
 
     Args:
         latents: (N, ...) anything with N rows: latents (N, D), images (N, C, H, W).
         seed: of t-SNE and UMAP, and of the randomised PCA before them.
-        points: (M,) rows to take, as `separation.choose` draws them; None for all.
         method: `tsne`, `pca`, or `umap` where umap-learn is installed.
-        perplexity: of t-SNE, roughly how many neighbours each point minds; less where there are
-            fewer than about 90 points.
 
     Raises:
         UserError: umap-learn is asked for and not installed.
         ValueError: fewer than five points, or no such method.
     """
-    taken = latents if points is None else latents[points]
-    flat = np.asarray(taken, dtype=np.float32).reshape(len(taken), -1)
+    flat = np.asarray(latents, dtype=np.float32).reshape(len(latents), -1)
     if len(flat) < 5:
         raise ValueError(f"{len(flat)} points are too few to draw; give five or more")
     if method not in NAMES:
         raise ValueError(f"no method {method!r}; there are: {', '.join(NAMES)}")
-    perplexity = min(perplexity, (len(flat) - 1) / 3)
+    perplexity = min(PERPLEXITY, (len(flat) - 1) / 3)
     kept = 2 if method == "pca" else min(COMPONENTS, *flat.shape)
     reduced = PCA(kept, random_state=seed).fit_transform(flat)
     if method == "tsne":

@@ -36,20 +36,11 @@ def draw_embedding(
             axis.plot(x, y, ls="none", ms=3.2, alpha=0.8, mew=0, rasterized=True, **_look(label))
     outline = [patheffects.withStroke(linewidth=2.2, foreground="white")]
     for label, place in _named_places(plane, labels, len(classes)).items():
-        axis.annotate(
-            classes[label],
-            (float(place[0]), float(place[1])),
-            fontsize=9,
-            fontweight="bold",
-            ha="center",
-            va="center",
-            path_effects=outline,
-            zorder=5,
-        )
-    name = NAMES[embedding.method]
+        name = axis.text(place[0], place[1], classes[label], ha="center", va="center", zorder=5)
+        name.set(fontsize=9, fontweight="bold", path_effects=outline, clip_on=True)
     unit = "pixels' or latents' own unit" if embedding.method == "pca" else "no unit"
-    axis.set_xlabel(f"{name} 1 ({unit})")
-    axis.set_ylabel(f"{name} 2 ({unit})")
+    for number, name_axis in ((1, axis.set_xlabel), (2, axis.set_ylabel)):
+        name_axis(f"{NAMES[embedding.method]} {number} ({unit})")
     axis.tick_params(labelsize=7.5)
 
 

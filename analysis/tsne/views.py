@@ -35,12 +35,6 @@ class Views:
     images: str
     dimensions: tuple[int, int]
 
-    def __post_init__(self) -> None:
-        lengths = {len(self.rows), len(self.labels), len(self.latents), len(self.pixels)}
-        lengths |= {len(self.in_latents), len(self.in_pixels)}
-        if len(lengths) != 1:
-            raise ValueError(f"the parts of a view are of {sorted(lengths)} points")
-
 
 def compute_views(findings: Findings) -> dict[str, Views]:
     """Pipeline -> its images in both domains; the images of pipelines that share them once.
@@ -59,18 +53,13 @@ def _views(record: PipelineRecord, findings: Findings) -> Views:
     latents = record.latents[rows]
     flat = images.reshape(len(images), -1)
     pixels = flat.astype(np.float32) / 255
-    named = {"latents": record.weights, "pixels": record.dataset}
-    embedded, separated = {}, {}
-    for what, points in (("latents", latents), ("pixels", pixels)):
-        embedded[what] = _embedded(points, named[what], findings)
-        separated[what] = _separated(points, labels[rows], named[what], findings.cache)
     return Views(
         rows=rows,
         labels=labels[rows],
-        latents=embedded["latents"],
-        pixels=embedded["pixels"],
-        in_latents=separated["latents"],
-        in_pixels=separated["pixels"],
+        latents=_embedded(latents, record.weights, findings),
+        pixels=_embedded(pixels, record.dataset, findings),
+        in_latents=_separated(latents, labels[rows], record.weights, findings.cache),
+        in_pixels=_separated(pixels, labels[rows], record.dataset, findings.cache),
         images=digest(images),
         dimensions=(latents.shape[1], flat.shape[1]),
     )

@@ -11,15 +11,8 @@ from analysis import result_rows as rows
 from analysis.captions import title_of
 from analysis.document import Block, Bullets, Cell, Figure, Heading, Paragraph, Table
 from analysis.records import Findings, PipelineRecord
-from analysis.tsne.contrast import (
-    COLUMNS,
-    MEASURES,
-    Contrast,
-    Space,
-    compute_contrast,
-    measures_figure,
-    verdict,
-)
+from analysis.tsne import contrast as contrasts
+from analysis.tsne.contrast import Contrast, Space, compute_contrast, verdict
 from search.cells.statistics import SIGNIFICANT
 from trainers.data import DATASETS
 
@@ -29,7 +22,7 @@ ABLATION = "its ablation"  # as a rerun's comparisons call it
 def blocks(spaces: Mapping[str, tuple[Space, Space]], findings: Findings) -> list[Block]:
     """All pipelines side by side, and the three questions."""
     rows: list[tuple[Cell, ...]] = [
-        (name, space.what, *(getattr(space.separation, a) for a, _, _ in MEASURES))
+        (name, space.what, *(getattr(space.separation, a) for a, _, _ in contrasts.MEASURES))
         for name, pair in spaces.items()
         for space in pair
     ]
@@ -40,14 +33,14 @@ def blocks(spaces: Mapping[str, tuple[Space, Space]], findings: Findings) -> lis
             title="Separation of the classes, latents against pixels",
             caption="The measures of the tables above, pipeline by pipeline: filled circles are "
             "latents, hollow squares the same images' pixels; further right is more separable.",
-            draw=lambda: measures_figure(spaces),
+            draw=lambda: contrasts.measures_figure(spaces),
         ),
         Table(
             name="separation",
             title="Separation of the classes in all spaces",
             caption="As below each figure: silhouette, leave-one-out accuracy of the nearest "
             "neighbours, scatter between classes over scatter within.",
-            columns=("pipeline", "space", *COLUMNS),
+            columns=("pipeline", "space", *contrasts.COLUMNS),
             rows=tuple(rows),
         ),
         Heading("Self-supervised against classification-guided"),
@@ -88,23 +81,22 @@ def guided(spaces: Mapping[str, tuple[Space, Space]], findings: Findings) -> lis
         lead = "Guidance by labels did not give the more separable space in any comparison here. "
         explanation = (
             "This is not what the losses lead one to expect: cross-entropy asks for separable "
-            "classes and for nothing else. A supervised encoder that was trained too briefly, or "
-            "with poor parameters, is the first thing to look for; its accuracy stands in the "
-            "summary."
+            "classes and for nothing else. Look first whether the supervised encoder was trained "
+            "too briefly or with poor parameters; its accuracy stands in the summary."
         )
     return [Bullets(tuple(verdicts)), Paragraph(lead + explanation)]
 
 
 def against_pixels(spaces: Mapping[str, tuple[Space, Space]]) -> list[Block]:
     """Latents against the pixels of the same images."""
-    contrasts = {pair[0].title: compute_contrast(*pair) for pair in spaces.values()}
+    compared = {pair[0].title: compute_contrast(*pair) for pair in spaces.values()}
     verdicts = [
         verdict(f"{name}'s latent space", "its images' pixels", contrast)
-        for name, contrast in contrasts.items()
+        for name, contrast in compared.items()
     ]
-    better = [name for name, contrast in contrasts.items() if contrast.all_ahead]
-    worse = [name for name, contrast in contrasts.items() if contrast.all_behind]
-    mixed = [name for name in contrasts if name not in better and name not in worse]
+    better = [name for name, contrast in compared.items() if contrast.all_ahead]
+    worse = [name for name, contrast in compared.items() if contrast.all_behind]
+    mixed = [name for name in compared if name not in better and name not in worse]
     sentences = []
     if better:
         sentences.append(
@@ -116,11 +108,10 @@ def against_pixels(spaces: Mapping[str, tuple[Space, Space]]) -> list[Block]:
     if worse:
         sentences.append(
             f"Less separable than pixels by all three measures: {', '.join(worse)}. A latent space "
-            "may hold the classes and still not show them to Euclidean distances: the encoders end "
-            "in a normalisation that gives every coordinate the same variance, so that a direction "
-            "in which images hardly differ counts as much as one in which they differ widely, "
-            "while pixel distances are ruled by the large structures. A classifier can weigh the "
-            "directions; a distance cannot."
+            "may hold the classes and still not show them to Euclidean distances: every coordinate "
+            "has the same variance, so that a direction in which images hardly differ counts as "
+            "much as one in which they differ widely. A classifier can weigh the directions; a "
+            "distance cannot."
         )
     if mixed:
         sentences.append(
@@ -136,17 +127,13 @@ def contrastive(spaces: Mapping[str, tuple[Space, Space]], findings: Findings) -
         mine = spaces.get(f"{dataset}_contrastive")
         if mine is None:
             continue
-        verdicts = []
-        other = spaces.get(f"{dataset}_autoencoder")
-        contrast = compute_contrast(mine[0], other[0]) if other else None
-        if other and contrast:
-            verdicts.append(verdict(mine[0].title, other[0].title, contrast))
-        else:
-            verdicts.append(f"There is no {dataset}_autoencoder to compare {mine[0].title} with.")
-        verdicts.append(_ablation(mine[0].record, findings))
-        content.append(Bullets(tuple(verdicts)))
-        if contrast:
-            content.append(Paragraph(how(DATASETS[dataset].title, contrast)))
+        told = f"There is no {dataset}_autoencoder to compare {mine[0].title} with."
+        because: list[Block] = []
+        if other := spaces.get(f"{dataset}_autoencoder"):
+            contrast = compute_contrast(mine[0], other[0])
+            told = verdict(mine[0].title, other[0].title, contrast)
+            because = [Paragraph(how(DATASETS[dataset].title, contrast))]
+        content += [Bullets((told, _ablation(mine[0].record, findings))), *because]
     return content or [_nothing("a contrastive space", findings)]
 
 
@@ -157,17 +144,15 @@ def how(title: str, contrast: Contrast) -> str:
         chance = ", though the gain in k-NN accuracy alone may be chance" if weak else ""
         return (
             f"On {title} the contrastive space is the more separable one{chance}. It was trained "
-            "to give two views of an image one place, and the views differ in what a class does "
-            "not depend on; what is discarded of that kind no longer pulls images of one class "
-            "apart."
+            "to give two views of an image one place; what differs between views, which a class "
+            "does not depend on, no longer pulls images of one class apart."
         )
     if contrast.all_behind:
         return (
             f"On {title} the method did not have the desired effect on distances. NT-Xent tells "
             "single images apart and never sees a class: it pays to spread images over the whole "
-            "sphere, members of one class among them. The views also teach only the invariances "
-            "that they contain, and what separates the classes may not be among the rest. Which of "
-            "the two weighs more these numbers do not say."
+            "sphere, members of one class among them. And the views teach only the invariances "
+            "that they contain. Which of the two weighs more these numbers do not say."
         )
     if "k-NN accuracy" in contrast.ahead:
         return (

@@ -87,7 +87,7 @@ def render(
     Args:
         document: whose figures.
         cache: where pictures are kept, with `key`; without it all are drawn.
-        key: all that the pictures follow from, of `freshness.key`.
+        key: all that the pictures follow from, of `fingerprint.key`.
 
     Raises:
         ValueError: two figures or two tables bear one name, or a name is not valid for a file.
@@ -132,18 +132,13 @@ def write(document: Document, pictures: Pictures, out: Path, kind: str) -> list[
 
     Returns their paths, in the document's order.
     """
-    written = []
+    contents: dict[str, bytes | str] = {}
     if kind in ("png", "svg"):
-        for figure in document.figures:
-            picture = pictures[figure.name]
-            content = picture.png if kind == "png" else picture.svg.encode()
-            written.append(durable.write(out / "figures" / f"{figure.name}.{kind}", content))
-        return written
-    text_of = {"csv": csv_text, "tex": tex_text}[kind]
-    for table in document.tables:
-        content = text_of(table).encode()
-        written.append(durable.write(out / "tables" / f"{table.name}.{kind}", content))
-    return written
+        contents = {f"figures/{f.name}": getattr(pictures[f.name], kind) for f in document.figures}
+    else:
+        text_of = {"csv": csv_text, "tex": tex_text}[kind]
+        contents = {f"tables/{table.name}": text_of(table) for table in document.tables}
+    return [durable.write(out / f"{name}.{kind}", content) for name, content in contents.items()]
 
 
 def csv_text(table: Table) -> str:

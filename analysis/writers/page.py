@@ -27,16 +27,10 @@ LONG = 40  # characters of a cell from which its column is kept wide enough to r
 
 def write(document: Document, pictures: Pictures, path: Path) -> Path:
     """Write the page; returns its path."""
-    html = (
-        environment()
-        .get_template("page.html.j2")
-        .render(
-            document=document,
-            sections=document.sections,
-            pictures={name: _picture(picture) for name, picture in pictures.items()},
-        )
-    )
-    return durable.write(path, html.encode())
+    drawn = {name: _picture(picture) for name, picture in pictures.items()}
+    template = environment().get_template("page.html.j2")
+    html = template.render(document=document, sections=document.sections, pictures=drawn)
+    return durable.write(path, html)
 
 
 def environment(*folders: Path) -> Environment:
@@ -56,15 +50,12 @@ def environment(*folders: Path) -> Environment:
 
 
 def _picture(picture: Picture) -> dict[str, Any]:
-    width, height = (round(SCALE * dots) for dots in picture.size)
-    return {"source": _source(picture), "width": width, "height": height}
-
-
-def _source(picture: Picture) -> str:
-    """The picture as an address that holds it."""
+    """The picture as an address that holds it, with its size."""
     svg = picture.svg.encode()
     kind, content = ("svg+xml", svg) if len(svg) <= SMALL else ("png", picture.png)
-    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+    source = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+    width, height = (round(SCALE * dots) for dots in picture.size)
+    return {"source": source, "width": width, "height": height}
 
 
 def _table(table: Table) -> dict[str, Any]:

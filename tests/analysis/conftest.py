@@ -98,13 +98,8 @@ def unfinished() -> Callable[[PipelineRecord], PipelineRecord]:
             run_id=best.run_id,
             result=None,
             info={
-                "kind": "trained",
-                "dataset": record.dataset,
-                "pipeline": record.name,
-                "params": dict(best.params),
-                "epochs": EPOCHS,
-                "seed": 7,
-                "trial_id": "abc123abc123",
+                **{name: record.info[name] for name in ("kind", "dataset", "pipeline", "epochs")},
+                **{"params": dict(best.params), "seed": 7, "trial_id": "abc123abc123"},
             },
             split="validation",
             images=record.data.valid,
@@ -198,18 +193,10 @@ def _model(info: Mapping[str, Any], data: TrainingData) -> LatentModel:
 def _record(name: str, data: TrainingData, test: LabelledImages, cache: Cache) -> PipelineRecord:
     pipeline = load_pipeline(name)
     info = {
-        "kind": "trained",
-        "dataset": data.dataset,
-        "pipeline": name,
-        "params": _params(name),
-        "epochs": EPOCHS,
-        "seed": SEEDS[0],
-        "cell": f"cell-{name}-0",
-        "precision": "float32",
-        "device": "cpu",
-        "threads": 1,
-        "versions": VERSIONS,
-        "commit": COMMIT,
+        **{"kind": "trained", "dataset": data.dataset, "pipeline": name, "params": _params(name)},
+        **{"epochs": EPOCHS, "seed": SEEDS[0], "cell": f"cell-{name}-0"},
+        **{"precision": "float32", "device": "cpu", "threads": 1},
+        **{"versions": VERSIONS, "commit": COMMIT},
     }
     model = _model(info, data)
     with torch.no_grad():
@@ -248,10 +235,8 @@ def _study(name: str, data: TrainingData) -> StudyRecord:
         params = _params(name)
         if number:
             params |= {"lr": float(10 ** rng.uniform(-3, -2)), "width": int(rng.choice([16, 32]))}
-            params |= {
-                "batch_size": int(rng.choice([256, 512])),
-                "warmup": float(rng.uniform(0, 0.3)),
-            }
+            batch, warmup = int(rng.choice([256, 512])), float(rng.uniform(0, 0.3))
+            params |= {"batch_size": batch, "warmup": warmup}
         curve, loss = {}, {}
         if below is not None:
             last = {"COMPLETE": EPOCHS, "PRUNED": stops[0], "INTERRUPTED": stops[0] + 1}[state]
@@ -277,27 +262,15 @@ def _study(name: str, data: TrainingData) -> StudyRecord:
         rungs=stops,
         epochs=EPOCHS,
         tags={
-            "kind": "study",
-            "pipeline": name,
-            "study": f"{name}-20251120-1200",
-            "data": "mini",
-            "data_fingerprint": data.fingerprint,
-            "protocol": str(VERSION),
-            "sampler": "tpe",
-            "scheduler": "asha",
-            "seed": "0",
-            "mlflow.source.git.commit": COMMIT,
-            **VERSIONS,
+            **{"kind": "study", "pipeline": name, "study": f"{name}-20251120-1200"},
+            **{"data": "mini", "data_fingerprint": data.fingerprint, "protocol": str(VERSION)},
+            **{"sampler": "tpe", "scheduler": "asha", "seed": "0"},
+            **{"mlflow.source.git.commit": COMMIT, **VERSIONS},
         },
         params={
-            "epochs": str(EPOCHS),
-            "train_size": str(len(data.train)),
-            "precision": "bfloat16",
-            "device": "cpu",
-            "threads": "1",
-            "concurrency": "2",
-            "reduction_factor": "3",
-            "rungs": " ".join(map(str, stops)) or "none",
+            **{"epochs": str(EPOCHS), "train_size": str(len(data.train)), "threads": "1"},
+            **{"precision": "bfloat16", "device": "cpu", "concurrency": "2"},
+            **{"reduction_factor": "3", "rungs": " ".join(map(str, stops)) or "none"},
         },
         seconds=640.0,
     )
@@ -318,50 +291,24 @@ def _result(
     ]
     if pipeline.ablation:
         rows.append(_row(name, "ablation", "ablation", accuracy - 0.05, params, False))
+    pca, pixels = (0.95, 0.96) if data.dataset == "mnist" else (0.55, 0.53)
     rows += [
         _row(name, "defaults", "baseline", accuracy - 0.013, defaults, labels),
         _row(name, "random encoder", "baseline", accuracy - 0.1, params, False, epochs=0),
-        _row(
-            data.dataset,
-            "PCA",
-            "baseline",
-            0.95 if data.dataset == "mnist" else 0.55,
-            {},
-            False,
-            epochs=0,
-        ),
-        _row(
-            data.dataset,
-            "raw pixels",
-            "baseline",
-            0.96 if data.dataset == "mnist" else 0.53,
-            {},
-            False,
-        ),
+        _row(data.dataset, "PCA", "baseline", pca, {}, False, epochs=0),
+        _row(data.dataset, "raw pixels", "baseline", pixels, {}, False),
     ]
     promised = accuracy + 0.004
     return {
-        "pipeline": name,
-        "experiment": f"{name}-mini",
-        "run_id": f"run-of-{name}",
-        "data": "mini",
-        "data_fingerprint": data.fingerprint,
-        "protocol": VERSION,
-        "train_size": len(data.train),
-        "classes": list(data.classes),
-        "source": f"trial 5 of {name}-20251120-1200",
-        "params": params,
-        "epochs": EPOCHS,
+        **{"pipeline": name, "experiment": f"{name}-mini", "run_id": f"run-of-{name}"},
+        **{"data": "mini", "data_fingerprint": data.fingerprint, "protocol": VERSION},
+        **{"train_size": len(data.train), "classes": list(data.classes)},
+        **{"source": f"trial 5 of {name}-20251120-1200", "params": params, "epochs": EPOCHS},
         "promised": promised,
         "optimism": promised - rows[0]["means"]["valid/accuracy"]["mean"],
         "rows": rows,
         "failures": {},
-        "model": {
-            "name": f"{name}-mini",
-            "version": "1",
-            "alias": "champion",
-            "cell": champion["cells"][0],
-        },
+        "model": {"name": f"{name}-mini", "version": "1", "cell": champion["cells"][0]},
         "comparisons": [],
     }
 
@@ -398,6 +345,7 @@ def _row(
         metrics |= {f"{split}/mae": [0.041, 0.040, 0.042] for split in ("train", "valid")}
         if tested:
             metrics["test/mae"] = [0.0415, 0.0405, 0.0425]
+    metrics = {name: [float(value) for value in values] for name, values in metrics.items()}
     if test is None:
         test = [{"accuracy": value} for value in metrics.get("test/accuracy", [])]
     return {
@@ -409,10 +357,8 @@ def _row(
         "seeds": list(SEEDS),
         "epochs": epochs,
         "params": dict(params),
-        "metrics": {key: [float(v) for v in values] for key, values in metrics.items()},
-        "means": {
-            k: dataclasses.asdict(estimate([float(x) for x in v])) for k, v in metrics.items()
-        },
+        "metrics": metrics,
+        "means": {name: dataclasses.asdict(estimate(v)) for name, v in metrics.items()},
         "test": list(test),
     }
 
@@ -451,9 +397,7 @@ def _comparisons(dataset: str, records: Mapping[str, PipelineRecord]) -> list[di
         ranks = (np.argsort(np.argsort(order + rng.normal(0, 30, 10_000))) for _ in values)
         return np.stack([r < round(10_000 * v) for r, v in zip(ranks, values, strict=True)])
 
-    made = [
-        compare(name, label, hits=(hits(mine), hits(values))) for label, values in others.items()
-    ]
+    made = [compare(name, label, hits=(hits(mine), hits(v))) for label, v in others.items()]
     return comparisons_json(correct(made, FAMILY))
 
 

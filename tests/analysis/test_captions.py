@@ -8,9 +8,7 @@ from analysis.captions import other_protocols
 from analysis.records import Findings
 
 
-def test_what_another_protocol_measured_is_named_with_the_command_that_shows_it(
-    findings: Findings,
-) -> None:
+def test_what_another_protocol_measured_is_named_with_its_command(findings: Findings) -> None:
     assert other_protocols(findings) == []
     older = {0: ["cifar_supervised"], 1: ["mnist_autoencoder", "mnist_supervised"]}
     first, second = other_protocols(replace(findings, other_protocols=older))

@@ -34,12 +34,9 @@ def test_images_stand_where_they_belong() -> None:
 
 
 def test_more_words_need_more_room() -> None:
-    one = Mosaic(
-        rows=[ImageRow(images=np.zeros((2, 1, 8, 8)), label="", words=["a", "b"])], width=4
-    )
-    two = Mosaic(
-        rows=[ImageRow(images=np.zeros((2, 1, 8, 8)), label="", words=["a\nb", "b"])], width=4
-    )
+    images = np.zeros((2, 1, 8, 8))
+    rows = (ImageRow(images=images, label="", words=[words, "b"]) for words in ("a", "a\nb"))
+    one, two = (Mosaic(rows=[row], width=4) for row in rows)
     assert two.height > one.height
 
 
@@ -53,17 +50,13 @@ def test_it_is_drawn_with_its_labels() -> None:
     [axis] = figure.axes
     assert [label.get_text() for label in axis.get_yticklabels()] == ["black", "grey"]
     assert {text.get_text() for text in axis.texts} == {"a\n1", "b\n2", "c\n3"}
-    assert (axis.get_title(loc="left"), axis.get_xlabel(), axis.get_ylabel()) == (
-        *("Some", "image", "kind"),
-    )
+    said = axis.get_title(loc="left"), axis.get_xlabel(), axis.get_ylabel()
+    assert said == ("Some", "image", "kind")
     style.close(figure)
 
 
-def test_words_must_be_one_an_image() -> None:
+def test_what_is_no_row_of_images() -> None:
     with pytest.raises(ValueError, match="1 words above 2 images"):
         ImageRow(images=np.zeros((2, 1, 8, 8)), label="", words=["a"])
-
-
-def test_images_have_one_colour_or_three() -> None:
     with pytest.raises(ValueError, match=r"not \(2, 2, 8, 8\)"):
         ImageRow(images=np.zeros((2, 2, 8, 8)), label="")

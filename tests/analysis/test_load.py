@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from analysis.load import find
-from search.errors import UserError
+from search.errors import Failure
 from search.tracking.store import Store
 from trainers.protocol import VERSION
 
@@ -56,5 +56,5 @@ def test_the_newest_protocol_is_shown_unless_another_is_asked_for(
 
 
 def test_a_protocol_that_measured_nothing_is_refused(store: Store, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no pipeline has a study"):
+    with pytest.raises(Failure, match=r"no pipeline has a study in .*\n.*python search/tune.py"):
         find(store, [NAME], mini=True, data_dir=None, home=tmp_path, protocol=VERSION + 5)

@@ -9,7 +9,7 @@ import pytest
 from analysis.document import Figure, Table
 from analysis.history import chapter, front
 from analysis.history.trials import compute_history, history_figure
-from analysis.records import Findings, PipelineRecord, main_study
+from analysis.records import Findings, PipelineRecord
 
 NAME = "cifar_autoencoder"
 # Of each complete trial of the fixture: accuracy, error, whether it is on the front.
@@ -34,6 +34,7 @@ def record(findings: Findings) -> PipelineRecord:
 
 def test_a_front_has_a_figure_and_a_table_with_ids(record: PipelineRecord) -> None:
     blocks = front.blocks(record)
+    assert front.blocks(replace(record, studies=record.studies[1:])) == [], "it had one goal"
     [figure] = [block for block in blocks if isinstance(block, Figure)]
     [table] = [block for block in blocks if isinstance(block, Table)]
     assert "3 of 4 complete trials" in figure.caption and "run-of-two" in figure.caption
@@ -44,15 +45,6 @@ def test_a_front_has_a_figure_and_a_table_with_ids(record: PipelineRecord) -> No
     assert steps.get_xydata().tolist() == [[0.4, 0.05], [0.5, 0.06], [0.6, 0.08]]
     assert {note.get_text() for note in axis.texts} == {"0", "2", "7"}
     assert axis.get_ylabel() == "valid/mae (smaller is better)"
-
-
-def test_a_study_with_two_goals_is_the_main_one_only_where_it_is_alone(
-    record: PipelineRecord,
-) -> None:
-    two, usual = record.studies
-    assert main_study([two, usual]) is usual
-    assert main_study([two]) is two
-    assert front.blocks(replace(record, studies=(usual,))) == []
 
 
 def test_trials_beyond_a_limit_are_crossed_out_and_never_best(record: PipelineRecord) -> None:

@@ -15,15 +15,8 @@ from analysis.records import Findings, PipelineRecord
 
 
 def rows(short: Sequence[float | None], long: Sequence[float]) -> list[dict[str, Any]]:
-    return [
-        {
-            "kind": "final",
-            "promised": one,
-            "epochs": 30,
-            "metrics": {"valid/accuracy": [other - 0.01, other + 0.01]},
-        }
-        for one, other in zip(short, long, strict=True)
-    ]
+    pairs = zip(short, ({"valid/accuracy": [v - 0.01, v + 0.01]} for v in long), strict=True)
+    return [{"kind": "final", "promised": s, "epochs": 30, "metrics": m} for s, m in pairs]
 
 
 def test_the_correlation_is_of_ranks_and_its_p_value_of_all_orders() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
@@ -12,7 +11,6 @@ import pytest
 
 from analysis import style
 from analysis.history.selection import (
-    Selection,
     compute_selection,
     expected_maximum,
     luck,
@@ -31,10 +29,6 @@ def test_expected_maximum_against_all_subsets() -> None:
 
 
 def test_expected_maximum_at_its_ends() -> None:
-    found = expected_maximum(VALUES)
-    assert found[0] == pytest.approx(np.mean(VALUES))
-    assert found[-1] == max(VALUES)
-    assert (np.diff(found) >= 0).all()
     assert expected_maximum([]).shape == (0,)
     assert expected_maximum([0.3]).tolist() == [0.3]
     np.testing.assert_allclose(expected_maximum([0.5] * 9), 0.5)
@@ -82,29 +76,9 @@ def test_not_final(
     assert nothing.best is None and len(nothing.expected) == 0
 
 
-def test_what_is_no_selection() -> None:
-    good = Selection(
-        values=np.array([0.1, 0.2]),
-        expected=np.array([0.15, 0.2]),
-        promised=None,
-        fresh=(),
-        optimism=None,
-    )
-    wrong = (
-        {"values": np.array([0.2, 0.1])},
-        {"expected": np.array([0.15])},
-        {"expected": np.array([0.2, 0.15])},
-        {"expected": np.array([0.1, 0.15])},
-    )
-    for changed in wrong:
-        with pytest.raises(ValueError):
-            replace(good, **changed)
-
-
 def test_the_figure(findings: Findings) -> None:
     found = {r.name: compute_selection(r, r.studies[0]) for r in findings.of("mnist")}
-    with style.styled():
-        canvas = selection_figure(found)
+    canvas = selection_figure(found)
     assert [axis.get_title(loc="left") for axis in canvas.axes] == list(found)
     for axis, selection in zip(canvas.axes, found.values(), strict=True):
         curve = axis.lines[0]

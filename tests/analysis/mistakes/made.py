@@ -6,6 +6,9 @@ import numpy as np
 
 from analysis.mistakes.confusion import Surest
 
+CLASSES = ("a", "b", "c")
+COUNTS = np.array([[[90, 10, 0], [2, 98, 0], [0, 5, 45]], [[92, 8, 0], [4, 96, 0], [0, 5, 45]]])
+
 
 def surest(labels: list[int], predicted: list[int], probability: list[float]) -> Surest:
     said, true = np.array(predicted), np.array(labels)

@@ -11,18 +11,12 @@ from sklearn.metrics import confusion_matrix
 
 from analysis.document import Table
 from analysis.mistakes.chapter import compose_surest, section
-from analysis.mistakes.confusion import (
-    Confusion,
-    compute_confusion,
-    compute_surest,
-)
+from analysis.mistakes.confusion import Confusion, compute_confusion, compute_surest
 from analysis.records import SIX, Findings, PipelineRecord
 from tests.analysis.blocks import check_drawn, figures, words
-from tests.analysis.mistakes.made import surest
+from tests.analysis.mistakes.made import CLASSES, COUNTS, surest
 
 NAME = "mnist_autoencoder"
-CLASSES = ("a", "b", "c")
-COUNTS = np.array([[[90, 10, 0], [2, 98, 0], [0, 5, 45]], [[92, 8, 0], [4, 96, 0], [0, 5, 45]]])
 
 
 # Confusion ---------------------------------------------------------------------------------------
@@ -105,22 +99,6 @@ def test_mistakes_come_by_falling_probability(findings: Findings) -> None:
     assert (found.true_probability[found.rows] <= found.probability[found.rows]).all()
 
 
-@pytest.mark.parametrize(
-    ("changed", "message"),
-    [
-        ({"probability": np.full(4, 1.2)}, r"probability outside"),
-        ({"rows": np.array([0])}, "rows must be mistakes"),
-        ({"rows": np.array([2, 3])}, "falling probability"),
-        ({"predicted": np.zeros(3, int)}, r"predicted must be \(4,\)"),
-    ],
-)
-def test_mistakes_that_cannot_be_are_refused(changed: dict[str, Any], message: str) -> None:
-    made = surest([0, 0, 1, 1], [0, 0, 0, 0], [0.9, 0.9, 0.5, 0.8])
-    assert made.rows.tolist() == [3, 2]
-    with pytest.raises(ValueError, match=message):
-        replace(made, **changed)
-
-
 # The section -------------------------------------------------------------------------------------
 
 
@@ -156,16 +134,14 @@ def test_pipelines_without_mistakes_have_no_pictures(findings: Findings) -> None
     assert made is not None and len(made.rows) == 1
 
 
-def test_missing_pipelines_are_named(findings: Findings, only: Any) -> None:
-    made = section(only(findings, "cifar_supervised"))
-    assert set(figures(made)) == {"confusion_cifar_supervised", "surest_mistakes_cifar"}
-    for name in SIX:
-        assert (f"tune.py --pipeline {name}" in words(made)) == (name != "cifar_supervised")
-
-
-def test_what_is_not_final_says_so(findings: Findings, only: Any, unfinished: Any) -> None:
+def test_what_is_missing_or_not_final_says_so(
+    findings: Findings, only: Any, unfinished: Any
+) -> None:
     record: PipelineRecord = unfinished(findings.records[NAME])
     made = section(only(findings, NAME, **{NAME: record}))
+    assert set(figures(made)) == {f"confusion_{NAME}", "surest_mistakes_mnist"}
+    for name in SIX:
+        assert (f"tune.py --pipeline {name}" in words(made)) == (name != NAME)
     caption = figures(made)[f"confusion_{NAME}"].caption
     assert "one seed (80 validation images; not final: the best trial so far" in caption
     assert "no interval from one seed" in caption

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,9 +43,8 @@ def test_the_champion_is_the_best_by_validation_not_by_test(
     record = findings.records[NAME]
     result = record.result or {}
     first = result["rows"][0]
-    lower = {key: [v - 0.01 for v in values] for key, values in first["metrics"].items()}
-    lower["test/accuracy"] = [0.999] * 3
-    four = {**first, "metrics": lower, "params": {**first["params"], "depth": 4}}
+    metrics = {**lower(first, 0.01), "test/accuracy": [0.999] * 3}
+    four = {**first, "metrics": metrics, "params": {**first["params"], "depth": 4}}
     worse = replace(record, run_id="another run", result={**result, "rows": [four]})
     entries.keep(published_folder, entries.final_entry(worse))
     found = entries.read(published_folder)
@@ -54,6 +54,11 @@ def test_the_champion_is_the_best_by_validation_not_by_test(
     assert deep is not None and deep["run"] == "another run"
     assert found.champion(NAME, depth=5) is None
     assert found.champion("mnist_vae") is None
+
+
+def lower(row: dict[str, Any], by: float) -> dict[str, list[float]]:
+    """Its metrics, so much lower."""
+    return {name: [value - by for value in values] for name, values in row["metrics"].items()}
 
 
 def test_a_single_seed_hides_no_mean_of_several(findings: Findings, published_folder: Path) -> None:
@@ -77,9 +82,8 @@ def test_of_equal_configurations_the_latest_counts(
     final = entries.final_entry(findings.records[NAME])
     for run, made, less in (("a", "2026-01-03", 0.02), ("b", "2026-01-02", 0.01)):
         row = entries.champion(final)
-        lower = {key: [v - less for v in values] for key, values in row["metrics"].items()}
-        again = {**final, "run": run, "made": made, "rows": [{**row, "metrics": lower}]}
-        entries.keep(published_folder, again)
+        worse = {**row, "metrics": lower(row, less)}
+        entries.keep(published_folder, {**final, "run": run, "made": made, "rows": [worse]})
     [file] = (published_folder / NAME).glob("final-run-of*.json")
     file.write_text(json.dumps({**final, "made": "2026-01-01"}))
     found = entries.read(published_folder)
@@ -148,11 +152,8 @@ def test_of_so_many_layers_the_defaults_compete(published_folder: Path) -> None:
     defaults = next(other for other in others if other["name"] == "defaults")
     assert made is not None and made["source"] == "defaults"
     assert (made["params"], made["epochs"]) == (defaults["params"], defaults["epochs"])
-    untuned = {
-        **final,
-        "source": "best.json",
-        "rows": [{**row, "params": load_pipeline(NAME).defaults}],
-    }
+    rows = [{**row, "params": load_pipeline(NAME).defaults}]
+    untuned = {**final, "source": "best.json", "rows": rows}
     made = Published(searches={}, finals={NAME: (untuned,)}).configuration(NAME)
     assert made is not None and made["source"] == "defaults"
 
@@ -161,9 +162,8 @@ def test_a_configuration_names_the_rerun_that_holds_it(published_folder: Path) -
     """Of equal configurations the latest is the champion, but an earlier one may stand higher."""
     [final] = entries.read(published_folder).finals[NAME]
     row = {**final["rows"][0], "params": {**final["rows"][0]["params"], "lr": 0.0123}}
-    lower = {key: [v - 0.1 for v in values] for key, values in row["metrics"].items()}
     first = {**final, "made": "2026-01-01", "source": "first.json", "rows": [row]}
-    later = {**first, "made": "2026-01-02", "rows": [{**row, "metrics": lower}]}
+    later = {**first, "made": "2026-01-02", "rows": [{**row, "metrics": lower(row, 0.1)}]}
     found = Published(searches={}, finals={NAME: (first, {**later, "source": "later.json"})})
     for depth, source in ((None, "later.json"), (3, "first.json")):
         made = found.configuration(NAME, depth=depth)

@@ -132,17 +132,15 @@ def test_others_and_depths_and_verdicts(
     shallow = {**defaults, "params": {**defaults["params"], "depth": 3, "width": 32}}
     beside = changed("cifar_supervised", rows=[deeper, shallow])
     [row] = lines(tables.depths(beside))["cifar_supervised"]
-    assert row[:2] == [result_rows.with_interval(shallow, "test/accuracy"), "32"], (
-        "the defaults compete"
-    )
+    assert row[:2] == [result_rows.with_interval(shallow, "test/accuracy"), "32"]
     assert row[3:6] == [result_rows.with_interval(deeper, "test/accuracy"), "6", "64"]
     assert tables.verdicts(found).count("\n- ") + 1 == 6, "three on each data set"
 
 
-def test_verdicts_are_of_the_champion_not_of_a_later_rerun(published_folder: Path) -> None:
-    [file] = (published_folder / "cifar_contrastive").glob("final-*.json")
-    final = {**json.loads(file.read_text()), "made": "2026-01-01"}
-    file.write_text(json.dumps(final))
+def test_verdicts_are_of_the_champion_not_of_a_later_rerun(
+    published_folder: Path, changed: Callable[..., Published]
+) -> None:
+    [final] = changed("cifar_contrastive", made="2026-01-01").finals["cifar_contrastive"]
     row = final["rows"][0]
     worse = {key: [v - 0.1 for v in values] for key, values in row["metrics"].items()}
     later = {**final, "run": "later", "made": "2099-01-01", "comparisons": ["of the later one"]}
@@ -154,10 +152,9 @@ def test_verdicts_are_of_the_champion_not_of_a_later_rerun(published_folder: Pat
 
 
 def test_a_champion_without_an_ablation_gets_the_verdicts_of_the_best_rerun_with_one(
-    published_folder: Path,
+    found: Published, published_folder: Path
 ) -> None:
-    [file] = (published_folder / "cifar_contrastive").glob("final-*.json")
-    final = json.loads(file.read_text())
+    [final] = found.finals["cifar_contrastive"]
     row, *others = final["rows"]
     worse = {key: [v - 0.1 for v in values] for key, values in row["metrics"].items()}
     short = {**final, "run": "short", "comparisons": ["short ones"]}
@@ -165,7 +162,7 @@ def test_a_champion_without_an_ablation_gets_the_verdicts_of_the_best_rerun_with
     entries.keep(published_folder, short)
     assert "short ones" not in tables.verdicts(entries.read(published_folder))
     alone = [row, *(other for other in others if other["name"] != "ablation")]
-    file.write_text(json.dumps({**final, "rows": alone, "comparisons": ["of the champion"]}))
+    entries.keep(published_folder, {**final, "rows": alone, "comparisons": ["of the champion"]})
     said = tables.verdicts(entries.read(published_folder))
     assert said.endswith("- of the champion.\n- After 1 epochs short ones.\n")
 
@@ -190,9 +187,7 @@ def test_all_commands_are_there_each_once(found: Published) -> None:
 HOSTILE = "a|b <script>alert(1)</script>\n\n# [x](javascript:y) `c` **d** &lt; \\"
 
 
-def test_what_came_from_a_run_is_words_and_nothing_else(
-    published_folder: Path,
-) -> None:
+def test_what_came_from_a_run_is_words_and_nothing_else(published_folder: Path) -> None:
     for file in published_folder.rglob("*-*.json"):
         entry = json.loads(file.read_text())
         entry |= {"machine": HOSTILE, "command": f"python x.py\n```\n{HOSTILE}"}
@@ -200,19 +195,18 @@ def test_what_came_from_a_run_is_words_and_nothing_else(
             entry |= {"comparisons": [HOSTILE]}
         file.write_text(json.dumps(entry))
     found = entries.read(published_folder)
+    parser = MarkdownIt("commonmark").enable("table")
     for name, make in tables.TABLES.items():
         said = make(found)
         if name == "commands":
             assert said.count("\n```\n") == 1, "the end of the block alone"
             continue
-        html = MarkdownIt("commonmark").enable("table").render(said)
+        html = parser.render(said)
         for evil in ("<script", "<a ", "<h1", "javascript:y)<", "<code>c<", "<strong>d"):
             assert evil not in html, name
         counts = {row.count("|") for row in said.splitlines() if row.startswith("|")}
         assert len(counts) <= 1, name
-    assert "&lt;script&gt;" in MarkdownIt("commonmark").enable("table").render(
-        tables.searches(found)
-    )
+    assert "&lt;script&gt;" in parser.render(tables.searches(found))
 
 
 def test_plain_words_are_published_as_they_are() -> None:

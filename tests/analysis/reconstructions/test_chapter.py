@@ -9,29 +9,16 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from analysis import style
 from analysis.cache import Cache
-from analysis.document import Figure, Paragraph, Section, Table
+from analysis.document import Table
 from analysis.reconstructions import errors
 from analysis.reconstructions.chapter import section
-from analysis.reconstructions.errors import (
-    Reconstructions,
-    absolute_errors,
-    compute_reconstructions,
-    five,
-)
+from analysis.reconstructions.errors import Reconstructions, absolute_errors, five
 from analysis.reconstructions.words import describe
 from analysis.records import Findings, PipelineRecord
+from tests.analysis.blocks import check_drawn, figures, words
 
 MNIST, CIFAR = "mnist_autoencoder", "cifar_autoencoder"
-
-
-def words(found: Section) -> str:
-    return " ".join(block.text for block in found.blocks if isinstance(block, Paragraph))
-
-
-def figures(found: Section) -> dict[str, Figure]:
-    return {block.name: block for block in found.blocks if isinstance(block, Figure)}
 
 
 def made_up(**changed: Any) -> Reconstructions:
@@ -69,13 +56,6 @@ def test_errors_are_those_of_a_slow_loop() -> None:
     np.testing.assert_allclose(absolute_errors(images, other), slow, rtol=1e-5)
 
 
-def test_errors_have_closed_forms() -> None:
-    white = np.ones((2, 1, 3, 3), np.float32)
-    assert absolute_errors(white, white).tolist() == [0, 0]
-    assert absolute_errors(white, 0 * white).tolist() == [1, 1]
-    assert absolute_errors((255 * white).astype(np.uint8), 0.25 * white).tolist() == [0.75, 0.75]
-
-
 def test_errors_are_of_pairs() -> None:
     with pytest.raises(ValueError, match=r"\(2, 1, 3, 3\), reconstructions \(1, 1, 3, 3\)"):
         absolute_errors(np.zeros((2, 1, 3, 3)), np.zeros((1, 1, 3, 3)))
@@ -106,7 +86,7 @@ def test_five_classes_are_needed(findings: Findings) -> None:
 @pytest.mark.parametrize("name", [MNIST, CIFAR])
 def test_the_whole_split_is_measured(findings: Findings, name: str) -> None:
     record = findings.records[name]
-    found = compute_reconstructions(record, 0)
+    found = errors.compute_reconstructions(record, 0)
     images = record.images.images / 255
     decoded = record.decode(record.encode(record.images.images))
     every = np.abs(images - decoded).reshape(len(images), -1).mean(1)
@@ -130,30 +110,22 @@ def test_the_whole_split_is_measured(findings: Findings, name: str) -> None:
 def test_what_the_rerun_recorded_is_of_the_same_weights(findings: Findings) -> None:
     record = findings.records[MNIST]
     assert record.result is not None
-    assert compute_reconstructions(record, 0).recorded == 0.0415
-    assert compute_reconstructions(record, 0).linear == pytest.approx(0.0415, abs=1e-4)
+    assert errors.compute_reconstructions(record, 0).recorded == 0.0415
+    assert errors.compute_reconstructions(record, 0).linear == pytest.approx(0.0415, abs=1e-4)
     cells = record.result["rows"][0]["cells"]
     other = replace(record, result={**record.result, "model": {"cell": cells[2]}})
-    assert compute_reconstructions(other, 0).recorded == 0.0425
+    assert errors.compute_reconstructions(other, 0).recorded == 0.0425
 
 
-def test_nothing_is_reconstructed_twice(
+def test_nothing_is_reconstructed_twice_but_other_weights_are(
     findings: Findings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = findings.records[MNIST]
-    compute_reconstructions(record, 0)
-    monkeypatch.setattr(errors, "_measure", lambda record: pytest.fail("not cached"))
-    compute_reconstructions(record, 1)  # another five, the same errors
-
-
-def test_other_weights_are_measured_afresh(
-    findings: Findings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    record = findings.records[MNIST]
-    compute_reconstructions(record, 0)
+    errors.compute_reconstructions(record, 0)
     monkeypatch.setattr(errors, "_measure", lambda record: pytest.fail("computed"))
+    errors.compute_reconstructions(record, 1)  # another five, the same errors
     with pytest.raises(pytest.fail.Exception, match="computed"):
-        compute_reconstructions(replace(record, weights="others"), 0)
+        errors.compute_reconstructions(replace(record, weights="others"), 0)
 
 
 def test_shares_of_variance_have_closed_forms() -> None:
@@ -170,7 +142,7 @@ def test_shares_of_variance_have_closed_forms() -> None:
     ("changed", "message"),
     [
         ({"labels": np.zeros(39, int)}, r"labels must be \(40,\)"),
-        ({"errors": np.full(40, 1.5)}, r"errors must lie in \[0, 1\]"),
+        ({"errors": np.full(40, 1.5)}, r"errors outside \[0, 1\]"),
         ({"five": np.arange(4)}, r"five must be \(5,\), not \(4,\)"),
         ({"best": np.array([17])}, r"no pictures of rows \[17\]"),
     ],
@@ -195,23 +167,10 @@ def test_numbers_are_said(findings: Findings) -> None:
     assert f"the easiest is a ({found.of_class(0).mean():.4f})" in text
 
 
-@pytest.mark.parametrize(
-    ("recorded", "sentence"),
-    [
-        (0.02745, "they differ by"),
-        (None, "The rerun recorded no test error"),
-    ],
-)
-def test_disagreement_is_said(findings: Findings, recorded: float | None, sentence: str) -> None:
-    off = None if recorded is None else made_up().mean + 0.002
-    assert sentence in said(findings, recorded=off)
-
-
-def test_agreement_is_said(findings: Findings) -> None:
-    assert "they agree" in said(findings, recorded=made_up().mean + 2e-5)
-
-
-def test_no_final_run_is_said(findings: Findings) -> None:
+def test_agreement_and_disagreement_are_said(findings: Findings) -> None:
+    assert "they agree." in said(findings, recorded=made_up().mean + 2e-5)
+    assert "they differ by 0.0020" in said(findings, recorded=made_up().mean + 0.002)
+    assert "The rerun recorded no test error" in said(findings, recorded=None)
     record = replace(findings.records[MNIST], final=False, split="validation")
     text = describe(record, made_up())
     assert "There is no final run yet" in text
@@ -264,7 +223,7 @@ def test_the_section_has_its_parts(findings: Findings) -> None:
     assert set(figures(made)) == {f"{kind}_{name}" for name in (MNIST, CIFAR) for kind in kinds}
     [table] = [block for block in made.blocks if isinstance(block, Table)]
     assert [row[0] for row in table.rows] == ["MNIST autoencoder", "CIFAR-10 autoencoder"]
-    assert table.rows[0][3] == compute_reconstructions(findings.records[MNIST], 0).mean
+    assert table.rows[0][3] == errors.compute_reconstructions(findings.records[MNIST], 0).mean
     assert "run `run-of-m`" in figures(made)["reconstructions_mnist_autoencoder"].caption
     assert "Missing" not in words(made)
 
@@ -274,24 +233,14 @@ def test_the_section_has_its_parts(findings: Findings) -> None:
 )
 @pytest.mark.parametrize("name", [MNIST, CIFAR])
 def test_pictures_are_not_empty(findings: Findings, kind: str, name: str) -> None:
-    figure = figures(section(findings))[f"{kind}_{name}"].draw()
-    figure.canvas.draw()  # type: ignore[no-untyped-call]
-    pixels = np.asarray(figure.canvas.buffer_rgba())  # type: ignore[attr-defined]
-    assert pixels[..., :3].std() > 10
-    for axis in figure.axes:
-        assert axis.get_title(loc="left") and axis.get_xlabel()
-        assert axis.get_ylabel() or all(t.get_text() for t in axis.get_yticklabels())
-    style.close(figure)
+    check_drawn(figures(section(findings))[f"{kind}_{name}"])
 
 
-def test_a_missing_autoencoder_is_named(findings: Findings, only: Any) -> None:
+def test_missing_autoencoders_are_named(findings: Findings, only: Any) -> None:
     made = section(only(findings, MNIST, "cifar_supervised"))
     assert all(MNIST in name for name in figures(made))
     command = "python search/tune.py --pipeline cifar_autoencoder --data mini"
     assert f"Missing here: cifar_autoencoder (run `{command}`)." in words(made)
-
-
-def test_without_autoencoders_there_is_only_that(findings: Findings, only: Any) -> None:
     made = section(only(findings, "mnist_supervised"))
     assert not figures(made)
     assert "mnist_autoencoder" in words(made) and "cifar_autoencoder" in words(made)

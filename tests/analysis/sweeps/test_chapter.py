@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from analysis import style, sweeps
-from analysis.document import Bullets, Figure, Paragraph, Section, Table
+from analysis.document import Bullets, Paragraph, Section, Table
 from analysis.records import Findings, PipelineRecord, SweepRecord
 from analysis.reproduction import sweep_command
 from analysis.sweeps.chapter import budget_of
@@ -24,6 +24,7 @@ from search.grids.sweep import Point, load_sweep, sweep_names
 from search.spaces import builders
 from search.sweep import parser as sweep_parser
 from search.sweeps import few_labels
+from tests.analysis.blocks import figures, words
 from trainers.data import DATASETS
 
 SEEDS = (1, 2, 3)
@@ -63,21 +64,14 @@ def made_up(name: str, record: PipelineRecord) -> SweepRecord:
         )
         for point in sweep.points(False)
     )
-    outcome = GridResult(
-        name=name,
-        rows=rows,
-        quick=False,
-        mini=False,
-        train_size={"mnist": 1000},
-        epochs={"mnist_autoencoder": 2},
-    )
-    return SweepRecord(
-        name=name,
-        sweep=sweep,
-        outcome=outcome,
-        run_id="0123456789abcdef",
-        load=lambda row, number: loaded(record, int(row.x)),
-    )
+    spent: Any = {"train_size": {"mnist": 1000}, "epochs": {"mnist_autoencoder": 2}}
+    outcome = GridResult(name=name, rows=rows, quick=False, mini=False, **spent)
+
+    def load(row: GridRow, number: int) -> PipelineRecord:
+        return loaded(record, int(row.x))
+
+    made: Any = {"outcome": outcome, "run_id": "0123456789abcdef", "load": load}
+    return SweepRecord(name=name, sweep=sweep, **made)
 
 
 def loaded(record: PipelineRecord, size: int) -> PipelineRecord:
@@ -117,12 +111,12 @@ def section(swept: Findings) -> Section:
 def test_every_sweep_has_question_answer_figure_and_numbers(
     section: Section, swept: Findings
 ) -> None:
-    figures = [block.name for block in section.blocks if isinstance(block, Figure)]
+    drawn = figures(section)
     tables = {block.name: block for block in section.blocks if isinstance(block, Table)}
     texts = [block.text for block in section.blocks if isinstance(block, Paragraph)]
     answers = [block.items for block in section.blocks if isinstance(block, Bullets)]
     for record in swept.sweeps:
-        assert f"sweep_{record.name}" in figures
+        assert f"sweep_{record.name}" in drawn
         assert len(tables[f"sweep_{record.name}"].rows) == len(record.outcome.rows)
         assert any(text.startswith(record.sweep.question) for text in texts)
         assert tuple(record.sweep.answer(record.outcome)) in answers
@@ -133,15 +127,15 @@ def test_every_sweep_has_question_answer_figure_and_numbers(
         "sweep_few_labels_mnist_contrastive",
         *("sweep_pca_latents", "sweep_pca_grids", "sweep_pca_random"),
         *("sweep_vae_samples_2", "sweep_vae_samples_16", "sweep_vae_latents", "sweep_vae_manifold"),
-    } <= set(figures)
+    } <= set(drawn)
     assert not any("Not run yet" in text for text in texts)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*(f"sweep_{name}" for name in sweep_names())])
 def test_the_figures_draw(section: Section, name: str) -> None:
-    for block in section.blocks:
-        if isinstance(block, Figure) and block.name.startswith(name):
+    for block in figures(section).values():
+        if block.name.startswith(name):
             canvas = block.draw()
             canvas.draw_without_rendering()
             assert block.title and block.caption
@@ -165,13 +159,12 @@ def test_each_data_set_has_a_column_and_each_name_a_colour(swept: Findings) -> N
     canvas = lines_figure(record)
     shown = [axis for axis in canvas.axes if axis.get_visible()]
     assert [axis.get_title(loc="left") for axis in shown[:2]] == ["MNIST", "CIFAR-10"]
-    colours = [
+    first, *others = (
         {str(c.get_label()): c[0].get_color() for c in axis.containers}  # type: ignore[index]
         for axis in shown
-    ]
-    assert all(set(each) == {"autoencoder", "supervised", "contrastive"} for each in colours)
-    assert all(each == colours[0] for each in colours)
-    assert len(set(colours[0].values())) == 3
+    )
+    assert set(first) == {"autoencoder", "supervised", "contrastive"}
+    assert len(set(first.values())) == 3 and all(each == first for each in others)
     style.close(canvas)
 
 
@@ -184,19 +177,16 @@ def test_what_was_trained_is_said(swept: Findings) -> None:
 
 
 def test_what_is_missing_is_named_with_its_command(findings: Findings) -> None:
-    [_, last] = sweeps.section(replace(findings, unswept=("depth", "few_labels"))).blocks
-    assert isinstance(last, Paragraph)
-    option = " --data mini" * findings.mini
-    assert f"`python search/sweep.py --sweep depth{option}`" in last.text
-    assert f"`python search/sweep.py --sweep few_labels{option}`" in last.text
+    said = words(sweeps.section(replace(findings, unswept=("depth", "few_labels"))))
+    for name in ("depth", "few_labels"):
+        assert f"`python search/sweep.py --sweep {name} --data mini`" in said
 
 
 def test_failures_are_told(swept: Findings) -> None:
     record = swept.sweeps[0]
     failed = replace(record, outcome=replace(record.outcome, failures={"x": "diverged"}))
     section = sweeps.section(replace(swept, sweeps=(failed,)))
-    texts = [block.text for block in section.blocks if isinstance(block, Paragraph)]
-    assert "Could not be trained: x: diverged." in texts
+    assert "Could not be trained: x: diverged." in words(section)
 
 
 def test_the_command_that_trains_it_again(swept: Findings) -> None:

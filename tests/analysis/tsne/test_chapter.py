@@ -11,7 +11,7 @@ import pytest
 
 from analysis import style, tsne
 from analysis.cache import Cache
-from analysis.document import Figure, Table
+from analysis.document import Table
 from analysis.records import Findings
 from analysis.tsne import views
 from analysis.tsne.contrast import COLUMNS
@@ -20,7 +20,7 @@ from analysis.tsne.figures import draw_embedding
 from analysis.tsne.separation import compute_separation
 from analysis.tsne.views import compute_views
 from search.errors import UserError
-from tests.analysis.blocks import words
+from tests.analysis.blocks import check_drawn, figures, words
 
 RNG = np.random.default_rng(1)
 CLUSTERS = np.concatenate([RNG.normal(8 * i, 1, (40, 60)) for i in range(3)]).astype(np.float32)
@@ -41,26 +41,18 @@ def test_clusters_stay_clusters() -> None:
 
 def test_settings_fit_the_points() -> None:
     found = embed(CLUSTERS)
-    assert (found.perplexity, found.components) == (30.0, 50)
     assert found.settings == "t-SNE, perplexity 30, after PCA to 50"
     few = embed(CLUSTERS[:31])
     assert (few.perplexity, few.components) == (10.0, 31)
     assert embed(CLUSTERS, method="pca").settings == "PCA"
 
 
-def test_rows_and_images() -> None:
-    rows = np.arange(0, 120, 2)
-    images = RNG.integers(0, 256, (120, 1, 5, 5)).astype(np.uint8)
-    found = embed(images, points=rows, method="pca")
-    np.testing.assert_array_equal(found.plane, embed(images[rows], method="pca").plane)
-
-
 def test_pca_is_the_projection_on_the_main_axes() -> None:
+    """Of images too."""
     centred = CLUSTERS - CLUSTERS.mean(0)
     _, _, axes = np.linalg.svd(centred, full_matrices=False)
-    np.testing.assert_allclose(
-        np.abs(embed(CLUSTERS, method="pca").plane), np.abs(centred @ axes[:2].T), atol=1e-2
-    )
+    plane = embed(CLUSTERS.reshape(120, 1, 6, 10), method="pca").plane
+    np.testing.assert_allclose(np.abs(plane), np.abs(centred @ axes[:2].T), atol=1e-2)
 
 
 def test_what_cannot_be_embedded() -> None:
@@ -133,12 +125,6 @@ def test_everything_is_computed_once(
     assert len(asked) == 16
 
 
-def test_no_view_of_unequal_parts(findings: Findings) -> None:
-    views = compute_views(findings)["mnist_supervised"]
-    with pytest.raises(ValueError, match="points"):
-        replace(views, labels=views.labels[1:])
-
-
 def test_a_drawing_has_every_class_and_names_what_stands_apart() -> None:
     figure, (axis,) = style.axes()
     draw_embedding(axis, embed(CLUSTERS, method="pca"), LABELS, ("a", "b", "c"))
@@ -159,18 +145,13 @@ def test_a_drawing_has_every_class_and_names_what_stands_apart() -> None:
 def test_section(findings: Findings) -> None:
     section = tsne.section(findings)
     assert section.id == "tsne"
-    figures = [b for b in section.blocks if isinstance(b, Figure)]
+    pictures = figures(section)
     tables = [b for b in section.blocks if isinstance(b, Table)]
-    assert [f.name for f in figures] == [*(f"tsne_{n}" for n in findings.records), "separation"]
+    assert list(pictures) == [*(f"tsne_{n}" for n in findings.records), "separation"]
     assert len(tables) == 7
     assert all(set(COLUMNS) <= set(t.columns) for t in tables)
-    for figure in figures:
-        with style.styled():
-            canvas = figure.draw()
-            canvas.canvas.draw()
-        assert np.asarray(canvas.canvas.buffer_rgba()).std() > 10  # type: ignore[attr-defined]
-        assert all(a.get_xlabel() and a.get_title(loc="left") for a in canvas.axes)
-        style.close(canvas)
+    for figure in pictures.values():
+        check_drawn(figure)
     said = words(section)
     assert "perplexity 30" in said and "100 images" in said
     # One sentence a pair: two self-supervised spaces a data set, six spaces against pixels.
@@ -187,22 +168,14 @@ def test_section_without_some(findings: Findings, only, unfinished) -> None:  # 
     assert "not final" in said and "validation images" in said
     assert "python search/tune.py --pipeline cifar_contrastive" in said
     assert "is missing" in said
-    assert [b.name for b in section.blocks if isinstance(b, Figure)] == [
-        "tsne_mnist_autoencoder",
-        "separation",
-    ]
+    assert list(figures(section)) == ["tsne_mnist_autoencoder", "separation"]
 
 
-def test_section_of_champion_and_best_trial(findings: Findings, only, unfinished) -> None:  # type: ignore[no-untyped-def]
+def test_section_of_champion_and_best_trial_by_pca(findings: Findings, only, unfinished) -> None:  # type: ignore[no-untyped-def]
     """Test and validation images are other images: compared, not paired."""
     record = findings.records["mnist_autoencoder"]
     names = ("mnist_autoencoder", "mnist_contrastive")
     few = only(findings, *names, mnist_autoencoder=unfinished(record))
-    assert "not the same images" in words(tsne.section(few))
-
-
-def test_section_by_pca(findings: Findings, only) -> None:  # type: ignore[no-untyped-def]
-    few = replace(only(findings, "cifar_supervised"), embedding="pca")
-    section = tsne.section(few)
-    assert section.title.startswith("PCA")
-    assert "t-SNE keeps" not in words(section)
+    section = tsne.section(replace(few, embedding="pca"))
+    assert "not the same images" in words(section)
+    assert section.title.startswith("PCA") and "t-SNE keeps" not in words(section)

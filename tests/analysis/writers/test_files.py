@@ -16,7 +16,6 @@ from PIL import Image
 from analysis import style
 from analysis.document import Block, Document, Figure, Section, Table
 from analysis.writers import files
-from search.files import durable
 
 
 def draw() -> Canvas:
@@ -101,13 +100,6 @@ def test_files_of_each_kind(out: Path) -> None:
     everything = [path for path in out.rglob("*") if path.is_file()]
     assert len(everything) == 6, "no partial files stay"
     assert (out / "figures/one.png").read_bytes() == rendered["one"].png
-
-
-def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
-    path = tmp_path / "folder" / "file"
-    durable.write(path, b"old")
-    durable.write(path, b"new")
-    assert [p.read_bytes() for p in path.parent.iterdir()] == [b"new"]
 
 
 def test_csv_holds_numbers_as_they_are() -> None:
