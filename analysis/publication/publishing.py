@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -14,21 +14,23 @@ from analysis import build, fingerprint, history, interpolation, reconstructions
 from analysis.document import Document, Figure, Section
 from analysis.load import every_final, find
 from analysis.publication import entries, pages
-from analysis.records import SIX, Findings, StudyRecord
+from analysis.records import SIX, Findings, StudyRecord, every_pipeline
 from analysis.summary import accuracies
 from analysis.theory.page import THEORY
 from analysis.writers import files, markdown, pdf
-from search.errors import FAILED, UserError
+from search.errors import FAILED, Failure, UserError
 from search.files import durable
 from search.files.home import HOME, check_disk
 from search.grids.sweep import sweep_names
-from search.spaces.pipeline import load_pipeline, pipeline_names
+from search.spaces.pipeline import load_pipeline
 from search.tracking import address
 from search.tracking.store import Store, open_existing
 from trainers.data import DATASETS
 
 PUBLISHED, REPORT = "docs/results", "docs/report"
 PAGE, README = "README.md", Path("README.md")
+PDF, FILES = "report.pdf", "files.txt"  # of a report
+LARGEST = 8_000_000  # bytes of a report's PDF, and of its pages: git keeps every version of both
 THREE = 3  # layers: about what the assignment suggests
 
 
@@ -51,17 +53,18 @@ def run(options: Namespace) -> int:
         if mini and given and Path(given) == Path(folder):
             say = f"stand-in data are not published in {folder}/\ngive another {option}"
             raise UserError(say)
+    if options.report:
+        _replace(Path(options.report), {})
     home = HOME.absolute()
     store = open_existing(address.resolve_uri(options.tracking_uri, home))
     check_disk(home)  # keeps the computed arrays, and who saw the test images
     check_disk(out)
     findings = find(
         store,
-        [*SIX, *(name for name in pipeline_names() if name not in SIX)],
+        every_pipeline(),
         mini=mini,
         data_dir=options.data_dir,
         home=home,
-        seed=0,
         points=options.points,
         sweeps=sweep_names() if options.report else (),
     )
@@ -79,6 +82,9 @@ def _report(findings: Findings, out: Path) -> str:
     """Write the whole report as a PDF and as pages; returns a line that says so.
 
     It is of this store alone, and not of all that is published.
+
+    Raises:
+        Failure: a part of it is larger than `LARGEST`; the folder is as it was.
     """
     document = build.compose(findings, [build.STAND_IN] * findings.mini)
     pictures = files.render(document, cache=findings.cache, key=fingerprint.key(findings))
@@ -93,14 +99,27 @@ def _report(findings: Findings, out: Path) -> str:
         links={"theory.html": os.path.relpath(THEORY, out)} if THEORY.exists() else {},
         data={name: f"sweeps/{record.name}.json" for name, record in sweeps.items()},
     )
-    made = {"report.pdf": pdf.content(document, pictures), **grids, **pages}
+    made = {PDF: pdf.content(document, pictures), **grids, **pages}
+    sizes = {PDF: len(made[PDF]), "pages and pictures": sum(map(len, pages.values()))}
+    for what, size in sizes.items():
+        if size > LARGEST:
+            raise Failure(
+                f"no report in {out}/: {what} {size / 1e6:.1f} MB, {LARGEST / 1e6:.1f} at most\n"
+                f"draw fewer images: --points {max(1, findings.points // 2)}"
+            )
+    _replace(out, made)
+    megabytes = ", ".join(f"{what} {size / 1e6:.1f} MB" for what, size in sizes.items())
+    return f"{len(made)} files in {out}/: {megabytes}"
+
+
+def _replace(out: Path, made: Mapping[str, bytes]) -> None:
+    """Put a report in the place of an earlier one; without files only see whether that may be."""
     try:
-        durable.replace_files(out, made, names="files.txt")
+        durable.written_earlier(out, made or (PAGE, PDF), names=FILES)
     except FileExistsError as error:
         raise UserError(f"{error.filename}: {error.strerror}\ngive another --report") from None
-    sizes = (len(made["report.pdf"]), sum(map(len, pages.values())))
-    megabytes = " MB, pages and pictures ".join(f"{size / 1e6:.1f}" for size in sizes)
-    return f"{len(made)} files in {out}/: report.pdf {megabytes} MB"
+    if made:
+        durable.replace_files(out, made, names=FILES)
 
 
 def _pages(out: Path) -> list[Path]:
@@ -134,17 +153,13 @@ def _configurations(published: entries.Published, out: Path) -> Iterator[Path]:
 def _figures(findings: Findings, published: entries.Published, out: Path) -> Iterator[Path]:
     """The main figures of the report, and those of whole data sets of all that is published."""
     wanted = report_figures(findings, published)
-    sections = (module.section(findings) for module in (history, *_of_champions(findings)))
-    chosen = tuple(
-        block
-        for section in sections
-        for block in section.blocks
-        if isinstance(block, Figure) and block.name in wanted
-    )
-    chosen += tuple(accuracy_figures(published))
-    document = Document(
-        title="", subtitle="", notices=(), sections=(Section(id="all", title="", blocks=chosen),)
-    )
+    final = any(record.final for record in findings.records.values())
+    modules = (history, reconstructions, interpolation, tsne) if final else (history,)
+    blocks = [block for module in modules for block in module.section(findings).blocks]
+    chosen = [block for block in blocks if isinstance(block, Figure) and block.name in wanted]
+    chosen += accuracy_figures(published)
+    everything = Section(id="all", title="", blocks=tuple(chosen))
+    document = Document(title="", subtitle="", notices=(), sections=(everything,))
     rendered = files.render(document)  # the cache holds the report's pictures, which differ
     for figure in chosen:
         yield durable.write(out / "figures" / f"{figure.name}.png", rendered[figure.name].png)
@@ -170,15 +185,6 @@ def accuracy_figures(published: entries.Published) -> Iterator[Figure]:
     """A figure for each data set whose three pipelines of the six all have final numbers."""
     champions = published.of_one_protocol().champions()
     for dataset in DATASETS:
-        reruns = {
-            name: entry["rows"]
-            for name, entry in champions.items()
-            if load_pipeline(name).dataset == dataset
-        }
-        if all(name in reruns for name in SIX if load_pipeline(name).dataset == dataset):
-            yield accuracies.figure(dataset, accuracies.compute_bars(reruns))
-
-
-def _of_champions(findings: Findings) -> tuple:  # type: ignore[type-arg]
-    final = any(record.final for record in findings.records.values())
-    return (reconstructions, interpolation, tsne) if final else ()
+        mine = {n: e["rows"] for n, e in champions.items() if load_pipeline(n).dataset == dataset}
+        if all(name in mine for name in SIX if load_pipeline(name).dataset == dataset):
+            yield accuracies.figure(dataset, accuracies.compute_bars(mine))

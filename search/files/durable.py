@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import glob
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -51,16 +51,26 @@ def replace_files(folder: Path, contents: Mapping[str, bytes], *, names: str) ->
     Raises:
         FileExistsError: a file is there that no call has written; nothing is changed then.
     """
-    kept = folder / names
-    earlier = set(kept.read_text(encoding="utf-8").split()) if kept.exists() else set()
-    for name in contents:
-        if name not in earlier and (folder / name).exists():
-            raise FileExistsError(errno.EEXIST, "not written by this command", str(folder / name))
+    kept, earlier = folder / names, written_earlier(folder, contents, names=names)
     write(kept, "".join(f"{name}\n" for name in sorted({*earlier, *contents})))
     written = [write(folder / name, content) for name, content in contents.items()]
     for name in earlier - contents.keys():
         (folder / name).unlink(missing_ok=True)
     return [*written, write(kept, "".join(f"{name}\n" for name in sorted(contents)))]
+
+
+def written_earlier(folder: Path, wanted: Iterable[str], *, names: str) -> set[str]:
+    """Paths of the files that earlier calls of `replace_files` wrote.
+
+    Raises:
+        FileExistsError: one of `wanted` is there and is not among them.
+    """
+    kept = folder / names
+    earlier = set(kept.read_text(encoding="utf-8").split()) if kept.exists() else set()
+    for name in wanted:
+        if name not in earlier and (folder / name).exists():
+            raise FileExistsError(errno.EEXIST, "not written by this command", str(folder / name))
+    return earlier
 
 
 def _is_alive(pid: int) -> bool:

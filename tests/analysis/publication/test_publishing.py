@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -11,7 +12,6 @@ from markdown_it import MarkdownIt
 
 from analysis import publish
 from analysis.build import STAND_IN
-from analysis.document import Figure
 from analysis.publication import entries, publishing
 from analysis.records import Findings
 from search.files import locations
@@ -78,20 +78,17 @@ def check_report(report: Path, store: Path) -> None:
 
 
 def test_the_accuracies_are_of_all_that_is_published(published_folder: Path) -> None:
-    figures = {figure.name: figure for figure in made(published_folder)}
-    assert set(figures) == {"accuracies_mnist", "accuracies_cifar"}
     [kept] = published_folder.glob("cifar_supervised/final-*.json")
     entry = json.loads(kept.read_text())
     entry["rows"][0]["metrics"]["test/accuracy"] = [0.7111, 0.7111, 0.7111]
     kept.write_text(json.dumps(entry))
-    assert "supervised: champion 71.11 %" in figure_of("cifar", published_folder).alt
-    assert "supervised: champion 71.11 %" not in figure_of("mnist", published_folder).alt
-
-
-def test_no_accuracies_of_a_data_set_before_all_three_are_measured(published_folder: Path) -> None:
-    [kept] = published_folder.glob("cifar_contrastive/final-*.json")
+    mnist, cifar = publishing.accuracy_figures(entries.read(published_folder))
+    assert (mnist.name, cifar.name) == ("accuracies_mnist", "accuracies_cifar")
+    assert "supervised: champion 71.11 %" in cifar.alt
+    assert "supervised: champion 71.11 %" not in mnist.alt
     kept.unlink()
-    assert [figure.name for figure in made(published_folder)] == ["accuracies_mnist"]
+    [figure] = publishing.accuracy_figures(entries.read(published_folder))
+    assert figure.name == "accuracies_mnist", "all three of a data set, or none"
 
 
 def test_a_champion_is_drawn_where_it_is_the_published_one(
@@ -111,13 +108,40 @@ def test_a_champion_is_drawn_where_it_is_the_published_one(
     assert {"tsne_mnist_supervised", "search_mnist_autoencoder"} <= wanted
 
 
-def made(folder: Path) -> list[Figure]:
-    return list(publishing.accuracy_figures(entries.read(folder)))
+@pytest.mark.slow
+def test_a_report_that_is_too_large_leaves_the_earlier_one(
+    folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(publishing, "LARGEST", 20_000)
+    report = tmp_path / "report"
+    report.mkdir()
+    for name in ("README.md", "files.txt"):
+        (report / name).write_text("README.md\n")
+    given = ["--data", "mini", "--points", "60", "--out", str(tmp_path / "out"), "--quiet"]
+    assert publish.main([*given, "--report", str(report)]) == 1
+    what, how = capsys.readouterr().err.splitlines()
+    assert re.search(r"report.pdf \d\.\d MB, 0\.0 at most", what)
+    assert how == "draw fewer images: --points 30"
+    assert {file.read_text() for file in report.iterdir()} == {"README.md\n"}
 
 
-def figure_of(dataset: str, folder: Path) -> Figure:
-    [found] = [figure for figure in made(folder) if figure.name == f"accuracies_{dataset}"]
-    return found
+def test_a_page_of_somebody_else_is_refused_before_anything_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(publishing, "open_existing", lambda uri: pytest.fail("read"))
+    (tmp_path / "README.md").write_text("mine")
+    given = ["--data", "mini", "--out", str(tmp_path / "out"), "--report", str(tmp_path)]
+    assert publish.main(given) == 2
+    what, how = capsys.readouterr().err.splitlines()
+    assert what == f"error: {tmp_path / 'README.md'}: not written by this command"
+    assert how == "give another --report"
+    (tmp_path / "files.txt").write_text("README.md\n")
+    with pytest.raises(pytest.fail.Exception, match="read"):
+        publish.main(given)
 
 
 def test_stand_in_data_are_not_published(capsys: pytest.CaptureFixture[str]) -> None:
