@@ -163,6 +163,7 @@ def _record(
         pipeline=pipeline,
         final=finished is not None,
         run_id=finished.run.run_id if finished else run_id,
+        cell_run=run_id,
         experiment_id=experiment,
         result=result,
         split="test" if finished else "validation",

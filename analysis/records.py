@@ -153,6 +153,7 @@ class PipelineRecord:
         name, pipeline: what it is.
         final: whether there is a champion with test figures; else the best trial, "not final".
         run_id: of the rerun, or of the best trial.
+        cell_run: of the training whose weights are drawn.
         result: the rerun's results.json (rows by seed, comparisons, ...), None if not final.
         info: `params`, `epochs`, `seed`, `cell` (or trial id) of the weights that are drawn.
         model: those weights as a network, on the CPU.
@@ -168,6 +169,7 @@ class PipelineRecord:
     pipeline: Pipeline
     final: bool = False
     run_id: str
+    cell_run: str = ""
     experiment_id: str
     result: Mapping[str, Any] | None = None
     info: Mapping[str, Any]

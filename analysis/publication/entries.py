@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -25,7 +26,7 @@ from search.spaces.pipeline import METRIC, load_pipeline
 from trainers.protocol import VERSION, version_of
 
 Json = dict[str, Any]
-# An entry keeps these of a row; MLflow keeps the rest (ids of cells, the test set's classes).
+# An entry keeps these of a row at its top; `record` is all that a report is drawn from.
 ROW = heads(
     "name | kind | uses_labels | note | promised | epochs | params | seeds | metrics | means"
 )
@@ -224,7 +225,13 @@ def search_entry(record: PipelineRecord, study: StudyRecord) -> Json:
             }
             for trial in study.trials
         ],
+        "record": dataclasses.asdict(replace(study, tags=_plain(study.tags))),
     }
+
+
+def _plain(tags: Mapping[str, str]) -> dict[str, str]:
+    """Without MLflow's own, which name users and hold tables for its pages; but for the commit."""
+    return {n: tag for n, tag in tags.items() if not n.startswith("mlflow.") or n == COMMIT}
 
 
 def final_entry(record: PipelineRecord) -> Json:
@@ -247,6 +254,7 @@ def final_entry(record: PipelineRecord) -> Json:
         "commit": info.get("commit"),
         "rows": [{name: row.get(name) for name in ROW} for row in result["rows"]],
         "comparisons": [one["verdict"] for one in result.get("comparisons", ())],
+        "record": {"result": result, "info": info},
     }
 
 

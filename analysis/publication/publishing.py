@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 from argparse import Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
@@ -14,10 +15,12 @@ from analysis import build, fingerprint, history, interpolation, reconstructions
 from analysis.document import Document, Figure, Section
 from analysis.load import every_final, find
 from analysis.publication import entries, pages
-from analysis.records import SIX, Findings, StudyRecord, every_pipeline
+from analysis.records import SIX, Findings, PipelineRecord, StudyRecord, every_pipeline
 from analysis.summary import accuracies
 from analysis.theory.page import THEORY
 from analysis.writers import files, markdown, pdf
+from search.cells.opening import CHAMPION
+from search.champions import published_folder
 from search.errors import FAILED, Failure, UserError
 from search.files import durable
 from search.files.home import HOME, check_disk
@@ -25,12 +28,14 @@ from search.grids.sweep import sweep_names
 from search.spaces.pipeline import load_pipeline
 from search.tracking import address
 from search.tracking.store import Store, open_existing
+from search.trials.checkpoint import WEIGHTS
 from trainers.data import DATASETS
 
 PUBLISHED, REPORT = "docs/results", "docs/report"
 PAGE, README = "README.md", Path("README.md")
 PDF, FILES = "report.pdf", "files.txt"  # of a report
-LARGEST = 8_000_000  # bytes of a report's PDF, and of its pages: git keeps every version of both
+# Bytes, for git keeps every version: of a report's PDF, of its pages; of all champions' weights.
+LARGEST = LARGEST_WEIGHTS = 8_000_000
 THREE = 3  # layers: about what the assignment suggests
 
 
@@ -70,7 +75,9 @@ def run(options: Namespace) -> int:
     )
     written = [*_entries(store, findings, out)]
     published = entries.read(out)
-    written += [*_configurations(published, out), *_figures(findings, published, out)]
+    champions = _published_here(findings, published)
+    written += [*_configurations(published, out), *_networks(store, champions, out)]
+    written += _figures(findings, published, out)
     written += pages.refresh(_pages(out), published)
     if options.report:
         console.print(_report(findings, Path(options.report)), markup=False)
@@ -150,6 +157,39 @@ def _configurations(published: entries.Published, out: Path) -> Iterator[Path]:
                 yield entries.write_json(out / name / f"{file}.json", configuration)
 
 
+def _published_here(findings: Findings, published: entries.Published) -> list[PipelineRecord]:
+    """The published champions that the store holds.
+
+    The best rerun of a store need not be one: another store may have had a better one.
+    """
+    best = {name: entry["run"] for name, entry in published.champions().items()}
+    return [r for r in findings.records.values() if best.get(r.name) == r.run_id]
+
+
+def _networks(store: Store, records: Sequence[PipelineRecord], out: Path) -> Iterator[Path]:
+    """The files that `champions.load` reads in a clone.
+
+    Raises:
+        Failure: with those of the other pipelines they are larger than `LARGEST_WEIGHTS`.
+    """
+    for record in records:
+        folder = published_folder(record.name, out)
+        with TemporaryDirectory() as name:
+            copies = {file: store.download(record.cell_run, file, Path(name)) for file in CHAMPION}
+            made = {file: copy.read_bytes() for file, copy in copies.items() if copy}
+        others = out.glob(f"*/{folder.name}/{WEIGHTS}")
+        size = sum(file.stat().st_size for file in others if file.parent != folder)
+        size += len(made[WEIGHTS])
+        if size > LARGEST_WEIGHTS:
+            raise Failure(
+                f"the champions' weights take {size / 1e6:.1f} MB with those of {record.name}, "
+                f"{LARGEST_WEIGHTS / 1e6:.1f} at most\n"
+                "publish a smaller network: rerun.py --set width=16"
+            )
+        for file, content in made.items():
+            yield durable.write(folder / file, content)
+
+
 def _figures(findings: Findings, published: entries.Published, out: Path) -> Iterator[Path]:
     """The main figures of the report, and those of whole data sets of all that is published."""
     wanted = report_figures(findings, published)
@@ -166,19 +206,12 @@ def _figures(findings: Findings, published: entries.Published, out: Path) -> Ite
 
 
 def report_figures(findings: Findings, published: entries.Published) -> set[str]:
-    """Names: of each search and of each published champion that the store holds.
-
-    The best rerun of a store need not be: another store may have had a better one.
-    """
-    wanted = {"short_and_long"}
-    champions = published.champions()
-    for name, record in findings.records.items():
-        if all(map(_is_finished, record.studies)):
-            wanted.add(f"search_{name}")
-        if name in champions and champions[name]["run"] == record.run_id:
-            kinds = ("reconstructions", "interpolation", "tsne")
-            wanted |= {f"{kind}_{name}" for kind in kinds}
-    return wanted
+    """Names: of each search and of each published champion that the store holds."""
+    records = findings.records.items()
+    wanted = {f"search_{n}" for n, r in records if all(map(_is_finished, r.studies))}
+    for record in _published_here(findings, published):
+        wanted |= {f"{kind}_{record.name}" for kind in ("reconstructions", "interpolation", "tsne")}
+    return {"short_and_long", *wanted}
 
 
 def accuracy_figures(published: entries.Published) -> Iterator[Figure]:

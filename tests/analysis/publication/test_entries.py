@@ -35,6 +35,9 @@ def test_every_entry_is_a_file_of_its_own_and_is_found_again(
     assert search["command"].startswith(f"python search/tune.py --pipeline {NAME}")
     assert final["command"].startswith(f"python search/rerun.py --pipeline {NAME}")
     assert found.mini, "the findings are of stand-in data"
+    users = replace(study, tags={**study.tags, "mlflow.user": "me"})
+    kept = entries.search_entry(record, users)["record"]
+    assert kept["tags"] == study.tags and kept["trials"][0]["loss"] == study.trials[0].loss
 
 
 def test_the_champion_is_the_best_by_validation_not_by_test(

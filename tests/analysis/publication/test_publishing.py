@@ -14,6 +14,8 @@ from analysis import publish
 from analysis.build import STAND_IN
 from analysis.publication import entries, publishing
 from analysis.records import Findings
+from search.cells.opening import open_folder
+from search.champions import published_folder
 from search.files import locations
 from tests import commands
 from tests.analysis.blocks import Reader
@@ -43,6 +45,8 @@ def test_entries_configurations_figures_and_tables(folder: Path, tmp_path: Path)
     assert searched["source"].startswith("trial "), "it is not final: of the search"
     figures = {file.stem for file in (out / "figures").iterdir()}
     assert {"search_mnist_supervised", "reconstructions_mnist_autoencoder"} <= figures
+    champion_folder = published_folder("mnist_autoencoder", out)
+    assert open_folder(champion_folder, "", mend="").model.decoder is not None
     check_report(out / "report", tmp_path)
     before = {file: file.read_bytes() for file in out.rglob("*") if file.is_file()}
     assert commands.run("analysis/publish.py", *given, "--quiet", folder=tmp_path).status == 0
@@ -109,14 +113,24 @@ def test_a_champion_is_drawn_where_it_is_the_published_one(
 
 
 @pytest.mark.slow
-def test_a_report_that_is_too_large_leaves_the_earlier_one(
+@pytest.mark.parametrize(
+    ("limit", "said", "mend"),
+    [
+        ("LARGEST", r"report.pdf \d\.\d MB, 0\.0 at most", "draw fewer images: --points 30"),
+        ("LARGEST_WEIGHTS", r"with those of mnist_autoencoder, 0\.0 at most", "--set width=16"),
+    ],
+)
+def test_what_is_too_large_is_refused_and_leaves_the_earlier(
+    limit: str,
+    said: str,
+    mend: str,
     folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(publishing, "LARGEST", 20_000)
+    monkeypatch.setattr(publishing, limit, 20_000)
     report = tmp_path / "report"
     report.mkdir()
     for name in ("README.md", "files.txt"):
@@ -124,8 +138,7 @@ def test_a_report_that_is_too_large_leaves_the_earlier_one(
     given = ["--data", "mini", "--points", "60", "--out", str(tmp_path / "out"), "--quiet"]
     assert publish.main([*given, "--report", str(report)]) == 1
     what, how = capsys.readouterr().err.splitlines()
-    assert re.search(r"report.pdf \d\.\d MB, 0\.0 at most", what)
-    assert how == "draw fewer images: --points 30"
+    assert re.search(said, what) and how.endswith(mend)
     assert {file.read_text() for file in report.iterdir()} == {"README.md\n"}
 
 
