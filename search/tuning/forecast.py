@@ -14,6 +14,7 @@ from search.cluster.throughput import time_training
 from search.spaces import space
 from search.spaces.rungs import REDUCTION
 from search.tuning.plan import Plan, make_plan
+from search.tuning.screen import aims_in_words
 
 SAMPLED = 3
 EVALUATION = 0.15  # measuring adds at most this share to the training, by design
@@ -31,7 +32,7 @@ def forecast(options: Namespace) -> int:
     where = "stand-in data, not a result" if data.source == "mini" else str(data.folder)
     console.print(
         f"\n{len(data.train):,} train and {len(data.valid):,} validation images ({where})\n"
-        f"{plan.resources.describe()}\n",
+        f"{plan.resources.describe()}\n{aims_in_words(plan)}",
         soft_wrap=True,
     )
     rng = np.random.default_rng(plan.seed)

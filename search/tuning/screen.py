@@ -35,7 +35,7 @@ def announce(
         f"{len(data.train):,} train and {len(data.valid):,} validation images ({where})\n"
         f"{trials} of up to {plan.epochs} epochs; {plan.sampler} proposes, "
         f"{plan.scheduler} stops; {resources.describe()}\n"
-        f"{_aims(plan)}"
+        f"{aims_in_words(plan)}"
         f"MLflow: {without_secrets(plan.tracking_uri)}\n"
         f"log: {log_file}\n",
         soft_wrap=True,
@@ -43,7 +43,7 @@ def announce(
     )
 
 
-def _aims(plan: Plan) -> str:
+def aims_in_words(plan: Plan) -> str:
     """The goals and limits that are not the pipeline's own, a line each."""
     lines = [f"{name}: {', '.join(t)}\n" for name, t in plan.aims.to_json(plan.pipeline).items()]
     return "".join(lines)

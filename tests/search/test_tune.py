@@ -546,8 +546,9 @@ def test_a_finite_space_ends_the_search(background: Background) -> None:
 
 def test_a_dry_run_writes_nothing(tmp_path: Path, tune: Callable[..., Any]) -> None:
     arguments = tiny("cifar_contrastive", trials=4, epochs=2, study="dry")
-    done = tune(tmp_path, *arguments, "--dry-run")
+    limit = ("--limit", "model/parameters<=200000")
+    done = tune(tmp_path, *arguments, *limit, "--dry-run")
     assert (done.status, done.err) == (0, "")
-    for words in ("width", "16 (fixed)", "images/s", "forecast: 4 trials", "MiB"):
+    for words in ("width", "16 (fixed)", "images/s", "forecast: 4 trials", "MiB", "limits: "):
         assert words in done.out
     assert list(tmp_path.iterdir()) == []
