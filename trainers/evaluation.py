@@ -142,8 +142,7 @@ def evaluate(
         )
     metrics["valid/accuracy"] = accuracy(classifier, valid_latents, valid.labels)
     metrics["time/classifier_seconds"] = time.perf_counter() - began
-    if isinstance(method.encoder, VariationalEncoder):
-        assert method.decoder is not None
+    if isinstance(method.encoder, VariationalEncoder) and method.decoder is not None:
         metrics["valid/elbo"], metrics["valid/kl"] = evidence_lower_bound(
             method.encoder, method.decoder, valid, seed=seed
         )

@@ -1,0 +1,43 @@
+"""What the champions are measured against is measured of every pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from search.cells import baselines
+from search.cells.heldout import TestSet
+from search.cells.store import CellStore
+from search.cluster.resources import Resources
+from search.spaces.pipeline import load_pipeline, pipeline_names
+from search.trials.trial import TrialImages
+from tests.made_cell import made_cell
+from trainers.data import TrainingData
+
+
+@pytest.mark.parametrize("name", pipeline_names())
+def test_an_untrained_encoder_has_the_measures_of_the_protocol(
+    name: str, few: Callable[[str], TrainingData], tmp_path: Path
+) -> None:
+    pipeline = load_pipeline(name)
+    params = {**pipeline.defaults, "width": 4}
+    cell = made_cell(
+        kind="random_encoder", dataset=pipeline.dataset, pipeline=name, params=params, epochs=0
+    )
+    data = few(pipeline.dataset)
+    kept = baselines.make(
+        cell,
+        cell_store=CellStore(tmp_path),
+        images=TrialImages.load(data, "cpu"),
+        resources=Resources(),
+        facts={},
+    )
+    for measure in ("accuracy", "linear_accuracy", "knn_accuracy"):
+        assert 0 <= kept.metrics[f"train/{measure}"] <= 1 >= kept.metrics[f"valid/{measure}"]
+    test_set = TestSet(data, data_dir=None, ledger=tmp_path / "readings", device="cpu")
+    numbers = test_set.read(kept, purpose="a test")
+    assert 0 <= numbers["accuracy"] <= 1
+    for none in ("mae", "elbo"):
+        assert none not in numbers and f"valid/{none}" not in kept.metrics, "it has no decoder"
