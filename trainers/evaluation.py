@@ -19,7 +19,7 @@ from trainers.classifiers import (
 from trainers.loop import DeviceImages
 from trainers.losses import bernoulli_nll, kl_to_standard_normal
 from trainers.methods import Method
-from trainers.precision import Precision, autocast
+from trainers.precision import Precision, autocast, exact_float32
 
 BATCH_SIZE = 1000
 SAMPLE = 5_000  # training images whose nearest neighbours are looked for at a trial's end
@@ -103,6 +103,7 @@ def accuracy(classifier: nn.Module, latents: Tensor, labels: Tensor) -> float:
     return _share(classifier.eval()(latents).argmax(1), labels)
 
 
+@exact_float32()
 def evaluate(
     method: Method,
     train: DeviceImages,

@@ -33,6 +33,7 @@ from trainers.data import LabelledImages, TrainingData
 from trainers.data.test_set import load_test
 from trainers.evaluation import decoded_mae, encode, evidence_lower_bound
 from trainers.loop import DeviceImages
+from trainers.precision import exact_float32
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ class TestSet:
         self._device = device
         self._say = say
 
+    @exact_float32()
     def read(self, kept: TrainedCell, *, purpose: str) -> dict[str, Any]:
         """Measure the cell's weights, in float32, and put the numbers into its folder.
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from search.cluster.resources import cpu_count, gpu_count
 from search.spaces.goals import GOALS, LIMITS
 
+GPUS = Path("/proc/driver/nvidia/gpus")
 HOME_TAG = "home"
 TWIN_OF = "twin_of"  # of a random search and its trials: the study that it is measured against
 NONE = "none"  # as a study's run says that `--set` was not given
@@ -59,11 +60,19 @@ def machine(device: str = "cpu") -> str:
     if device == "cpu":
         return cpus
     count = gpu_count()
-    if not count:
-        return f"GPUs of a cluster, led from {cpus}"
-    import torch
+    return f"{count} x {_gpu()}, {cpus}" if count else f"GPUs of a cluster, led from {cpus}"
 
-    return f"{count} x {torch.cuda.get_device_name(0)}, {cpus}"
+
+def _gpu() -> str:
+    """The first GPU's name as its driver writes it: to ask CUDA would take half a GiB of its memory
+    for as long as the search lasts, and a GPU in exclusive mode altogether.
+    """
+    for file in sorted(GPUS.glob("*/information")):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            name, _, value = line.partition(":")
+            if name == "Model":
+                return value.strip()
+    return "GPU"
 
 
 def processor() -> str:

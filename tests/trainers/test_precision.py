@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
-from trainers import precision
+from trainers import evaluation, precision
+from trainers.methods import Supervised
 from trainers.precision import DTYPES, Precision, autocast, fastest_precision
 
 CPU = torch.device("cpu")
@@ -76,3 +79,22 @@ def test_autocast_multiplies_in_the_precision_and_leaves_weights_alone() -> None
         with autocast(name, CPU):
             assert layer(torch.ones(2, 4)).dtype == dtype
     assert layer.weight.dtype == torch.float32
+
+
+def test_measurements_are_in_real_float32(
+    monkeypatch: pytest.MonkeyPatch, build_method: Any, make_images: Any
+) -> None:
+    """What torch does on a GPU otherwise, and what a training may ask for, is as before."""
+    seen = []
+    encode = evaluation.encode
+
+    def look(*given: Any, **named: Any) -> Any:
+        seen.append((torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32))
+        return encode(*given, **named)
+
+    monkeypatch.setattr(evaluation, "encode", look)
+    assert torch.backends.cudnn.allow_tf32, "torch's default"
+    method, few = build_method(Supervised), make_images(40)
+    evaluation.evaluate(method, few, few, classes=10, seed=0, accuracy_only=True)
+    assert seen == [(False, False)]
+    assert torch.backends.cudnn.allow_tf32 and not torch.backends.cuda.matmul.allow_tf32
