@@ -13,13 +13,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search.cluster.resources import Resources, gpu_count, gpu_share
+from search.cluster.resources import CONTEXT_GIB, Resources, gpu_count, gpu_share
+from search.errors import Failure, UserError
 from search.files import durable
 from search.spaces.pipeline import Params, load_pipeline
 
 if TYPE_CHECKING:
     from trainers.precision import Precision
 
+IMAGES = 60_000  # of a data set, or a few more
 FILE = "precision.json"  # in the folder of all stores
 
 
@@ -47,7 +49,8 @@ class TrialProfile:
     Attributes:
         gpus: the number of GPUs that torch finds.
         precision: the faster number format.
-        peak_gib, total_gib: the used and the whole memory of the GPU; 0 if not measured.
+        peak_gib, total_gib: of the GPU's memory what a trial uses, and what nobody else does; 0 if
+            not measured.
     """
 
     gpus: int
@@ -102,12 +105,24 @@ def profile_locally(request: ProfileRequest) -> TrialProfile:
 
     A GPU is measured in a separate process, whose CUDA context ends with it, so that the search
     finds the whole memory free.
+
+    Raises:
+        UserError: there is a GPU, and it cannot be used.
     """
     if request.device == "cpu":
         return measure(request)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, mp_context=context) as pool:
-        return pool.submit(measure, request).result()
+        try:
+            return pool.submit(measure, request).result()
+        except UserError:
+            raise
+        except Exception as error:  # out of memory, or torch was not built for this GPU
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise Failure(
+                f"a GPU is here and cannot train: {reason[:300]}\n"
+                "see who uses it with nvidia-smi, or train on CPUs with --device cpu"
+            ) from None
 
 
 def measure(request: ProfileRequest) -> TrialProfile:
@@ -126,26 +141,31 @@ def measure(request: ProfileRequest) -> TrialProfile:
     return TrialProfile(gpus=gpus, precision=precision, peak_gib=peak, total_gib=total)
 
 
-def _memory(pipeline: str, params: Params, precision: Precision) -> tuple[float, float]:
-    """(peak of three training steps and the resident images, total) in GiB."""
+def _memory(
+    pipeline: str, params: Params, precision: Precision, where: str = "cuda"
+) -> tuple[float, float]:
+    """(peak of three training steps and of all measurements, what is free for trials) in GiB."""
     import torch
 
     from search.spaces import builders
     from trainers.data import DATASETS
+    from trainers.evaluation import evaluate
     from trainers.loop import DeviceImages, fit
 
     definition = load_pipeline(pipeline)
-    spec = DATASETS[definition.dataset]
-    device = torch.device("cuda")
-    settings = builders.optimisation(params)
-    shape = (max(60_000, 3 * settings.batch_size), spec.channels, spec.size, spec.size)
-    images = torch.zeros(shape, dtype=torch.uint8, device=device)
-    labels = torch.zeros(len(images), dtype=torch.int64, device=device)
-    method = definition.method(params).to(device, memory_format=torch.channels_last)
-    few = DeviceImages(
-        images=images[: 3 * settings.batch_size], labels=labels[: 3 * settings.batch_size]
+    spec, settings = DATASETS[definition.dataset], builders.optimisation(params)
+    device = torch.device(where)
+    free = torch.cuda.mem_get_info(device)[0] / 2**30 + CONTEXT_GIB  # this process has its own
+    count = max(IMAGES, 3 * settings.batch_size)
+    shape = (count, spec.channels, spec.size, spec.size)
+    drawn = DeviceImages(
+        images=torch.randint(256, shape, dtype=torch.uint8, device=device),
+        labels=torch.randint(len(spec.classes), (count,), device=device),
     )
+    method = definition.method(params).to(device, memory_format=torch.channels_last)
+    few = drawn.first(3 * settings.batch_size)
     for _ in fit(method, few, settings, epochs=1, seed=0, precision=precision):
         pass
-    total = torch.cuda.get_device_properties(device).total_memory
-    return torch.cuda.max_memory_reserved() / 2**30, total / 2**30
+    valid, classes = drawn.first(count // 10), len(spec.classes)
+    evaluate(method, drawn, valid, classes=classes, seed=0, precision=precision, final=True)
+    return torch.cuda.max_memory_reserved() / 2**30, free

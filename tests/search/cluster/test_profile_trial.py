@@ -6,14 +6,17 @@ from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
 
 from search.cluster import allocation, profile_trial
 from search.cluster.profile_trial import ProfileRequest, TrialProfile
-from search.cluster.resources import Resources
+from search.cluster.resources import CONTEXT_GIB, Resources
+from search.errors import UserError
 from search.spaces.pipeline import load_pipeline
+from trainers import evaluation
 from trainers.precision import DTYPES
 
 OPTIONS = Namespace(
@@ -137,3 +140,44 @@ def test_a_cluster_is_planned_by_what_its_nodes_measure(monkeypatch: pytest.Monk
     made = allocation.plan_resources(joined, joined.pipeline, pipeline.space, pipeline.defaults)
     assert (made.device, made.gpus_per_trial, made.concurrency) == ("cuda", 0.5, 4)
     assert made.gpus == 2
+
+
+def test_the_memory_is_that_of_training_and_of_all_measurements(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """CUDA's calls replaced, on a CPU: the largest of the two counts, and others' memory not."""
+    pipeline = load_pipeline("mnist_supervised")
+    params = {**pipeline.defaults, "width": 4, "batch_size": 40}
+    done = []
+    monkeypatch.setattr(profile_trial, "IMAGES", 120)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (3 * 2**30, 8 * 2**30))
+    monkeypatch.setattr(torch.cuda, "max_memory_reserved", lambda: 2**30 * len(done))
+    real = evaluation.evaluate
+
+    def evaluate(*given: Any, **named: Any) -> Any:
+        done.append((len(given[1]), len(given[2]), named["final"]))
+        return real(*given, **named)
+
+    monkeypatch.setattr(evaluation, "evaluate", evaluate)
+    found = profile_trial._memory("mnist_supervised", params, "float32", "cpu")
+    assert found == (1.0, 3.0 + CONTEXT_GIB)
+    assert done == [(120, 12, True)]
+
+
+def test_a_gpu_that_cannot_train_is_told_in_two_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Pool:
+        def __init__(self, *given: Any, **named: Any) -> None: ...
+        def __enter__(self) -> Pool:
+            return self
+
+        def __exit__(self, *given: Any) -> None: ...
+        def submit(self, *given: Any) -> Any:
+            said = "CUDA error: no kernel image is available for execution\nCompile with"
+            return Namespace(result=Mock(side_effect=RuntimeError(said)))
+
+    monkeypatch.setattr(profile_trial, "ProcessPoolExecutor", Pool)
+    with pytest.raises(UserError) as caught:
+        profile_trial.profile_locally(request("cuda"))
+    what, how = str(caught.value).splitlines()
+    assert what.endswith("cannot train: CUDA error: no kernel image is available for execution")
+    assert "--device cpu" in how and caught.value.status == 1
