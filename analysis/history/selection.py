@@ -127,7 +127,7 @@ def draw_selection(axis: Axes, name: str, selection: Selection) -> None:
         axis.axhline(mean, color="black", lw=1.1, ls="--", zorder=1)
         axis.plot(np.full(len(selection.fresh), n + 0.4), selection.fresh, "x", color="black", ms=5)
     axis.set_xlim(0.2, n + 0.8)
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axis.set_title(name, fontsize=9)
     axis.set(xlabel="complete trials to choose from", ylabel="validation accuracy (share)")
 
@@ -146,7 +146,8 @@ def blocks(
     records: Sequence[PipelineRecord], studies: Mapping[str, StudyRecord | None]
 ) -> list[Block]:
     """A line a pipeline, the picture and the table."""
-    selections = {r.name: compute_selection(r, studies[r.name]) for r in records}
+    ranked = [r for r in records if r.pipeline.metric == METRIC]  # as trials were chosen
+    selections = {r.name: compute_selection(r, studies[r.name]) for r in ranked}
     drawn = {name: one for name, one in selections.items() if len(one.values)}
     content: list[Block] = [
         Heading("Optimism of the chosen trial"),

@@ -156,7 +156,7 @@ def plane_figure(
         axis.margins(0.12)
     for word, filled in (("before training", "white"), ("after training", "0.4")):
         keys.append(Line2D([], [], ls="none", marker="o", color="0.4", mfc=filled, label=word))
-    style.legend_below(figure, *keys)
+    style.legend_below(figure, *keys, columns=4)
     return figure
 
 

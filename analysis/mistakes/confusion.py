@@ -75,13 +75,11 @@ class Surest:
         labels, predicted: (N,).
         probability: (N,) of the predicted class.
         rows: (n,) of the mistakes, the most probable first.
-        true_probability: (N,) of the right class.
     """
 
     labels: np.ndarray
     predicted: np.ndarray
     probability: np.ndarray
-    true_probability: np.ndarray
     rows: np.ndarray
 
     @property
@@ -112,6 +110,5 @@ def compute_surest(record: PipelineRecord) -> Surest:
         labels=labels,
         predicted=predicted,
         probability=probability,
-        true_probability=chances[np.arange(len(labels)), labels],
         rows=wrong[np.argsort(-probability[wrong], kind="stable")],
     )

@@ -1,4 +1,4 @@
-"""From what MLflow holds to docs/results/: entries, champions' configurations, figures, tables."""
+"""From what MLflow holds to docs/results/: entries, champions, tables; and the report."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from analysis import build, fingerprint, history, interpolation, reconstructions, tsne
-from analysis.document import Document, Figure, Section
+from analysis import build, fingerprint
 from analysis.load import every_final, find
 from analysis.publication import entries, pages
-from analysis.records import SIX, Findings, PipelineRecord, StudyRecord, every_pipeline
-from analysis.summary import accuracies
+from analysis.records import Findings, PipelineRecord, every_pipeline
 from analysis.theory.page import THEORY
 from analysis.writers import files, markdown, pdf
 from search.cells.opening import CHAMPION
@@ -25,11 +23,9 @@ from search.errors import FAILED, Failure, UserError
 from search.files import durable
 from search.files.home import HOME, check_disk
 from search.grids.sweep import sweep_names
-from search.spaces.pipeline import load_pipeline
 from search.tracking import address
 from search.tracking.store import Store, open_existing
 from search.trials.checkpoint import WEIGHTS
-from trainers.data import DATASETS
 
 PUBLISHED, REPORT = "docs/results", "docs/report"
 PAGE, README = "README.md", Path("README.md")
@@ -75,9 +71,8 @@ def run(options: Namespace) -> int:
     )
     written = [*_entries(store, findings, out)]
     published = entries.read(out)
-    champions = _published_here(findings, published)
-    written += [*_configurations(published, out), *_networks(store, champions, out)]
-    written += _figures(findings, published, out)
+    written += _configurations(published, out)
+    written += _networks(store, published_here(findings, published), out)
     written += pages.refresh(_pages(out), published)
     if options.report:
         console.print(_report(findings, Path(options.report)), markup=False)
@@ -137,15 +132,11 @@ def _pages(out: Path) -> list[Path]:
 
 def _entries(store: Store, findings: Findings, out: Path) -> Iterator[Path]:
     for record in findings.records.values():
-        for study in filter(_is_finished, record.studies):
-            yield entries.keep(out, entries.search_entry(record, study))
+        for study in record.studies:
+            if study.seconds:  # which are written at its end
+                yield entries.keep(out, entries.search_entry(record, study))
         for final in every_final(store, record):
             yield entries.keep(out, entries.final_entry(final))
-
-
-def _is_finished(study: StudyRecord) -> bool:
-    """Its time is written when it ends."""
-    return study.seconds > 0
 
 
 def _configurations(published: entries.Published, out: Path) -> Iterator[Path]:
@@ -157,7 +148,7 @@ def _configurations(published: entries.Published, out: Path) -> Iterator[Path]:
                 yield entries.write_json(out / name / f"{file}.json", configuration)
 
 
-def _published_here(findings: Findings, published: entries.Published) -> list[PipelineRecord]:
+def published_here(findings: Findings, published: entries.Published) -> list[PipelineRecord]:
     """The published champions that the store holds.
 
     The best rerun of a store need not be one: another store may have had a better one.
@@ -178,8 +169,8 @@ def _networks(store: Store, records: Sequence[PipelineRecord], out: Path) -> Ite
             copies = {file: store.download(record.cell_run, file, Path(name)) for file in CHAMPION}
             made = {file: copy.read_bytes() for file, copy in copies.items() if copy}
         others = out.glob(f"*/{folder.name}/{WEIGHTS}")
-        size = sum(file.stat().st_size for file in others if file.parent != folder)
-        size += len(made[WEIGHTS])
+        sizes = [file.stat().st_size for file in others if file.parent != folder]
+        size = sum(sizes, start=len(made[WEIGHTS]))
         if size > LARGEST_WEIGHTS:
             raise Failure(
                 f"the champions' weights take {size / 1e6:.1f} MB with those of {record.name}, "
@@ -188,36 +179,3 @@ def _networks(store: Store, records: Sequence[PipelineRecord], out: Path) -> Ite
             )
         for file, content in made.items():
             yield durable.write(folder / file, content)
-
-
-def _figures(findings: Findings, published: entries.Published, out: Path) -> Iterator[Path]:
-    """The main figures of the report, and those of whole data sets of all that is published."""
-    wanted = report_figures(findings, published)
-    final = any(record.final for record in findings.records.values())
-    modules = (history, reconstructions, interpolation, tsne) if final else (history,)
-    blocks = [block for module in modules for block in module.section(findings).blocks]
-    chosen = [block for block in blocks if isinstance(block, Figure) and block.name in wanted]
-    chosen += accuracy_figures(published)
-    everything = Section(id="all", title="", blocks=tuple(chosen))
-    document = Document(title="", subtitle="", notices=(), sections=(everything,))
-    rendered = files.render(document)  # the cache holds the report's pictures, which differ
-    for figure in chosen:
-        yield durable.write(out / "figures" / f"{figure.name}.png", rendered[figure.name].png)
-
-
-def report_figures(findings: Findings, published: entries.Published) -> set[str]:
-    """Names: of each search and of each published champion that the store holds."""
-    records = findings.records.items()
-    wanted = {f"search_{n}" for n, r in records if all(map(_is_finished, r.studies))}
-    for record in _published_here(findings, published):
-        wanted |= {f"{kind}_{record.name}" for kind in ("reconstructions", "interpolation", "tsne")}
-    return {"short_and_long", *wanted}
-
-
-def accuracy_figures(published: entries.Published) -> Iterator[Figure]:
-    """A figure for each data set whose three pipelines of the six all have final numbers."""
-    champions = published.of_one_protocol().champions()
-    for dataset in DATASETS:
-        mine = {n: e["rows"] for n, e in champions.items() if load_pipeline(n).dataset == dataset}
-        if all(name in mine for name in SIX if load_pipeline(name).dataset == dataset):
-            yield accuracies.figure(dataset, accuracies.compute_bars(mine))

@@ -53,7 +53,7 @@ def optimism(published: Published) -> str:
     for name, entry in published.champions().items():
         row = champion(entry)
         valid, test = mean(row, METRIC), mean(row, TEST)
-        promised = row.get("promised")
+        promised = row.get("promised") if load_pipeline(name).metric == METRIC else None
         readings = entry.get("readings", {}).get(str(published.protocol))
         values = (promised, valid, test, valid - test if valid and test else None)
         shown = ("" if value is None else f"{100 * value:.2f}" for value in values)

@@ -16,6 +16,7 @@ from analysis import style
 from analysis.document import Block, Figure, Paragraph, Table
 from analysis.image_grid import ImageRow, Mosaic, figure_of
 from analysis.records import Findings, PipelineRecord, SweepRecord
+from analysis.sentences import counted
 from analysis.sweeps.plane import POINTS, draw_scatter, draw_tiles, name_axes, square
 from search.grids.results import GridRow
 from search.sweeps.pca import CONNECTED, CONVOLUTIONAL, PCA, TEST
@@ -84,7 +85,7 @@ def runs_told(planes: Sequence[np.ndarray], errors: Sequence[float]) -> str:
     """
     least, most = min(errors), max(errors)
     how = "about as well each time" if most < 1.05 * least else "not equally well each time"
-    text = f"**{len(planes)} trainings compared.** "
+    text = f"**{counted(len(planes), 'training')} compared.** "
     if len(planes) < 2:
         return text + "One training shows nothing of how others would come out."
     pairs = list(itertools.combinations(planes, 2))

@@ -22,7 +22,7 @@ FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 DOT = 72 / float(SETTINGS["savefig.dpi"])  # points: a picture is never larger than it was drawn
 WIDTH, TALLEST = 481, 620  # points: between the margins, and what leaves room for a caption
 # A part of a word after which it may be broken in a table.
-LONG = re.compile(r"_(?=\w)|[^\W_]{8}(?=[^\W_]{4})")
+LONG = re.compile(r"(?<=\w)[-_](?=\w)|[^\W_]{8}(?=[^\W_]{4})")
 LOOK = """\
 #let soft = rgb("#5b6570")
 #let title = {title}

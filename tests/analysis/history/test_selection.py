@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 import pytest
 
 from analysis import style
+from analysis.document import Table
 from analysis.history.selection import (
+    blocks,
     compute_selection,
     expected_maximum,
     luck,
@@ -87,3 +90,11 @@ def test_the_figure(findings: Findings) -> None:
         assert axis.get_ylim()[0] <= min(selection.fresh)
         assert axis.get_ylim()[1] >= selection.promised
     style.close(canvas)
+
+
+def test_what_was_searched_for_another_metric_promised_no_accuracy(findings: Findings) -> None:
+    one, other = findings.of("mnist")[:2]
+    bound = replace(one, pipeline=replace(one.pipeline, metric="valid/elbo"))
+    content = blocks([bound, other], {record.name: record.studies[0] for record in (one, other)})
+    table = next(block for block in content if isinstance(block, Table))
+    assert [row[0] for row in table.rows] == [other.name]

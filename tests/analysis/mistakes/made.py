@@ -18,6 +18,5 @@ def surest(labels: list[int], predicted: list[int], probability: list[float]) ->
         labels=true,
         predicted=said,
         probability=chances,
-        true_probability=np.where(said == true, chances, 1 - chances),
         rows=wrong[np.argsort(-chances[wrong])],
     )

@@ -24,7 +24,7 @@ REPORT = ("--out", "out", "--report", "docs/report")
 
 
 @pytest.mark.slow
-def test_entries_configurations_figures_and_tables(folder: Path, tmp_path: Path) -> None:
+def test_entries_configurations_networks_and_tables(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder / "mlruns", tmp_path / "mlruns")
     locations.correct(tmp_path / "mlruns" / "mlflow.db")
     out = tmp_path / "out"
@@ -43,8 +43,6 @@ def test_entries_configurations_figures_and_tables(folder: Path, tmp_path: Path)
     assert len(list(out.glob("mnist_supervised/search-*.json"))) == 1
     searched = json.loads((out / "mnist_supervised" / "champion.json").read_text())
     assert searched["source"].startswith("trial "), "it is not final: of the search"
-    figures = {file.stem for file in (out / "figures").iterdir()}
-    assert {"search_mnist_supervised", "reconstructions_mnist_autoencoder"} <= figures
     champion_folder = published_folder("mnist_autoencoder", out)
     assert open_folder(champion_folder, "", mend="").model.decoder is not None
     check_report(out / "report", tmp_path)
@@ -81,25 +79,14 @@ def check_report(report: Path, store: Path) -> None:
     assert sweep["rows"]
 
 
-def test_the_accuracies_are_of_all_that_is_published(published_folder: Path) -> None:
-    [kept] = published_folder.glob("cifar_supervised/final-*.json")
-    entry = json.loads(kept.read_text())
-    entry["rows"][0]["metrics"]["test/accuracy"] = [0.7111, 0.7111, 0.7111]
-    kept.write_text(json.dumps(entry))
-    mnist, cifar = publishing.accuracy_figures(entries.read(published_folder))
-    assert (mnist.name, cifar.name) == ("accuracies_mnist", "accuracies_cifar")
-    assert "supervised: champion 71.11 %" in cifar.alt
-    assert "supervised: champion 71.11 %" not in mnist.alt
-    kept.unlink()
-    [figure] = publishing.accuracy_figures(entries.read(published_folder))
-    assert figure.name == "accuracies_mnist", "all three of a data set, or none"
-
-
-def test_a_champion_is_drawn_where_it_is_the_published_one(
+def test_of_a_store_only_the_published_champions_count(
     findings: Findings, published_folder: Path
 ) -> None:
-    drawn = {f"{kind}_mnist_autoencoder" for kind in ("reconstructions", "interpolation", "tsne")}
-    assert drawn <= publishing.report_figures(findings, entries.read(published_folder))
+    def here() -> set[str]:
+        published = entries.read(published_folder)
+        return {record.name for record in publishing.published_here(findings, published)}
+
+    assert here() == set(findings.records)
     [kept] = published_folder.glob("mnist_autoencoder/final-*.json")
     entry = json.loads(kept.read_text())
     entry["run"] = "of another store"
@@ -107,9 +94,7 @@ def test_a_champion_is_drawn_where_it_is_the_published_one(
     values = entry["rows"][0]["metrics"]["valid/accuracy"]
     entry["rows"][0]["metrics"]["valid/accuracy"] = [value + 0.01 for value in values]
     entries.keep(published_folder, entry)
-    wanted = publishing.report_figures(findings, entries.read(published_folder))
-    assert not drawn & wanted
-    assert {"tsne_mnist_supervised", "search_mnist_autoencoder"} <= wanted
+    assert here() == set(findings.records) - {"mnist_autoencoder"}
 
 
 @pytest.mark.slow
