@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from trainers.methods.autoencoder import Autoencoder
@@ -46,12 +45,6 @@ def hide_squares(images: Tensor, ratio: float, generator: torch.Generator) -> Te
     batch, _, rows, columns = images.shape
     grid = -(-rows // PATCH), -(-columns // PATCH)
     draws = torch.rand(batch, 1 + grid[0] * grid[1], generator=generator, device=images.device)
-    import os
-
-    if os.environ.get("FIXED"):
-        hidden = draws[:, 1:] < ratio
-    else:
-        hidden = draws[:, 1:] < ratio * draws[:, :1]
-    squares = hidden.view(batch, 1, *grid).to(images.dtype)
-    mask = F.interpolate(squares, scale_factor=PATCH, mode="nearest")[:, :, :rows, :columns]
-    return torch.lerp(images, images.mean((2, 3), keepdim=True), mask)
+    hidden = (draws[:, 1:] < ratio * draws[:, :1]).view(batch, 1, *grid)
+    mask = hidden.repeat_interleave(PATCH, 2).repeat_interleave(PATCH, 3)[:, :, :rows, :columns]
+    return torch.where(mask, images.mean((2, 3), keepdim=True), images)
