@@ -45,7 +45,7 @@ def make_missing(
     if not missing:
         return
     torch.set_num_threads(cpu_count())
-    images = TrialImages.load(data, resources.device)
+    images = TrialImages.load(data, resources.driver_device)
     known = {**facts(resources), "threads": torch.get_num_threads()}
     say = Console(file=screen, highlight=False, quiet=quiet)
     for number, cell in enumerate(missing, start=1):
@@ -67,7 +67,7 @@ def make(
     The seed makes the random encoder's weights and every classifier. All is done in float32 but
     the classifier on pixels, which would take minutes where bfloat16 is the faster.
     """
-    device = resources.device
+    device = resources.driver_device
     precision = resources.precision if cell.kind == "pixels" else "float32"
     began = time.perf_counter()
     reset_peak_memory()

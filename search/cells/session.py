@@ -94,7 +94,7 @@ class CellSession:
                 data,
                 data_dir=plan.data_dir,
                 ledger=plan.home / LEDGER,
-                device=plan.resources.device,
+                device=plan.resources.driver_device,
                 say=functools.partial(warn, self.console),
             )
             yield cell, test.read(cell, purpose=purpose)["reading"]["reading"]

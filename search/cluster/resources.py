@@ -53,6 +53,11 @@ class Resources:
             return 0
         return math.ceil(self.concurrency / _on_one_gpu(self.gpus_per_trial))
 
+    @property
+    def driver_device(self) -> str:
+        """Where the driver itself computes: it may lead a cluster's GPUs and have none."""
+        return self.device if self.device == "cpu" or gpu_count() else "cpu"
+
     def describe(self) -> str:
         """One line for the screen."""
         each = f"{self.cpus_per_trial} CPU thread{'s' * (self.cpus_per_trial > 1)}"

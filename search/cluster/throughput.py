@@ -27,7 +27,7 @@ def time_training(
     seed: int,
 ) -> tuple[float, float]:
     """(training images per second, MiB of weights) of one trial alone, with its threads."""
-    device = torch.device(resources.device)
+    device = torch.device(resources.driver_device)
     settings = builders.optimisation(params)
     count = settings.batch_size
     rows = np.arange(count) % len(data.train)

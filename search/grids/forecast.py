@@ -64,7 +64,7 @@ def forecast(plan: SweepPlan, missing: Mapping[str, list[Cell]], unmeasured: int
 
 def _classifier_seconds(data: TrainingData, plan: SweepPlan) -> float:
     """Seconds that measuring a training takes: mostly its classifier's training."""
-    device = torch.device(plan.resources.device)
+    device = torch.device(plan.resources.driver_device)
     generator = torch.Generator(device).manual_seed(0)
     latents = torch.randn(len(data.train), 128, generator=generator, device=device)
     labels = torch.as_tensor(data.train.labels, device=device).long()

@@ -42,8 +42,8 @@ def measure_all(
         stopping: asked between two of them; what is not begun by then is left.
         done: told how many there are by now.
     """
-    if resources.device == "cuda" or len(work) < 2 or resources.cpus < 2:
-        images = TrialImages.load(data, resources.device)
+    if resources.driver_device == "cuda" or len(work) < 2 or resources.cpus < 2:
+        images = TrialImages.load(data, resources.driver_device)
         for number, (kept, file) in enumerate(work, start=1):
             if stopping():
                 return

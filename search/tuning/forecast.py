@@ -51,7 +51,9 @@ def forecast(options: Namespace) -> int:
             f"{size:.1f} MiB",
             progress.in_short(params),
         )
-    console.print(f"one batch of {SAMPLED} sampled configurations, timed alone:")
+    resources = plan.resources
+    alone = " here, without a GPU" * (resources.driver_device != resources.device)
+    console.print(f"one batch of {SAMPLED} sampled configurations, timed alone{alone}:")
     console.print(table)
     epochs, complete = expected_epochs(plan)
     total = epochs * float(np.mean(seconds)) * (1 + EVALUATION) / plan.resources.concurrency

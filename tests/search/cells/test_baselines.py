@@ -26,12 +26,12 @@ def test_an_untrained_encoder_has_the_measures_of_the_protocol(
     cell = made_cell(
         kind="random_encoder", dataset=pipeline.dataset, pipeline=name, params=params, epochs=0
     )
-    data = few(pipeline.dataset)
+    data, elsewhere = few(pipeline.dataset), Resources(device="cuda")  # GPUs that others have
     kept = baselines.make(
         cell,
         cell_store=CellStore(tmp_path),
-        images=TrialImages.load(data, "cpu"),
-        resources=Resources(),
+        images=TrialImages.load(data, elsewhere.driver_device),
+        resources=elsewhere,
         facts={},
     )
     for measure in ("accuracy", "linear_accuracy", "knn_accuracy"):

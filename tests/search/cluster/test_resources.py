@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import pytest
 
+from search.cluster import resources
 from search.cluster.resources import (
     CONTEXT_GIB,
     HEADROOM,
@@ -129,6 +130,13 @@ def test_a_gpu_that_is_not_there(asked: str, part: float | None, said: str) -> N
     with pytest.raises(UserError, match=said) as caught:
         choose_device(asked, part, gpus=0)
     assert caught.value.status == 2
+
+
+def test_a_driver_without_a_gpu_computes_on_its_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    for gpus, device in ((0, "cpu"), (2, "cuda")):
+        monkeypatch.setattr(resources, "gpu_count", lambda gpus=gpus: gpus)
+        assert Resources(device="cuda").driver_device == device
+        assert Resources().driver_device == "cpu"
 
 
 def test_in_words() -> None:
