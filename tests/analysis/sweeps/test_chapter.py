@@ -219,7 +219,7 @@ TURNED = PLANE @ np.array([[0.0, 3.0], [3.0, 0.0]]) + 5
 def test_trainings_with_other_seeds_are_compared(planes: list[np.ndarray], said: str) -> None:
     text = runs_told(planes, [0.05, 0.04, 0.06][: len(planes)])
     assert said in text
-    assert text.startswith(f"**{len(planes)} trainings compared.**")
+    assert text.startswith(f"**{len(planes)} training{'s' * (len(planes) > 1)} compared.**")
     assert ("not equally well each time (errors 0.0400 to 0.0" in text) == (len(planes) > 1)
     assert "about as well each time" in runs_told([PLANE, TURNED], [0.05, 0.051])
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from search.cluster.resources import Resources
 from search.grids import forecast as forecasting
 from trainers.classifiers import EPOCHS
 from trainers.data import LabelledImages
@@ -27,7 +28,7 @@ def test_the_forecast_counts_every_epoch_of_the_protocols_classifier(
     clock = iter([10.0, 13.0])
     monkeypatch.setattr(forecasting, "fit_classifier", count)
     monkeypatch.setattr(forecasting, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
-    resources = SimpleNamespace(device="cpu", cpus_per_trial=1, precision="float32")
+    resources = Resources()
     labels = np.arange(40) % 4
     images = np.zeros((40, 1, 2, 2), dtype=np.uint8)
     train = LabelledImages(images, labels)
