@@ -109,13 +109,17 @@ class Step:
         self._at = torch.zeros(1, dtype=torch.int64, device=device)
         self._rates = torch.zeros(self.steps, device=device)
         self._rate = torch.zeros(1, device=device)
-        self.take(build_optimizer(method, settings))
+        self.optimizer = build_optimizer(method, settings)
+        self._bind_rate()
 
-    def take(self, optimizer: torch.optim.Optimizer) -> None:
-        """Use this optimizer, or the one whose state was replaced, at the step's rate."""
-        self.optimizer = optimizer
-        for group in optimizer.param_groups:
+    def _bind_rate(self) -> None:
+        for group in self.optimizer.param_groups:
             group["lr"] = self._rate[0]
+
+    def load_optimizer(self, state: dict[str, Any]) -> None:
+        """Give the optimizer this state, but for its rate, which stays the step's."""
+        self.optimizer.load_state_dict(state)
+        self._bind_rate()
 
     def begin(self, rates: Sequence[float]) -> None:
         """Begin an epoch in a new order, with the learning rate of each of its steps."""
@@ -247,8 +251,7 @@ class Training(Iterator[EpochResult]):
         with torch.no_grad():
             for name, tensor in mine.items():
                 tensor.copy_(theirs[name])
-        self._step.optimizer.load_state_dict(state["optimizer"])
-        self._step.take(self._step.optimizer)
+        self._step.load_optimizer(state["optimizer"])
         self._done = int(state["epoch"])
         device = state.get("device", self._device.type)
         if device == self._device.type:
