@@ -21,7 +21,7 @@ MOST = 520  # launches: what a GPU waits for is the CPU that makes them
 
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("g++"), reason="needs a C++ compiler")
-def test_a_step_stays_on_the_device_and_reads_nothing_from_it(tmp_path: Path) -> None:
+def test_a_step_stays_on_the_device_and_all_is_measured_there(tmp_path: Path) -> None:
     library = tmp_path / "stand_in.so"
     flags = ["-O0", "-std=c++20", "-shared", "-fPIC", f"-I{TORCH}/include", f"-L{TORCH}/lib"]
     source = [str(HERE / "stand_in.cpp"), "-lc10", "-ltorch_cpu", "-o", str(library)]

@@ -1,4 +1,4 @@
-"""Prints a line of JSON for each pipeline and precision: the second step of a training on CUDA.
+"""Prints a line of JSON for each pipeline and precision: a step on CUDA, and if all is measured.
 
 python tests/gpu/trace_steps.py STAND_IN.so
 """
@@ -28,12 +28,13 @@ from search.spaces.pipeline import load_pipeline, pipeline_names
 from tests.gpu.fake_cuda import CUDA, fake_cuda
 from trainers.augmentation import colour
 from trainers.data import DATASETS
+from trainers.evaluation import evaluate
 from trainers.loop import DeviceImages, fit
 from trainers.precision import DTYPES
 
 
 def trace(name: str, precision: Any) -> dict[str, Any]:
-    """Launches and faults of a step."""
+    """Launches and faults of a step; then all is measured, which may read from the device."""
     pipeline = load_pipeline(name)
     spec, settings = DATASETS[pipeline.dataset], builders.optimisation(pipeline.defaults)
     colour._basis.cache_clear()
@@ -57,6 +58,9 @@ def trace(name: str, precision: Any) -> dict[str, Any]:
         started: list[bool] = []
         training._step.run = second  # type: ignore[method-assign]
         next(training)
+        if precision == "bfloat16":  # float32 has no rules of its own
+            few, classes = data.first(200), len(spec.classes)
+            evaluate(method, few, few, classes=classes, seed=0, precision=precision, final=True)
     return {"launches": watch.launches, "faults": dict(watch.faults)}
 
 
