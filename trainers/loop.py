@@ -261,9 +261,8 @@ class Training(Iterator[EpochResult]):
                 torch.cuda.set_rng_state(state["cuda"].cpu(), self._device)
         else:  # whose generators are others
             here = self._device.type
-            log.warning(
-                "a training goes on on %s with other random numbers than %s's", here, device
-            )
+            said = "a training from %s continues on %s, its random numbers differ"
+            log.warning(said, device, here)
             self._generator.manual_seed(self._seed + self._done)
             torch.manual_seed(self._seed + self._done)
 

@@ -379,7 +379,7 @@ def test_a_training_goes_on_on_another_device_and_says_so(
         course.load_state_dict(through_a_file(state))
         assert same(weights(method), expected)
         ends.append([result.epoch for result in course] + [weights(method)])
-    assert "a training goes on on cpu with other random numbers than cuda's" in caplog.text
+    assert "a training from cuda continues on cpu, its random numbers differ" in caplog.text
     assert ends[0][:2] == [3, 4] and same(ends[0][2], ends[1][2])
 
 
