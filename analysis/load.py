@@ -53,7 +53,7 @@ def find(
     records: dict[str, PipelineRecord] = {}
     missing: dict[str, str] = {}
     option = " --data mini" * mini
-    images = _Images(mini=mini, data_dir=data_dir, home=home)
+    images = Images(mini=mini, data_dir=data_dir, home=home)
     versions = _protocols(store, names, mini=mini)
     if protocol is None:
         protocol = max(versions, default=VERSION)
@@ -71,6 +71,7 @@ def find(
             f"no pipeline has a study in {store.shown}\n"
             f"search first: python search/tune.py --pipeline cifar_contrastive{option}"
         )
+    shown = store.shown.replace(f"{home.parent}/", "")  # the same on every machine
     return Findings(
         records=records,
         missing=missing,
@@ -81,7 +82,7 @@ def find(
         points=points,
         embedding=embedding,
         cache=cache,
-        tracking_uri=store.shown.replace(f"{home.parent}/", ""),  # the same on every machine
+        source=f"MLflow's runs at `{shown}`",
         protocol=protocol,
         other_protocols={n: versions[n] for n in sorted(versions) if n != protocol},
     )
@@ -111,7 +112,7 @@ def _protocol(run: RunView) -> int:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Images:
+class Images:
     """The data sets, each read once for all of its pipelines."""
 
     mini: bool
@@ -137,7 +138,7 @@ class _Images:
 
 
 def _record(
-    store: Store, name: str, images: _Images, cache: Cache, protocol: int
+    store: Store, name: str, images: Images, cache: Cache, protocol: int
 ) -> PipelineRecord | None:
     experiment = store.find_experiment(experiment_name(name, mini=images.mini))
     if experiment is None:
@@ -165,6 +166,7 @@ def _record(
         run_id=finished.run.run_id if finished else run_id,
         cell_run=run_id,
         experiment_id=experiment,
+        command=finished.command if finished else "",
         result=result,
         split="test" if finished else "validation",
         images=images.test(pipeline.dataset, opened.weights) if finished else data.valid,
@@ -176,7 +178,7 @@ def _record(
 
 
 def _sweep(
-    store: Store, name: str, images: _Images, cache: Cache, protocol: int
+    store: Store, name: str, images: Images, cache: Cache, protocol: int
 ) -> SweepRecord | None:
     """The latest finished one; a full grid before a quick one."""
     experiment = store.find_experiment(sweep_experiment(name, mini=images.mini))
@@ -222,7 +224,8 @@ def every_final(store: Store, record: PipelineRecord) -> list[PipelineRecord]:
             continue
         champion = _champion_run(store, record.experiment_id, one)
         info = read_sealed(store, champion, MODEL, again=one.command)
-        finals.append(replace(record, run_id=one.run.run_id, result=one.result, info=info))
+        own = replace(record, run_id=one.run.run_id, command=one.command)
+        finals.append(replace(own, result=one.result, info=info))
     return finals
 
 

@@ -1,4 +1,4 @@
-"""Plain data on each pipeline, from MLflow: its studies, its champion, its outputs."""
+"""Plain data on each pipeline: its studies, its champion, its outputs."""
 
 from __future__ import annotations
 
@@ -154,6 +154,7 @@ class PipelineRecord:
         final: whether there is a champion with test figures; else the best trial, "not final".
         run_id: of the rerun, or of the best trial.
         cell_run: of the training whose weights are drawn.
+        command: as the rerun was called.
         result: the rerun's results.json (rows by seed, comparisons, ...), None if not final.
         info: `params`, `epochs`, `seed`, `cell` (or trial id) of the weights that are drawn.
         model: those weights as a network, on the CPU.
@@ -170,7 +171,8 @@ class PipelineRecord:
     final: bool = False
     run_id: str
     cell_run: str = ""
-    experiment_id: str
+    experiment_id: str = ""
+    command: str = ""
     result: Mapping[str, Any] | None = None
     info: Mapping[str, Any]
     model: LatentModel
@@ -281,7 +283,7 @@ class Findings:
         points: images in each t-SNE.
         embedding: `tsne`, `pca` or `umap`.
         cache: for what is expensive.
-        tracking_uri: of MLflow, without secrets.
+        source: where all of it was read, in words without secrets.
         protocol: version by which all numbers are measured.
         other_protocols: version -> the pipelines that have numbers by it, which are left out.
     """
@@ -295,7 +297,7 @@ class Findings:
     points: int
     embedding: str
     cache: Cache
-    tracking_uri: str
+    source: str
     protocol: int = protocol.VERSION
     other_protocols: Mapping[int, Sequence[str]] = field(default_factory=dict)
 

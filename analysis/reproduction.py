@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import shlex
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from analysis.document import Block, Bullets, Cell, Heading, Paragraph, Section, Table, heads
 from analysis.records import SIX, Findings, PipelineRecord, StudyRecord, SweepRecord
-from analysis.result_rows import ABLATION, DEFAULTS, RANDOM_SEARCH
-from search.cells.seeds import final_seeds
-from search.finals.candidates import CHANGED
 from search.tracking import provenance
 
 COMMIT = "mlflow.source.git.commit"
 VERSIONS = ("python", "torch", "ray", "optuna", "mlflow")
-BASE_SEEDS = range(100)  # that a rerun's seeds are looked for under; its default is 0
+# Options of a call that say where something is on the machine that was called.
+HERE = re.compile(r" --(data-dir|json|tracking-uri)[ =]('[^']*'|\S+)")
 
 
 def section(findings: Findings) -> Section:
@@ -25,9 +23,8 @@ def section(findings: Findings) -> Section:
     commands += [sweep_command(record, mini=findings.mini) for record in findings.sweeps]
     blocks: list[Block] = [
         Paragraph(
-            "Everything in this report was read from MLflow's runs at "
-            f"`{findings.tracking_uri}`. To make those again, with the same data in the same "
-            "place:"
+            f"Everything in this report was read from {findings.source}. To make that again, with "
+            "the same data in the same place:"
         ),
         Bullets(tuple(f"`{command}`" for command in [*commands, report_command(findings)])),
         *_orders(records),
@@ -55,7 +52,7 @@ def commands_of(record: PipelineRecord, findings: Findings) -> list[str]:
     mini = ["--data", "mini"] if findings.mini else []
     called = list(dict.fromkeys(search_command(record, study, mini) for study in record.studies))
     if record.result:
-        called.append(rerun_command(record, record.result, mini))
+        called.append(rerun_command(record.command))
     return called
 
 
@@ -73,38 +70,9 @@ def search_command(record: PipelineRecord, study: StudyRecord, more: Sequence[st
     )
 
 
-def rerun_command(
-    record: PipelineRecord, result: Mapping[str, Any], more: Sequence[str] = ()
-) -> str:
-    """The call that makes the same final numbers; `more` ends it."""
-    rows = [row for row in result["rows"] if row["kind"] == "final"]
-    seeds = rows[0]["seeds"]
-    words = ["python", "search/rerun.py", "--pipeline", record.name]
-    words += ["--top", str(len(rows)), "--seeds", str(len(seeds))]
-    source = result["source"].partition(CHANGED)[0]
-    if source.endswith(".json"):
-        words += ["--config", source, "--epochs", str(result["epochs"])]
-    elif result["epochs"] not in {study.epochs for study in record.studies}:
-        words += ["--epochs", str(result["epochs"])]
-    for setting in result.get("set", ()):
-        words += ["--set", setting]
-    words += _left_out(record, result)
-    threads = record.info.get("threads", 1)
-    words += ["--cpus-per-trial", str(threads)] if threads > 1 else []
-    base = base_seed(seeds)
-    return shlex.join([*words, *(["--seed", str(base)] if base else []), *more])
-
-
-def _left_out(record: PipelineRecord, result: Mapping[str, Any]) -> list[str]:
-    """`--without` for the rows that a rerun could have trained and did not try to."""
-    tried = {row["name"] for row in result["rows"]} | {
-        what.partition(" seed ")[0].replace("trained", DEFAULTS) for what in result["failures"]
-    }
-    possible = [ABLATION] * bool(record.pipeline.ablation) + [DEFAULTS]
-    without = [name for name in possible if name not in tried]
-    if any(study.twin_of for study in record.studies) and RANDOM_SEARCH not in tried:
-        without.append("random")
-    return ["--without", ",".join(without)] if without else []
+def rerun_command(called: str) -> str:
+    """The same final numbers' call on any machine."""
+    return HERE.sub("", called)
 
 
 def sweep_command(record: SweepRecord, *, mini: bool) -> str:
@@ -120,12 +88,6 @@ def sweep_command(record: SweepRecord, *, mini: bool) -> str:
     if len(sizes) == 1 and sizes != {usual.train_size} and not mini:
         words += ["--train-size", str(sizes.pop())]
     return shlex.join(words + ["--data", "mini"] * mini)
-
-
-def base_seed(seeds: list[int]) -> int | None:
-    """The `--seed` of a rerun that these fresh seeds follow from; None if there is none."""
-    bases = (base for base in BASE_SEEDS if list(final_seeds(base, len(seeds))) == seeds)
-    return next(bases, None)
 
 
 def report_command(findings: Findings) -> str:

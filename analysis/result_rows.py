@@ -10,9 +10,7 @@ from search.cells.metrics import TEST
 from search.cells.statistics import Estimate, estimate, welch
 
 Row = Mapping[str, Any]
-# As search/finals/driver.py calls them, which would bring Ray along.
-ABLATION, DEFAULTS, RANDOM = "ablation", "defaults", "random encoder"
-RANDOM_SEARCH = "random search"
+RANDOM = "random encoder"
 SHARED = PCA, PIXELS = "PCA", "raw pixels"  # the same for all pipelines of a data set
 # The protocol's three measures, as in the metrics' names -> as in the heads of tables.
 MEASURES = {"accuracy": "classifier %", "linear_accuracy": "linear %", "knn_accuracy": "k-NN %"}

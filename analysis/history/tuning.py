@@ -11,6 +11,7 @@ from analysis.records import PipelineRecord, StudyRecord, TrialRecord, same
 from analysis.sentences import points
 from search.cells.metrics import TEST
 from search.cells.statistics import Estimate
+from search.finals.comparisons import DEFAULTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +77,7 @@ def _is_default(trial: TrialRecord, trials: Sequence[TrialRecord], record: Pipel
 
 def _on_test(record: PipelineRecord) -> OnTest | None:
     champion = result_rows.champion(record)
-    defaults = result_rows.find(record, result_rows.DEFAULTS)
+    defaults = result_rows.find(record, DEFAULTS)
     difference = result_rows.difference(champion, defaults)
     if champion is None or defaults is None or difference is None:
         return None

@@ -2,6 +2,7 @@
 
 entries.py             the published part of a search and of final numbers, as JSON
 others.py              where others stand
+findings.py            from the entries and the champions' networks to a report's findings
 tables.py              Markdown tables from the entries
 publishing.py          from what MLflow holds to all of it; `publish.py` is the command
 pages.py               puts them into the pages between their marks

@@ -1,4 +1,4 @@
-"""From what MLflow holds to docs/results/: entries, champions, tables; and the report."""
+"""From what MLflow holds to docs/results/: entries, networks, tables; and the report."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from tempfile import TemporaryDirectory
 from rich.console import Console
 
 from analysis import build, fingerprint
-from analysis.load import every_final, find
+from analysis.load import Images, every_final, find
 from analysis.publication import entries, pages
-from analysis.records import Findings, PipelineRecord, every_pipeline
+from analysis.publication.entries import Final, Search
+from analysis.publication.findings import assemble
+from analysis.records import Findings, PipelineRecord, SweepRecord, every_pipeline
 from analysis.theory.page import THEORY
 from analysis.writers import files, markdown, pdf
 from search.cells.opening import CHAMPION
@@ -32,22 +34,18 @@ PAGE, README = "README.md", Path("README.md")
 PDF, FILES = "report.pdf", "files.txt"  # of a report
 # Bytes, for git keeps every version: of a report's PDF, of its pages; of all champions' weights.
 LARGEST = LARGEST_WEIGHTS = 8_000_000
-THREE = 3  # layers: about what the assignment suggests
 
 
 def run(options: Namespace) -> int:
-    """Publish, or look after the pages only; returns the exit status."""
+    """Publish, or look after what is published only; returns the exit status."""
     out = Path(options.out)
     console = Console(highlight=False, quiet=options.quiet)
-    if options.check or options.tables:
-        stale = pages.refresh(_pages(out), entries.read(out), write=options.tables)
-        named = ", ".join(map(str, stale)) or "nothing"
-        if options.tables:
-            console.print(f"made again: {named}", markup=False)
-        elif stale:
-            say = f"not what {out}/ says: {named}; run analysis/publish.py --tables"
+    if options.check:
+        stale = ", ".join(map(str, pages.refresh(_pages(out), entries.read(out), write=False)))
+        if stale:
+            say = f"not what {out}/ says: {stale}; run analysis/publish.py --tables"
             console.print(say, markup=False)
-        return FAILED if stale and options.check else 0
+        return FAILED if stale else 0
     mini = options.data == "mini"
     for option, folder in (("--out", PUBLISHED), ("--report", REPORT)):
         given = getattr(options, option.strip("-"))
@@ -57,33 +55,40 @@ def run(options: Namespace) -> int:
     if options.report:
         _replace(Path(options.report), {})
     home = HOME.absolute()
+    added, sweeps = ([], ()) if options.tables else _add(options, out, home)
+    published = entries.read(out)
+    added += pages.refresh(_pages(out), published)
+    if options.report:
+        check_disk(home)  # keeps the computed arrays, and who saw the test images
+        images = Images(mini=mini, data_dir=options.data_dir, home=home)
+        points = options.points
+        findings = assemble(published, out, images=images, points=points, sweeps=sweeps)
+        console.print(_report(findings, Path(options.report)), markup=False)
+    console.print(f"{len(added)} files in {out}/ and the pages that show them", markup=False)
+    return 0
+
+
+def _add(options: Namespace, out: Path, home: Path) -> tuple[list[Path], tuple[SweepRecord, ...]]:
+    """Add what the store holds; returns the files and, for a report, its sweeps."""
     store = open_existing(address.resolve_uri(options.tracking_uri, home))
-    check_disk(home)  # keeps the computed arrays, and who saw the test images
+    check_disk(home)
     check_disk(out)
     findings = find(
         store,
         every_pipeline(),
-        mini=mini,
+        mini=options.data == "mini",
         data_dir=options.data_dir,
         home=home,
-        points=options.points,
         sweeps=sweep_names() if options.report else (),
     )
-    written = [*_entries(store, findings, out)]
+    added = [*_entries(store, findings, out)]
     published = entries.read(out)
-    written += _configurations(published, out)
-    written += _networks(store, published_here(findings, published), out)
-    written += pages.refresh(_pages(out), published)
-    if options.report:
-        console.print(_report(findings, Path(options.report)), markup=False)
-    console.print(f"{len(written)} files in {out}/ and the pages that show them", markup=False)
-    return 0
+    added += _networks(store, published_here(findings, published), out)
+    return added, findings.sweeps
 
 
 def _report(findings: Findings, out: Path) -> str:
     """Write the whole report as a PDF and as pages; returns a line that says so.
-
-    It is of this store alone, and not of all that is published.
 
     Raises:
         Failure: a part of it is larger than `LARGEST`; the folder is as it was.
@@ -134,18 +139,9 @@ def _entries(store: Store, findings: Findings, out: Path) -> Iterator[Path]:
     for record in findings.records.values():
         for study in record.studies:
             if study.seconds:  # which are written at its end
-                yield entries.keep(out, entries.search_entry(record, study))
+                yield entries.keep(out, Search.of(record, study))
         for final in every_final(store, record):
-            yield entries.keep(out, entries.final_entry(final))
-
-
-def _configurations(published: entries.Published, out: Path) -> Iterator[Path]:
-    """The best of any size and the best of three layers: champions, else of the searches."""
-    for name in {**published.searches, **published.finals}:
-        for file, depth in (("champion", None), ("three_layers", THREE)):
-            configuration = published.configuration(name, depth=depth)
-            if configuration:
-                yield entries.write_json(out / name / f"{file}.json", configuration)
+            yield entries.keep(out, Final.of(final))
 
 
 def published_here(findings: Findings, published: entries.Published) -> list[PipelineRecord]:
@@ -153,7 +149,7 @@ def published_here(findings: Findings, published: entries.Published) -> list[Pip
 
     The best rerun of a store need not be one: another store may have had a better one.
     """
-    best = {name: entry["run"] for name, entry in published.champions().items()}
+    best = {name: final.run for name, final in published.champions().items()}
     return [r for r in findings.records.values() if best.get(r.name) == r.run_id]
 
 

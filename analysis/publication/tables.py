@@ -7,26 +7,29 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from analysis import result_rows
 from analysis.document import heads
 from analysis.history.rank_transfer import compute_carrying
-from analysis.publication import entries
-from analysis.publication.entries import Json, Published, champion, in_order
+from analysis.publication.entries import Final, Json, Published, in_order
 from analysis.publication.others import OTHERS
-from analysis.result_rows import MEASURES, SHARED, mean, with_interval
+from analysis.result_rows import MEASURES, PCA, RANDOM, SHARED, mean, with_interval
 from analysis.sentences import counted
 from analysis.writers import markdown
 from analysis.writers.markdown import escape
 from search.cells.metrics import TEST
+from search.finals.comparisons import ABLATION, DEFAULTS, RANDOM_SEARCH
 from search.spaces.pipeline import METRIC, load_pipeline
 from trainers.data import DATASETS
 
 NOT_MEASURED = "not measured"
-OWN = result_rows.DEFAULTS, result_rows.RANDOM_SEARCH, result_rows.ABLATION, result_rows.RANDOM
-BASELINES = *OWN, *SHARED
+NONE = "-"
+OWN = DEFAULTS, RANDOM_SEARCH, ABLATION
+BASELINES = *OWN, RANDOM, *SHARED
 
 
 def headline(published: Published) -> str:
-    """The champions, by each of the protocol's measures."""
-    rows = [_champion(name, entry) for name, entry in published.champions().items()]
-    shown = table(("pipeline", "epochs", "n", *MEASURES.values(), "MAE"), rows, numbers=range(1, 7))
+    """The champions by each of the protocol's measures, and what they are measured against."""
+    rows = [_champion(name, final) for name, final in published.champions().items()]
+    heading = heads("pipeline | labels | layers | weights | n x epochs | s")
+    against = (*OWN, "MAE", "PCA's MAE")
+    shown = table((*heading, *MEASURES.values(), *against), rows, numbers=range(2, 14))
     note = f"\nProtocol {published.protocol}. On training / validation / **test** images.\n"
     if published.earlier:
         names = ", ".join(f"`{name}`" for name in published.earlier)
@@ -37,8 +40,8 @@ def headline(published: Published) -> str:
 def baselines(published: Published) -> str:
     """What the champions are measured against, each by the same measures; the shared rows once."""
     rows: dict[tuple[str, str], tuple[str, ...]] = {}
-    for name, entry in published.champions().items():
-        for row in entry["rows"][1:]:
+    for name, final in published.champions().items():
+        for row in final.result["rows"][1:]:
             shared = row["name"] in SHARED
             whose = DATASETS[load_pipeline(name).dataset].title if shared else f"`{name}`"
             if row["name"] in BASELINES:
@@ -50,11 +53,11 @@ def baselines(published: Published) -> str:
 def optimism(published: Published) -> str:
     """What the searches had promised of the champions, and what was kept of it."""
     rows = []
-    for name, entry in published.champions().items():
-        row = champion(entry)
+    for name, final in published.champions().items():
+        row = final.champion
         valid, test = mean(row, METRIC), mean(row, TEST)
         promised = row.get("promised") if load_pipeline(name).metric == METRIC else None
-        readings = entry.get("readings", {}).get(str(published.protocol))
+        readings = final.result.get("readings", {}).get(str(published.protocol))
         values = (promised, valid, test, valid - test if valid and test else None)
         shown = ("" if value is None else f"{100 * value:.2f}" for value in values)
         rows.append((f"`{name}`", *shown, str(readings or "")))
@@ -66,8 +69,8 @@ def others(published: Published) -> str:
     """The known results of others, and the champion's."""
     rows = []
     for other in OTHERS:
-        entry = published.champion(other.pipeline)
-        measured = (NOT_MEASURED, "", "", "") if entry is None else _measured(entry)
+        final = published.champion(other.pipeline)
+        measured = (NOT_MEASURED, "", "", "") if final is None else _measured(final)
         rows.append((f"`{other.pipeline}`", other.assignment, other.nearby, *measured))
     columns = "pipeline | the same assignment | best known nearby | **ours**, test | n | s | on"
     return table(heads(columns), rows, numbers=(4, 5))
@@ -80,8 +83,8 @@ def depths(published: Published) -> str:
         every, three = published.rows(name), published.rows(name, depth=3)
         if not every:
             continue
-        cells = _size(*three[0]) if three else (NOT_MEASURED, "", "", "")
-        rows.append((f"`{name}`", cells[0], *cells[2:], *_size(*every[0])))
+        cells = _size(three[0]) if three else (NOT_MEASURED, "", "", "")
+        rows.append((f"`{name}`", cells[0], *cells[2:], *_size(every[0])))
     columns = heads(
         "pipeline | three layers, test | width | weights | any size, test | layers | width "
         "| weights"
@@ -93,19 +96,19 @@ def searches(published: Published) -> str:
     """Each search's budget."""
     rows = []
     for name in in_order(published.searches):
-        for entry in published.searches[name]:
-            states = [trial["state"] for trial in entry["trials"]]
-            best = entry["best"]
+        for study in (search.study for search in published.searches[name]):
+            states = [trial.state for trial in study.trials]
+            best = study.complete[0].value if study.complete else None
             rows.append(
                 (
-                    f"`{name}`" + ", random search in equal time" * bool(entry.get("twin_of")),
+                    f"`{name}`" + ", random search in equal time" * bool(study.twin_of),
                     str(len(states)),
                     *(str(states.count(state)) for state in ("COMPLETE", "PRUNED", "FAIL")),
-                    str(sum(trial["epochs"] for trial in entry["trials"])),
-                    f"{int(entry['train_size']):,}",
-                    f"{entry['seconds'] / 60:.0f}",
-                    "" if best is None else f"{100 * best['value']:.2f}",
-                    escape(entry["machine"] or "unknown"),
+                    str(sum(len(trial.loss) for trial in study.trials)),
+                    f"{int(study.params['train_size']):,}",
+                    f"{study.seconds / 60:.0f}",
+                    "" if best is None else f"{100 * best:.2f}",
+                    escape(study.tags.get("machine") or "unknown"),
                 )
             )
     columns = heads(
@@ -119,8 +122,8 @@ def carrying(published: Published) -> str:
     """Whether a short search's order held in long training."""
     rows = []
     for name in in_order(published.finals):
-        for entry in published.finals[name]:
-            if one := compute_carrying(entry["rows"]):
+        for final in published.finals[name]:
+            if one := compute_carrying(final.result["rows"]):
                 counts = f"`{name}`", str(len(one)), str(one.epochs)
                 rows.append((*counts, f"{one.rho:+.2f}", f"{one.p:.4f}"))
     columns = heads("pipeline | configurations | epochs | rank correlation | p")
@@ -128,19 +131,9 @@ def carrying(published: Published) -> str:
 
 
 def verdicts(published: Published) -> str:
-    """The comparisons on each data set, as the contrastive champions have them.
-
-    One that was trained without its ablation leaves open what the method brings: those of its
-    pipeline's best rerun with one are said too, and after how many epochs.
-    """
-    sentences = []
-    for name, entry in published.champions().items():
-        sentences += entry["comparisons"]
-        if not _ablated(entry):
-            others = filter(_ablated, published.finals[name])
-            if best := max(others, key=entries.standing, default=None):
-                epochs = champion(best)["epochs"]
-                sentences += [f"After {epochs} epochs {said}" for said in best["comparisons"]]
+    """The comparisons of the contrastive champions."""
+    champions = published.champions().values()
+    sentences = [c["verdict"] for final in champions for c in published.comparisons(final)]
     return "".join(f"- {escape(sentence)}.\n" for sentence in sentences) or f"{NOT_MEASURED}\n"
 
 
@@ -148,10 +141,10 @@ def commands(published: Published) -> str:
     """The calls that made all of it, in order."""
     called = []
     for name in in_order({**published.searches, **published.finals}):
-        finals = sorted(published.finals.get(name, ()), key=lambda entry: str(entry["made"]))
+        finals = sorted(published.finals.get(name, ()), key=Final.age)
         # On one line, where nothing closes the block that it stands in.
         of_pipeline = (*published.searches.get(name, ()), *finals)
-        called += [" ".join(entry["command"].split()) for entry in of_pipeline]
+        called += [" ".join(entry.command.split()) for entry in of_pipeline]
     return "\n".join(("```", *called, "python analysis/publish.py", "```", ""))
 
 
@@ -169,15 +162,22 @@ def table(
     return markdown.table(columns, rows, numbers=numbers) if rows else f"{NOT_MEASURED}\n"
 
 
-def _champion(name: str, entry: Json) -> tuple[str, ...]:
-    row = champion(entry)
-    mae = with_interval(row, "test/mae", percent=False) or ""
-    shown = (str(row["epochs"]), str(len(row["seeds"])), *_measures(row))
-    return (f"`{name}`", *shown, mae.partition(" ")[0])
-
-
-def _ablated(entry: Json) -> bool:
-    return entries.row_of(entry, result_rows.ABLATION) is not None
+def _champion(name: str, final: Final) -> tuple[str, ...]:
+    row = final.champion
+    _, layers, _, weights = _size(row)
+    errors = (mean(one, "test/mae") for one in (row, final.row(PCA)))
+    reconstructs = "test/mae" in row["metrics"]
+    return (
+        f"`{name}`",
+        "yes" if row["uses_labels"] else "no",
+        layers,
+        weights,
+        f"{len(row['seeds'])} x {row['epochs']}",
+        f"{final.seconds:,.0f}",
+        *_measures(row),
+        *(with_interval(final.row(other), TEST) or NONE for other in OWN),
+        *(f"{error:.4f}" if error and reconstructs else NONE for error in errors),
+    )
 
 
 def _measures(row: Json) -> Iterator[str]:
@@ -186,15 +186,15 @@ def _measures(row: Json) -> Iterator[str]:
         yield " / ".join((*others, f"**{test}**" if test.strip("-") else test))
 
 
-def _measured(entry: Json) -> tuple[str, str, str, str]:
+def _measured(final: Final) -> tuple[str, str, str, str]:
     """Test accuracy, seeds, seconds, machine."""
-    row = champion(entry)
-    used = f"{escape(entry['machine'] or 'unknown')}, {counted(entry['threads'], 'thread')}"
+    row, info = final.champion, final.info
+    used = f"{escape(info['machine'] or 'unknown')}, {counted(info['threads'], 'thread')}"
     shown = f"**{with_interval(row, TEST)}**", str(len(row["seeds"]))
-    return *shown, f"{entries.seconds(entry):,.0f}", used
+    return *shown, f"{final.seconds:,.0f}", used
 
 
-def _size(entry: Json, row: Json) -> tuple[str, str, str, str]:
+def _size(row: Json) -> tuple[str, str, str, str]:
     """Test accuracy, layers, width, weights."""
     layers, width = (escape(row["params"].get(name, "")) for name in ("depth", "width"))
     weights = row["metrics"].get("model/parameters", [0.0])[0]

@@ -10,9 +10,10 @@ from matplotlib.figure import Figure as Canvas
 
 from analysis import style
 from analysis.document import Figure
-from analysis.result_rows import ABLATION, DEFAULTS, PCA, PIXELS, RANDOM, SHARED, Row
+from analysis.result_rows import PCA, PIXELS, RANDOM, SHARED, Row
 from search.cells.metrics import TEST
 from search.cells.statistics import estimate
+from search.finals.comparisons import ABLATION, DEFAULTS
 from trainers.data import DATASETS
 
 CHAMPION = "champion"

@@ -8,9 +8,10 @@ from analysis import result_rows
 from analysis.captions import title_of
 from analysis.document import Block, Bullets, Cell, Heading, Paragraph, Section, Table, heads
 from analysis.records import SIX, Findings, PipelineRecord
-from analysis.result_rows import DEFAULTS, MEASURES, PCA, PIXELS, RANDOM, RANDOM_SEARCH, SHARED
+from analysis.result_rows import MEASURES, PCA, PIXELS, RANDOM, SHARED
 from analysis.summary import accuracies, verdicts
 from search.cells.metrics import TEST
+from search.finals.comparisons import DEFAULTS, RANDOM_SEARCH
 from search.spaces.pipeline import LATENT_DIM
 from trainers.data import DATASETS
 

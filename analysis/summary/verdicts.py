@@ -10,17 +10,19 @@ from typing import Any
 
 from analysis import result_rows
 from analysis.records import Findings, PipelineRecord
-from analysis.result_rows import ABLATION, DEFAULTS, RANDOM_SEARCH
 from analysis.sentences import listed
 from search.cells.metrics import TEST
 from search.cells.statistics import SIGNIFICANT, Estimate
-from search.finals.comparisons import Comparison, verdict
+from search.finals.comparisons import (
+    ABLATION,
+    ITS_ABLATION,
+    METHOD,
+    OWN,
+    Comparison,
+    verdict,
+)
 from trainers.data import DATASETS
 
-METHOD = "contrastive"
-# As search/finals/by_dataset.py calls them, which would bring MLflow along.
-ITS_ABLATION = "its ablation"
-OWN = {ITS_ABLATION: ABLATION, "its defaults": DEFAULTS, "random search": RANDOM_SEARCH}
 LINEAR = "valid/linear_accuracy"
 TESTS = {
     True: "shown for other seeds and test images",

@@ -14,9 +14,8 @@ from analysis.records import Findings, PipelineRecord
 from analysis.tsne import contrast as contrasts
 from analysis.tsne.contrast import Contrast, Space, compute_contrast, verdict
 from search.cells.statistics import SIGNIFICANT
+from search.finals.comparisons import ABLATION, ITS_ABLATION
 from trainers.data import DATASETS
-
-ABLATION = "its ablation"  # as a rerun's comparisons call it
 
 
 def blocks(spaces: Mapping[str, tuple[Space, Space]], findings: Findings) -> list[Block]:
@@ -169,7 +168,9 @@ def how(title: str, contrast: Contrast) -> str:
 
 def _ablation(record: PipelineRecord, findings: Findings) -> str:
     """Quote the rerun's tests of the contrastive loss itself, on classifiers' test accuracy."""
-    compared = [c for c in (record.result or {}).get("comparisons", []) if c["second"] == ABLATION]
+    compared = [
+        c for c in (record.result or {}).get("comparisons", []) if c["second"] == ITS_ABLATION
+    ]
     if not compared:
         command = findings.missing.get(record.name)
         run = f" Run: `{command}`." if command else ""
@@ -187,7 +188,7 @@ def _ablation(record: PipelineRecord, findings: Findings) -> str:
 def _linear(record: PipelineRecord) -> str:
     metric = "valid/linear_accuracy"
     mine = rows.mean(rows.champion(record), metric)
-    theirs = rows.mean(rows.find(record, rows.ABLATION), metric)
+    theirs = rows.mean(rows.find(record, ABLATION), metric)
     if mine is None or theirs is None:
         return ""
     shown, against = f"{100 * mine:.1f} %", f"{100 * theirs:.1f} %"

@@ -12,6 +12,7 @@ from typing import Any
 from search.cells.opening import read_sealed, rerun_command
 from search.errors import UserError
 from search.files import seals
+from search.finals.comparisons import comparable
 from search.spaces.pipeline import load_pipeline
 from search.tracking.store import RunView, Store
 from trainers import protocol
@@ -76,11 +77,6 @@ def finished_reruns(store: Store, experiment: str) -> list[Finished]:
 def write_result(store: Store, run_id: str, result: Mapping[str, Any]) -> None:
     """Write a rerun's results.json."""
     store.log_text(run_id, json.dumps(seals.seal(result, {}), indent=1), RESULTS)
-
-
-def comparable(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether two results.json of one protocol were measured on the same data."""
-    return bool(one["data_fingerprint"] == other["data_fingerprint"])
 
 
 def best_rerun(

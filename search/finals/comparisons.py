@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import dataclasses
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from search.cells.statistics import SIGNIFICANT, Estimate, difference, holm, p_text
+
+METHOD, OTHERS = "contrastive", ("autoencoder", "supervised")
+ABLATION, DEFAULTS, RANDOM_SEARCH = "ablation", "defaults", "random search"
+# What a contrastive champion is compared with on its data set, fixed before anything is measured.
+ITS_ABLATION = "its ablation"
+OWN = {ITS_ABLATION: ABLATION, "its defaults": DEFAULTS, "random search": RANDOM_SEARCH}
+FAMILY = len(OWN) + len(OTHERS)
+RIGHT = "right"  # of a row in results.json: which test images each training classified rightly
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +37,73 @@ class Comparison:
     difference: Estimate
     p: float | None
     p_holm: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """The comparisons of a contrastive champion.
+
+    Attributes:
+        comparisons: Holm-corrected over the family.
+        refused: pipelines whose numbers are of other data.
+        missing: what was not measured by this protocol, or is the champion itself. It counts in
+            the correction all the same.
+    """
+
+    comparisons: tuple[Comparison, ...]
+    refused: tuple[str, ...]
+    missing: tuple[str, ...]
+
+
+def compare_champion(
+    main: Mapping[str, Any], opponents: Mapping[str, Mapping[str, Any] | None]
+) -> Compared:
+    """Compare a contrastive champion with rows of its own and with its data set's others.
+
+    Args:
+        main: its results.json.
+        opponents: the other pipelines' results.json, None where there is none.
+    """
+    champion = main["rows"][0]
+    rows = {
+        label: next((row for row in main["rows"] if row["name"] == name), None)
+        for label, name in OWN.items()
+    }
+    rows |= {name: result and result["rows"][0] for name, result in opponents.items()}
+    refused = tuple(n for n, one in opponents.items() if one and not comparable(main, one))
+    found = {
+        label: row[RIGHT]
+        for label, row in rows.items()
+        if row and row.get(RIGHT) and row["cells"] != champion["cells"] and label not in refused
+    }
+    if not champion.get(RIGHT):
+        found = {}
+    compared = [
+        compare(main["pipeline"], label, hits=(unpacked(champion[RIGHT]), unpacked(right)))
+        for label, right in found.items()
+    ]
+    return Compared(
+        comparisons=tuple(correct(compared, FAMILY)),
+        refused=refused,
+        missing=tuple(label for label in rows if label not in {*found, *refused}),
+    )
+
+
+def comparable(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two results.json of one protocol were measured on the same data."""
+    return bool(one["data_fingerprint"] == other["data_fingerprint"])
+
+
+def packed(hits: np.ndarray) -> dict[str, Any]:
+    """(seeds, images) bool -> JSON, a bit an image."""
+    bits = [b64encode(row.tobytes()).decode() for row in np.packbits(hits, axis=1)]
+    return {"images": hits.shape[1], "bits": bits}
+
+
+def unpacked(right: Mapping[str, Any]) -> np.ndarray:
+    """What `packed` was given."""
+    rows = np.stack([np.frombuffer(b64decode(bits), dtype=np.uint8) for bits in right["bits"]])
+    return np.unpackbits(rows, axis=1, count=right["images"]).astype(bool)
 
 
 def compare(first: str, second: str, *, hits: tuple[np.ndarray, np.ndarray]) -> Comparison:
@@ -47,7 +125,12 @@ def correct(comparisons: Sequence[Comparison], family: int) -> list[Comparison]:
     tested = [i for i, c in enumerate(comparisons) if c.p is not None]
     adjusted = holm([comparisons[i].p or 0.0 for i in tested], family)
     by_index = dict(zip(tested, adjusted, strict=True))
-    return [replace(one, p_holm=by_index.get(i)) for i, one in enumerate(comparisons)]
+    return [dataclasses.replace(one, p_holm=by_index.get(i)) for i, one in enumerate(comparisons)]
+
+
+def comparisons_json(comparisons: Sequence[Comparison]) -> list[dict[str, Any]]:
+    """The comparisons with their sentences."""
+    return [{**dataclasses.asdict(c), "verdict": verdict(c)} for c in comparisons]
 
 
 def verdict(comparison: Comparison) -> str:

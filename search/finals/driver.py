@@ -71,7 +71,7 @@ def run(options: Namespace) -> int:
         from search.finals.by_dataset import compare_datasets
         from search.finals.screen import conclude, show_comparisons
 
-        compared = compare_datasets(store, results, home, functools.partial(warn, console))
+        compared = compare_datasets(store, results, functools.partial(warn, console))
         show_comparisons(console, compared)
     if options.json:
         _write_json(Path(options.json), results, skipped, compared)
@@ -85,7 +85,7 @@ def _write_json(
     skipped: Mapping[str, str],
     compared: Mapping[str, Sequence[Comparison]],
 ) -> None:
-    from search.finals.results import comparisons_json
+    from search.finals.comparisons import comparisons_json
 
     whole = {
         "pipelines": {result.pipeline: result.to_json() for result in results},

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
-from search.cells.metrics import METRICS, PREDICTIONS, cell_metrics
+from search.cells.metrics import METRICS, PREDICTIONS, TEST, cell_metrics
 from search.cells.statistics import Estimate, accuracy, estimate
 from search.cells.store import TrainedCell
-from search.finals.comparisons import Comparison, verdict
+from search.finals.comparisons import RIGHT, Comparison, comparisons_json, packed
 from search.spaces.pipeline import METRIC, Scalar
 from trainers import protocol
 
@@ -56,9 +56,12 @@ class ResultRow:
             return None
         if metric not in PREDICTIONS:
             return estimate(values)
-        # Of the test images is known which of them each training classified rightly.
+        return accuracy(self.hits(metric))
+
+    def hits(self, metric: str) -> np.ndarray:
+        """(seeds, images) bool: which test images each training classified rightly."""
         outputs = [kept.test_outputs() for kept in self.kept]
-        return accuracy(np.stack([one[PREDICTIONS[metric]] == one["labels"] for one in outputs]))
+        return np.stack([one[PREDICTIONS[metric]] == one["labels"] for one in outputs])
 
     def to_json(self) -> dict[str, Any]:
         """All numbers by seed, and their means."""
@@ -79,6 +82,7 @@ class ResultRow:
                 name: dataclasses.asdict(mean) for name in metrics if (mean := self.estimate(name))
             },
             "test": [kept.test for kept in self.kept] if tested else [],
+            RIGHT: packed(self.hits(TEST)) if tested else None,
         }
 
 
@@ -158,8 +162,3 @@ class Result:
             "model": dict(self.model),
             "comparisons": comparisons_json(self.comparisons),
         }
-
-
-def comparisons_json(comparisons: Sequence[Comparison]) -> list[dict[str, Any]]:
-    """The comparisons with their sentences."""
-    return [{**dataclasses.asdict(c), "verdict": verdict(c)} for c in comparisons]

@@ -18,8 +18,8 @@ from search.cli.progress import warn
 from search.cli.signals import StopOnSignal
 from search.errors import Failure
 from search.files import durable
-from search.finals.by_dataset import ABLATION, DEFAULTS, RANDOM_SEARCH
 from search.finals.candidates import Candidate
+from search.finals.comparisons import ABLATION, DEFAULTS, RANDOM_SEARCH
 from search.finals.plan import FinalPlan
 from search.finals.records import Records
 from search.finals.results import Result, ResultRow, RowKind

@@ -24,9 +24,13 @@ from analysis.cache import Cache
 from analysis.records import SIX, Findings, PipelineRecord, StudyRecord, TrialRecord
 from models import Classifier, LatentModel
 from search.cells.statistics import estimate
-from search.finals.by_dataset import FAMILY
-from search.finals.comparisons import compare, correct
-from search.finals.results import comparisons_json
+from search.finals.comparisons import (
+    OTHERS,
+    RIGHT,
+    compare_champion,
+    comparisons_json,
+    packed,
+)
 from search.spaces.pipeline import load_pipeline
 from search.spaces.rebuild import rebuild, untrained
 from search.spaces.rungs import rungs
@@ -82,7 +86,7 @@ def findings(tmp_path_factory: pytest.TempPathFactory) -> Findings:
         points=100,
         embedding="tsne",
         cache=cache,
-        tracking_uri="sqlite:////somewhere/mlruns/mlflow.db",
+        source="MLflow's runs at `sqlite:///mlruns/mlflow.db`",
     )
 
 
@@ -196,7 +200,7 @@ def _record(name: str, data: TrainingData, test: LabelledImages, cache: Cache) -
         **{"kind": "trained", "dataset": data.dataset, "pipeline": name, "params": _params(name)},
         **{"epochs": EPOCHS, "seed": SEEDS[0], "cell": f"cell-{name}-0"},
         **{"precision": "float32", "device": "cpu", "threads": 1},
-        **{"versions": VERSIONS, "commit": COMMIT},
+        **{"versions": VERSIONS, "commit": COMMIT, "made": "2026-01-01", "machine": "a CPU"},
     }
     model = _model(info, data)
     with torch.no_grad():
@@ -208,6 +212,7 @@ def _record(name: str, data: TrainingData, test: LabelledImages, cache: Cache) -
         final=True,
         run_id=f"run-of-{name}",
         experiment_id="1",
+        command=f"python search/rerun.py --pipeline {name} --top 2 --seeds 3 --data mini",
         result=_result(name, data, test, predictions),
         info=info,
         model=model,
@@ -348,6 +353,7 @@ def _row(
     metrics = {name: [float(value) for value in values] for name, values in metrics.items()}
     if test is None:
         test = [{"accuracy": value} for value in metrics.get("test/accuracy", [])]
+    noise = np.random.default_rng(list(f"{name} {row}".encode()))
     return {
         "name": row,
         "kind": kind,
@@ -360,6 +366,7 @@ def _row(
         "metrics": metrics,
         "means": {name: dataclasses.asdict(estimate(v)) for name, v in metrics.items()},
         "test": list(test),
+        RIGHT: packed(_hits(metrics["test/accuracy"], noise)) if tested else None,
     }
 
 
@@ -378,27 +385,18 @@ def _tested(test: LabelledImages, predictions: np.ndarray, classes: int) -> list
     return [dict(one) for _ in SEEDS]
 
 
+def _hits(values: Sequence[float], noise: np.random.Generator) -> np.ndarray:
+    """The images are about as hard for every training, and each is as good as it is said."""
+    order = np.random.default_rng(0).permutation(10_000)
+    ranks = (np.argsort(np.argsort(order + noise.normal(0, 30, 10_000))) for _ in values)
+    return np.stack([r < round(10_000 * v) for r, v in zip(ranks, values, strict=True)])
+
+
 def _comparisons(dataset: str, records: Mapping[str, PipelineRecord]) -> list[dict[str, Any]]:
-    name = f"{dataset}_contrastive"
-    result = records[name].result
-    assert result is not None
-    ablation = next(row for row in result["rows"] if row["kind"] == "ablation")
-    others = {"its ablation": ablation["metrics"]["test/accuracy"]}
-    for method in ("autoencoder", "supervised"):
-        other = records[f"{dataset}_{method}"].result
-        assert other is not None
-        others[f"{dataset}_{method}"] = other["rows"][0]["metrics"]["test/accuracy"]
-    mine = result["rows"][0]["metrics"]["test/accuracy"]
-    rng = np.random.default_rng(0)
-    order = rng.permutation(10_000)
-
-    def hits(values: Sequence[float]) -> np.ndarray:
-        """The images are about as hard for every training, and each is as good as it is said."""
-        ranks = (np.argsort(np.argsort(order + rng.normal(0, 30, 10_000))) for _ in values)
-        return np.stack([r < round(10_000 * v) for r, v in zip(ranks, values, strict=True)])
-
-    made = [compare(name, label, hits=(hits(mine), hits(v))) for label, v in others.items()]
-    return comparisons_json(correct(made, FAMILY))
+    main = records[f"{dataset}_contrastive"].result
+    assert main is not None
+    opponents = {name: records[name].result for name in (f"{dataset}_{o}" for o in OTHERS)}
+    return comparisons_json(compare_champion(main, opponents).comparisons)
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ from analysis import report, reproduction
 from analysis.document import Bullets, Paragraph, Table
 from analysis.records import Findings, PipelineRecord, main_study
 from search import rerun, tune
-from search.cells.seeds import final_seeds
 from search.tracking.provenance import TWIN_OF
 
 PARSERS = {
@@ -46,41 +45,36 @@ def test_a_searchs_command_says_what_its_run_says(findings: Findings) -> None:
 
 
 def test_a_random_search_is_made_by_the_call_that_makes_its_study(findings: Findings) -> None:
-    """It stands once, and a rerun that left it out says so."""
     record = findings.records["cifar_contrastive"]
     [study] = record.studies
     tags = {**study.tags, "study": f"{study.name}-random", "sampler": "random", TWIN_OF: study.name}
     twin = replace(study, name=f"{study.name}-random", tags=tags, trials=study.trials[:2])
     with_twin = replace(record, studies=(study, twin))
-    search, beside, final = map(parsed, reproduction.commands_of(with_twin, findings))
+    search, beside, _ = map(parsed, reproduction.commands_of(with_twin, findings))
     assert (search.study, search.baseline) == (study.name, None)
     assert (beside.study, beside.baseline, beside.trials) == (study.name, "random", 12)
-    assert "random" in final.without
     assert main_study(with_twin.studies) is study
 
 
-def test_smaller_searches_and_longer_reruns_are_told(findings: Findings) -> None:
+def test_a_smaller_search_is_told(findings: Findings) -> None:
     record = findings.records["mnist_supervised"]
     [study] = record.studies
     smaller = replace(
         study, params={**study.params, "train_size": "100", "set": "width=16:32 lr=0.001:0.01"}
     )
-    seeds = list(final_seeds(7, 3))
-    rows = [{**row, "seeds": seeds} for row in (record.result or {})["rows"]]
-    result = {**(record.result or {}), "epochs": 30, "rows": rows, "set": ["width=48"]}
-    changed = replace(record, studies=(smaller,), result=result)
-    search, final = map(parsed, reproduction.commands_of(changed, findings))
+    changed = replace(record, studies=(smaller,))
+    search, _ = map(parsed, reproduction.commands_of(changed, findings))
     assert search.train_size == 100
     assert search.set == ["width=16:32", "lr=0.001:0.01"]
-    assert (final.epochs, final.seed, final.set) == (30, 7, ["width=48"])
-    of_file = {**result, "source": "docs/best.json, with width=48"}
-    [_, command] = reproduction.commands_of(replace(changed, result=of_file), findings)
-    assert (parsed(command).config, parsed(command).set) == ("docs/best.json", ["width=48"])
 
 
-def test_seeds_of_unknown_descent() -> None:
-    assert reproduction.base_seed(list(final_seeds(0, 5))) == 0
-    assert reproduction.base_seed([1, 2, 3]) is None
+def test_a_rerun_is_called_as_it_was_but_for_what_lies_where(findings: Findings) -> None:
+    record = findings.records["mnist_supervised"]
+    called = "python search/rerun.py --pipeline mnist_supervised --data-dir '/my data' --epochs 30"
+    called += " --set width=48 --json=/tmp/out.json --tracking-uri sqlite:////tmp/m.db --seed 7"
+    [_, command] = reproduction.commands_of(replace(record, command=called), findings)
+    plain = "python search/rerun.py --pipeline mnist_supervised --epochs 30 --set width=48 --seed 7"
+    assert command == plain
 
 
 def test_ids_versions_and_fingerprints_are_all_there(findings: Findings) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,14 +18,17 @@ from analysis.records import Findings
 from search.cells.opening import open_folder
 from search.champions import published_folder
 from search.files import locations
+from search.finals.candidates import read_config
+from search.spaces.pipeline import load_pipeline
 from tests import commands
 from tests.analysis.blocks import Reader
+from tests.analysis.publication.conftest import lower, with_rows
 
 REPORT = ("--out", "out", "--report", "docs/report")
 
 
 @pytest.mark.slow
-def test_entries_configurations_networks_and_tables(folder: Path, tmp_path: Path) -> None:
+def test_entries_networks_tables_and_the_report_of_them(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder / "mlruns", tmp_path / "mlruns")
     locations.correct(tmp_path / "mlruns" / "mlflow.db")
     out = tmp_path / "out"
@@ -35,28 +39,40 @@ def test_entries_configurations_networks_and_tables(folder: Path, tmp_path: Path
     done = commands.run("analysis/publish.py", *given, folder=tmp_path)
     assert (done.status, done.err) == (0, "")
     page = (out / "README.md").read_text()
-    assert "| `mnist_autoencoder` | 1 | 2 |" in page and "| `mnist_supervised` | 2 |" in page
+    assert "| `mnist_autoencoder` | no | 3 |" in page and "| `mnist_supervised` | 2 |" in page
     assert page.count("Stand-in data") == 2
-    champion = json.loads((out / "mnist_autoencoder" / "champion.json").read_text())
-    assert champion["pipeline"] == "mnist_autoencoder" and champion["epochs"] == 1
-    assert (out / "mnist_autoencoder" / "three_layers.json").exists()
     assert len(list(out.glob("mnist_supervised/search-*.json"))) == 1
-    searched = json.loads((out / "mnist_supervised" / "champion.json").read_text())
-    assert searched["source"].startswith("trial "), "it is not final: of the search"
     champion_folder = published_folder("mnist_autoencoder", out)
     assert open_folder(champion_folder, "", mend="").model.decoder is not None
+    given_again = read_config(
+        str(champion_folder / "model.json"), "mnist_autoencoder", load_pipeline("mnist_autoencoder")
+    )
+    assert given_again.epochs == 1
     check_report(out / "report", tmp_path)
     before = {file: file.read_bytes() for file in out.rglob("*") if file.is_file()}
     assert commands.run("analysis/publish.py", *given, "--quiet", folder=tmp_path).status == 0
     assert {file: file.read_bytes() for file in out.rglob("*") if file.is_file()} == before
     check = ("analysis/publish.py", "--out", "out", "--check")
     assert commands.run(*check, folder=tmp_path).status == 0
-    (out / "README.md").write_text(page.replace("| 1 | 2 |", "| 1 | 3 |"))
+    (out / "README.md").write_text(page.replace("| no | 3 |", "| no | 4 |"))
     stale = commands.run(*check, folder=tmp_path)
     assert stale.status == 1 and "not what out/ says: out/README.md" in stale.out
-    mended = commands.run("analysis/publish.py", "--out", "out", "--tables", folder=tmp_path)
-    assert (mended.status, mended.out) == (0, "made again: out/README.md\n")
+    (tmp_path / "mlruns").rename(tmp_path / "gone")
+    alone = "--tables", "--report", "again", *given[:-2]
+    mended = commands.run("analysis/publish.py", *alone, folder=tmp_path)
+    assert (mended.status, mended.err) == (0, "")
+    assert mended.out.endswith("\n1 files in out/ and the pages that show them\n")
     assert (out / "README.md").read_text() == page
+    for file in (tmp_path / "again").rglob("*.*"):
+        if file.stem not in ("sweeps", "reproduction", "files", "report"):  # which tell of sweeps
+            known = out / "report" / file.relative_to(tmp_path / "again")
+            assert file.read_bytes() == known.read_bytes(), "as it was with the store"
+    assert {"summary.md", "tsne.md"} <= {file.name for file in (tmp_path / "again").iterdir()}
+    [final] = entries.read(out).finals["mnist_autoencoder"]
+    model = {**final.result["model"], "cell": "another"}
+    entries.keep(out, replace(final, result={**final.result, "model": model}))
+    lost = commands.run("analysis/publish.py", *alone, folder=tmp_path)
+    assert lost.status == 1 and "is not the network whose final numbers are published" in lost.err
 
 
 def check_report(report: Path, store: Path) -> None:
@@ -87,13 +103,10 @@ def test_of_a_store_only_the_published_champions_count(
         return {record.name for record in publishing.published_here(findings, published)}
 
     assert here() == set(findings.records)
-    [kept] = published_folder.glob("mnist_autoencoder/final-*.json")
-    entry = json.loads(kept.read_text())
-    entry["run"] = "of another store"
-    entry["rows"][0]["params"]["width"] += 16
-    values = entry["rows"][0]["metrics"]["valid/accuracy"]
-    entry["rows"][0]["metrics"]["valid/accuracy"] = [value + 0.01 for value in values]
-    entries.keep(published_folder, entry)
+    [final] = entries.read(published_folder).finals["mnist_autoencoder"]
+    better = lower(final.champion, -0.01)
+    better["params"] = {**better["params"], "width": 99}
+    entries.keep(published_folder, with_rows(final, better, run="of another store"))
     assert here() == set(findings.records) - {"mnist_autoencoder"}
 
 
