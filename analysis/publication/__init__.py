@@ -1,7 +1,7 @@
 """The published results: `docs/results/`, kept in git, grown search by search.
 
 entries.py             the published part of a search and of final numbers, as JSON
-others.py              where others stand
+others.csv             where others stand
 findings.py            from the entries and the champions' networks to a report's findings
 tables.py              Markdown tables from the entries
 publishing.py          from what MLflow holds to all of it; `publish.py` is the command

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
 from analysis import result_rows
 from analysis.document import heads
 from analysis.history.rank_transfer import compute_carrying
 from analysis.publication.entries import Final, Json, Published, in_order
-from analysis.publication.others import OTHERS
+from analysis.records import SIX
 from analysis.result_rows import MEASURES, PCA, RANDOM, SHARED, mean, with_interval
-from analysis.sentences import counted
 from analysis.writers import markdown
 from analysis.writers.markdown import escape
 from search.cells.metrics import TEST
 from search.finals.comparisons import ABLATION, DEFAULTS, RANDOM_SEARCH
-from search.spaces.pipeline import METRIC, load_pipeline
+from search.spaces.pipeline import LATENT_DIM, METRIC, load_pipeline
 from trainers.data import DATASETS
 
 NOT_MEASURED = "not measured"
 NONE = "-"
 OWN = DEFAULTS, RANDOM_SEARCH, ABLATION
 BASELINES = *OWN, RANDOM, *SHARED
+with Path(__file__).with_name("others.csv").open(encoding="utf-8", newline="") as file:
+    OTHERS = tuple(csv.reader(file))[1:]  # a result of somebody else each
 
 
 def headline(published: Published) -> str:
@@ -66,14 +69,17 @@ def optimism(published: Published) -> str:
 
 
 def others(published: Published) -> str:
-    """The known results of others, and the champion's."""
-    rows = []
-    for other in OTHERS:
-        final = published.champion(other.pipeline)
-        measured = (NOT_MEASURED, "", "", "") if final is None else _measured(final)
-        rows.append((f"`{other.pipeline}`", other.assignment, other.nearby, *measured))
-    columns = "pipeline | the same assignment | best known nearby | **ours**, test | n | s | on"
-    return table(heads(columns), rows, numbers=(4, 5))
+    """The results of others beside ours, each figure in the column of what it is."""
+    rows: list[Sequence[str]] = []
+    for name in SIX:
+        if final := published.champion(name):
+            mlp, linear, nearest = (_bold(final.champion, measure) for measure in MEASURES)
+            joint = load_pipeline(name).uses_labels
+            shown = linear, *((NONE, nearest, mlp) if joint else (mlp, nearest, NONE))
+            rows.append((f"**{name}**", "ours", str(LATENT_DIM), *shown, ""))
+        rows += [[cell or NONE for cell in row] for row in OTHERS if row[0] == name]
+    columns = heads("what | numbers | linear % | MLP % | k-NN % | jointly trained % | source")
+    return table(("", *columns), rows, numbers=range(2, 7))
 
 
 def depths(published: Published) -> str:
@@ -186,12 +192,9 @@ def _measures(row: Json) -> Iterator[str]:
         yield " / ".join((*others, f"**{test}**" if test.strip("-") else test))
 
 
-def _measured(final: Final) -> tuple[str, str, str, str]:
-    """Test accuracy, seeds, seconds, machine."""
-    row, info = final.champion, final.info
-    used = f"{escape(info['machine'] or 'unknown')}, {counted(info['threads'], 'thread')}"
-    shown = f"**{with_interval(row, TEST)}**", str(len(row["seeds"]))
-    return *shown, f"{final.seconds:,.0f}", used
+def _bold(row: Json, measure: str) -> str:
+    test = with_interval(row, f"test/{measure}")
+    return f"**{test}**" if test else NONE
 
 
 def _size(row: Json) -> tuple[str, str, str, str]:
