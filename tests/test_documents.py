@@ -27,7 +27,10 @@ FOLDERS = ("analysis", "benchmarks", "deploy", "docs", "examples", "models", "se
 FOLDERS += ("trainers",)
 KNOWN = {file.name for folder in FOLDERS for file in (ROOT / folder).rglob("*")}
 KNOWN |= {file.name for file in ROOT.iterdir()}
-MADE = {"best.json", "final.json", "results.json", "search.html", "report.pdf", "index.html"}
+MADE = {
+    *("best.json", "final.json", "model.json", "results.json"),
+    *("index.html", "report.pdf", "search.html"),
+}
 FILE = re.compile(r"[\w./*-]*\w\.(?:py|md|json|jsonl|toml|txt|yaml|sh|svg|png|ipynb|cff|html|pdf)")
 PARSERS: dict[str, Callable[[], Parser]] = {
     "search/tune.py": tune.parser,
