@@ -65,7 +65,7 @@ class CellWriter:
 
     Attributes:
         failures: cell -> why it could not be trained.
-        broken: why no further training can be kept, None while they can.
+        broken: why no further training can be kept, and what to do; None while they can.
     """
 
     def __init__(self, cell_store: CellStore, cells: Sequence[Cell], resources: Resources) -> None:
@@ -178,5 +178,5 @@ def train_cells(
         searcher.interrupt()
         shutil.rmtree(ray_folder, ignore_errors=True)
     if keeper.broken:
-        raise Failure(f"{keeper.broken}\nmake room and call again: what is trained is kept")
+        raise Failure(f"{keeper.broken} and call again: what is trained is kept")
     return keeper.failures

@@ -21,6 +21,12 @@ from search.spaces.goals import Aims
 from search.trials.config import TrialConfig
 from search.trials.outcome import Listener, TrialOutcome, metrics_of, outcome_of
 
+MOST_STILLBORN = 3  # each of which Ray has tried four times
+STILLBORN = (
+    f"the processes of {MOST_STILLBORN} trials in a row died before their first epoch\n"
+    "look for the cause in /tmp/ray/session_latest/logs"
+)
+
 
 class TrialSource(Protocol):
     """Gives configurations, and receives every result before any listener does."""
@@ -61,7 +67,7 @@ class TrialSearcher(Searcher):
         rungs: shared with the scheduler.
 
     Attributes:
-        broken: the reason why no further trial can be kept, None while trials can.
+        broken: why no further trial can be trained or kept, and what to do; None while trials can.
     """
 
     def __init__(
@@ -79,6 +85,7 @@ class TrialSearcher(Searcher):
         self._rungs = rungs or RungRecord()
         self._live: dict[str, _Live] = {}
         self._closed = False
+        self._stillborn = 0  # trials in a row whose processes died before their first epoch
         self.broken: str | None = None
 
     def suggest(  # type: ignore[override]
@@ -132,6 +139,9 @@ class TrialSearcher(Searcher):
         )
         if outcome.state == "INTERRUPTED" and outcome.error:
             self.broken, self._closed = outcome.error, True
+        self._stillborn = self._stillborn + 1 if error and not live.epoch else 0
+        if self._stillborn == MOST_STILLBORN:
+            self.broken, self._closed = STILLBORN, True
         self._source.end(live.config, outcome)
         fault_injection.reach("ended")
         for listener in self._listeners:

@@ -94,8 +94,8 @@ def outcome_of(
             error=without_secrets(str(result.get("error") or "the worker process died")),
             traceback=without_secrets(result.get("traceback") or "") or None,
         )
-    if result.get("unsaved"):
-        return TrialOutcome(state="INTERRUPTED", value=value, error=str(result["unsaved"]))
+    if result.get("halted"):
+        return TrialOutcome(state="INTERRUPTED", value=value, error=str(result["halted"]))
     if trained:
         metrics = metrics_of(result)
         for metric in aims.needed:

@@ -6,6 +6,7 @@ import contextlib
 import gc
 import logging
 import os
+import platform
 import random
 import time
 import traceback
@@ -75,7 +76,7 @@ class TrialProcess:
         """Train and measure one epoch; returns `epoch` and `metrics`.
 
         The last result has `done` and, if the weights could be written, `weights`; the result of a
-        failed trial has `error`.
+        failed trial has `error`. `halted` says why no trial can go on, and what to do.
         """
         try:
             try:
@@ -87,6 +88,8 @@ class TrialProcess:
         except ArithmeticError as error:  # the training diverged: expected now and then
             return {"done": True, "error": str(error)}
         except Exception as error:
+            if self._images is None:  # nothing of the trial has begun
+                return {"done": True, "halted": _unusable(self._config.device, error)}
             if _device_is_lost(error):
                 log.critical("%s ends its process: %s", self._config.trial_id, error)
                 os._exit(1)
@@ -102,7 +105,8 @@ class TrialProcess:
             try:
                 result["weights"] = self._save()
             except OSError as error:  # a full disk: the trial is trained on from its checkpoint
-                result["unsaved"] = f"cannot write weights to {self._folder}: {error.strerror}"
+                say = f"cannot write weights to {self._folder}: {error.strerror}"
+                result["halted"] = f"{say}\nmake room"
         return result
 
     def _next(self) -> dict[str, Any]:
@@ -161,6 +165,12 @@ class TrialProcess:
             file.write(save(self._trial.weights))  # save_file would let no other user read it
             fault_injection.reach("weights")
         return str(path)
+
+
+def _unusable(device: str, error: Exception) -> str:
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    say = f"node {platform.node()} cannot train on {device}: {reason[:300]}"
+    return f"{say}\ntake it out of the cluster (ray stop there)" if device == "cuda" else say
 
 
 def _device_is_lost(error: Exception) -> bool:

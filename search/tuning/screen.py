@@ -57,7 +57,7 @@ def troubles(
     Args:
         refused: the number of records that MLflow refused.
         waiting: the number of records that did not reach MLflow.
-        broken: the reason why the search ended early, if it did.
+        broken: why the search ended early, if it did, and what to do.
     """
     texts = []
     if refused:
@@ -69,7 +69,7 @@ def troubles(
             "once it answers again: python search/doctor.py --fix, or go on with --resume"
         )
     if broken:
-        texts.append(f"{broken}\nmake room, and go on with --resume")
+        texts.append(f"{broken}, and go on with --resume")
     return texts
 
 

@@ -159,7 +159,7 @@ def search(
             if not is_full(error):
                 raise
             log.exception("the disk is full")
-            broken = f"the disk of {plan.home} is full"
+            broken = f"the disk of {plan.home} is full\nmake room"
         finally:
             shutil.rmtree(ray_folder, ignore_errors=True)
             spent = time.monotonic() - began if missing else 0.0

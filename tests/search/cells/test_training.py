@@ -52,12 +52,12 @@ def test_a_full_disk_ends_it_and_keeps_the_checkpoint(
 
     def worker(source: Any, **unused: object) -> None:
         source.suggest("a")
-        ended = {"epoch": 2, f"metrics/{METRIC}": 0.5, "unsaved": "cannot write weights to /full"}
+        ended = {"epoch": 2, f"metrics/{METRIC}": 0.5, "halted": "/full: no space\nmake room"}
         source.on_trial_complete("a", ended)
 
     monkeypatch.setattr(training, "train", worker)
     monkeypatch.setattr(training.ray_session, "running", lambda *unused: nullcontext())
-    with pytest.raises(UserError, match="cannot write weights to /full\nmake room") as caught:
+    with pytest.raises(UserError, match="/full: no space\nmake room and call again") as caught:
         train(cells, cell_store, few("mnist"))
     assert caught.value.status == FAILED
     assert checkpoint.exists()

@@ -168,6 +168,29 @@ def test_a_trial_that_trained_all_its_epochs_is_complete(drive: Drive) -> None:
     assert driven.outcome(0) == TrialOutcome(state="COMPLETE", value=0.6, weights="/w/file")
 
 
+def test_processes_that_die_before_an_epoch_three_times_in_a_row_end_the_search(
+    drive: Drive,
+) -> None:
+    """A node takes a trial as soon as it has killed the last one: it would take them all."""
+    driven = drive()
+
+    def die(ray_id: str, *, after: int = 0) -> None:
+        driven.suggest(ray_id)
+        for epoch in range(1, after + 1):
+            driven.searcher.on_trial_result(ray_id, result(epoch, 0.3))
+        driven.searcher.on_trial_complete(ray_id, error=True)
+
+    die("r0")
+    die("r1")
+    die("r2", after=1)
+    die("r3")
+    die("r4")
+    assert driven.searcher.broken is None
+    die("r5")
+    assert "3 trials in a row died before their first epoch" in (driven.searcher.broken or "")
+    assert driven.searcher.suggest("r6") == Searcher.FINISHED
+
+
 def test_a_trial_that_the_scheduler_stopped_is_pruned(drive: Drive) -> None:
     driven = drive()
     driven.suggest("r0")

@@ -40,7 +40,7 @@ def test_a_failure_tells_no_password() -> None:
 
 
 def test_weights_that_could_not_be_written_leave_the_trial_to_be_resumed() -> None:
-    result = {"epoch": 3, METRIC: 0.5, "unsaved": "cannot write weights to /full"}
+    result = {"epoch": 3, METRIC: 0.5, "halted": "cannot write weights to /full"}
     found = ended(result)
     assert found == TrialOutcome(
         state="INTERRUPTED", value=0.5, error="cannot write weights to /full"

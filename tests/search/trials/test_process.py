@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -96,3 +98,33 @@ def test_a_lost_device_ends_the_process_and_is_told_of_no_trial(
     assert told(finish(worker(config, data, tmp_path / "lost"))) == undisturbed, (
         "another process goes on"
     )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("No CUDA GPUs are available\nmore"),
+        torch.AcceleratorError("CUDA error: CUDA-capable device(s) is/are busy or unavailable"),
+        NO_MEMORY,
+    ],
+    ids=["broken", "exclusive", "full"],
+)
+def test_a_node_whose_device_takes_no_images_is_told_of_no_trial(
+    error: Exception,
+    few: Few,
+    make_config: MakeConfig,
+    tmp_path: Path,
+    fails: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It would fail each of them at once, and so take them all."""
+    config = make_config(epochs=2)
+    with monkeypatch.context() as patched:
+        patched.setattr(process.TrialImages, "load", Mock(side_effect=error))
+        [end] = finish(worker(config, few("mnist"), tmp_path))
+    assert set(end) == {"done", "halted"}
+    reason = str(error).splitlines()[0]
+    assert end["halted"] == f"node {platform.node()} cannot train on cpu: {reason}"
+    on_cuda = process._unusable("cuda", error)
+    assert on_cuda.splitlines()[1] == "take it out of the cluster (ray stop there)"
+    assert finish(worker(config, few("mnist"), tmp_path))[-1]["epoch"] == 2, "elsewhere"
