@@ -19,6 +19,9 @@ from search.files import durable
 from search.spaces.pipeline import Params, load_pipeline
 
 if TYPE_CHECKING:
+    from search.spaces.pipeline import Pipeline
+    from trainers.loop import DeviceImages
+    from trainers.methods import Method
     from trainers.precision import Precision
 
 IMAGES = 60_000  # of a data set, or a few more
@@ -132,13 +135,28 @@ def measure(request: ProfileRequest) -> TrialProfile:
     from trainers.precision import fastest_precision
 
     gpus = gpu_count()
-    if request.device == "cuda" and not gpus:
+    if request.device == "cpu":
+        precision = fastest_precision(torch.device("cpu"), threads=request.threads)
+        return TrialProfile(gpus=gpus, precision=precision)
+    if not gpus:
         return TrialProfile(gpus=0, precision="float32")
-    precision = fastest_precision(torch.device(request.device), threads=request.threads)
-    if request.device == "cpu" or request.params is None:
+    precision = _faster_for(request.pipeline)
+    if request.params is None:
         return TrialProfile(gpus=gpus, precision=precision)
     peak, total = _memory(request.pipeline, request.params, precision)
     return TrialProfile(gpus=gpus, precision=precision, peak_gib=peak, total_gib=total)
+
+
+def _faster_for(pipeline: str, where: str = "cuda") -> Precision:
+    """The precision in which a pipeline's defaults train faster."""
+    from search.cluster.throughput import step_times
+    from search.spaces import builders
+    from trainers.precision import DTYPES, faster
+
+    definition = load_pipeline(pipeline)
+    settings = builders.optimisation(definition.defaults)
+    method, batch = _drawn(definition, definition.defaults, settings.batch_size, where)
+    return faster({one: min(step_times(method, batch, settings, one)) for one in DTYPES})
 
 
 def _memory(
@@ -150,22 +168,34 @@ def _memory(
     from search.spaces import builders
     from trainers.data import DATASETS
     from trainers.evaluation import evaluate
-    from trainers.loop import DeviceImages, fit
+    from trainers.loop import fit
 
     definition = load_pipeline(pipeline)
-    spec, settings = DATASETS[definition.dataset], builders.optimisation(params)
-    device = torch.device(where)
-    free = torch.cuda.mem_get_info(device)[0] / 2**30 + CONTEXT_GIB  # this process has its own
+    settings = builders.optimisation(params)
+    free = torch.cuda.mem_get_info(where)[0] / 2**30 + CONTEXT_GIB  # this process has its own
     count = max(IMAGES, 3 * settings.batch_size)
+    method, drawn = _drawn(definition, params, count, where)
+    few = drawn.first(3 * settings.batch_size)
+    for _ in fit(method, few, settings, epochs=1, seed=0, precision=precision):
+        pass
+    valid, classes = drawn.first(count // 10), len(DATASETS[definition.dataset].classes)
+    evaluate(method, drawn, valid, classes=classes, seed=0, precision=precision, final=True)
+    return torch.cuda.max_memory_reserved() / 2**30, free
+
+
+def _drawn(
+    definition: Pipeline, params: Params, count: int, where: str
+) -> tuple[Method, DeviceImages]:
+    """A method with fresh weights, and so many random images for it."""
+    import torch
+
+    from trainers.data import DATASETS
+    from trainers.loop import DeviceImages
+
+    spec, device = DATASETS[definition.dataset], torch.device(where)
     shape = (count, spec.channels, spec.size, spec.size)
     drawn = DeviceImages(
         images=torch.randint(256, shape, dtype=torch.uint8, device=device),
         labels=torch.randint(len(spec.classes), (count,), device=device),
     )
-    method = definition.method(params).to(device, memory_format=torch.channels_last)
-    few = drawn.first(3 * settings.batch_size)
-    for _ in fit(method, few, settings, epochs=1, seed=0, precision=precision):
-        pass
-    valid, classes = drawn.first(count // 10), len(spec.classes)
-    evaluate(method, drawn, valid, classes=classes, seed=0, precision=precision, final=True)
-    return torch.cuda.max_memory_reserved() / 2**30, free
+    return definition.method(params).to(device, memory_format=torch.channels_last), drawn

@@ -54,6 +54,11 @@ class Resources:
         return math.ceil(self.concurrency / _on_one_gpu(self.gpus_per_trial))
 
     @property
+    def sharers(self) -> int:
+        """Trials at a time on one GPU."""
+        return min(self.concurrency, _on_one_gpu(self.gpus_per_trial)) if self.gpus else 1
+
+    @property
     def driver_device(self) -> str:
         """Where the driver itself computes: it may lead a cluster's GPUs and have none."""
         return self.device if self.device == "cpu" or gpu_count() else "cpu"

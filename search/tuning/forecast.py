@@ -52,8 +52,10 @@ def forecast(options: Namespace) -> int:
             progress.in_short(params),
         )
     resources = plan.resources
-    alone = " here, without a GPU" * (resources.driver_device != resources.device)
-    console.print(f"one batch of {SAMPLED} sampled configurations, timed alone{alone}:")
+    how = "alone" if resources.sharers == 1 else f"{resources.sharers} at a time on a GPU"
+    if resources.driver_device != resources.device:
+        how = "alone here, without a GPU"
+    console.print(f"one batch of {SAMPLED} sampled configurations, timed {how}:")
     console.print(table)
     epochs, complete = expected_epochs(plan)
     total = epochs * float(np.mean(seconds)) * (1 + EVALUATION) / plan.resources.concurrency

@@ -81,6 +81,23 @@ def test_autocast_multiplies_in_the_precision_and_leaves_weights_alone() -> None
     assert layer.weight.dtype == torch.float32
 
 
+def test_cuda_adds_up_in_a_fixed_order_once_it_is_asked_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", False)
+    assert not torch.are_deterministic_algorithms_enabled()
+    try:
+        precision.choose_repeatable_kernels()
+        assert torch.are_deterministic_algorithms_enabled()
+        assert torch.is_deterministic_algorithms_warn_only_enabled()
+        assert torch.backends.cudnn.deterministic
+        assert precision.os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    finally:
+        torch.use_deterministic_algorithms(False)
+        torch.utils.deterministic.fill_uninitialized_memory = True  # type: ignore[attr-defined]
+
+
 def test_measurements_are_in_real_float32(
     monkeypatch: pytest.MonkeyPatch, build_method: Any, make_images: Any
 ) -> None:

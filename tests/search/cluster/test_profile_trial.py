@@ -11,7 +11,7 @@ from unittest.mock import Mock
 import pytest
 import torch
 
-from search.cluster import allocation, profile_trial
+from search.cluster import allocation, profile_trial, throughput
 from search.cluster.profile_trial import ProfileRequest, TrialProfile
 from search.cluster.resources import CONTEXT_GIB, Resources
 from search.errors import UserError
@@ -140,6 +140,24 @@ def test_a_cluster_is_planned_by_what_its_nodes_measure(monkeypatch: pytest.Monk
     made = allocation.plan_resources(joined, joined.pipeline, pipeline.space, pipeline.defaults)
     assert (made.device, made.gpus_per_trial, made.concurrency) == ("cuda", 0.5, 4)
     assert made.gpus == 2
+
+
+@pytest.mark.parametrize(("slower", "chosen"), [(1.1, "float32"), (0.9, "bfloat16")])
+def test_a_gpu_is_asked_for_steps_of_the_pipelines_defaults(
+    slower: float, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a CPU here; their times are given."""
+    defaults, asked = load_pipeline("mnist_supervised").defaults, []
+
+    def step_times(method: Any, batch: Any, settings: Any, precision: str) -> list[float]:
+        asked.append(precision)
+        assert len(batch) == settings.batch_size == defaults["batch_size"]
+        assert torch.isfinite(method.loss(batch.images[:9] / 255, batch.labels[:9], None))
+        return [3.0, slower if precision == "bfloat16" else 1.0]
+
+    monkeypatch.setattr(throughput, "step_times", step_times)
+    assert profile_trial._faster_for("mnist_supervised", "cpu") == chosen
+    assert asked == list(DTYPES)
 
 
 def test_the_memory_is_that_of_training_and_of_all_measurements(
