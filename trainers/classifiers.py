@@ -13,7 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from models import Classifier, LinearHead
+from trainers import recording
 from trainers.precision import Precision, autocast
+from trainers.recording import Recorded
 
 # Part of the protocol: the same for every pipeline and never searched. How it was chosen on
 # validation images stands in docs/protocol.md, with the layers (`models.heads`).
@@ -67,20 +69,32 @@ def fit_classifier(
         classifier.parameters(), lr=peak, weight_decay=WEIGHT_DECAY, fused=True
     )
     classifier.train()
-    step = 0
+    order = torch.zeros(len(latents), dtype=torch.int64, device=device)
+    batches = order[: steps // epochs * batch_size].view(-1, batch_size)
+    # A CPU reads the rate in double precision, CUDA in single.
+    kind = torch.float64 if device.type == "cpu" else torch.float32
+    rates = torch.tensor([peak * (1 - n / steps) for n in range(steps)], dtype=kind, device=device)
+    at = torch.zeros(1, dtype=torch.int64, device=device)
+    rate = torch.zeros(1, dtype=kind, device=device)
+    for group in optimizer.param_groups:
+        group["lr"] = rate[0]
+
+    def run() -> None:
+        torch.index_select(rates, 0, at, out=rate)
+        rows = batches.index_select(0, at % len(batches))[0]
+        with autocast(precision, device):
+            logits = classifier(latents[rows])
+        loss = F.cross_entropy(logits.float(), labels[rows], label_smoothing=LABEL_SMOOTHING)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        at.add_(1)
+
+    step = Recorded(run, optimizer) if recording.wanted(device) else run
     for _ in range(epochs):
-        order = torch.randperm(len(latents), generator=generator, device=device)
-        for start in range(0, len(latents) - batch_size + 1, batch_size):
-            rows = order[start : start + batch_size]
-            for group in optimizer.param_groups:
-                group["lr"] = peak * (1 - step / steps)
-            with autocast(precision, device):
-                logits = classifier(latents[rows])
-            loss = F.cross_entropy(logits.float(), labels[rows], label_smoothing=LABEL_SMOOTHING)
-            loss.backward()
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            step += 1
+        torch.randperm(len(latents), generator=generator, out=order)
+        for _ in batches:
+            step()
     return classifier.eval()
 
 

@@ -6,7 +6,7 @@ import logging
 import math
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,10 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from models import PatchWhitening
+from trainers import recording
+from trainers.averaged_adam import AveragingAdamW
 from trainers.data import LabelledImages
 from trainers.methods import Method
 from trainers.optimisation import Optimisation, build_optimizer
-from trainers.precision import DTYPES, Precision, autocast
+from trainers.precision import DTYPES, Precision, autocast, choose_repeatable_kernels
+from trainers.recording import Recorded
 
 log = logging.getLogger(__name__)
 
@@ -184,11 +187,14 @@ class Training(Iterator[EpochResult]):
             )
         self._method = method
         self._device = data.images.device
+        if self._device.type == "cuda":
+            choose_repeatable_kernels()
         self._settings = settings
         self._epochs = epochs
         self._seed = seed
         self._generator = torch.Generator(self._device).manual_seed(seed)
         self._step = Step(method, data, settings, generator=self._generator, precision=precision)
+        self._run = self._runner()
         fit_stems(method, data)
         self._done = 0
         self._over = False
@@ -204,7 +210,7 @@ class Training(Iterator[EpochResult]):
         self._method.train()
         self._step.begin(rates)
         for _ in range(steps):
-            self._step.run()
+            self._run()
         self._over = True  # unless the loss is a number
         _check_finite(self._step.losses, first_step=first)
         self._over = False
@@ -217,6 +223,16 @@ class Training(Iterator[EpochResult]):
             seconds=seconds,
             images_per_second=steps * self._settings.batch_size / seconds,
         )
+
+    def _runner(self) -> Callable[[], None]:
+        """The step as it is or, on a GPU where this is wanted, one that is recorded."""
+        step = self._step
+        if not recording.wanted(self._device):
+            return step.run
+        if isinstance(step.optimizer, AveragingAdamW):
+            log.warning("a step runs as it is: %s counts in Python", type(step.optimizer).__name__)
+            return step.run
+        return Recorded(step.run, step.optimizer, (self._generator,))
 
     def close(self) -> None:
         """Abandon it: there are no further epochs."""
@@ -251,7 +267,8 @@ class Training(Iterator[EpochResult]):
         with torch.no_grad():
             for name, tensor in mine.items():
                 tensor.copy_(theirs[name])
-        self._step.load_optimizer(state["optimizer"])
+        self._step.load_optimizer(state["optimizer"])  # at other addresses
+        self._run = self._runner()
         self._done = int(state["epoch"])
         device = state.get("device", self._device.type)
         if device == self._device.type:

@@ -47,7 +47,7 @@ def trace(name: str, precision: Any) -> dict[str, Any]:
         )
         method = pipeline.method(pipeline.defaults).to(CUDA, memory_format=torch.channels_last)
         training = fit(method, data, settings, epochs=1, seed=0, precision=precision)
-        run = training._step.run
+        run = training._run
 
         def second() -> None:
             watch.on = watch.launches == 0 and bool(started)
@@ -56,7 +56,7 @@ def trace(name: str, precision: Any) -> dict[str, Any]:
             watch.on = False
 
         started: list[bool] = []
-        training._step.run = second  # type: ignore[method-assign]
+        training._run = second
         next(training)
         if precision == "bfloat16":  # float32 has no rules of its own
             few, classes = data.first(200), len(spec.classes)
