@@ -297,6 +297,28 @@ def blocks() -> str:
     return _table(("pipeline", *(f"`{name}`" for name in next(iter(each.values())))), rows)
 
 
+def gpu() -> str:
+    """Epochs as they are and recorded, and steps of several trainings at a time."""
+    if not (RESULTS / "gpu_first_run.json").exists():
+        return "Not yet run on a GPU.\n"
+    lines = figures("gpu_first_run")["lines"]
+    spent = {line["what"]: line.get("epoch_seconds") for line in lines if line["stage"] == "speed"}
+    rows = [
+        (f"`{name}`, seconds an epoch", f"{spent[what]:.2f}", f"{spent[f'{what}, recorded']:.2f}")
+        for name in PIPELINES
+        if (what := f"{name} bfloat16") in spent
+    ]
+    for line in lines:
+        if line["stage"] == "packing":
+            how, _, recorded = line["what"].partition(", ")
+            shown = f"{line['steps_a_second']:,.0f}"
+            cells = ("", shown) if recorded else (shown, "")
+            rows.append((f"{how}, steps a second", *cells))
+    failed = [f"{line['stage']}: {line['what']}" for line in lines if "FAILED" in line]
+    said = f"Does not hold: {'; '.join(failed)}.\n" if failed else "All that was looked at holds.\n"
+    return f"{_table(('', 'as it is', 'recorded'), rows)}\n{said}"
+
+
 def measured() -> str:
     """Which command gave the figures, on what."""
     rows = []
@@ -313,6 +335,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "blocks": blocks,
     "replays": replays,
     "peers": peers,
+    "gpu": gpu,
     "measured": measured,
 }
 

@@ -18,6 +18,7 @@ COMMANDS = {
     "augmentation": [],
     "blocks": ["--pipeline", "mnist_supervised", "--threads", "1"],
     "concurrent_drivers": [],
+    "gpu_first_run": ["all"],
     "orchestration": [],
     "peers": [],
     "scale": [],

@@ -58,3 +58,24 @@ def test_what_stands_around_a_table_stays(monkeypatch: pytest.MonkeyPatch) -> No
 )
 def test_a_range_is_judged_by_its_worst(low: float, high: float, verdict: str) -> None:
     assert table._row("goal", 2, low, high, 1)[-1] == verdict
+
+
+def test_a_first_gpu_has_a_table_and_what_failed_there_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "RESULTS", tmp_path)
+    assert table.gpu() == "Not yet run on a GPU.\n"
+    name = "cifar_supervised"
+    lines = [
+        {"stage": "speed", "what": f"{name} bfloat16", "epoch_seconds": 0.774},
+        {"stage": "speed", "what": f"{name} bfloat16, recorded", "epoch_seconds": 0.31},
+        {"stage": "packing", "what": "8 streams, recorded", "steps_a_second": 2345.6},
+    ]
+    file = tmp_path / "gpu_first_run.json"
+    file.write_text(json.dumps({"figures": {"lines": lines}}))
+    said = table.gpu()
+    assert "| `cifar_supervised`, seconds an epoch | 0.77 | 0.31 |" in said
+    assert "| 8 streams, steps a second |  | 2,346 |" in said and "looked at holds" in said
+    lines.append({"stage": "oracle", "what": "mnist_vae bfloat16", "FAILED": True})
+    file.write_text(json.dumps({"figures": {"lines": lines}}))
+    assert table.gpu().endswith("Does not hold: oracle: mnist_vae bfloat16.\n")
