@@ -119,6 +119,9 @@ class Python(TorchFunctionMode):
             return _taken(*args)
         if func is Tensor.__iter__:
             return iter(args[0].unbind(0))
+        if func is torch.equal:
+            self.watch.note("reads numbers from the device")
+            return True
         if func is Tensor.tolist:
             self.watch.note("reads numbers from the device")
             return [0.5] * args[0].numel()

@@ -25,19 +25,31 @@ import torch
 
 from search.spaces import builders
 from search.spaces.pipeline import load_pipeline, pipeline_names
+from search.trials.config import TrialConfig
+from search.trials.trial import Trial, TrialImages
 from tests.gpu.fake_cuda import CUDA, fake_cuda
 from trainers.augmentation import colour
 from trainers.data import DATASETS
-from trainers.evaluation import evaluate
-from trainers.loop import DeviceImages, fit
+from trainers.loop import DeviceImages
 from trainers.precision import DTYPES
 
 
 def trace(name: str, precision: Any) -> dict[str, Any]:
-    """Launches and faults of a step; then all is measured, which may read from the device."""
+    """Launches and faults of a step of a trial, which then measures all and gives its weights."""
     pipeline = load_pipeline(name)
     spec, settings = DATASETS[pipeline.dataset], builders.optimisation(pipeline.defaults)
     colour._basis.cache_clear()
+    config = TrialConfig(
+        trial_id="t",
+        number=0,
+        study="s",
+        pipeline=name,
+        params=pipeline.defaults,
+        seed=0,
+        epochs=1,
+        precision=precision,
+        device="cuda",
+    )
     with fake_cuda() as watch:
         count = 2 * settings.batch_size
         shape = (count, spec.channels, spec.size, spec.size)
@@ -45,8 +57,8 @@ def trace(name: str, precision: Any) -> dict[str, Any]:
             images=torch.zeros(shape, dtype=torch.uint8, device=CUDA),
             labels=torch.zeros(count, dtype=torch.int64, device=CUDA),
         )
-        method = pipeline.method(pipeline.defaults).to(CUDA, memory_format=torch.channels_last)
-        training = fit(method, data, settings, epochs=1, seed=0, precision=precision)
+        trial = Trial(config, TrialImages(train=data, valid=data.first(200)))
+        training: Any = trial._training
         run = training._run
 
         def second() -> None:
@@ -57,10 +69,13 @@ def trace(name: str, precision: Any) -> dict[str, Any]:
 
         started: list[bool] = []
         training._run = second
-        next(training)
-        if precision == "bfloat16":  # float32 has no rules of its own
-            few, classes = data.first(200), len(spec.classes)
-            evaluate(method, few, few, classes=classes, seed=0, precision=precision, final=True)
+        if precision == "float32":  # which has no rules of its own
+            next(training)
+        else:
+            [last] = trial.epochs()
+            assert "valid/linear_accuracy" in last
+            assert {one.device.type for one in trial.weights.values()} == {"cpu"}
+            assert trial.state_dict()["training"]["device"] == "cuda"
     return {"launches": watch.launches, "faults": dict(watch.faults)}
 
 
