@@ -66,6 +66,10 @@ def parser() -> arguments.Parser:
     option(
         "--time-budget TIME", arguments.duration, "stop after 90s, 30m, 2h ...; --resume goes on"
     )
+    good = "stop when a complete trial has this value of the goal, or a better one"
+    option("--target VALUE", arguments.finite, good)
+    poor = "stop when so many trials in a row have brought none better"
+    option("--stop-after N", arguments.positive, poor)
     twin = "afterwards, for as long as the study took: random, a random search as its twin"
     option("--baseline NAME", arguments.one_of("random"), twin)
     option(

@@ -172,7 +172,7 @@ def train_cells(
                 resources=resources,
                 folder=cell_store.trials,
                 ray_folder=ray_folder,
-                stop=stop.event,
+                over=stop.event.is_set,
             )
     finally:
         searcher.interrupt()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import re
 import sys
@@ -87,6 +88,14 @@ def whole(text: str) -> int:
     value = _number(int, text, "a whole number")
     if not 0 <= value < 2**31:
         raise argparse.ArgumentTypeError(f"{value} is out of range, 0 to {2**31 - 1}")
+    return value
+
+
+def finite(text: str) -> float:
+    """A number that is one."""
+    value = _number(float, text, "a number")
+    if not math.isfinite(value):
+        raise argparse.ArgumentTypeError(f"{text} is not finite")
     return value
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -80,10 +79,10 @@ def build_asha(
 
 
 class StopWhen(Stopper):
-    """Ends the whole search once `event` is set."""
+    """Ends the whole search once `over` says so."""
 
-    def __init__(self, event: threading.Event) -> None:
-        self._event = event
+    def __init__(self, over: Callable[[], bool]) -> None:
+        self._over = over
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         """Stop no single trial."""
@@ -91,7 +90,7 @@ class StopWhen(Stopper):
 
     def stop_all(self) -> bool:
         """Whether to stop the search; Ray asks between any two events."""
-        return self._event.is_set()
+        return self._over()
 
     def __getstate__(self) -> dict[str, Any]:
         """Nothing: Ray writes its settings to disk, and nothing reads them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ def train(
     resources: Resources,
     folder: Path,
     ray_folder: Path,
-    stop: threading.Event,
+    over: Callable[[], bool],
     time_budget: float | None = None,
 ) -> None:
     """Run `trials` trials; Ray runs.
@@ -37,7 +37,7 @@ def train(
         scheduler: stops trials early; with None each trial trains to its end.
         folder: holds a folder for each trial under way, with its checkpoint and later its weights.
         ray_folder: the folder of Ray's own state.
-        stop: ends the search once it is set.
+        over: whether the search is to end, asked between any two events.
         time_budget: seconds after which Ray stops.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -60,7 +60,7 @@ def train(
         run_config=tune.RunConfig(
             name=ray_folder.name,
             storage_path=str(ray_folder.parent),
-            stop=StopWhen(stop),
+            stop=StopWhen(over),
             verbose=0,
             callbacks=[ForgetStatistics()],
             failure_config=tune.FailureConfig(max_failures=3),

@@ -19,6 +19,7 @@ from search.study import plots, study as studies
 from search.study.storage import RDBStorage, load_study, open_storage, studies_exist, study_names
 from search.tracking.store import Store, check_local
 from search.tuning.plan import Plan, make_plan
+from search.tuning.stopping import Enough
 
 if TYPE_CHECKING:
     from search.tuning.session import Ended
@@ -66,4 +67,6 @@ def _trials_left(plan: Plan, known: RDBStorage | None, name: str | None) -> bool
         return True
     study = load_study(known, name)
     studies.check_identity(study, plan.identity)
+    if Enough(plan, studies.trained(study)).reason:
+        return False
     return plan.twin_of is not None or sum(studies.counts(study).values()) < plan.trials

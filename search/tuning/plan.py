@@ -29,7 +29,7 @@ from trainers.data import TrainingData, load_training
 # Options that the plan holds as they are.
 AS_GIVEN = (
     *("data_dir", "trials", "seed", "sampler", "time_budget", "address"),
-    *("study", "resume", "quiet", "baseline"),
+    *("study", "resume", "quiet", "baseline", "target", "stop_after"),
 )
 
 
@@ -49,6 +49,8 @@ class Plan:
         tracking_uri: the address of MLflow's store.
         study, resume: the given name, if any; whether to go on with an existing study.
         baseline: `random` if a random search follows as the study's twin.
+        target, stop_after: the value that ends the search; the trials in a row without a better
+            one that do.
         twin_of: the study whose twin this search is, if it is one. It draws at random, stops no
             trial, and ends after `time_budget` seconds in all, however often it is interrupted.
         settings: the arguments of `--set`.
@@ -78,6 +80,8 @@ class Plan:
     settings: tuple[str, ...]
     arguments: tuple[str, ...]
     baseline: str | None = None
+    target: float | None = None
+    stop_after: int | None = None
     twin_of: str | None = None
 
     def twin(self, study: str, seconds: float) -> Plan:
@@ -90,6 +94,8 @@ class Plan:
             scheduler="none",
             time_budget=seconds,
             baseline=None,
+            target=None,
+            stop_after=None,
             twin_of=study,
         )
 
@@ -159,6 +165,11 @@ def make_plan(options: Namespace) -> Plan:
     pipeline = load_pipeline(options.pipeline)
     aims = parse_aims(options.pipeline, options.objective, options.limit)
     scheduler = _scheduler(options.scheduler, aims)
+    if aims.several and (options.target is not None or options.stop_after):
+        raise UserError(
+            "--target and --stop-after compare trials by one goal, and there are two\n"
+            "leave them out, or give one --objective"
+        )
     space, defaults = narrow(pipeline.space, pipeline.defaults, options.set)
     uri = resolve_uri(options.tracking_uri, home)
     probe(uri)

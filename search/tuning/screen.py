@@ -35,7 +35,7 @@ def announce(
         f"{len(data.train):,} train and {len(data.valid):,} validation images ({where})\n"
         f"{trials} of up to {plan.epochs} epochs; {plan.sampler} proposes, "
         f"{plan.scheduler} stops; {resources.describe()}\n"
-        f"{aims_in_words(plan)}"
+        f"{aims_in_words(plan)}{_early(plan)}"
         f"MLflow: {without_secrets(plan.tracking_uri)}\n"
         f"log: {log_file}\n",
         soft_wrap=True,
@@ -47,6 +47,12 @@ def aims_in_words(plan: Plan) -> str:
     """The goals and limits that are not the pipeline's own, a line each."""
     lines = [f"{name}: {', '.join(t)}\n" for name, t in plan.aims.to_json(plan.pipeline).items()]
     return "".join(lines)
+
+
+def _early(plan: Plan) -> str:
+    ends = [f"at {plan.target:g}"] if plan.target is not None else []
+    ends += [f"after {plan.stop_after} trials without a better one"] if plan.stop_after else []
+    return f"ends early: {', or '.join(ends)}\n" if ends else ""
 
 
 def troubles(
@@ -81,6 +87,7 @@ def conclude(
     experiment_id: str,
     status: int,
     exhausted: bool,
+    enough: str | None = None,
 ) -> None:
     """Print the best trials, the parameters' importance, and the commands to run next."""
     counts = studies.counts(study)
@@ -120,6 +127,8 @@ def conclude(
             if aims.limits
             else "every configuration of this space has been tried"
         )
+    elif enough:
+        lines.append(f"ended early:         {enough}")
     elif status == INTERRUPTED or not (plan.twin_of or total >= plan.trials):
         name = plan.twin_of or study.study_name
         lines.append(f"to go on:            {_resume_command(plan, name)}")

@@ -39,6 +39,7 @@ from search.trials.config import TrialConfig
 from search.tuning.plan import Plan
 from search.tuning.records import StudyRun
 from search.tuning.screen import announce, conclude, troubles
+from search.tuning.stopping import Enough
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +101,8 @@ def search(
         study.sampler = samplers.build_sampler(plan.sampler, seed=plan.seed, trials_so_far=so_far)
         ended = studies.counts(study)
         wanted = ENDLESS if plan.twin_of else plan.trials
-        missing = max(0, wanted - sum(ended.values()))
+        enough = Enough(plan, studies.trained(study))
+        missing = 0 if enough.reason else max(0, wanted - sum(ended.values()))
         console = Console(file=screen, highlight=False, quiet=plan.quiet)
         announce(console, plan, resources, name, log_file, missing)
         study_run = StudyRun(plan, resources, store, experiment_id, name)
@@ -126,7 +128,7 @@ def search(
         source = _trials(plan, resources, study)
         rungs = RungRecord()
         searcher = TrialSearcher(
-            source, aims=plan.aims, listeners=[recorder, progress], rungs=rungs
+            source, aims=plan.aims, listeners=[recorder, progress, enough], rungs=rungs
         )
         asha = build_asha(
             metric=plan.aims.metric,
@@ -148,7 +150,7 @@ def search(
                         resources=resources,
                         folder=trials,
                         ray_folder=ray_folder,
-                        stop=stop.event,
+                        over=lambda: stop.event.is_set() or enough.reason is not None,
                         time_budget=until and max(1.0, until - time.monotonic()),
                     )
             broken = searcher.broken
@@ -177,6 +179,7 @@ def search(
             experiment_id=experiment_id,
             status=status,
             exhausted=source.exhausted,
+            enough=enough.reason,
         )
     if plan.quiet:  # errors go to standard error, which the log received until here
         print(*wrong, sep="\n", end="\n" * bool(wrong), file=sys.stderr)

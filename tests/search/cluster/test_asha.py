@@ -109,7 +109,7 @@ def test_an_epoch_that_was_not_measured_stops_nobody() -> None:
 
 def test_everything_stops_once_the_event_is_set() -> None:
     event = threading.Event()
-    stop = StopWhen(event)
+    stop = StopWhen(event.is_set)
     assert not stop.stop_all()
     assert not stop("t", {"epoch": 1})
     event.set()
