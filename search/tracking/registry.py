@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search.tracking.store import Store, quiet_mlflow
+from search.tracking.database import quiet_mlflow
+from search.tracking.store import Store
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""MLflow's store: only this module and `registry` import MLflow.
+"""MLflow's store: only this module, `database` and `registry` import MLflow.
 
 It opens a store (and creates the local one safely), finds or creates experiments and runs, and
 writes in batches. The recorder decides what to write, and when.
@@ -7,11 +7,9 @@ writes in batches. The recorder decides what to write, and when.
 from __future__ import annotations
 
 import os
-import re
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from filecmp import cmp
 from pathlib import Path
@@ -21,8 +19,9 @@ from typing import Any
 from search.errors import Failure, UserError, without_secrets
 from search.files import locations
 from search.files.home import check_readable
-from search.files.sqlite import create_once, sqlite_file, sqlite_uri
+from search.files.sqlite import create_once, sqlite_file
 from search.tracking.address import probe
+from search.tracking.database import check_local, create_database, of_another_schema
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
@@ -81,14 +80,14 @@ class Store:
         if local is not None:
             if not moved:
                 check_local(uri)
-            create_once(local, lambda new: _create_database(new, locations.artifact_folder(local)))
+            create_once(local, lambda new: create_database(new, locations.artifact_folder(local)))
         from mlflow.exceptions import MlflowException
         from mlflow.tracking import MlflowClient
 
         try:
             self.client = MlflowClient(tracking_uri=uri)
         except MlflowException as error:
-            raise _of_another_schema(error, self.shown) or error from None
+            raise of_another_schema(error, self.shown) or error from None
 
     def experiment(self, name: str, tags: Mapping[str, str] | None = None) -> str:
         """The id of the experiment of that name; if it is missing, create it with these tags."""
@@ -343,25 +342,6 @@ def is_unreachable(error: Exception) -> bool:
     return isinstance(error, OSError) and not isinstance(error, FileNotFoundError)
 
 
-def check_local(uri: str) -> None:
-    """Make sure that a local store can be made, and that it was not moved or copied.
-
-    Raises:
-        UserError: its folder cannot be made, or its artifacts would go elsewhere.
-    """
-    file = sqlite_file(uri)
-    if file is None:
-        return
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise Failure(
-            f"cannot create an MLflow store at {uri}: {error.strerror or error}\n"
-            "correct --tracking-uri, or leave it out"
-        ) from None
-    locations.check(file)
-
-
 def open_existing(uri: str, *, moved: bool = False) -> Store:
     """Open the store at `uri`, which must exist; `moved` as in `Store`.
 
@@ -379,53 +359,6 @@ def open_existing(uri: str, *, moved: bool = False) -> Store:
             "--tracking-uri"
         )
     return Store(uri, moved=moved)
-
-
-def _of_another_schema(error: Exception, shown: str) -> UserError | None:
-    """An error about a schema of another MLflow version, None for other errors.
-
-    MLflow's own message calls a newer schema outdated.
-    """
-    match = re.search(r"database schema \(found version (\w+)", str(error))
-    if match is None:
-        return None
-    from mlflow.store import db_migrations
-
-    known = Path(str(db_migrations.__file__)).parent / "versions"
-    if any(known.glob(f"{match[1]}_*.py")):
-        fix = "back it up, then: mlflow db upgrade with this address"
-        return Failure(f"an older MLflow created {shown}\n{fix}")
-    return Failure(
-        f"a newer MLflow created {shown} (its schema is {match[1]})\n"
-        "install it or a later one: pip install --upgrade mlflow; or name another --tracking-uri"
-    )
-
-
-def _create_database(path: Path, artifacts: Path) -> None:
-    """Create an SQLite store at `path`; MLflow's own first access would take seconds."""
-    with quiet_mlflow():
-        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
-        store = SqlAlchemyStore(sqlite_uri(path), artifacts.as_uri())
-        store.engine.dispose()
-
-
-@contextmanager
-def quiet_mlflow() -> Iterator[None]:
-    """Keep the messages of MLflow and of the migration off the screen."""
-    import logging
-
-    import mlflow  # the import sets its loggers' levels, so it must come first
-
-    noisy = [logging.getLogger(name) for name in (mlflow.__name__, "alembic")]
-    before = [logger.level for logger in noisy]
-    for logger in noisy:
-        logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        for logger, level in zip(noisy, before, strict=True):
-            logger.setLevel(level)
 
 
 def _text(value: object) -> str:

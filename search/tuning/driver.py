@@ -17,7 +17,8 @@ from search.cluster import nodes, profile_trial, ray_session
 from search.files.home import check_disk
 from search.study import plots, study as studies
 from search.study.storage import RDBStorage, load_study, open_storage, studies_exist, study_names
-from search.tracking.store import Store, check_local
+from search.tracking.database import check_local
+from search.tracking.store import Store
 from search.tuning.plan import Plan, make_plan
 from search.tuning.stopping import Enough
 
