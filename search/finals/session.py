@@ -28,6 +28,7 @@ from search.spaces.pipeline import Params
 from search.tracking.store import Store
 
 RANDOM, PCA, PIXELS = "random encoder", "PCA", "raw pixels"
+TRAINED = ABLATION, DEFAULTS, RANDOM_SEARCH
 NOTES = {
     RANDOM: "the champion's architecture, never trained",
     PCA: "128 principal components",
@@ -66,10 +67,14 @@ class _Rerun:
     def result(self) -> Result:
         """Everything about the pipeline."""
         plan = self._plan
-        self._session.train(plan.final_cells(), "final trainings", plan.data)
+        cells = plan.final_cells()
+        if len(plan.candidates) == 1:  # what is trained beside it need not wait for a choice
+            cells += self._known_beside(plan.candidates[0], plan.budgets[0])
+        self._session.train(cells, "final trainings", plan.data)
         trained = self._final_rows()
         if not trained:
-            reason = next(iter(self._session.failures.values()), "unknown")
+            failures, own = self._session.failures, plan.final_cells()
+            reason = next((why for cell, why in failures.items() if cell in own), "unknown")
             raise Failure(
                 f"no configuration of {plan.name} could be trained with every seed: {reason}\n"
                 "choose others with --trial, --study or a larger --top"
@@ -165,32 +170,43 @@ class _Rerun:
                 self._warn(f"{name} is no champion: its {ERROR} is {error:.4f}, above PCA's")
         return {index: row for index, row in finals.items() if row.name in kept}
 
+    def _known_beside(self, chosen: Candidate, epochs: int) -> list[Cell]:
+        rows = self._rows_beside(chosen, epochs).values()
+        cells = [cell for row in rows for cell in row]
+        return [*cells, *self._rate_cells(chosen.params, epochs).values()]
+
+    def _rows_beside(self, chosen: Candidate, epochs: int) -> dict[str, list[Cell]]:
+        """What is trained beside a champion and follows from no measurement."""
+        plan, found = self._plan, self._plan.random_search.get(chosen.study or "")
+        rows = {}
+        if DEFAULTS not in plan.without:
+            rows[DEFAULTS] = plan.cells("trained", plan.pipeline.defaults, epochs)
+        if found:
+            rows[RANDOM_SEARCH] = plan.cells("trained", found.params, epochs)
+        return rows
+
     def _other_rows(self, chosen: Candidate, epochs: int) -> list[ResultRow]:
         """The ablation and the baselines of a champion, at its budget."""
         plan, params = self._plan, chosen.params
-        champion = plan.cells("trained", params, epochs)
-        defaults, ablation, drawn = list[Cell](), list[Cell](), list[Cell]()
-        reconstructed, equal, promised = "", "", None
-        if DEFAULTS not in plan.without:
-            defaults = plan.cells("trained", plan.pipeline.defaults, epochs)
+        beside = self._rows_beside(chosen, epochs)
+        reconstructed, found = "", plan.random_search.get(chosen.study or "")
         if plan.pipeline.ablation and ABLATION not in plan.without:
             rate, reconstructed = self._ablations_rate(params, epochs)
-            ablation = plan.cells("ablation", {**params, "lr": rate}, epochs)
-        if random_search := plan.random_search.get(chosen.study or ""):
-            drawn = plan.cells("trained", random_search.params, epochs)
-            equal = f"{random_search.source}, in equal time"
-            promised = random_search.promised
+            beside[ABLATION] = plan.cells("ablation", {**params, "lr": rate}, epochs)
         untrained = {
             RANDOM: plan.cells("random_encoder", params),
             PCA: plan.cells("pca"),
             PIXELS: plan.cells("pixels"),
         }
-        named = {DEFAULTS: defaults, ABLATION: ablation, RANDOM_SEARCH: drawn}
-        what = " and ".join(name for name, cells in named.items() if cells)
-        self._session.train([*defaults, *ablation, *drawn], what, plan.data)
+        trained = [cell for cells in beside.values() for cell in cells]
+        self._session.train(trained, " and ".join(beside), plan.data)
         every = [cell for cells in untrained.values() for cell in cells]
         self._session.make_baselines(every, plan.data)
+        ablation, defaults, drawn = (beside.get(row, []) for row in TRAINED)
+        champion = plan.cells("trained", params, epochs)
         and_champion = ", and the champion itself" * (defaults == champion)
+        equal = f"{found.source}, in equal time" if found else ""
+        promised = found.promised if found else None
         rows = [
             self._row(ABLATION, "ablation", ablation, reconstructed),
             self._row(DEFAULTS, "baseline", defaults, "untuned" + and_champion),
@@ -199,15 +215,20 @@ class _Rerun:
         ]
         return [row for row in rows if row]
 
+    def _rate_cells(self, params: Params, epochs: int) -> dict[float, Cell]:
+        """Learning rate -> a short training of the ablation with it; empty without an ablation."""
+        plan, cells = self._plan, dict[float, Cell]()
+        if plan.pipeline.ablation and ABLATION not in plan.without:
+            bounds: Any = plan.pipeline.space["lr"]
+            for multiple in RATES:
+                rate = min(max(multiple * params["lr"], bounds.low), bounds.high)
+                changed = {**params, "lr": rate}
+                [cells[rate], *_] = plan.cells("ablation", changed, max(1, epochs // SHARE))
+        return cells
+
     def _ablations_rate(self, params: Params, epochs: int) -> tuple[float, str]:
         """(The ablation's learning rate, a note on how it was chosen)."""
-        plan = self._plan
-        bounds: Any = plan.pipeline.space["lr"]
-        short = max(1, epochs // SHARE)
-        cells = {}
-        for multiple in RATES:
-            rate = min(max(multiple * params["lr"], bounds.low), bounds.high)
-            [cells[rate], *_] = plan.cells("ablation", {**params, "lr": rate}, short)
+        plan, cells, short = self._plan, self._rate_cells(params, epochs), max(1, epochs // SHARE)
         self._session.train(list(cells.values()), "the ablation's learning rate", plan.data)
         metric = plan.pipeline.metric
         kept = {rate: self._cell_store.find(cell) for rate, cell in cells.items()}
