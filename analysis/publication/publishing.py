@@ -138,7 +138,7 @@ def _pages(out: Path) -> list[Path]:
 def _entries(store: Store, findings: Findings, out: Path) -> Iterator[Path]:
     for record in findings.records.values():
         for study in record.studies:
-            if study.seconds:  # which are written at its end
+            if study.seconds and study.complete:  # the seconds are written at its end
                 yield entries.keep(out, Search.of(record, study))
         for final in every_final(store, record):
             yield entries.keep(out, Final.of(final))
