@@ -81,9 +81,11 @@ def importance(study: optuna.Study) -> tuple[dict[str, float], int]:
         return {}, epoch
     try:
         with warnings.catch_warnings(action="ignore"):
-            return optuna.importance.get_param_importances(alike), epoch
+            shares = optuna.importance.get_param_importances(alike)
     except (ValueError, RuntimeError, ZeroDivisionError):
         return {}, epoch
+    # Optuna leaves equal shares in the order of a set, another one in every process.
+    return dict(sorted(shares.items(), key=lambda pair: (-round(pair[1], 9), pair[0]))), epoch
 
 
 def comparable(study: optuna.Study) -> tuple[optuna.Study, int]:

@@ -76,6 +76,16 @@ def test_what_matters_is_found(study: StudyRecord) -> None:
     assert found.chosen is not None and found.params[found.chosen] == best.params
 
 
+def test_equal_shares_stand_in_the_order_of_their_names(
+    study: StudyRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But for rounding: a report that is drawn again has the same figures."""
+    rebuilt, _ = as_optuna(study.trials, SPACE)
+    shares = {"c": 0.2, "a": 0.2 - 1e-13, "d": 0.5, "b": 0.1}
+    monkeypatch.setattr(optuna.importance, "get_param_importances", lambda study: shares)
+    assert list(plots.importance(rebuilt)[0]) == ["d", "a", "c", "b"]
+
+
 def test_too_few_trials_say_nothing(study: StudyRecord) -> None:
     few = replace(study, trials=tuple(trials(plots.ENOUGH - 1)))
     found = compute_parameters(few, SPACE)
