@@ -2,7 +2,7 @@
 
 Adds what MLflow holds about searches and final numbers on real data to `docs/results/`, and makes
 the tables of its page and of the README again from all that is published there. With `--report`
-it writes the report of this store to `docs/report/`.
+it draws the report of all that is published into `docs/report/`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def parser() -> arguments.Parser:
     only = command_line.add_mutually_exclusive_group()
     only.add_argument("--tables", action="store_true", help="read no store, make the tables again")
     only.add_argument("--check", action="store_true", help="the same, but change nothing: compare")
-    whole = "write the whole report of this store too, as a PDF and as pages for GitHub "
+    whole = "draw the report of all that is published too, as a PDF and as pages for GitHub "
     whole += "(default docs/report)"
     option("--report DIR", arguments.new_folder, whole, nargs="?", const="docs/report")
     option("--points N", arguments.positive, "images in each t-SNE (default 2000)", default=2000)
