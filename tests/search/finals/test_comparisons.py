@@ -8,7 +8,15 @@ import numpy as np
 import pytest
 
 from search.cells.statistics import Estimate, holm
-from search.finals.comparisons import Comparison, correct, verdict
+from search.finals.comparisons import (
+    RIGHT,
+    Comparison,
+    compare_champion,
+    correct,
+    packed,
+    unpacked,
+    verdict,
+)
 
 
 def hits(patterns: str) -> np.ndarray:
@@ -74,3 +82,28 @@ def test_without_a_correction_nothing_is_shown() -> None:
 
 def test_a_p_of_exactly_a_twentieth_is_not_enough() -> None:
     assert verdict(replace(made_up(0.02), p_holm=0.05)).startswith("no difference shown")
+
+
+def test_what_was_right_is_kept_bit_by_bit() -> None:
+    given = hits("10110010111 00000000001")
+    assert np.array_equal(unpacked(packed(given)), given)
+
+
+def test_only_what_was_measured_alike_and_is_another_is_compared() -> None:
+    """The defaults are the champion here, and the autoencoder's numbers are of other data."""
+    right = packed(hits("1100110011 1100110010"))
+
+    def result(*rows: str, of: str = "data") -> dict[str, object]:
+        made = [{"name": name, "cells": [name + of], RIGHT: right} for name in rows]
+        return {"pipeline": "mnist_contrastive", "data_fingerprint": of, "rows": made}
+
+    main = result("config 1", "ablation", "defaults", "random search")
+    champion, _, defaults, drawn = main["rows"]  # type: ignore[misc]
+    defaults["cells"], drawn[RIGHT] = champion["cells"], None
+    opponents = {"mnist_autoencoder": result("config 1", of="others"), "mnist_supervised": None}
+    found = compare_champion(main, opponents)
+    assert [one.second for one in found.comparisons] == ["its ablation"]
+    assert found.refused == ("mnist_autoencoder",)
+    assert found.missing == ("its defaults", "random search", "mnist_supervised")
+    champion[RIGHT] = None
+    assert compare_champion(main, opponents).comparisons == ()
