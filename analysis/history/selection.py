@@ -129,16 +129,16 @@ def draw_selection(axis: Axes, name: str, selection: Selection) -> None:
     axis.set_xlim(0.2, n + 0.8)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axis.set_title(name, fontsize=9)
-    axis.set(xlabel="complete trials to choose from", ylabel="validation accuracy (share)")
+    axis.set(xlabel="complete trials to choose from")
 
 
 def selection_figure(selections: Mapping[str, Selection]) -> Canvas:
     """A panel a pipeline."""
     figure, axes = style.panels(len(selections), 3, height=2.5)
-    for place, (axis, (name, selection)) in enumerate(zip(axes, selections.items(), strict=True)):
+    for axis, (name, selection) in zip(axes, selections.items(), strict=True):
         draw_selection(axis, name, selection)
-        if place % 3:
-            axis.set_ylabel("")
+    for axis in axes[::3]:
+        axis.set_ylabel("validation accuracy (share)")
     return figure
 
 
@@ -207,6 +207,7 @@ def _told(name: str, selection: Selection) -> str:
 
 def _row(name: str, selection: Selection) -> tuple[Cell, ...]:
     n = len(selection.values)
+    differences = selection.optimism, selection.luck, selection.gap
     return (
         name,
         n,
@@ -215,8 +216,6 @@ def _row(name: str, selection: Selection) -> tuple[Cell, ...]:
         selection.promised,
         float(np.mean(selection.fresh)) if selection.fresh else None,
         len(selection.fresh) or None,
-        None if selection.optimism is None else points(selection.optimism),
-        None if selection.luck is None else points(selection.luck),
-        None if selection.gap is None else points(selection.gap),
+        *(None if one is None else points(one) for one in differences),
         selection.readings,
     )

@@ -12,7 +12,6 @@ from scipy.special import softmax
 from analysis.checks import has_shape, lies_in
 from analysis.reconstructions.errors import five
 from analysis.records import PipelineRecord, scaled
-from trainers.data import LabelledImages
 from trainers.measures.interpolation import STEPS, entropy, ghosting, path
 from trainers.measures.neighbours import NEIGHBOUR, REFERENCES, nearest_distances
 
@@ -119,7 +118,7 @@ def measure_real(record: PipelineRecord, rows: np.ndarray) -> Real:
     def compute() -> Real:
         latents = record.latents[rows]
         return Real(
-            nearest=nearest_distances(record.images.images[rows], _training(record).images),
+            nearest=nearest_distances(record.images.images[rows], _training(record)),
             entropy=entropy(_probabilities(record, latents)),
             sparsity=_sparsity(record, latents),
         )
@@ -148,7 +147,7 @@ def _measure_paths(record: PipelineRecord, rows: np.ndarray, steps: int) -> Path
     walks = decoded.reshape(mixed.shape)
     spread = walks.reshape(*shape, -1).std(axis=2)
     of_ends = (spread[:, :1] + spread[:, -1:]) / 2
-    training = _training(record).images
+    training = _training(record)
     return Paths(
         rows=rows,
         classes=len(record.classes),
@@ -164,9 +163,8 @@ def _measure_paths(record: PipelineRecord, rows: np.ndarray, steps: int) -> Path
     )
 
 
-def _training(record: PipelineRecord) -> LabelledImages:
-    train = record.data.train
-    return LabelledImages(train.images[:REFERENCES], train.labels[:REFERENCES])
+def _training(record: PipelineRecord) -> np.ndarray:
+    return record.data.train.images[:REFERENCES]
 
 
 def _sparsity(record: PipelineRecord, latents: np.ndarray) -> np.ndarray:
@@ -263,5 +261,5 @@ def compute_interpolation(record: PipelineRecord, seed: int) -> Interpolation:
         within=measure_paths(record, random_pairs(images.labels, PAIRS, same=True, seed=seed)),
         real=measure_real(record, sample),
         classes=record.classes,
-        training=min(len(record.data.train), REFERENCES),
+        training=len(_training(record)),
     )

@@ -188,7 +188,11 @@ def _baselines(final: list[PipelineRecord]) -> Table:
             seen.add(cells)
             shared = DATASETS[record.dataset].title
             whose = shared if row["name"] in SHARED else record.name
-            lines.append((whose, row["name"], "yes" if row["uses_labels"] else "no", *_line(row)))
+            labels = "yes" if row["uses_labels"] else "no"
+            measures = (result_rows.in_one_cell(row, measure) for measure in MEASURES)
+            error = result_rows.with_interval(row, "test/mae", percent=False)
+            beside = len(row["seeds"]), error, row["note"]
+            lines.append((whose, row["name"], labels, *measures, *beside))
     return Table(
         name="baselines",
         title="Rows that the champions are measured against",
@@ -198,12 +202,6 @@ def _baselines(final: list[PipelineRecord]) -> Table:
         "that were trained again; the champion was chosen among them by validation, and the test "
         "set was not read for them.",
     )
-
-
-def _line(row: result_rows.Row) -> tuple[Cell, ...]:
-    measures = (result_rows.in_one_cell(row, measure) for measure in MEASURES)
-    error = result_rows.with_interval(row, "test/mae", percent=False)
-    return (*measures, len(row["seeds"]), error, row["note"])
 
 
 def _errors(final: list[PipelineRecord]) -> Table:

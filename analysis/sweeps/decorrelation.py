@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from analysis import style
@@ -31,22 +30,17 @@ def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
     ]
 
 
-def draw_matrix(axis: Axes, row: GridRow):  # type: ignore[no-untyped-def]
-    """(D, D) correlations in [-1, 1]."""
-    matrix = np.atleast_2d(np.array(row.measured[0]["matrix"]))
-    drawn = axis.imshow(matrix, cmap="PuOr", vmin=-1, vmax=1, interpolation="nearest")
-    axis.grid(False)
-    edge = len(matrix) - 1
-    axis.set_xticks([0, edge], ["1", f"{edge + 1}"])
-    axis.set_yticks([0, edge], ["1", f"{edge + 1}"])
-    title = f"d = {row.x:g}\n|r| {row.mean(CORRELATION):.3f}, rank {row.mean(RANK):.1f}"
-    axis.set_title(title, fontsize=8.5, fontweight="normal")
-    axis.set_xlabel("coordinate", fontsize=8)
-    return drawn
-
-
 def _matrices(rows: list[GridRow]) -> Canvas:
     figure, axes = style.panels(len(rows), COLUMNS, width=9.0, height=2.5, more=0.3)
-    *_, drawn = map(draw_matrix, axes, rows)
+    for axis, row in zip(axes, rows, strict=True):
+        matrix = np.atleast_2d(np.array(row.measured[0]["matrix"]))  # (D, D), in [-1, 1]
+        drawn = axis.imshow(matrix, cmap="PuOr", vmin=-1, vmax=1, interpolation="nearest")
+        axis.grid(False)
+        edge = len(matrix) - 1
+        axis.set_xticks([0, edge], ["1", f"{edge + 1}"])
+        axis.set_yticks([0, edge], ["1", f"{edge + 1}"])
+        title = f"d = {row.x:g}\n|r| {row.mean(CORRELATION):.3f}, rank {row.mean(RANK):.1f}"
+        axis.set_title(title, fontsize=8.5, fontweight="normal")
+        axis.set_xlabel("coordinate", fontsize=8)
     figure.colorbar(drawn, ax=axes, shrink=0.7, label="correlation")
     return figure

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
@@ -38,25 +37,20 @@ def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
     ]
 
 
-def draw_labels(axis: Axes, row: GridRow, counts: list[int]) -> None:
-    """The three ways of a point against the number of labels."""
-    for number, mode in enumerate(MODES):
-        estimates = [estimate(by_draw(row, mode, count)) for count in counts]
-        draw_estimates(axis, counts, estimates, number, ls=DASHES[number], label=mode)
-    axis.axhline(CHANCE, color="0.4", lw=0.9, ls=(0, (1, 2)))
-    axis.set_xscale("log")
-    axis.xaxis.set_major_locator(FixedLocator(counts))
-    axis.xaxis.set_minor_locator(NullLocator())
-    axis.xaxis.set_major_formatter(ScalarFormatter())
-    axis.tick_params(axis="x", labelsize=7.5)
-    axis.set_ylim(0, 1.02)
-    axis.set(title=f"d = {row.x:g}", xlabel="labels")
-
-
 def _panels(rows: list[GridRow], counts: list[int]) -> Canvas:
     figure, axes = style.panels(len(rows), COLUMNS, width=9.5, height=2.5, more=0.5)
     for axis, row in zip(axes, rows, strict=True):
-        draw_labels(axis, row, counts)
+        for number, mode in enumerate(MODES):
+            estimates = [estimate(by_draw(row, mode, count)) for count in counts]
+            draw_estimates(axis, counts, estimates, number, ls=DASHES[number], label=mode)
+        axis.axhline(CHANCE, color="0.4", lw=0.9, ls=(0, (1, 2)))
+        axis.set_xscale("log")
+        axis.xaxis.set_major_locator(FixedLocator(counts))
+        axis.xaxis.set_minor_locator(NullLocator())
+        axis.xaxis.set_major_formatter(ScalarFormatter())
+        axis.tick_params(axis="x", labelsize=7.5)
+        axis.set_ylim(0, 1.02)
+        axis.set(title=f"d = {row.x:g}", xlabel="labels")
     for axis in axes[::COLUMNS]:
         axis.set_ylabel("accuracy (share)")
     style.legend_below(figure, axes[0])

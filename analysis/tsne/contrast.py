@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from analysis import style
@@ -119,26 +118,21 @@ def verdict(first: str, second: str, contrast: Contrast) -> str:
     return f"{text}: {contrast.numbers}{weight}."
 
 
-def draw_measure(axis: Axes, spaces: Mapping[str, tuple[Space, Space]], attribute: str) -> None:
-    """A filled marker for latents, a hollow one for the same images' pixels, a row a pipeline."""
-    names = list(spaces)[::-1]
-    for row, name in enumerate(names):
-        latents, pixels = (getattr(space.separation, attribute) for space in spaces[name])
-        colour = style.colour_of(name)
-        axis.plot([pixels, latents], [row, row], color=colour, lw=1.2, zorder=1)
-        axis.plot(latents, row, "o", color=colour, ms=7, zorder=3)
-        axis.plot(pixels, row, "s", color="0.25", mfc="white", ms=6, zorder=2)
-    axis.set_yticks(range(len(names)), names)
-    axis.set_ylim(-0.6, len(names) - 0.4)
-
-
 def measures_figure(spaces: Mapping[str, tuple[Space, Space]]) -> Canvas:
-    """The three measures side by side."""
+    """A panel a measure, a row a pipeline: latents filled, the same images' pixels hollow."""
     figure, axes = style.axes(1, 3, height=0.3 * len(spaces) + 1.5)
     labels = ("silhouette (-1 to 1)", "k-NN accuracy (share)", "between over within (ratio)")
-    for axis, (attribute, name, _), label in zip(axes, MEASURES, labels, strict=True):
-        draw_measure(axis, spaces, attribute)
-        axis.set_title(name, fontsize=9.5)
+    names = list(spaces)[::-1]
+    for axis, (attribute, title, _), label in zip(axes, MEASURES, labels, strict=True):
+        for row, name in enumerate(names):
+            latents, pixels = (getattr(space.separation, attribute) for space in spaces[name])
+            colour = style.colour_of(name)
+            axis.plot([pixels, latents], [row, row], color=colour, lw=1.2, zorder=1)
+            axis.plot(latents, row, "o", color=colour, ms=7, zorder=3)
+            axis.plot(pixels, row, "s", color="0.25", mfc="white", ms=6, zorder=2)
+        axis.set_yticks(range(len(names)), names)
+        axis.set_ylim(-0.6, len(names) - 0.4)
+        axis.set_title(title, fontsize=9.5)
         axis.set_xlabel(label)
     for axis in axes[1:]:
         axis.tick_params(labelleft=False)

@@ -51,12 +51,7 @@ class Embedding:
         return f"{name}, perplexity {self.perplexity:g}, after PCA to {self.components}"
 
 
-def embed(
-    latents: np.ndarray,
-    *,
-    seed: int = 0,
-    method: str = "tsne",
-) -> Embedding:
+def embed(latents: np.ndarray, *, seed: int = 0, method: str = "tsne") -> Embedding:
     """Points in the plane; the same for the same numbers and seed.
 
     Args:

@@ -19,14 +19,7 @@ from analysis.tsne.views import Views
 def draw_embedding(
     axis: Axes, embedding: Embedding, labels: np.ndarray, classes: tuple[str, ...]
 ) -> None:
-    """A marker and a colour a class; a class's name where its own points are the majority.
-
-    Args:
-        axis: to draw on.
-        embedding: of N points.
-        labels: (N,) numbers of classes.
-        classes: their names.
-    """
+    """N points, (N,) labels: a marker and a colour a class, its name where it is the majority."""
     plane = embedding.plane
     order = np.random.default_rng(0).permutation(len(plane))  # no class lies on top of all others
     for part in np.array_split(order, 3):
