@@ -42,15 +42,13 @@ def _look(label: int) -> dict[str, Any]:
     return {"color": colours[label % len(colours)], "marker": markers[label % len(markers)]}
 
 
-def _named_places(
-    plane: np.ndarray, labels: np.ndarray, classes: int, *, near: int = 15
-) -> dict[int, np.ndarray]:
+def _named_places(plane: np.ndarray, labels: np.ndarray, classes: int) -> dict[int, np.ndarray]:
     """Label -> where its name may stand: its point with most of its own kind around it.
 
-    Left out is a class that has no such place: most of the `near` nearest points would be others.
+    Left out is a class that has no such place: most of the 15 nearest points would be others.
     """
     distances = separation.squared_distances(plane.astype(float))
-    near = min(near, len(plane))
+    near = min(15, len(plane))
     around = labels[np.argpartition(distances, near - 1, axis=1)[:, :near]]
     own = (around == labels[:, None]).mean(1)
     places = {}

@@ -92,7 +92,8 @@ def render(
     Raises:
         ValueError: two figures or two tables bear one name, or a name is not valid for a file.
     """
-    _check_names([figure.name for figure in document.figures])
+    names = [figure.name for figure in document.figures]
+    _check_names(names)
     _check_names([table.name for table in document.tables])
 
     def drawn() -> dict[str, np.ndarray]:
@@ -103,12 +104,8 @@ def render(
             for kind, content in (("png", picture.png), ("svg", picture.svg.encode()))
         }
 
-    names = [figure.name for figure in document.figures]
-    if cache is None:
-        stored = drawn()
-    else:
-        key = {**(key or {}), "names": names}
-        stored = cache.get("pictures", key, drawn, only=True)
+    asked = {**(key or {}), "names": names}
+    stored = cache.get("pictures", asked, drawn, only=True) if cache else drawn()
     return {
         name: Picture(stored[f"png {name}"].tobytes(), stored[f"svg {name}"].tobytes().decode())
         for name in names
