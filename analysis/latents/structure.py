@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -152,17 +151,15 @@ def _both(record: PipelineRecord, findings: Findings) -> tuple[Structure, Struct
         "torch": torch.__version__,
     }
 
-    def compute(*, trained: bool) -> Structure:
-        digits = DATASETS[record.dataset].digits
-        views = two_views(images, digits=digits, seed=findings.seed)
-        encoder = record.model.encoder
-        if not trained:
-            encoder = untrained_encoder(record, seed=findings.seed)
-        return measure(*(applied(encoder, scaled(part)) for part in (images, *views)))
-
     def kept(trained: bool) -> Structure:
-        computed = functools.partial(compute, trained=trained)
+        def compute() -> Structure:
+            views = two_views(images, digits=DATASETS[record.dataset].digits, seed=findings.seed)
+            encoder = record.model.encoder
+            if not trained:
+                encoder = untrained_encoder(record, seed=findings.seed)
+            return measure(*(applied(encoder, scaled(part)) for part in (images, *views)))
+
         asked = {**key, "trained": trained}
-        return findings.cache.get("structure", asked, computed, kind=Structure)
+        return findings.cache.get("structure", asked, compute, kind=Structure)
 
     return kept(False), kept(True)
