@@ -10,22 +10,19 @@ the rounds are printed, and the length from which the second is the faster one.
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import math
-import statistics
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
 
 from benchmarks import machine
+from benchmarks.machine import seconds
 
 LENGTHS = (16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 QUICK = (16, 64, 256, 1024)
@@ -33,32 +30,20 @@ LEAST = 2e-3  # seconds that one timing lasts at least; a single short product i
 SIDES = ("(Q K^T) V", "Q (K^T V)")
 
 
-def seconds(function: Callable[[], object], repeats: int) -> float:
-    """Seconds for one call, the mean of `repeats`."""
-    start = time.perf_counter()
-    for _ in range(repeats):
-        function()
-    return (time.perf_counter() - start) / repeats
-
-
-def measure(n: int, d: int, rounds: int) -> tuple[float, float]:
+def measure(n: int, d: int, rounds: int) -> list[float]:
     """Median seconds of each order, for float32 matrices (n, d)."""
     generator = torch.Generator().manual_seed(0)
     q, k, v = (torch.randn(n, d, generator=generator) for _ in range(3))
-    orders: tuple[Callable[[], torch.Tensor], ...] = (
-        lambda: (q @ k.T) @ v,
-        lambda: q @ (k.T @ v),
-    )
-    first, second = (order() for order in orders)
+    orders = {SIDES[0]: lambda: (q @ k.T) @ v, SIDES[1]: lambda: q @ (k.T @ v)}
+    first, second = (order() for order in orders.values())
     scale = float(first.abs().max())
     if float((first - second).abs().max()) > 1e-4 * scale:
         raise RuntimeError(f"the two orders differ at n = {n}, d = {d}")
-    repeats = [max(1, math.ceil(LEAST / seconds(order, 3))) for order in orders]
-    times: tuple[list[float], list[float]] = ([], [])
-    for _ in range(rounds):
-        for order, count, kept in zip(orders, repeats, times, strict=True):
-            kept.append(seconds(order, count))
-    return statistics.median(times[0]), statistics.median(times[1])
+    sides = {
+        name: partial(seconds, order, max(1, math.ceil(LEAST / seconds(order, 3))))
+        for name, order in orders.items()
+    }
+    return list(machine.in_turn(rounds, sides).values())
 
 
 def crossover(lengths: Sequence[int], ratios: Sequence[float]) -> float | None:
@@ -77,19 +62,15 @@ def crossover(lengths: Sequence[int], ratios: Sequence[float]) -> float | None:
 
 def main() -> None:
     """Time both orders at every length, then print the ratios and the crossover."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--d", type=int, default=64, help="features of a token (default 64)")
-    parser.add_argument("--threads", type=int, default=2, help="threads for both (default 2)")
-    machine.add_options(parser, "4 lengths, 3 rounds instead of 15")
+    parser = machine.options(__doc__, "4 lengths, 3 rounds instead of 15", d=64, threads=2)
     arguments = parser.parse_args()
     if arguments.d < 1 or arguments.threads < 1:
         parser.error(f"--d {arguments.d} --threads {arguments.threads}: both must be 1 or more")
 
     torch.set_num_threads(arguments.threads)
     rounds, lengths = (3, QUICK) if arguments.quick else (15, LENGTHS)
-    where = machine.describe("torch")
-    print(f"{where}; {arguments.threads} threads")
-    print(f"d = {arguments.d}, float32, medians of n = {rounds} alternating rounds")
+    where = machine.announce("torch")
+    print(f"{arguments.threads} threads, d = {arguments.d}, float32, medians of {rounds} rounds")
     print(f"{'length':>8} {SIDES[0]:>12} {SIDES[1]:>12} {'ratio':>8} {'by count':>9}")
     ratios = []
     for n in lengths:

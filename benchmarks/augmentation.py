@@ -15,18 +15,14 @@ trainers/augmentation/colour.py.
 
 from __future__ import annotations
 
-import argparse
 import importlib
-import statistics
 import sys
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
 from torch import Tensor
@@ -35,7 +31,7 @@ from benchmarks import machine
 from trainers.augmentation import augmentation_for
 from trainers.torchvision_import import import_torchvision
 
-STRENGTH = 0.5
+STRENGTH, BATCH = 0.5, 512
 
 
 def torchvision_policy(transforms: Any, *, digits: bool, size: int) -> Callable[[Tensor], Tensor]:
@@ -69,19 +65,11 @@ def image_by_image(policy: Callable[[Tensor], Tensor], images: Tensor) -> Tensor
     return torch.stack([policy(image) for image in images])
 
 
-def seconds(function: Callable[[], object], repeats: int) -> float:
-    """Seconds for one call, the mean of `repeats`."""
-    start = time.perf_counter()
-    for _ in range(repeats):
-        function()
-    return (time.perf_counter() - start) / repeats
-
-
-def measure(transforms: Any, *, digits: bool, batch: int, rounds: int) -> dict[str, float]:
+def measure(transforms: Any, *, digits: bool, rounds: int) -> dict[str, float]:
     """Median views per second of each contender."""
     channels, size = (1, 28) if digits else (3, 32)
     generator = torch.Generator().manual_seed(0)
-    pixels = torch.randint(0, 256, (batch, channels, size, size), dtype=torch.uint8)
+    pixels = torch.randint(0, 256, (BATCH, channels, size, size), dtype=torch.uint8)
     images = pixels.float() / 255
     halves = images.bfloat16()
     ours = augmentation_for(digits=digits, strength=STRENGTH)
@@ -94,11 +82,8 @@ def measure(transforms: Any, *, digits: bool, batch: int, rounds: int) -> dict[s
     }
     for function, _ in contenders.values():
         function()
-    times: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(rounds):
-        for name, (function, repeats) in contenders.items():
-            times[name].append(seconds(function, repeats))
-    return {name: batch / statistics.median(values) for name, values in times.items()}
+    sides = {name: partial(machine.seconds, *timed) for name, timed in contenders.items()}
+    return {name: BATCH / median for name, median in machine.in_turn(rounds, sides).items()}
 
 
 def settle_allocator() -> None:
@@ -112,15 +97,7 @@ def settle_allocator() -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--threads", type=int, default=2, help="threads for both sides (default 2)")
-    parser.add_argument("--batch", type=int, default=512, help="images per batch (default 512)")
-    machine.add_options(parser, "3 rounds instead of 15")
-    arguments = parser.parse_args()
-    if arguments.threads < 1 or arguments.batch < 1:
-        parser.error(
-            f"--threads {arguments.threads} --batch {arguments.batch}: both must be 1 or more"
-        )
+    arguments = machine.options(__doc__, "3 rounds instead of 15", threads=2).parse_args()
 
     import_torchvision()
     transforms = importlib.import_module("torchvision.transforms.v2")
@@ -128,14 +105,11 @@ def main() -> None:
     torch.manual_seed(0)
     settle_allocator()
     rounds = 3 if arguments.quick else 15
-    where = machine.describe("torch", "torchvision")
-    print(f"{where}; {arguments.threads} threads")
-    print(
-        f"batch {arguments.batch}, strength {STRENGTH}, medians of n = {rounds} alternating rounds"
-    )
+    where = machine.announce("torch", "torchvision")
+    print(f"{arguments.threads} threads, batch {BATCH}, strength {STRENGTH}, {rounds} rounds")
     figures: dict[str, dict[str, float]] = {}
     for digits in (False, True):
-        rates = measure(transforms, digits=digits, batch=arguments.batch, rounds=rounds)
+        rates = measure(transforms, digits=digits, rounds=rounds)
         best = max(rate for name, rate in rates.items() if name.startswith("torchvision"))
         figures["digits" if digits else "natural"] = rates
         print("digits, 1 x 28 x 28" if digits else "natural images, 3 x 32 x 32")

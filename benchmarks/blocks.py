@@ -19,19 +19,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
-from scipy.stats import t as student
 
 from benchmarks import machine
 from benchmarks.record_curves import METRIC, PIPELINES
+from search.cells.statistics import estimate
 from search.spaces.pipeline import load_pipeline
-from search.trials.config import TrialConfig
 from search.trials.trial import Trial, TrialImages
-from trainers.data import load_training
 from trainers.precision import fastest_precision
 
 BLOCKS = ("strided", "averaged", "patches")  # `pooled` costs four times as much at equal depth
@@ -40,24 +36,18 @@ RATE = "time/images_per_second"
 
 def main(argv: Sequence[str] | None = None) -> None:
     """A line for each pipeline and block."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data-dir", help="of the real images; the stand-in ones without it")
+    numbers = {"train_size": 10_000, "epochs": 6, "seeds": 3, "threads": 2}
+    parser = machine.options(__doc__, "two seeds of one epoch of few images", **numbers)
+    machine.add_data(parser)
     parser.add_argument("--pipeline", default="all", choices=["all", *PIPELINES])
-    parser.add_argument("--train-size", type=int, default=10_000)
-    parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
-    machine.add_options(parser, "two seeds of one epoch of few images")
     options = parser.parse_args(argv)
     if options.quick:
         options.seeds, options.epochs = 2, 1
     if options.quick or not options.data_dir:
         options.train_size = 1000
-    torch.set_num_threads(options.threads)
-    torch.set_flush_denormal(True)
+    machine.use_threads(options.threads)
     options.precision = fastest_precision(torch.device("cpu"), threads=options.threads)
-    where = machine.describe("torch")
-    print(where)
+    where = machine.announce("torch")
     names = PIPELINES if options.pipeline == "all" else (options.pipeline,)
     figures: dict[str, Any] = {"seeds": options.seeds, "epochs": options.epochs}
     figures |= {"train_size": options.train_size, "pipelines": {}}
@@ -68,12 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def compare(name: str, options: argparse.Namespace) -> dict[str, dict[str, float]]:
     """Block -> accuracy, half its interval, images a second."""
-    data = load_training(
-        load_pipeline(name).dataset,
-        data_dir=options.data_dir,
-        mini=options.data_dir is None,
-        train_size=options.train_size,
-    )
+    data = machine.load(load_pipeline(name).dataset, options.data_dir, options.train_size)
     images = TrialImages.load(data, "cpu")
     runs: dict[str, list[tuple[float, float]]] = {block: [] for block in BLOCKS}
     for seed in range(options.seeds):
@@ -82,16 +67,13 @@ def compare(name: str, options: argparse.Namespace) -> dict[str, dict[str, float
     figures = {}
     for block, results in runs.items():
         accuracies, rates = zip(*results, strict=True)
+        mean = estimate(accuracies)
         figures[block] = {
-            "accuracy": statistics.mean(accuracies),
-            "half": half_interval(accuracies),
+            "accuracy": mean.mean,
+            "half": math.nan if mean.high is None else mean.high - mean.mean,
             "rate": statistics.median(rates),
         }
-        print(
-            f"{name:18} {block:9} {100 * figures[block]['accuracy']:.2f} % "
-            f"± {100 * figures[block]['half']:.2f}, {figures[block]['rate']:.0f} images/s",
-            flush=True,
-        )
+        machine.show(f"{name}, {block}", figures[block])
     return figures
 
 
@@ -100,12 +82,9 @@ def train(
 ) -> tuple[float, float]:
     """(accuracy, images a second) of one training."""
     pipeline = load_pipeline(name)
-    config = TrialConfig(
-        trial_id=block,
-        number=0,
-        study="blocks",
-        pipeline=name,
-        params={**pipeline.defaults, "width": 32, "depth": 3, "block": block},
+    config = machine.trial_config(
+        name,
+        {**pipeline.defaults, "width": 32, "depth": 3, "block": block},
         seed=seed,
         epochs=options.epochs,
         precision=options.precision,
@@ -113,12 +92,6 @@ def train(
     )
     epochs = list(Trial(config, images).epochs())
     return epochs[-1][METRIC], statistics.median(epoch[RATE] for epoch in epochs)
-
-
-def half_interval(values: Sequence[float]) -> float:
-    """Half of the 95 % interval of the mean (Student's t)."""
-    spread = statistics.stdev(values) / math.sqrt(len(values))
-    return float(student.ppf(0.975, len(values) - 1)) * spread
 
 
 if __name__ == "__main__":

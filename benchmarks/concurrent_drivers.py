@@ -10,24 +10,20 @@ ends with status 1 if a driver failed, a record is missing or anything still cou
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
 import os
-import sqlite3
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-ROOT = Path(__file__).resolve().parents[1]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import machine
+from benchmarks.commands import rows
 
 if TYPE_CHECKING:
     from ray.tune.search import Searcher
@@ -38,22 +34,16 @@ PIPELINE = "mnist_supervised"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Start them together, wait, count."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--drivers", type=int, default=8)
-    parser.add_argument("--trials", type=int, default=5)
-    parser.add_argument(
-        "--home", type=Path, help="an empty folder, kept (default: a temporary one)"
-    )
-    machine.add_options(parser, "3 drivers with 2 trials each")
+    parser = machine.options(__doc__, "3 drivers with 2 trials each", drivers=8, trials=5)
+    parser.add_argument("--home", type=Path, help="an empty folder, kept; else a temporary one")
     options = parser.parse_args(argv)
     if options.quick:
         options.drivers, options.trials = 3, 2
-    where = machine.describe("optuna", "mlflow")
-    print(where)
+    where = machine.announce("optuna", "mlflow")
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.home or Path(temporary)
         seconds, statuses = run(folder, options.drivers, options.trials)
-        optuna, mlflow = stored(folder / "mlruns")
+        optuna, mlflow = stored(folder)
     times = ", ".join(f"{each:.1f}" for each in sorted(seconds))
     print(f"{options.drivers} drivers with {options.trials} trials each: {times} s; {statuses}")
     print(f"optuna.db: {dict(optuna)}; mlflow.db: {dict(mlflow)}")
@@ -71,7 +61,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(folder: Path, drivers: int, trials: int) -> tuple[list[float], Counter[int | None]]:
     """(seconds of each driver, how many ended with which status)."""
-
     context = multiprocessing.get_context("fork")
     together = context.Barrier(drivers)
     times = context.SimpleQueue()
@@ -123,16 +112,13 @@ def _report(searcher: Searcher, *, trials: int, **unused: object) -> None:
                 searcher.on_trial_complete(trial_id, result)
 
 
-def stored(home: Path) -> tuple[Counter[str], Counter[str]]:
+def stored(folder: Path) -> tuple[Counter[str], Counter[str]]:
     """Count what the two stores hold: studies and trials by state, runs by kind and status."""
-    with closing(sqlite3.connect(home / "optuna.db")) as database:
-        optuna = Counter(state for (state,) in database.execute("select state from trials"))
-        [(studies,)] = database.execute("select count(*) from studies")
+    optuna = Counter(state for (state,) in rows(folder, "select state from trials", "optuna"))
+    [(optuna["study"],)] = rows(folder, "select count(*) from studies", "optuna")
     query = "select value, status from runs join tags on runs.run_uuid = tags.run_uuid"
-    with closing(sqlite3.connect(home / "mlflow.db")) as database:
-        kinds = database.execute(f"{query} where key = 'kind'")
-        mlflow = Counter(f"{kind} {status}" for kind, status in kinds)
-    return Counter({**optuna, "study": studies}), mlflow
+    mlflow = Counter(" ".join(each) for each in rows(folder, f"{query} where key = 'kind'"))
+    return optuna, mlflow
 
 
 if __name__ == "__main__":

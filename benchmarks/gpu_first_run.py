@@ -7,7 +7,7 @@ Needs torch, numpy and the checkout; neither Ray nor Optuna nor MLflow. Each sta
 its own, so that a lost GPU spoils one only, and prints a line a measurement; FAILED stands where
 something does not hold. `--dry` runs every stage on a CPU, tiny. If only one may run: `trials`.
 
-    environment  rates of the device, and what a launch costs, recorded and not
+    environment  what a launch costs, recorded and not
     oracle       loss and gradient of every pipeline against float64 on the CPU
     trials       every pipeline as a search's worker trains and measures it, in one process
     faults       out of memory, then a lost device: what becomes of the next trial
@@ -31,13 +31,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import product
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 
 def stand_in_for_optuna() -> None:
@@ -65,20 +65,18 @@ stand_in_for_optuna()
 import torch
 
 from benchmarks import machine
+from benchmarks.record_curves import PIPELINES
 from search.cluster import profile_trial
 from search.spaces import builders
 from search.spaces.pipeline import load_pipeline, pipeline_names
 from search.spaces.space import largest
-from search.trials.config import TrialConfig
 from search.trials.process import TrialProcess
 from trainers import recording
 from trainers.classifiers import fit_classifier
-from trainers.data import DATASETS, TrainingData, load_training
 from trainers.evaluation import encode, evaluate
 from trainers.loop import DeviceImages, Training, fit
 from trainers.precision import DTYPES, autocast, choose_repeatable_kernels
 
-SIX = [f"{d}_{m}" for d in ("mnist", "cifar") for m in ("autoencoder", "supervised", "contrastive")]
 PACKED = "cifar_supervised"
 IMAGES = {"mnist": 54_000, "cifar": 45_000}
 Options = argparse.Namespace
@@ -95,8 +93,7 @@ class Book:
         with self.file.open("a", encoding="utf-8") as file:
             line = {"stage": self.stage, "what": what, **values}
             file.write(json.dumps(line, default=str) + "\n")
-        shown = (f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in values.items())
-        print(f"{self.stage:12}{what:44}{'  '.join(shown)}", flush=True)
+        machine.show(f"{self.stage:12}{what}", values)
 
     def holds(self, what: str, true: bool, **values: Any) -> None:
         """Keep whether something holds."""
@@ -113,44 +110,28 @@ def device_of(options: Options) -> torch.device:
 
 def some(options: Options) -> list[str]:
     """The six pipelines, of which two are enough for a dry run."""
-    return SIX[1::4] if options.dry else SIX
-
-
-def wait(device: torch.device) -> None:
-    """Until the device has done all."""
-    if device.type == "cuda":
-        torch.cuda.synchronize()
+    return list(PIPELINES[1::4] if options.dry else PIPELINES)
 
 
 def seconds(function: Callable[[], object], device: torch.device, calls: int) -> float:
-    """Of a call, when many follow each other and none is waited for; after three that warm up."""
-    for _ in range(3):
-        function()
-    wait(device)
-    began = time.perf_counter()
-    for _ in range(calls):
-        function()
-    wait(device)
-    return (time.perf_counter() - began) / calls
+    """Of a call, when many follow each other; after three that warm up."""
+    machine.seconds(function, 3)
+    return machine.seconds(function, calls, device)
 
 
-def data_of(dataset: str, options: Options) -> TrainingData:
-    """The real images, else the stand-ins."""
-    mini = options.dry or not options.data_dir
-    size = 600 if options.dry else None
-    where = None if mini else options.data_dir
-    return load_training(dataset, data_dir=where, mini=mini, train_size=size)
+@contextlib.contextmanager
+def worker(dataset: str, options: Options) -> Iterator[TrialProcess]:
+    """A search's worker, on the real images, else on the stand-ins."""
+    where, size = (None, 600) if options.dry else (options.data_dir, None)
+    with tempfile.TemporaryDirectory() as folder:
+        yield TrialProcess(machine.load(dataset, where, size), folder)
 
 
 def drawn(name: str, device: torch.device, count: int) -> DeviceImages:
-    """So many random images for a pipeline: times do not depend on what they show."""
-    spec = DATASETS[load_pipeline(name).dataset]
-    shape = (count, spec.channels, spec.size, spec.size)
-    generator = torch.Generator(device).manual_seed(0)
-    return DeviceImages(
-        images=torch.randint(256, shape, dtype=torch.uint8, device=device, generator=generator),
-        labels=torch.randint(len(spec.classes), (count,), device=device, generator=generator),
-    )
+    """So many random images for a pipeline, few on a CPU: times do not depend on what they show."""
+    torch.manual_seed(0)
+    pipeline, count = load_pipeline(name), min(count, 600) if device.type == "cpu" else count
+    return profile_trial._drawn(pipeline, pipeline.defaults, count, device.type)[1]
 
 
 def training(name: str, data: DeviceImages, precision: Any, *, epochs: int = 9) -> Training:
@@ -175,7 +156,7 @@ def recorded(yes: bool) -> Iterator[None]:
 
 
 def environment(options: Options, book: Book) -> None:
-    """Rates of the device."""
+    """What a launch costs."""
     device = device_of(options)
     tiny = torch.zeros(1000, device=device)
     calls = 200 if options.dry else 20_000
@@ -189,14 +170,6 @@ def environment(options: Options, book: Book) -> None:
 
     many = recording.record(launch, ())
     book.note("a launch, recorded", us=1e3 * seconds(many, device, 20))
-    one = torch.zeros(2**32, dtype=torch.uint8, device=device)
-    other = torch.empty_like(one)
-    rate = 2 * len(one) / seconds(lambda: other.copy_(one), device, 10)
-    book.note("copy", tb_a_second=rate / 1e12)
-    for side, kind in ((8192, torch.bfloat16), (256, torch.float32)):
-        a = torch.randn(side, side, device=device, dtype=kind)
-        rate = 2 * side**3 / seconds(lambda a=a: a @ a, device, 20)  # type: ignore[misc]
-        book.note(f"product {side} {kind}", tflops=rate / 1e12)
 
 
 def oracle(options: Options, book: Book) -> None:
@@ -241,12 +214,9 @@ def gradient(
 
 def _trial(made: TrialProcess, options: Options, name: str, **more: Any) -> dict[str, Any]:
     """The last report of a trial of one epoch."""
-    settings: dict[str, Any] = {"params": load_pipeline(name).defaults, "epochs": 1, "seed": 1}
-    trial_id = f"{name}-{time.monotonic_ns()}"
-    where = device_of(options).type
-    config = TrialConfig(
-        trial_id=trial_id, number=0, study="gpu", pipeline=name, device=where, **settings | more
-    )
+    more |= {"trial_id": f"{name}-{time.monotonic_ns()}", "device": device_of(options).type}
+    params = load_pipeline(name).defaults
+    config = machine.trial_config(name, params, epochs=1, **{"seed": 1, **more})
     made.begin(config.to_json())
     report: dict[str, Any] = {}
     while not report.get("done"):
@@ -257,28 +227,24 @@ def _trial(made: TrialProcess, options: Options, name: str, **more: Any) -> dict
 def trials(options: Options, book: Book) -> None:
     """One epoch and all measurements, pipeline after pipeline in one process."""
     for dataset in IMAGES:
-        with tempfile.TemporaryDirectory() as folder:
-            made = TrialProcess(data_of(dataset, options), folder)
-            for name in pipeline_names():
-                if not name.startswith(dataset):
-                    continue
-                for precision in ["bfloat16"] if options.dry else DTYPES:
-                    began = time.perf_counter()
-                    last = _trial(made, options, name, precision=precision)
-                    wall, metrics = time.perf_counter() - began, last.get("metrics", {})
-                    told = {
-                        k.split("/")[-1]: v
-                        for k, v in metrics.items()
-                        if k.startswith(("valid/accuracy", "time", "memory"))
-                    }
-                    why = {"error": last["error"][:200]} if "error" in last else {}
-                    book.holds(f"{name} {precision}", not why, wall=wall, **told, **why)
+        names = [name for name in pipeline_names() if name.startswith(dataset)]
+        with worker(dataset, options) as made:
+            for name, precision in product(names, ["bfloat16"] if options.dry else DTYPES):
+                began = time.perf_counter()
+                last = _trial(made, options, name, precision=precision)
+                told = {
+                    k.split("/")[-1]: v
+                    for k, v in last.get("metrics", {}).items()
+                    if k.startswith(("valid/accuracy", "time", "memory"))
+                }
+                told |= {"wall": time.perf_counter() - began}
+                told |= {"error": last["error"][:200]} if "error" in last else {}
+                book.holds(f"{name} {precision}", "error" not in last, **told)
 
 
 def faults(options: Options, book: Book) -> None:
     """Out of memory, and a device that is lost."""
-    with tempfile.TemporaryDirectory() as folder:
-        made = TrialProcess(data_of("cifar", options), folder)
+    with worker("cifar", options) as made:
         if not options.dry:
             torch.cuda.set_per_process_memory_fraction(0.004)  # about half a GiB
             last = _trial(made, options, "cifar_contrastive")
@@ -294,8 +260,7 @@ def faults(options: Options, book: Book) -> None:
 
 
 def _lose(options: Options) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        made = TrialProcess(data_of("cifar", options), folder)
+    with worker("cifar", options) as made:
         if options.dry:
             os._exit(1)
         _trial(made, options, PACKED)
@@ -308,7 +273,7 @@ def repeat(options: Options, book: Book) -> None:
     """Losses of a seed, twice, and of its state gone on with; what fixed sums cost."""
     device = device_of(options)
     for name in some(options):
-        few = drawn(name, device, 600 if options.dry else 10_000)
+        few = drawn(name, device, 10_000)
         for precision in DTYPES:
 
             def course(stop: int = 3, few: Any = few, name: str = name, p: Any = precision) -> Any:
@@ -338,7 +303,7 @@ def speed(options: Options, book: Book) -> None:
     """Steps as they are and recorded; all else that a trial spends time with."""
     device = device_of(options)
     for name in some(options):
-        data = drawn(name, device, 600 if options.dry else IMAGES[name.split("_")[0]])
+        data = drawn(name, device, IMAGES[name.split("_")[0]])
         for precision in DTYPES:
             courses = {}
             for yes in (False, True):
@@ -351,25 +316,23 @@ def speed(options: Options, book: Book) -> None:
                 book.note(what, epoch_seconds=took, step_ms=1e3 * took / course._step.steps)
             book.holds(f"{name} {precision}: equal", courses[False] == courses[True])
         few = data.first(len(data) // 9)
-        began = time.perf_counter()
-        evaluate(course._method, data, few, classes=10, seed=1, precision="bfloat16", final=True)
-        book.note(f"{name}: all measurements", seconds=time.perf_counter() - began)
+        usual: dict[str, Any] = {"classes": 10, "seed": 1, "precision": "bfloat16"}
+        measure = partial(evaluate, course._method, data, few, **usual, final=True)
+        book.note(f"{name}: all measurements", seconds=machine.seconds(measure))
         latents = encode(course._method.encoder, data, precision="bfloat16")
         for yes in (False, True):
             with recorded(yes):
-                began = time.perf_counter()
-                fit_classifier(latents, data.labels, classes=10, seed=1, precision="bfloat16")
-                wait(device)
-            what = f"{name}: the classifier{', recorded' * yes}"
-            book.note(what, seconds=time.perf_counter() - began)
+                classify = partial(fit_classifier, latents, data.labels, **usual)
+                took = machine.seconds(classify, device=device)
+            book.note(f"{name}: the classifier{', recorded' * yes}", seconds=took)
 
 
 def profile(options: Options, book: Book) -> None:
     """What a search would choose."""
-    for name in SIX:
+    where = device_of(options).type
+    for name in PIPELINES:
         pipeline = load_pipeline(name)
         params = dict(largest(pipeline.space, pipeline.defaults))
-        where = device_of(options).type
         asked = profile_trial.ProfileRequest(device=where, threads=1, pipeline=name, params=params)
         found = profile_trial.measure(asked)
         share = found.share(limit=16) if found.total_gib else math.nan
@@ -379,7 +342,7 @@ def profile(options: Options, book: Book) -> None:
 def packing(options: Options, book: Book) -> None:
     """Steps a second of k trainings at a time, of all together."""
     device, span = device_of(options), 0.5 if options.dry else 5.0
-    data = drawn(PACKED, device, 600 if options.dry else 10_000)
+    data = drawn(PACKED, device, 10_000)
     for k in (1, 2) if options.dry else (1, 4, 8):
         streams = [torch.cuda.Stream() if device.type == "cuda" else None for _ in range(k)]
         with recorded(True):
@@ -393,20 +356,17 @@ def packing(options: Options, book: Book) -> None:
                     with torch.cuda.stream(stream):  # type: ignore[arg-type]
                         one._run()
             steps += k * each[0]._step.steps
-            wait(device)
+            machine.wait(device)
             for one in each:
                 one._step._at.zero_()
         book.note(f"{k} streams, recorded", steps_a_second=steps / (time.perf_counter() - began))
     context = multiprocessing.get_context("spawn")
-    for k, yes in (
-        ((2, False),) if options.dry else ((1, False), (4, False), (16, False), (8, True))
-    ):
+    many = ((1, False), (4, False), (16, False), (8, True))
+    for k, yes in ((2, False),) if options.dry else many:
         with context.Manager() as manager, recorded(yes):
             gate, counts = manager.Barrier(k), manager.list()
-            packed = [
-                context.Process(target=_packed, args=(options, gate, counts, span))
-                for _ in range(k)
-            ]
+            given = (options, gate, counts, span)
+            packed = [context.Process(target=_packed, args=given) for _ in range(k)]
             for process in packed:
                 process.start()
             for process in packed:
@@ -419,7 +379,7 @@ def packing(options: Options, book: Book) -> None:
 def _packed(options: Options, gate: Any, counts: Any, span: float) -> None:
     device = device_of(options)
     torch.set_num_threads(1)
-    data = drawn(PACKED, device, 600 if options.dry else 10_000)
+    data = drawn(PACKED, device, 10_000)
     course, steps = training(PACKED, data, "bfloat16", epochs=100_000), 0
     next(course)
     gate.wait(60)
@@ -447,21 +407,18 @@ STAGES = {  # each with the seconds after which it is cut off; what it wrote is 
 def main(argv: Sequence[str] | None = None) -> int:
     """One stage, or all of them; returns 1 if something does not hold."""
     names = {stage.__name__: stage for stage in STAGES}
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = machine.options(__doc__, "the same as --dry", budget=440)
+    machine.add_data(parser)
     parser.add_argument("stage", choices=["all", *names])
-    parser.add_argument("--data-dir", help="of the real images; the stand-ins without it")
-    parser.add_argument("--budget", type=float, default=440, help="seconds of all stages")
     parser.add_argument("--dry", action="store_true", help="on a CPU, tiny")
     parser.add_argument("--lines", type=Path, help=argparse.SUPPRESS)
-    machine.add_options(parser, "the same as --dry")
     options = parser.parse_args(argv)
     options.dry |= options.quick
     if options.stage != "all":
         file = options.lines or Path(tempfile.mkdtemp()) / "lines.jsonl"
         names[options.stage](options, Book(options.stage, file))
         return 0
-    where = machine.describe("torch")
-    print(where)
+    where = machine.announce("torch")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "lines.jsonl"
         ended = _each(options, file)

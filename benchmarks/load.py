@@ -14,14 +14,12 @@ stores hold. Resident memory is read from /proc (Linux).
 
 from __future__ import annotations
 
-import argparse
 import functools
-import sqlite3
 import sys
 import tempfile
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, chdir, contextmanager
 from dataclasses import dataclass, field
@@ -29,11 +27,10 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-ROOT = Path(__file__).resolve().parents[1]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import machine
+from benchmarks.commands import rows
 from benchmarks.fake_trials import EPOCHS, search
 
 
@@ -106,49 +103,35 @@ class Account:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Search, then print the account."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--trials", type=int, default=2000)
+    parser = machine.options(__doc__, "60 trials, by ten", trials=2000)
     parser.add_argument("--sampler", default="tpe")
-    parser.add_argument("--concurrency", type=int, default=2)
-    machine.add_options(parser, "60 trials, by ten")
     options = parser.parse_args(argv)
     trials, span = (60, 10) if options.quick else (options.trials, min(100, options.trials // 2))
-    where = machine.describe("ray", "optuna", "mlflow")
-    print(where)
+    where = machine.announce("ray", "optuna", "mlflow")
     print(f"n = {trials} trials of up to {EPOCHS} epochs, one search, {options.sampler}")
     account = Account()
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
-        whole = search(
-            trials,
-            concurrency=options.concurrency,
-            sampler=options.sampler,
-            watching=account.watching(),
-        )
-        for line in table(account.points, span):
-            print(line)
+        watching = account.watching()
+        whole = search(trials, concurrency=2, sampler=options.sampler, watching=watching)
+        table(account.points, span)
         trained = account.points[-1].at - account.points[0].at
         print(f"from the first trial's end to the last's {trained:.1f} s, {whole:.1f} s in all")
-        print(stored(Path("mlruns")))
+        print(stored(folder))
     figures = summary(account.points, span)
-    print(verdict(figures, span))
+    machine.show(f"seconds of one of {span} trials, MiB of the driver", figures)
     machine.keep(options.json, machine=where, figures={"trials": trials, **figures})
 
 
-def table(points: Sequence[Point], span: int) -> Iterator[str]:
+def table(points: Sequence[Point], span: int) -> None:
     """A line for every `span` trials that ended, milliseconds a trial."""
-    yield "  trials  ms/trial     ask    tell     Ray   MLflow  waiting  memory MiB"
     for last in range(span, len(points), span):
         before, now = points[last - span], points[last]
-        whole = (now.at - before.at) / span * 1e3
-
-        def part(name: str, before: Point = before, now: Point = now) -> float:
-            return (now.spent.get(name, 0.0) - before.spent.get(name, 0.0)) / span * 1e3
-
-        ask, tell, mlflow = part("ask"), part("tell"), part("MLflow")
-        yield (
-            f"{last:8}{whole:10.1f}{ask:8.1f}{tell:8.1f}{whole - ask - tell:8.1f}"
-            f"{mlflow:9.1f}{now.waiting:9}{now.memory:12.0f}"
-        )
+        parts = ("ask", "tell", "MLflow")
+        spent = {name: now.spent.get(name, 0.0) - before.spent.get(name, 0.0) for name in parts}
+        whole = now.at - before.at
+        spent |= {"Ray": whole - spent["ask"] - spent["tell"], "all": whole}
+        shown = {name: 1e3 * value / span for name, value in spent.items()}
+        machine.show(f"{last:6}", {**shown, "waiting": now.waiting, "MiB": now.memory})
 
 
 def summary(points: Sequence[Point], span: int) -> dict[str, float]:
@@ -161,25 +144,13 @@ def summary(points: Sequence[Point], span: int) -> dict[str, float]:
     }
 
 
-def verdict(figures: dict[str, float], span: int) -> str:
-    """The first and the last trials, their ratio, and the memory."""
-    first, last = figures["first"], figures["last"]
-    return (
-        f"first {span} trials {first:.4f} s each, last {span} {last:.4f} s, "
-        f"ratio {last / first:.2f}; memory of the driver {figures['memory_early']:.0f} MiB after "
-        f"{2 * span} trials, {figures['memory_end']:.0f} MiB at the end"
-    )
-
-
-def stored(home: Path) -> str:
+def stored(folder: str) -> str:
     """Count what the two stores hold, by state."""
-    runs = "select status, count(*) from runs group by status"
-    trials = "select state, count(*) from trials group by state"
     lines = []
-    for name, query in (("optuna.db", trials), ("mlflow.db", runs)):
-        with sqlite3.connect(home / name) as store:
-            counts = ", ".join(f"{count} {state}" for state, count in store.execute(query))
-        lines.append(f"{name}: {counts}")
+    for store, state in (("optuna", "state from trials"), ("mlflow", "status from runs")):
+        counts = Counter(state for (state,) in rows(folder, f"select {state}", store))
+        listed = ", ".join(f"{count} {state}" for state, count in sorted(counts.items()))
+        lines.append(f"{store}.db: {listed}")
     return "; ".join(lines)
 
 

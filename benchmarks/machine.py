@@ -5,23 +5,34 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import statistics
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from search.cli.arguments import new_file
 from search.tracking import provenance
 
-RESULTS = Path(__file__).resolve().parent / "results"
+if TYPE_CHECKING:
+    import torch
+
+    from search.trials.config import TrialConfig
+    from trainers.data import TrainingData
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
 
 
-def describe(*packages: str) -> str:
-    """The processor, how many of it this process may use, and the packages' versions."""
+def announce(*packages: str) -> str:
+    """Print the processor, how many of it this process may use, and the packages' versions."""
     versions = ", ".join(f"{name} {version(name)}" for name in packages)
     python = platform.python_version()
-    return f"{provenance.machine()}, {accelerator()}Python {python}, {versions}"
+    described = f"{provenance.machine()}, {accelerator()}Python {python}, {versions}"
+    print(described)
+    return described
 
 
 def accelerator() -> str:
@@ -32,8 +43,15 @@ def accelerator() -> str:
     return f"{torch.cuda.get_device_name(0)}, "
 
 
-def add_options(parser: argparse.ArgumentParser, quick: str) -> None:
-    """`--quick` and `--json`, which every benchmark has."""
+def options(about: str | None, quick: str, **numbers: int) -> argparse.ArgumentParser:
+    """The parser of a benchmark: `--quick` and `--json`, which all have, and whole numbers.
+
+    Args:
+        about: the program's docstring.
+        quick: what that option does.
+        numbers: option -> default.
+    """
+    parser = argparse.ArgumentParser(description=(about or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help=quick)
     parser.add_argument(
         "--json",
@@ -41,6 +59,78 @@ def add_options(parser: argparse.ArgumentParser, quick: str) -> None:
         metavar="FILE",
         help="write the figures there too",
     )
+    for name, default in numbers.items():
+        option = f"--{name.replace('_', '-')}"
+        parser.add_argument(option, type=int, default=default, help="default: %(default)s")
+    return parser
+
+
+def add_data(parser: argparse.ArgumentParser) -> None:
+    """`--data-dir`, which may be left out."""
+    parser.add_argument(
+        "--data-dir",
+        type=lambda text: str(Path(text).resolve()),
+        help="of the real images; the stand-in ones without it",
+    )
+
+
+def load(dataset: str, data_dir: str | None, train_size: int | None) -> TrainingData:
+    """The real images, the stand-in ones without a folder."""
+    from trainers.data import load_training
+
+    return load_training(dataset, data_dir=data_dir, mini=not data_dir, train_size=train_size)
+
+
+def trial_config(pipeline: str, params: Mapping[str, Any], **fields: Any) -> TrialConfig:
+    """A trial's configuration, of no study unless one is named."""
+    from search.trials.config import TrialConfig
+
+    usual = {"trial_id": "benchmark", "number": 0, "study": "benchmark", "seed": 0}
+    return TrialConfig(pipeline=pipeline, params=dict(params), **{**usual, **fields})
+
+
+def use_threads(count: int) -> None:
+    """Compute as a search's worker does, on so many threads."""
+    import torch
+
+    torch.set_num_threads(count)
+    torch.set_flush_denormal(True)
+
+
+def wait(device: torch.device | None) -> None:
+    """Until a GPU has done all."""
+    if device is not None and device.type == "cuda":
+        import torch
+
+        torch.cuda.synchronize(device)
+
+
+def seconds(
+    function: Callable[[], object], calls: int = 1, device: torch.device | None = None
+) -> float:
+    """Seconds of one call, the mean of `calls`, of which none is waited for but the last."""
+    wait(device)
+    began = time.perf_counter()
+    for _ in range(calls):
+        function()
+    wait(device)
+    return (time.perf_counter() - began) / calls
+
+
+def in_turn(rounds: int, sides: Mapping[str, Callable[[], float]]) -> dict[str, float]:
+    """The median of each side's values: they take turns, so that other work slows all of them."""
+    values: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(rounds):
+        for name, side in sides.items():
+            values[name].append(side())
+    return {name: statistics.median(each) for name, each in values.items()}
+
+
+def show(name: str, figures: Mapping[str, Any]) -> None:
+    """Print a line of figures, each behind its name; lists are left out."""
+    shown = {name: value for name, value in figures.items() if not isinstance(value, list)}
+    parts = (f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in shown.items())
+    print(f"{name}: {', '.join(parts)}", flush=True)
 
 
 def keep(file: Path | None, *, machine: str, figures: Mapping[str, Any]) -> None:

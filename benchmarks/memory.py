@@ -9,7 +9,6 @@ as private in neither.
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 import tempfile
@@ -17,9 +16,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import machine
 
@@ -28,12 +25,16 @@ WORKERS = (b"ray::TrialWorke", b"ray::ResourceTr")  # Linux keeps 15 characters 
 
 def main() -> None:
     """Run the search, sample, print the peaks."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = machine.options(__doc__, "on 5,000 images")
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--pipeline", default="cifar_contrastive")
-    machine.add_options(parser, "on 5,000 images")
     options = parser.parse_args()
-    command = [sys.executable, str(ROOT / "search" / "tune.py"), "--pipeline", options.pipeline]
+    command = [
+        sys.executable,
+        str(machine.ROOT / "search" / "tune.py"),
+        "--pipeline",
+        options.pipeline,
+    ]
     command += ["--data-dir", str(options.data_dir.resolve()), "--trials", "2", "--epochs", "1"]
     command += ["--concurrency", "2", "--set", "width=32", "--set", "batch_size=512"]
     if options.quick:
@@ -49,11 +50,9 @@ def main() -> None:
                 time.sleep(0.5)
         if search.returncode:
             sys.exit(f"the search ended with status {search.returncode}")
-    where = machine.describe("torch", "ray")
-    print(where)
+    where = machine.announce("torch", "ray")
     for pid, peak in peaks.items():
-        summary = ", ".join(f"{name} {gib:.2f} GiB" for name, gib in peak.items())
-        print(f"worker {pid}: peak {summary}")
+        machine.show(f"worker {pid}, peak GiB", peak)
     machine.keep(options.json, machine=where, figures={"workers": list(peaks.values())})
 
 

@@ -17,10 +17,8 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import multiprocessing
-import sqlite3
 import statistics
 import subprocess
 import sys
@@ -28,20 +26,19 @@ import tempfile
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
-ROOT = Path(__file__).resolve().parents[1]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import machine
-from benchmarks.commands import tune
+from benchmarks.commands import rows, tune
 
 PIPELINE = "mnist_supervised"
 IMAGES, EPOCHS = 1024, 2
-FLOOR = ROOT / "benchmarks" / "floor.py"
+FLOOR = machine.ROOT / "benchmarks" / "floor.py"
 SMALLEST = ["--pipeline", PIPELINE, "--data", "mini", "--trials", "1", "--epochs", "1", "--quiet"]
 SHORT = ["--pipeline", PIPELINE, "--data", "mini", "--train-size", str(IMAGES), "--quiet"]
 SHORT += ["--epochs", str(EPOCHS), "--scheduler", "none", "--device", "cpu"]
@@ -62,44 +59,20 @@ CONFIGS = "select value_json from trial_user_attributes where key = 'config' ord
 
 def main(argv: Sequence[str] | None = None) -> None:
     """A line for each."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--trials", type=int, default=40)
-    machine.add_options(parser, "2 trials, one start, a second of writing")
-    options = parser.parse_args(argv)
+    quick = "2 trials, one start, a second of writing"
+    options = machine.options(__doc__, quick, trials=40).parse_args(argv)
     trials = 2 if options.quick else options.trials
     starts, helps, seconds = (1, 1, 1) if options.quick else (5, 10, 30)
-    where = machine.describe("torch", "ray", "optuna", "mlflow")
-    print(where)
-    figures: dict[str, float] = {"help": help_seconds(helps)}
-    print(f"--help: {figures['help']:.3f} s, median of {helps}", flush=True)
-    figures |= start(starts)
-    print(
-        "start: first step after {first_step:.2f} s ({first_step_fresh:.2f} s where there was no "
-        "store), the floor's first answer after {floor_ready:.2f} s; the smallest search "
-        "{smallest:.2f} s, the floor {floor:.2f} s; medians of {starts}".format(**figures),
-        flush=True,
-    )
+    where = machine.announce("torch", "ray", "optuna", "mlflow")
+    helping = partial(machine.seconds, lambda: tune(["--help"], machine.ROOT))
+    figures: dict[str, float] = {**machine.in_turn(helps, {"help": helping}), **start(starts)}
+    machine.show("start, seconds", figures)
     searched, plain = per_trial(trials)
     figures |= {"trials": trials, "search": searched, "plain": plain}
     figures["per_trial"] = (searched - plain) / trials
-    print(
-        f"per trial: {figures['per_trial'] * 1e3:.0f} ms ({trials} trials in {searched:.1f} s, "
-        f"plainly {plain:.1f} s)",
-        flush=True,
-    )
     figures["writer"] = writer(seconds)
-    print(f"writer: {figures['writer']:.1%} of a core at ten reports a second, over {seconds} s")
+    machine.show("all, seconds; writer, of a core", figures)
     machine.keep(options.json, machine=where, figures=figures)
-
-
-def help_seconds(count: int) -> float:
-    """Median seconds of `--help`."""
-    taken = []
-    for _ in range(count):
-        began = time.perf_counter()
-        tune(["--help"], ROOT)
-        taken.append(time.perf_counter() - began)
-    return statistics.median(taken)
 
 
 def start(count: int) -> dict[str, float]:
@@ -126,9 +99,8 @@ def _smallest(folder: str) -> tuple[float, float]:
     began = time.time()
     tune(SMALLEST, folder)
     took = time.time() - began
-    with sqlite3.connect(Path(folder) / "mlruns" / "mlflow.db") as store:
-        query = FIRST_EPOCH.replace("where", f"where m.timestamp > {int(began * 1e3)} and")
-        ended, seconds = store.execute(query).fetchone()
+    query = FIRST_EPOCH.replace("where", f"where m.timestamp > {int(began * 1e3)} and")
+    [(ended, seconds)] = rows(folder, query)
     return ended / 1e3 - seconds - began, took
 
 
@@ -136,11 +108,8 @@ def per_trial(trials: int) -> tuple[float, float]:
     """Seconds of `trials` trials, two at a time: (in a search, in plain loops)."""
     with tempfile.TemporaryDirectory() as folder:
         tune([*SHORT, "--study", "s", "--trials", str(WARM + trials)], folder)
-        home = Path(folder) / "mlruns"
-        with sqlite3.connect(home / "mlflow.db") as store:
-            ends = [ended for (ended,) in store.execute(LAST_EPOCHS)]
-        with sqlite3.connect(home / "optuna.db") as study:
-            configs = [json.loads(value) for (value,) in study.execute(CONFIGS)]
+        ends = [ended for (ended,) in rows(folder, LAST_EPOCHS)]
+        configs = [json.loads(value) for (value,) in rows(folder, CONFIGS, "optuna")]
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=context) as pool:
         list(pool.map(_train, configs[:WARM]))
@@ -156,16 +125,12 @@ _images: Any = None
 def _train(stored: dict[str, Any]) -> int:
     """Do what a worker does with a trial, and nothing of what is around it."""
     global _images
-    import torch
-
     from search.trials.config import TrialConfig
     from search.trials.trial import Trial, TrialImages
-    from trainers.data import load_training
 
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
+    machine.use_threads(1)
     if _images is None:
-        _images = TrialImages.load(load_training("mnist", mini=True, train_size=IMAGES), "cpu")
+        _images = TrialImages.load(machine.load("mnist", None, IMAGES), "cpu")
     return sum(1 for _ in Trial(TrialConfig.from_json(stored), _images).epochs())
 
 
@@ -173,7 +138,6 @@ def writer(seconds: int) -> float:
     """Processor seconds a second of the recorder's thread at ten reports a second."""
     from search.tracking import recorder as recording
     from search.tracking.store import Store
-    from search.trials.config import TrialConfig
     from search.trials.outcome import TrialOutcome
 
     spent: list[float] = []
@@ -195,15 +159,7 @@ def writer(seconds: int) -> float:
         settings: dict[str, Any] = {"experiment_id": experiment, "parent": parent, "tags": {}}
         settings |= {"params": {}, "folder": Path(folder), "runs": {}}
         configs = [
-            TrialConfig(
-                trial_id=f"{n}",
-                number=n,
-                study="s",
-                pipeline=PIPELINE,
-                params={},
-                seed=0,
-                epochs=seconds,
-            )
+            machine.trial_config(PIPELINE, {}, trial_id=f"{n}", number=n, epochs=seconds)
             for n in range(10)
         ]
         recorder = recording.Recorder(store, **settings)

@@ -19,24 +19,22 @@ from __future__ import annotations
 
 import argparse
 import json
-import sqlite3
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from importlib.metadata import version
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
 
 from benchmarks import machine
-from benchmarks.commands import tune
+from benchmarks.commands import rows, settings, tune
 
 NAME = "cifar_contrastive"
 SETTINGS: dict[str, Any] = {"width": 32, "depth": 3, "block": "strided", "batch_size": 256}
@@ -46,66 +44,36 @@ BEST = "select max(value) from metrics where key = 'valid/accuracy'"
 
 def main(argv: Sequence[str] | None = None) -> None:
     """A line for each peer."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data-dir", help="of the real images; the stand-in ones without it")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--trials", type=int, default=16)
-    parser.add_argument("--epochs", type=int, default=4)
+    parser = machine.options(__doc__, "one round of two short trials", rounds=3, threads=2)
+    machine.add_data(parser)
     parser.add_argument("--alone", metavar="FILE", help=argparse.SUPPRESS)
-    machine.add_options(parser, "one round of two short trials")
     options = parser.parse_args(argv)
-    if options.data_dir:
-        options.data_dir = str(Path(options.data_dir).resolve())
+    options.trials, options.epochs = (2, 1) if options.quick else (16, 4)
     if options.alone:  # the process that `optuna_alone` starts
         optimise(options, Path(options.alone))
         return
     if options.quick:
-        options.rounds, options.trials, options.epochs = 1, 2, 1
-    where = machine.describe("torch", "ray", "optuna", "mlflow")
-    if find_spec("lightly"):
-        where += f", lightly {version('lightly')}"
-    print(where)
+        options.rounds = 1
+    lightly = ["lightly"] if find_spec("lightly") else []
+    where = machine.announce("torch", "ray", "optuna", "mlflow", *lightly)
     figures: dict[str, Any] = {"rounds": options.rounds, "threads": options.threads}
-    if find_spec("lightly"):
-        figures["lightly"] = training(options)
+    if lightly:
+        sides = {"lightly": partial(with_lightly, options), "ours": partial(with_fit, options)}
+        figures["lightly"] = machine.in_turn(options.rounds, sides)
+        machine.show("images a second", figures["lightly"])
     else:
         print("lightly is not installed: pip install -e '.[bench]'")
     figures["optuna"] = searches(options)
     machine.keep(options.json, machine=where, figures=figures)
 
 
-def training(options: argparse.Namespace) -> dict[str, float]:
-    """Images a second of lightly's way and of ours."""
-    theirs, ours = [], []
-    for _ in range(options.rounds):
-        theirs.append(with_lightly(options))
-        ours.append(with_fit(options))
-    rates = {"lightly": statistics.median(theirs), "ours": statistics.median(ours)}
-    print(
-        f"lightly {rates['lightly']:.0f} images/s, ours {rates['ours']:.0f}, "
-        f"ratio {rates['ours'] / rates['lightly']:.1f}; medians of {options.rounds}",
-        flush=True,
-    )
-    return rates
-
-
 def _prepared(options: argparse.Namespace) -> tuple[Any, dict[str, Any], Any]:
     """(pipeline, parameters, training data)."""
-    import torch
-
     from search.spaces.pipeline import load_pipeline
-    from trainers.data import load_training
 
-    torch.set_num_threads(options.threads)
-    torch.set_flush_denormal(True)
+    machine.use_threads(options.threads)
     pipeline = load_pipeline(NAME)
-    data = load_training(
-        pipeline.dataset,
-        data_dir=options.data_dir,
-        mini=not options.data_dir,
-        train_size=_images(options),
-    )
+    data = machine.load(pipeline.dataset, options.data_dir, _images(options))
     return pipeline, {**pipeline.defaults, **SETTINGS}, data
 
 
@@ -173,21 +141,11 @@ def with_fit(options: argparse.Namespace) -> float:
 
 def searches(options: argparse.Namespace) -> dict[str, float]:
     """Seconds and best accuracy of a search by Optuna alone and by ours."""
-    theirs, ours = [], []
-    for _ in range(options.rounds):
-        theirs.append(optuna_alone(options))
-        ours.append(our_search(options))
-    medians = {}
-    for name, runs in (("optuna", theirs), ("ours", ours)):
-        seconds, accuracy = zip(*runs, strict=True)
-        medians[name] = statistics.median(seconds)
-        medians[f"{name}_accuracy"] = statistics.median(accuracy)
-    print(
-        f"optuna alone {medians['optuna']:.1f} s, ours {medians['ours']:.1f} s, ratio "
-        f"{medians['optuna'] / medians['ours']:.2f}; best accuracy "
-        f"{medians['optuna_accuracy']:.4f} and {medians['ours_accuracy']:.4f}; medians of "
-        f"{options.rounds}"
-    )
+    runs = [(optuna_alone(options), our_search(options)) for _ in range(options.rounds)]
+    medians: dict[str, float] = {}
+    for name, each in zip(("optuna", "ours"), zip(*runs, strict=True), strict=True):
+        medians[name], medians[f"{name}_accuracy"] = np.median(each, axis=0).tolist()
+    machine.show("seconds and best accuracy", medians)
     return medians
 
 
@@ -195,13 +153,11 @@ def optuna_alone(options: argparse.Namespace) -> tuple[float, float]:
     """(seconds, best accuracy) of a process of its own."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "best.json"
-        command = [sys.executable, __file__, "--alone", str(file)]
-        command += ["--trials", str(options.trials), "--epochs", str(options.epochs)]
-        command += ["--threads", str(options.threads), *(["--quick"] if options.quick else [])]
+        command = [sys.executable, __file__, "--alone", str(file), *["--quick"] * options.quick]
+        command += ["--threads", str(options.threads)]
         command += ["--data-dir", options.data_dir] if options.data_dir else []
-        began = time.perf_counter()
-        subprocess.run(command, check=True, capture_output=True, text=True)
-        return time.perf_counter() - began, json.loads(file.read_bytes())
+        run = partial(subprocess.run, command, check=True, capture_output=True, text=True)
+        return machine.seconds(run), json.loads(file.read_bytes())
 
 
 def optimise(options: argparse.Namespace, file: Path) -> None:
@@ -211,7 +167,6 @@ def optimise(options: argparse.Namespace, file: Path) -> None:
 
     from search.spaces.pipeline import METRIC
     from search.spaces.rungs import REDUCTION, rungs
-    from search.trials.config import TrialConfig
     from search.trials.trial import Trial, TrialImages
     from trainers.precision import fastest_precision
 
@@ -225,12 +180,9 @@ def optimise(options: argparse.Namespace, file: Path) -> None:
             name: SETTINGS[name] if name in SETTINGS else suggest(trial, name, distribution)
             for name, distribution in pipeline.space.items()
         }
-        config = TrialConfig(
-            trial_id=str(trial.number),
-            number=trial.number,
-            study="peer",
-            pipeline=NAME,
-            params=params,
+        config = machine.trial_config(
+            NAME,
+            params,
             seed=trial.number,
             epochs=options.epochs,
             rungs=compared,
@@ -270,13 +222,10 @@ def our_search(options: argparse.Namespace) -> tuple[float, float]:
     words = ["--pipeline", NAME, "--trials", str(options.trials), "--epochs", str(options.epochs)]
     words += ["--data-dir", options.data_dir] if options.data_dir else ["--data", "mini"]
     words += ["--train-size", str(_images(options))]
-    words += [word for name, value in SETTINGS.items() for word in ("--set", f"{name}={value}")]
+    words += settings([f"{name}={value}" for name, value in SETTINGS.items()])
     with tempfile.TemporaryDirectory() as folder:
-        began = time.perf_counter()
-        tune(words, folder)
-        seconds = time.perf_counter() - began
-        with sqlite3.connect(Path(folder) / "mlruns" / "mlflow.db") as store:
-            return seconds, store.execute(BEST).fetchone()[0]
+        seconds = machine.seconds(partial(tune, words, folder))
+        return seconds, rows(folder, BEST)[0][0]
 
 
 if __name__ == "__main__":

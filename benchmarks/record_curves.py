@@ -25,11 +25,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-CURVES = ROOT / "benchmarks" / "curves"
+from benchmarks import machine
+
+CURVES = machine.ROOT / "benchmarks" / "curves"
 PIPELINES = tuple(
     f"{data}_{method}"
     for data in ("mnist", "cifar")
@@ -45,22 +45,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--data-dir", required=True)
     parser.add_argument("--pipeline", default="all", choices=["all", *PIPELINES])
     parser.add_argument("--configurations", type=int, default=50)
-    parser.add_argument("--processes", type=int, default=2, help="one thread each")
-    parser.add_argument("--out", type=Path, default=CURVES)
-    parser.add_argument("--train-size", type=int, default=TRAIN)
     options = parser.parse_args(argv)
     chosen = PIPELINES if options.pipeline == "all" else (options.pipeline,)
-    options.out.mkdir(parents=True, exist_ok=True)
-    jobs = list(missing(chosen, options.configurations, options.out))
+    jobs = list(missing(chosen, options.configurations, CURVES))
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(options.processes, mp_context=context) as pool:
-        running = [
-            pool.submit(record, pipeline, number, params, options.data_dir, options.train_size)
-            for pipeline, number, params in jobs
-        ]
+    with ProcessPoolExecutor(2, mp_context=context) as pool:  # a thread each
+        running = [pool.submit(record, *job, options.data_dir) for job in jobs]
         for (pipeline, number, _), future in zip(jobs, running, strict=True):
             line = future.result()
-            with (options.out / f"{pipeline}.jsonl").open("a", encoding="utf-8") as file:
+            with (CURVES / f"{pipeline}.jsonl").open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
             best = max(line["values"], default=float("nan"))
             print(f"{pipeline} {number}: {best:.4f}", flush=True)
@@ -106,29 +99,20 @@ def read(file: Path) -> list[dict[str, Any]]:
     return curves
 
 
-def record(
-    pipeline: str, number: int, params: dict[str, Any], data_dir: str, train_size: int
-) -> dict[str, Any]:
+def record(pipeline: str, number: int, params: dict[str, Any], data_dir: str) -> dict[str, Any]:
     """Train one configuration on one thread; a diverged one has fewer values than epochs."""
     import torch
 
     from search.spaces.pipeline import load_pipeline
-    from search.trials.config import TrialConfig
     from search.trials.trial import Trial, TrialImages
-    from trainers.data import load_training
     from trainers.precision import fastest_precision
 
-    torch.set_num_threads(1)
-    torch.set_flush_denormal(True)
+    machine.use_threads(1)
     definition = load_pipeline(pipeline)
-    data = load_training(definition.dataset, data_dir=data_dir, train_size=train_size)
-    images = TrialImages.load(data, "cpu")
-    config = TrialConfig(
-        trial_id=f"{number}",
-        number=number,
-        study="curves",
-        pipeline=pipeline,
-        params=params,
+    images = TrialImages.load(machine.load(definition.dataset, data_dir, TRAIN), "cpu")
+    config = machine.trial_config(
+        pipeline,
+        params,
         seed=number,
         epochs=definition.epochs,
         rungs=tuple(range(1, definition.epochs + 1)),

@@ -1,6 +1,6 @@
 """How soon a search finds what a plain random search finds: real searchers, replayed training.
 
-    python benchmarks/replay_searches.py [--pipeline all] [--seeds 10] [--trials 150] [--jobs 2]
+    python benchmarks/replay_searches.py [--pipeline all] [--seeds 10] [--trials 150]
 
 The samplers and schedulers are the real ones, this project's and Ray Tune's, asked and told as Ray
 asks and tells them; only the training is replaced, by `surrogate.py` on the recorded curves of
@@ -32,9 +32,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 import optuna
@@ -117,15 +115,11 @@ QUICK = ("plain pair", "ours", "no trial 0")
 
 def main(argv: Sequence[str] | None = None) -> None:
     """A table: a line for each way, a column for each pipeline."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    numbers = {"seeds": 10, "first_seed": 0, "trials": 150}
+    parser = machine.options(__doc__, "3 seeds, 60 trials, three ways", **numbers)
     parser.add_argument("--pipeline", default="all", choices=["all", *PIPELINES])
-    parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--first-seed", type=int, default=0)
     parser.add_argument("--way", action="append", help="this one only; may be given again")
-    parser.add_argument("--trials", type=int, default=150, help="at most, until the target")
-    parser.add_argument("--jobs", type=int, default=2, help="pipelines at a time")
     parser.add_argument("--curves", type=Path, default=CURVES)
-    machine.add_options(parser, "3 seeds, 60 trials, three ways")
     options = parser.parse_args(argv)
     if options.quick:
         options.seeds, options.trials = 3, 60
@@ -133,20 +127,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     known = list(ways(load_pipeline(names[0])))
     if unknown := set(options.way or ()) - set(known):
         parser.error(f"no way {unknown.pop()!r}, there are: {', '.join(known)}")
-    where = machine.describe("ray", "optuna", "scikit-learn")
-    print(where)
+    where = machine.announce("ray", "optuna", "scikit-learn")
     times_faster: dict[str, dict[str, tuple[float, int]]] = {}
     trusted: dict[str, dict[str, float]] = {}
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(options.jobs, mp_context=context) as pool:
+    with ProcessPoolExecutor(2, mp_context=context) as pool:
         running = [pool.submit(replay, name, options) for name in names]
         for name, future in zip(names, running, strict=True):
             trusted[name], columns = future.result()
-            print(
-                f"{name}: {trusted[name]['curves']} recorded curves; cross-validated rank "
-                f"correlation {trusted[name]['rank']:.2f}, mean error {trusted[name]['error']:.3f}",
-                flush=True,
-            )
+            machine.show(f"{name}, recorded curves", trusted[name])
             for way, ratio in columns.items():
                 times_faster.setdefault(way, {})[name] = ratio
     print(
@@ -281,15 +270,7 @@ def _parts(
         study.enqueue_trial(dict(pipeline.defaults))
 
     def make_config(trial_id: str, number: int, params: Mapping[str, Any]) -> TrialConfig:
-        return TrialConfig(
-            trial_id=trial_id,
-            number=number,
-            study="",
-            pipeline="",
-            params=dict(params),
-            seed=0,
-            epochs=epochs,
-        )
+        return machine.trial_config("", params, trial_id=trial_id, number=number, epochs=epochs)
 
     record = RungRecord()
     source = StudyTrials(study, space=pipeline.space, make_config=make_config, seed=seed)

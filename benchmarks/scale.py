@@ -13,21 +13,18 @@
 from __future__ import annotations
 
 import argparse
-import sqlite3
-import statistics
 import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import chdir
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import machine
-from benchmarks.commands import tune
+from benchmarks.commands import rows, settings, tune
 from benchmarks.fake_trials import EPOCHS, search
 
 WAYS = {"one": (1, 1), "two": (2, 1), "threads": (1, 2)}  # trials at a time, threads of each
@@ -45,34 +42,19 @@ select m.timestamp, m.step from metrics m where m.key = 'train/loss' order by m.
 
 def main(argv: Sequence[str] | None = None) -> None:
     """A line for each."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data-dir", help="of the real images; the stand-in ones without it")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--trials", type=int, default=8)
-    parser.add_argument("--workers", type=int, default=64)
-    machine.add_options(parser, "one round of two trials, two workers that sleep for moments")
+    quick = "one round of two trials, two workers that sleep for moments"
+    parser = machine.options(__doc__, quick, rounds=3, trials=8, workers=64)
+    machine.add_data(parser)
     options = parser.parse_args(argv)
     sleep = SLEEP
     if options.quick:
         options.rounds, options.trials, options.workers, sleep = 1, 2, 2, 0.2
-    where = machine.describe("torch", "ray", "optuna", "mlflow")
-    print(where)
-    rates: dict[str, list[float]] = {way: [] for way in WAYS}
-    for _ in range(options.rounds):
-        for way, (concurrency, threads) in WAYS.items():
-            rates[way].append(trials_an_hour(options, concurrency, threads))
-    hour = {way: statistics.median(values) for way, values in rates.items()}
-    print(
-        f"1 to 2: {hour['one']:.0f} and {hour['two']:.0f} trials an hour, "
-        f"ratio {hour['two'] / hour['one']:.2f}; threads {hour['threads']:.0f}, "
-        f"ratio {hour['two'] / hour['threads']:.2f}; medians of {options.rounds}",
-        flush=True,
-    )
+    where = machine.announce("torch", "ray", "optuna", "mlflow")
+    sides = {way: partial(trials_an_hour, options, *how) for way, how in WAYS.items()}
+    hour = machine.in_turn(options.rounds, sides)
+    machine.show("trials an hour", hour)
     busy, tenths = kept_busy(options.workers, sleep)
-    print(
-        f"busy: {busy:.1%} of {options.workers} workers, {options.workers * EACH} trials of "
-        f"{EPOCHS * sleep:.0f} s; by tenth {' '.join(f'{part:.0%}' for part in tenths)}"
-    )
+    print(f"busy: {busy:.1%}; by tenth {' '.join(f'{part:.0%}' for part in tenths)}")
     figures = {"trials_an_hour": hour, "workers": options.workers, "busy": busy, "tenths": tenths}
     machine.keep(options.json, machine=where, figures={"rounds": options.rounds, **figures})
 
@@ -83,16 +65,13 @@ def trials_an_hour(options: argparse.Namespace, concurrency: int, threads: int) 
     words += ["--scheduler", "none", "--device", "cpu", "--quiet"]
     words += ["--concurrency", str(concurrency), "--cpus-per-trial", str(threads)]
     if options.data_dir:
-        words += ["--data-dir", str(Path(options.data_dir).resolve()), "--train-size", "5000"]
+        words += ["--data-dir", options.data_dir, "--train-size", "5000"]
     else:
         words += ["--data", "mini", *(["--train-size", "512"] if options.quick else [])]
-    equal = ("width=32", "depth=3", "block=strided", "batch_size=256", "projection=head")
-    for setting in equal:
-        words += ["--set", setting]
+    words += settings(("width=32", "depth=3", "block=strided", "batch_size=256", "projection=head"))
     with tempfile.TemporaryDirectory() as folder:
         tune(words, folder)
-        with sqlite3.connect(Path(folder) / "mlruns" / "mlflow.db") as store:
-            first, last, count = store.execute(SPAN).fetchone()
+        [(first, last, count)] = rows(folder, SPAN)
     return count / (last - first) * 3.6e6
 
 
@@ -108,8 +87,7 @@ def kept_busy(workers: int, sleep: float) -> tuple[float, list[float]]:
             together=True,
             more=more,
         )
-        with sqlite3.connect(Path("mlruns") / "mlflow.db") as store:
-            ends = store.execute(EPOCH_ENDS).fetchall()
+        ends = rows(folder, EPOCH_ENDS)
     asleep = 1e3 * sleep
     # From there on all workers have something to do, until no trial is left to begin.
     begun = sorted(end for end, step in ends if step == 1)[workers - 1] - asleep

@@ -15,15 +15,13 @@ import math
 import re
 import statistics
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from benchmarks.machine import RESULTS
+from benchmarks.machine import RESULTS, ROOT
 from benchmarks.record_curves import PIPELINES
 
 PAGE, CHART = "docs/speed.md", "docs/images/speed.svg"
@@ -70,33 +68,39 @@ def goals() -> str:
 
 
 def _training_goals() -> list[tuple[str, ...]]:
-    each = figures("training")["pipelines"]
     rows = []
     for part, asked, name in (
         ("epoch", (0.9, 0.8), "an epoch's rate against the bare step's"),
         ("all", (0.75, 0.75), "a whole trial's, measurements included"),
     ):
-        ratio = {p: rates[part] / rates["bare"] for p, rates in each.items()}
-        one = [r for p, r in ratio.items() if TWO_VIEWS not in p]
-        two = [r for p, r in ratio.items() if TWO_VIEWS in p]
-        for label, group, least in (("", one, asked[0]), (", two views", two, asked[1])):
-            rows.append(_row(f"1: {name}{label}", least, min(group), max(group), 2))
-    against = {p: rates["epoch"] / rates["plain"] for p, rates in each.items()}
-    auto = [r for p, r in against.items() if "autoencoder" in p]
-    other = [r for p, r in against.items() if "autoencoder" not in p]
-    rows.append(_row("2: against the tutorials' way, autoencoders", 1.5, min(auto), max(auto), 1))
-    rows.append(_row("2: the other four", 3.5, min(other), max(other), 1))
+        two, one = _apart(_training(part, "bare"), TWO_VIEWS)
+        rows.append(_row(f"1: {name}", asked[0], one, 2))
+        rows.append(_row(f"1: {name}, two views", asked[1], two, 2))
+    auto, other = _apart(_training("epoch", "plain"), "autoencoder")
+    rows.append(_row("2: against the tutorials' way, autoencoders", 1.5, auto, 1))
+    rows.append(_row("2: the other four", 3.5, other, 1))
     for part, name in (("probe", "linear"), ("fit", "the protocol's")):
-        ratio = {p: f["plain_fit"] / f[part] for p, f in each.items() if part in f}
-        low, high = min(ratio.values()), max(ratio.values())
-        rows.append(_row(f"2: classifier on latents ({name})", 10, low, high, 1))
+        ratios = _training("plain_fit", part).values()
+        rows.append(_row(f"2: classifier on latents ({name})", 10, ratios, 1))
     return rows
+
+
+def _training(part: str, against: str) -> dict[str, float]:
+    """Pipeline -> ratio of two figures, where both were measured."""
+    each = figures("training")["pipelines"]
+    return {p: one[part] / one[against] for p, one in each.items() if {part, against} <= one.keys()}
+
+
+def _apart(ratios: Mapping[str, float], name: str) -> tuple[list[float], list[float]]:
+    """Those of the pipelines that bear the name, and the others."""
+    bear = [ratio for pipeline, ratio in ratios.items() if name in pipeline]
+    return bear, [ratio for pipeline, ratio in ratios.items() if name not in pipeline]
 
 
 def _block_goal() -> tuple[str, ...]:
     each = figures("blocks")["pipelines"].values()
     ratios = [by_block["patches"]["rate"] / by_block["strided"]["rate"] for by_block in each]
-    return _row("3: `patches` against `strided`, images/s", 2, min(ratios), max(ratios), 1)
+    return _row("3: `patches` against `strided`, images/s", 2, ratios, 1)
 
 
 def _orchestration_goals() -> list[tuple[str, ...]]:
@@ -104,51 +108,45 @@ def _orchestration_goals() -> list[tuple[str, ...]]:
     first = numbers["first_step"] / numbers["floor_ready"]
     whole = numbers["smallest"] / numbers["floor"]
     return [
-        _limit("4: a trial beyond its training", "50 ms", 1e3 * numbers["per_trial"], 50, "ms"),
-        _limit("4: `--help`", "0.3 s", numbers["help"], 0.3, "s"),
-        _limit("4: start to first step, against the floor", f"1.3 {TIMES}", first, 1.3, TIMES),
-        _limit("4: the smallest search, against the floor", f"1.25 {TIMES}", whole, 1.25, TIMES),
-        _limit("4: MLflow's writer, ten reports a second", "2 %", 100 * numbers["writer"], 2, "%"),
+        _limit("4: a trial beyond its training", 1e3 * numbers["per_trial"], 50, "ms"),
+        _limit("4: `--help`", numbers["help"], 0.3, "s"),
+        _limit("4: start to first step, against the floor", first, 1.3, TIMES),
+        _limit("4: the smallest search, against the floor", whole, 1.25, TIMES),
+        _limit("4: MLflow's writer, ten reports a second", 100 * numbers["writer"], 2, "%"),
     ]
 
 
 def _search_goals() -> list[tuple[str, ...]]:
     replayed = figures("replay_searches")["times_faster"]
-    rows = []
-    ours = {p: ratio for p, (ratio, _) in replayed["ours"].items()}
-    low, high = min(ours.values()), max(ours.values())
-    rows.append(_row("5: against 50 random full trials (replayed)", 5, low, high, 1))
-    pair = {p: _quotient(ours[p], ratio) for p, (ratio, _) in replayed["plain pair"].items()}
-    low, high = min(pair.values()), max(pair.values())
-    rows.append(_row("5: against OptunaSearch + ASHA (replayed)", 2, low, high, 1))
+    ours, pair = ({p: r for p, (r, _) in replayed[way].items()} for way in ("ours", "plain pair"))
+    against = [ours[p] / ratio if ratio else math.inf for p, ratio in pair.items()]
     runs = figures("plain_search")
     ratios = [plain[0] / own[0] for plain, own in zip(runs["plain"], runs["ours"], strict=True)]
-    middle = _median(runs["plain"], 0) / _median(runs["ours"], 0)
+    middle = _median(runs["plain"]) / _median(runs["ours"])
     measured = f"{middle:.1f} {TIMES} ({min(ratios):.1f} to {max(ratios):.1f})"
-    rows.append(("6: a whole search, same recipe", f"5 {TIMES}", measured, _verdict(middle >= 5)))
-    share = 100 * statistics.median(runs["reached"]) / _median(runs["plain"], 0)
-    name = "6: our defaults as good as the plain way's best, of its time"
-    rows.append(_limit(name, "10 %", share, 10, "%"))
-    return rows
+    share = 100 * statistics.median(runs["reached"]) / _median(runs["plain"])
+    return [
+        _row("5: against 50 random full trials (replayed)", 5, ours.values(), 1),
+        _row("5: against OptunaSearch + ASHA (replayed)", 2, against, 1),
+        ("6: a whole search, same recipe", f"5 {TIMES}", measured, _verdict(middle >= 5)),
+        _limit("6: our defaults as good as the plain way's best, of its time", share, 10, "%"),
+    ]
 
 
 def _scale_goals() -> list[tuple[str, ...]]:
     numbers = figures("scale")
-    hour = numbers["trials_an_hour"]
-    two = hour["two"] / hour["one"]
+    hour, busy = numbers["trials_an_hour"], numbers["busy"]
+    two, better = hour["two"] / hour["one"], hour["two"] / hour["threads"]
+    winner = "processes" if better > 1 else "threads"
+    name = "7: two processes against two threads, CPU"
     return [
-        (
-            "7: two processes against two threads, CPU",
-            "the better",
-            f"{hour['two'] / hour['threads']:.2f} {TIMES}",
-            "processes" if hour["two"] > hour["threads"] else "threads",
-        ),
+        (name, "the better", f"{better:.2f} {TIMES}", winner),
         ("8: one worker to two", f"1.8 {TIMES}", f"{two:.2f} {TIMES}", _verdict(two >= 1.8)),
         (
             f"8: {numbers['workers']} workers busy",
             "90 %",
-            f"{100 * numbers['busy']:.1f} %",
-            _verdict(numbers["busy"] >= 0.9),
+            f"{100 * busy:.1f} %",
+            _verdict(busy >= 0.9),
         ),
     ]
 
@@ -156,38 +154,26 @@ def _scale_goals() -> list[tuple[str, ...]]:
 def headline() -> str:
     """The gains of a user, in four lines."""
     search, scale = figures("plain_search"), figures("scale")["trials_an_hour"]
-    plain, ours = _median(search["plain"], 0), _median(search["ours"], 0)
-    each = [p["epoch"] / p["plain"] for p in figures("training")["pipelines"].values()]
+    plain, ours = _median(search["plain"]), _median(search["ours"])
+    each = _training("epoch", "plain").values()
     loop = figures("peers")["lightly"]
-    ratio = loop["ours"] / loop["lightly"]
+    spread = f"{min(each):.1f} to {max(each):.1f} {TIMES}"
     rows = [
         (
             "a whole search, 16 trials of up to 4 epochs",
             "Ray's `OptunaSearch`, a DataLoader, float32",
-            f"{plain:.0f} s",
-            f"{ours:.0f} s",
-            f"{plain / ours:.1f} {TIMES}",
+            *_faster(plain, ours, plain / ours, " s"),
         ),
-        (
-            "training, the six pipelines",
-            "the tutorials' loop",
-            "",
-            "",
-            f"{min(each):.1f} to {max(each):.1f} {TIMES}",
-        ),
+        ("training, the six pipelines", "the tutorials' loop", "", "", spread),
         (
             "contrastive training, images/s",
             "lightly's transforms and loss",
-            f"{loop['lightly']:,.0f}",
-            f"{loop['ours']:,.0f}",
-            f"{ratio:.1f} {TIMES}",
+            *_faster(loop["lightly"], loop["ours"], loop["ours"] / loop["lightly"]),
         ),
         (
             "a second worker, trials an hour",
             "one worker",
-            f"{scale['one']:,.0f}",
-            f"{scale['two']:,.0f}",
-            f"{scale['two'] / scale['one']:.2f} {TIMES}",
+            *_faster(scale["one"], scale["two"], scale["two"] / scale["one"], digits=2),
         ),
     ]
     return _table(("", "beside", "theirs", "ours", "ratio"), rows)
@@ -196,9 +182,8 @@ def headline() -> str:
 def chart() -> str:
     """How many times as fast as the usual ways, as an SVG picture."""
     search, peer = figures("plain_search"), figures("peers")
-    rows = [("a whole search", _median(search["plain"], 0) / _median(search["ours"], 0))]
-    for name, rates in figures("training")["pipelines"].items():
-        rows.append((f"training {name}", rates["epoch"] / rates["plain"]))
+    rows = [("a whole search", _median(search["plain"]) / _median(search["ours"]))]
+    rows += [(f"training {name}", ratio) for name, ratio in _training("epoch", "plain").items()]
     rows.append(("the same, beside lightly", peer["lightly"]["ours"] / peer["lightly"]["lightly"]))
     rows.append(("a search beside Optuna alone", peer["optuna"]["optuna"] / peer["optuna"]["ours"]))
     left, unit, step = 230, 85, 26
@@ -225,20 +210,18 @@ def chart() -> str:
 
 def training() -> str:
     """Rates by pipeline."""
-    numbers = figures("training")
-    rows = []
-    for name, one in numbers["pipelines"].items():
-        rows.append(
-            (
-                f"`{name}`",
-                f"{one['bare']:,.0f}",
-                _spread(one["epoch"] / one["bare"], one["epoch_ratios"], 2),
-                _spread(one["all"] / one["bare"], one["all_ratios"], 2),
-                _spread(one["epoch"] / one["plain"], one["plain_ratios"], 1) + f" {TIMES}",
-                f"{one['mflop']:.1f}",
-                f"{one['share']:.2f}",
-            )
+    rows = [
+        (
+            f"`{name}`",
+            f"{one['bare']:,.0f}",
+            _spread(one["epoch"] / one["bare"], one["epoch_ratios"], 2),
+            _spread(one["all"] / one["bare"], one["all_ratios"], 2),
+            _spread(one["epoch"] / one["plain"], one["plain_ratios"], 1) + f" {TIMES}",
+            f"{one['mflop']:.1f}",
+            f"{one['share']:.2f}",
         )
+        for name, one in figures("training")["pipelines"].items()
+    ]
     heads = ("pipeline", "bare step, images/s", "epoch", "whole trial", "against the tutorials")
     return _table((*heads, "MFLOP an image", "share of the matrix rate"), rows)
 
@@ -259,26 +242,14 @@ def replays() -> str:
 def peers() -> str:
     """lightly and Optuna alone."""
     numbers = figures("peers")
-    one, two = numbers["lightly"], numbers["optuna"]
+    loop, search = numbers["lightly"], numbers["optuna"]
+    rates = loop["lightly"], loop["ours"], loop["ours"] / loop["lightly"]
+    times = search["optuna"], search["ours"], search["optuna"] / search["ours"]
+    best = [f"{search[f'{side}_accuracy']:.3f}" for side in ("optuna", "ours")]
     rows = [
-        (
-            "lightly's transforms and loss, images/s",
-            f"{one['lightly']:,.0f}",
-            f"{one['ours']:,.0f}",
-            f"{one['ours'] / one['lightly']:.1f} {TIMES}",
-        ),
-        (
-            "Optuna's `study.optimize`, seconds",
-            f"{two['optuna']:.0f}",
-            f"{two['ours']:.0f}",
-            f"{two['optuna'] / two['ours']:.2f} {TIMES}",
-        ),
-        (
-            "best accuracy of the two searches",
-            f"{two['optuna_accuracy']:.3f}",
-            f"{two['ours_accuracy']:.3f}",
-            "",
-        ),
+        ("lightly's transforms and loss, images/s", *_faster(*rates)),
+        ("Optuna's `study.optimize`, seconds", *_faster(*times, digits=2)),
+        ("best accuracy of the two searches", *best, ""),
     ]
     return _table(("peer", "peer", "ours", "ratio"), rows)
 
@@ -340,29 +311,34 @@ TABLES: dict[str, Callable[[], str]] = {
 }
 
 
-def _row(name: str, least: float, low: float, high: float, digits: int) -> tuple[str, ...]:
-    """A goal that a range must lie above."""
+def _row(name: str, least: float, values: Collection[float], digits: int) -> tuple[str, ...]:
+    """A goal that all values must lie above."""
+    low, high = min(values), max(values)
     most = f"{high:.{digits}f}" if math.isfinite(high) else "\N{INFINITY}"  # the other never came
     span = f"{low:.{digits}f} to {most}"
     verdict = "met" if low >= least else "in part" if high >= least else "not met"
     return name, f"{least:g}", span, verdict
 
 
-def _limit(name: str, asked: str, value: float, most: float, unit: str) -> tuple[str, ...]:
+def _limit(name: str, value: float, most: float, unit: str) -> tuple[str, ...]:
     """A goal that a value must stay under."""
-    return name, asked, f"{value:.3g} {unit}", _verdict(value <= most)
+    return name, f"{most} {unit}", f"{value:.3g} {unit}", _verdict(value <= most)
+
+
+def _faster(
+    theirs: float, ours: float, ratio: float, unit: str = "", digits: int = 1
+) -> tuple[str, ...]:
+    """The figures of both, and how many times as fast ours is."""
+    return f"{theirs:,.0f}{unit}", f"{ours:,.0f}{unit}", f"{ratio:.{digits}f} {TIMES}"
 
 
 def _verdict(met: bool) -> str:
     return "met" if met else "not met"
 
 
-def _quotient(value: float, other: float) -> float:
-    return value / other if other else float("inf")
-
-
-def _median(runs: Sequence[Sequence[float]], part: int) -> float:
-    return statistics.median(run[part] for run in runs)
+def _median(runs: Sequence[Sequence[float]]) -> float:
+    """Of the seconds, which stand first."""
+    return statistics.median(run[0] for run in runs)
 
 
 def _spread(middle: float, each: Sequence[float], digits: int) -> str:

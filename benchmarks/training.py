@@ -30,27 +30,27 @@ import json
 import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import machine
+from benchmarks.machine import seconds
 from benchmarks.record_curves import PIPELINES
 from search.spaces import builders
 from search.spaces.pipeline import Params, Pipeline, load_pipeline
 from search.spaces.rungs import rungs
 from trainers.classifiers import fit_classifier, fit_linear_classifier
-from trainers.data import DATASETS, TrainingData, load_training
+from trainers.data import DATASETS, TrainingData
 from trainers.evaluation import encode, evaluate
 from trainers.loop import DeviceImages, fit
 from trainers.precision import DTYPES, Precision, autocast, fastest_precision
@@ -73,55 +73,36 @@ class Case:
     precision: Precision
 
 
-@dataclass
-class Account:
-    """Seconds by round."""
-
-    bare: list[float] = field(default_factory=list)  # of one step
-    epoch: list[float] = field(default_factory=list)  # of one image
-    measuring: list[float] = field(default_factory=list)  # all measurements of a trial
-    probe: list[float] = field(default_factory=list)
-    fit: list[float] = field(default_factory=list)
-    plain: list[float] = field(default_factory=list)  # of one image
-    plain_fit: list[float] = field(default_factory=list)
+# Seconds by round: of one bare step, of one image in an `epoch` and in the `plain` way, of all
+# measurements of a trial, and of each fit of a classifier.
+Account = defaultdict[str, list[float]]
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """A line for each pipeline."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data-dir", help="of the real images; the stand-in ones without it")
+    parser = machine.options(__doc__, "one round on few images", threads=2, rounds=3)
+    machine.add_data(parser)
     parser.add_argument("--plain", type=Path, help="plain_torch.py")
     parser.add_argument("--pipeline", default="all", choices=["all", *PIPELINES])
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
-    machine.add_options(parser, "one round on few images")
     options = parser.parse_args(argv)
     if options.quick:
         options.rounds = 1
-    torch.set_num_threads(options.threads)
-    torch.set_flush_denormal(True)
+    machine.use_threads(options.threads)
     device = torch.device(options.device)
     precision = fastest_precision(device, threads=options.threads)
-    where = machine.describe("torch")
+    where = machine.announce("torch")
     peak = matrix_rate(device, precision)
-    print(where)
-    print(
-        f"{options.threads} threads, {precision}, {options.rounds} rounds; "
-        f"a matrix product reaches {peak / 1e9:.0f} GFLOP/s"
-    )
-    print(
-        f"{'':18}{'bare':>9}{'epoch':>9}{'':>6}{'all':>9}{'':>6}{'plain':>8}{'':>7}"
-        f"{'MFLOP':>8}{'share':>7}{'plain s':>9}{'probe':>7}{'':>7}{'fit':>7}{'':>7}"
-    )
     names = PIPELINES if options.pipeline == "all" else (options.pipeline,)
     figures: dict[str, Any] = {"threads": options.threads, "precision": precision}
-    figures |= {"rounds": options.rounds, "matrix_gflops": peak / 1e9, "pipelines": {}}
+    figures |= {"rounds": options.rounds, "matrix_gflops": peak / 1e9}
+    machine.show("all", figures)
+    figures["pipelines"] = {}
     for name in names:
         rates = compare(name, options, device, precision)
         rates["share"] = rates["bare"] * rates["mflop"] * 1e6 / peak
         figures["pipelines"][name] = rates
-        print(line(name, rates), flush=True)
+        machine.show(name, rates)
     machine.keep(options.json, machine=where, figures=figures)
 
 
@@ -133,21 +114,17 @@ def compare(
     params = {**pipeline.defaults, "width": WIDTH, "depth": DEPTH, "batch_size": BATCH}
     if "block" in params:
         params["block"] = "strided"
-    data = load_training(
-        pipeline.dataset,
-        data_dir=options.data_dir,
-        mini=options.data_dir is None,
-        train_size=QUICK_IMAGES if options.quick else None,
-    )
+    few = QUICK_IMAGES if options.quick else None
+    data = machine.load(pipeline.dataset, options.data_dir, few)
     case = Case(pipeline, params, data, device, precision)
-    account = Account()
+    account: Account = defaultdict(list)
     for _ in range(options.rounds):
         before = bare_steps(case)
         whole_epoch(account, case)
-        account.bare.append(statistics.median([*before, *bare_steps(case)]))
+        account["bare"].append(statistics.median([*before, *bare_steps(case)]))
         if options.plain:
             plain(account, name, options, case)
-    middle = {key: statistics.median(values) for key, values in vars(account).items() if values}
+    middle = {key: statistics.median(values) for key, values in account.items()}
     images = len(data.train) // BATCH * BATCH
 
     def trial(epoch: float, measuring: float) -> float:
@@ -160,34 +137,16 @@ def compare(
         "all": trial(middle["epoch"], middle["measuring"]),
         "mflop": operations(case) / 1e6,
     }
-    each = list(zip(account.bare, account.epoch, account.measuring, strict=True))
+    each = list(zip(*(account[key] for key in ("bare", "epoch", "measuring")), strict=True))
     rates["epoch_ratios"] = [bare / BATCH / epoch for bare, epoch, _ in each]
     rates["all_ratios"] = [trial(epoch, m) * bare / BATCH for bare, epoch, m in each]
     if options.plain:
         rates |= {"plain": 1 / middle["plain"]}
-        both = zip(account.plain, account.epoch, strict=True)
+        both = zip(account["plain"], account["epoch"], strict=True)
         rates["plain_ratios"] = [plain / epoch for plain, epoch in both]
         parts = ("probe", "fit", "plain_fit")
         rates |= {part: middle[part] for part in parts if part in middle}
     return rates
-
-
-def line(name: str, rates: dict[str, Any]) -> str:
-    """One line of the table; ratios stand behind what they are of."""
-    bare = rates["bare"]
-    text = f"{name:18}{bare:9.0f}"
-    for part in ("epoch", "all"):
-        text += f"{rates[part]:9.0f}{rates[part] / bare:6.2f}"
-    has_plain = "plain" in rates
-    text += (
-        f"{rates['plain']:8.0f}{rates['epoch'] / rates['plain']:6.1f}x" if has_plain else " " * 15
-    )
-    text += f"{rates['mflop']:8.1f}{rates['share']:7.2f}"
-    if "probe" in rates:  # a supervised method has its classifier
-        text += f"{rates['plain_fit']:9.2f}"
-        for part in ("probe", "fit"):
-            text += f"{rates[part]:7.2f}{rates['plain_fit'] / rates[part]:6.1f}x"
-    return text
 
 
 def build(case: Case) -> Any:
@@ -198,17 +157,6 @@ def build(case: Case) -> Any:
     return method.to(case.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-class Drawn:
-    """An augmentation whose views are drawn already."""
-
-    def __init__(self, views: Tensor) -> None:
-        self.views = views
-
-    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """The same views for whatever images."""
-        return self.views
-
-
 def resident(case: Case) -> tuple[Any, Tensor, Tensor, torch.Generator]:
     """A method whose views are drawn, one batch, its labels, and a generator."""
     method = build(case)
@@ -217,7 +165,8 @@ def resident(case: Case) -> tuple[Any, Tensor, Tensor, torch.Generator]:
     images = few.images.to(DTYPES[case.precision]).div_(255)
     two = hasattr(method, "projection")
     given = torch.cat([images, images]) if two else images
-    method.augmentation = Drawn(method.augmentation(given, generator))
+    views = method.augmentation(given, generator)
+    method.augmentation = lambda images, generator: views
     method.train()
     return method, images, few.labels, generator
 
@@ -225,14 +174,15 @@ def resident(case: Case) -> tuple[Any, Tensor, Tensor, torch.Generator]:
 def bare_steps(case: Case) -> list[float]:
     """Seconds of forward and backward pass on one resident batch, of some steps."""
     method, images, labels, generator = resident(case)
-    taken = []
-    for _ in range(STEPS):
-        began = time.perf_counter()
+
+    def step() -> None:
         with autocast(case.precision, case.device):
             loss = method.loss(images, labels, generator)
         loss.backward()
-        synchronise(case.device)
-        taken.append(time.perf_counter() - began)
+
+    taken = []
+    for _ in range(STEPS):
+        taken.append(seconds(step, device=case.device))
         method.zero_grad(set_to_none=True)
     return taken[2:]  # the first ones choose kernels
 
@@ -247,28 +197,16 @@ def whole_epoch(account: Account, case: Case) -> None:
     for _ in fit(method, few, settings, epochs=1, seed=0, precision=precision):
         pass
     for result in fit(method, train, settings, epochs=1, seed=0, precision=precision):
-        account.epoch.append(1 / result.images_per_second)
-    synchronise(device)
-    spec = DATASETS[pipeline.dataset]
-
-    def measure(*, accuracy_only: bool) -> float:
-        began = time.perf_counter()
-        evaluate(
-            method,
-            train,
-            valid,
-            classes=len(spec.classes),
-            seed=0,
-            precision=precision,
-            accuracy_only=accuracy_only,
-        )
-        return time.perf_counter() - began
-
+        account["epoch"].append(1 / result.images_per_second)
+    classes = len(DATASETS[pipeline.dataset].classes)
+    measure = partial(evaluate, method, train, valid, classes=classes, seed=0, precision=precision)
     # A method with a classifier of its own is measured after each epoch.
     jointly = method.classifier is not None
     before = pipeline.epochs - 1 if jointly else len(rungs(pipeline.epochs, pipeline.grace))
-    seconds = measure(accuracy_only=False) + before * measure(accuracy_only=True)
-    account.measuring.append(seconds)
+    end, rung = (
+        seconds(partial(measure, accuracy_only=only), device=device) for only in (False, True)
+    )
+    account["measuring"].append(end + before * rung)
 
 
 def plain(account: Account, name: str, options: argparse.Namespace, case: Case) -> None:
@@ -279,35 +217,28 @@ def plain(account: Account, name: str, options: argparse.Namespace, case: Case) 
     command += ["--width", str(WIDTH), "--train-size", str(images)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     timings = json.loads(done.stdout.splitlines()[-1])
-    account.plain.append(1 / timings["images_per_second"])
-    account.plain_fit.append(timings["probe_seconds"])
+    account["plain"].append(1 / timings["images_per_second"])
+    account["plain_fit"].append(timings["probe_seconds"])
     device, precision = case.device, case.precision
     method = build(case)
     train = DeviceImages.load(case.data.train, device).first(images)
     valid = DeviceImages.load(case.data.valid, device)
     if method.classifier is not None:
         return
-    began = time.perf_counter()
-    latents = encode(method.encoder, train, precision=precision)
-    valid_latents = encode(method.encoder, valid, precision=precision)
-    synchronise(device)
-    encoding = time.perf_counter() - began
-    for taken, train_one in (
-        (
-            account.probe,
-            lambda: fit_linear_classifier(
-                latents, train.labels, valid_latents, valid.labels, classes=10
-            ),
-        ),
-        (
-            account.fit,
-            lambda: fit_classifier(latents, train.labels, classes=10, seed=0, precision=precision),
-        ),
-    ):
-        began = time.perf_counter()
-        train_one()
-        synchronise(device)
-        taken.append(encoding + time.perf_counter() - began)
+    coded: list[tuple[Tensor, Tensor]] = []
+
+    def code() -> None:
+        for part in (train, valid):
+            coded.append((encode(method.encoder, part, precision=precision), part.labels))
+
+    encoding = seconds(code, device=device)
+    learned, held_out = coded
+    fits: dict[str, Callable[[], Any]] = {
+        "probe": lambda: fit_linear_classifier(*learned, *held_out, classes=10),
+        "fit": lambda: fit_classifier(*learned, classes=10, seed=0, precision=precision),
+    }
+    for name, work in fits.items():
+        account[name].append(encoding + seconds(work, device=device))
 
 
 def operations(case: Case) -> float:
@@ -321,20 +252,7 @@ def operations(case: Case) -> float:
 def matrix_rate(device: torch.device, precision: Precision) -> float:
     """Operations a second of a large matrix product, the best of a few."""
     left = torch.randn(MATRIX, MATRIX, device=device, dtype=DTYPES[precision])
-    taken = []
-    for _ in range(6):
-        synchronise(device)
-        began = time.perf_counter()
-        left @ left
-        synchronise(device)
-        taken.append(time.perf_counter() - began)
-    return 2 * MATRIX**3 / min(taken)
-
-
-def synchronise(device: torch.device) -> None:
-    """Wait for a GPU."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
+    return 2 * MATRIX**3 / min(seconds(lambda: left @ left, device=device) for _ in range(6))
 
 
 if __name__ == "__main__":

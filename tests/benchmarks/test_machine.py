@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,7 @@ from benchmarks import machine
 def test_a_place_that_takes_no_figures_is_refused_at_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    parser = argparse.ArgumentParser()
-    machine.add_options(parser, "less")
+    parser = machine.options("Measures.", "less")
     file = tmp_path / "figures.json"
     assert parser.parse_args(["--json", str(file)]).json == file
     with pytest.raises(SystemExit):

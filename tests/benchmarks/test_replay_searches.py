@@ -110,7 +110,7 @@ def test_the_command_prints_a_line_for_each_way(
     words = ["--pipeline", NAME, "--curves", str(tmp_path), "--quick", "--json", str(kept)]
     replay_searches.main(words)
     out = capsys.readouterr().out
-    assert f"{NAME}: 40 recorded curves" in out
+    assert f"{NAME}, recorded curves: curves 40, rank " in out
     ratios = {text[:15].strip(): float(text[15:].split()[0]) for text in out.splitlines()[-3:]}
     assert list(ratios) == list(replay_searches.QUICK)
     figures = json.loads(kept.read_text())["figures"]
