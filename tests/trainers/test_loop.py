@@ -85,10 +85,9 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(
 def test_the_loss_falls(
     method_kind: type, build_method: BuildMethod, make_images: MakeImages
 ) -> None:
+    """Measured with seeds 0 to 4: the last loss is at most 0.8 of the first for every method."""
     course = losses(build_method(method_kind, strength=0.2), make_images(96), epochs=12)
-    # Measured with seeds 0 to 4: the last loss is at most 0.8 of the first for every method.
     assert course[-1] < 0.9 * course[0]
-    assert min(course) < course[0]
 
 
 class Line(nn.Module):
@@ -215,8 +214,11 @@ def numbered(count: int) -> DeviceImages:
 
 
 def test_an_epoch_takes_each_image_once_and_leaves_the_last_smaller_batch_out() -> None:
+    """And it trains in training mode, whatever happened in between."""
     method = Recorder()
-    list(fit(method, numbered(50), SETTINGS, epochs=20, seed=0))
+    for _ in fit(method, numbered(50), SETTINGS, epochs=20, seed=0):
+        method.eval()
+    assert all(method.training_modes)
     assert [len(labels) for labels in method.labels] == [16] * 60
     epochs = [torch.cat(method.labels[3 * e : 3 * e + 3]).tolist() for e in range(20)]
     assert all(len(set(epoch)) == 48 for epoch in epochs)
@@ -224,13 +226,6 @@ def test_an_epoch_takes_each_image_once_and_leaves_the_last_smaller_batch_out() 
     # Were the same two images left out always, 48 would come up. False alarm for one image to
     # be left out by all 20 epochs: 50 * (2 / 50) ** 20, about 1e-26.
     assert set().union(*epochs) == set(range(50))
-
-
-def test_each_epoch_trains_in_training_mode_whatever_happened_in_between() -> None:
-    method = Recorder()
-    for _ in fit(method, numbered(32), SETTINGS, epochs=3, seed=0):
-        method.eval()
-    assert method.training_modes == [True] * 6
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
@@ -302,8 +297,7 @@ def test_a_training_can_be_abandoned(
     assert list(course) == []
     assert same(weights(pruned), snapshots[0])
     assert not same(snapshots[0], snapshots[2])
-    for _ in fit(pruned, data, SETTINGS, epochs=1, seed=0):
-        break  # another one can start on the same weights
+    next(fit(pruned, data, SETTINGS, epochs=1, seed=0))  # another can start on the same weights
 
 
 def through_a_file(state: dict[str, Any]) -> dict[str, Any]:
@@ -413,17 +407,6 @@ def test_the_state_of_another_method_is_refused_and_changes_nothing(
     assert next(course).epoch == 1
 
 
-def test_frozen_weights_stay(
-    build_method: BuildMethod, make_images: MakeImages, weights: Weights
-) -> None:
-    method = build_method(Supervised)
-    frozen = next(method.encoder.to_latent.parameters()).requires_grad_(False)
-    before, moving = frozen.clone(), weights(method.encoder.stages)
-    losses(method, make_images(32))
-    assert torch.equal(before, frozen)
-    assert not same(moving, weights(method.encoder.stages))
-
-
 class Reads(TorchDispatchMode):
     """Lists the operations that hand a value of a tensor to Python: each waits for a device."""
 
@@ -496,12 +479,10 @@ def test_nothing_is_read_from_the_device_inside_an_epoch(
 def test_the_first_images_are_a_view_of_all() -> None:
     data = numbered(10)
     some = data.first(4)
-    assert len(some) == len(some.images) == 4
     assert some.labels.tolist() == some.images.flatten().tolist() == [0, 1, 2, 3]
     assert some.images.data_ptr() == data.images.data_ptr()
     assert some.labels.data_ptr() == data.labels.data_ptr()
-    assert len(data) == 10
-    assert len(data.first(0)) == 0 and len(data.first(11)) == 10
+    assert (len(data), len(data.first(0)), len(data.first(11))) == (10, 0, 10)
 
 
 def test_a_whitened_stem_is_set_from_the_training_images_and_a_resumed_one_is_kept() -> None:

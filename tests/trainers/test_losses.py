@@ -229,9 +229,7 @@ def test_gradients_against_finite_differences(loss: Callable[[Tensor, Tensor], T
 def test_a_temperature_that_is_not_above_zero_is_refused(temperature: float) -> None:
     rows, labels = torch.eye(3), torch.arange(3)
     message = re.escape(f"temperature is {temperature}, it must be above 0")
-    with pytest.raises(ValueError, match=message):
-        nt_xent(rows, rows, temperature=temperature)
-    with pytest.raises(ValueError, match=message):
-        supervised_contrastive(rows, rows, labels, temperature=temperature)
-    with pytest.raises(ValueError, match=message):
-        classification(rows, labels, temperature=temperature)
+    calls = ((nt_xent, rows, rows), (supervised_contrastive, rows, rows, labels))
+    for loss, *given in (*calls, (classification, rows, labels)):
+        with pytest.raises(ValueError, match=message):
+            loss(*given, temperature=temperature)

@@ -12,15 +12,9 @@ from trainers.augmentation.colour import adjust_colour
 from trainers.torchvision_import import import_torchvision
 
 reference = import_torchvision().transforms.functional
-DEVICES = ["cpu"] + (["cuda"] if torch.cuda.is_available() else [])
 # float32: the same few products in another order. bfloat16: three coefficients, three pixels, one
 # constant and the result each rounded to 8 bits, factors up to 1.3.
 TOLERANCE = {torch.float32: 1e-5, torch.bfloat16: 2e-2}
-
-
-@pytest.fixture(params=DEVICES)
-def device(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 def pictures(count: int) -> Tensor:

@@ -23,11 +23,6 @@ def test_both_ends_are_exact_and_the_steps_equal() -> None:
     np.testing.assert_allclose(walked[3], start * (6 / 9) + end * (3 / 9), rtol=1e-3, atol=1e-3)
 
 
-def test_a_path_walks_through_images_too() -> None:
-    assert path(np.zeros((3, 4, 5)), np.ones((3, 4, 5)), 4).shape == (4, 3, 4, 5)
-    np.testing.assert_allclose(path(np.array([0.0]), np.array([1.0]), 3).ravel(), [0, 0.5, 1])
-
-
 def test_a_path_has_two_ends_of_one_shape() -> None:
     with pytest.raises(ValueError, match="not 1 steps"):
         path(np.zeros(3), np.ones(3), 1)
@@ -38,17 +33,11 @@ def test_a_path_has_two_ends_of_one_shape() -> None:
 # Entropy -----------------------------------------------------------------------------------------
 
 
-def test_entropy_has_its_bounds_and_closed_forms() -> None:
-    assert entropy(np.eye(10)).tolist() == [0] * 10
-    assert entropy(np.full((1, 10), 0.1)) == pytest.approx([np.log(10)])
-    assert entropy(np.array([0.5, 0.5, 0, 0])) == pytest.approx(np.log(2))
-
-
-def test_entropy_is_that_of_scipy_and_within_bounds() -> None:
+def test_entropy_is_that_of_scipy_and_zero_where_all_is_sure() -> None:
     chances = np.random.default_rng(0).dirichlet(np.full(10, 0.3), size=(20, 3))
-    found = entropy(chances)
-    np.testing.assert_allclose(found, stats.entropy(chances, axis=-1), rtol=1e-9)
-    assert (found >= 0).all() and (found <= np.log(10)).all()
+    np.testing.assert_allclose(entropy(chances), stats.entropy(chances, axis=-1), rtol=1e-9)
+    assert entropy(np.eye(10)).tolist() == [0] * 10
+    assert entropy(np.array([0.5, 0.5, 0, 0])) == pytest.approx(np.log(2))
 
 
 # Ghosting ----------------------------------------------------------------------------------------

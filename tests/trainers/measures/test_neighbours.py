@@ -39,12 +39,10 @@ def test_no_points_have_no_distances() -> None:
     assert nearest_distances(np.zeros((0, 3)), np.ones((4, 3))).shape == (0,)
 
 
-@pytest.mark.parametrize("k", [0, 5])
-def test_there_must_be_k_neighbours(k: int) -> None:
-    with pytest.raises(ValueError, match=rf"k must be 1 .. 4, not {k}"):
-        nearest_distances(np.zeros((2, 3)), np.ones((4, 3)), k=k)
-
-
-def test_points_and_references_are_of_one_size() -> None:
-    with pytest.raises(ValueError, match="points have 3 numbers, references 4"):
-        nearest_distances(np.zeros((2, 3)), np.ones((4, 4)))
+@pytest.mark.parametrize(
+    ("k", "size", "said"),
+    [(0, 3, "k must be 1 .. 4, not 0"), (5, 3, "k must be 1 .. 4, not 5"), (1, 4, "references 4")],
+)
+def test_there_must_be_k_neighbours_of_the_same_size(k: int, size: int, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        nearest_distances(np.zeros((2, 3)), np.ones((4, size)), k=k)

@@ -47,19 +47,11 @@ def test_uniformity_in_closed_form() -> None:
         uniformity(np.ones((1, 3)))
 
 
-def test_uniformity_against_a_loop() -> None:
+def test_uniformity_and_pair_distance_against_a_loop() -> None:
     unit = Z / np.linalg.norm(Z, axis=1, keepdims=True)
-    potentials = [
-        math.exp(-2 * ((unit[i] - unit[j]) ** 2).sum()) for i in range(40) for j in range(i)
-    ]
-    assert uniformity(Z) == pytest.approx(math.log(np.mean(potentials)))
-
-
-def test_pair_distance() -> None:
-    unit = Z / np.linalg.norm(Z, axis=1, keepdims=True)
-    squared = [((unit[i] - unit[j]) ** 2).sum() for i in range(40) for j in range(i)]
-    assert pair_distance(Z) == pytest.approx(np.mean(squared))
-    assert pair_distance(np.eye(6)) == pytest.approx(2)
+    squared = np.array([((unit[i] - unit[j]) ** 2).sum() for i in range(40) for j in range(i)])
+    assert uniformity(Z) == pytest.approx(math.log(np.exp(-2 * squared).mean()))
+    assert pair_distance(Z) == pytest.approx(squared.mean())
     assert pair_distance(np.ones((4, 2))) == pytest.approx(0)
 
 

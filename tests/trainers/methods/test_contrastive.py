@@ -64,11 +64,3 @@ def test_the_loss_is_taken_on_the_projections_at_the_methods_temperature() -> No
     method, _ = pixels(SupervisedContrastive, 0.0, temperature=0.07)
     loss = method.loss(images(), labels, torch.Generator())
     torch.testing.assert_close(loss, supervised_contrastive(rows, rows, labels, temperature=0.07))
-
-
-def test_the_latent_in_front_of_the_projection_is_what_is_kept() -> None:
-    encoder, projection = nn.Flatten(), nn.Linear(144, 5)
-    method = Contrastive(encoder=encoder, projection=projection, augmentation=Digits(0.5))
-    assert method.encoder(images()).shape == (8, 144)
-    first, second = method.project_two_views(images(), torch.Generator())
-    assert first.shape == second.shape == (8, 5)
