@@ -157,6 +157,17 @@ def run(script: str, *arguments: str, folder: Path, timeout: float = TIMEOUT, **
     return Ended(process.wait(), out, err)
 
 
+def cold(
+    code: str, *words: str, folder: Path = ROOT, environment: Mapping[str, str] | None = None
+) -> Ended:
+    """How `python -c CODE WORDS` ended, in a process that nothing has warmed."""
+    command = [sys.executable, "-c", code, *words]
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
 def plain_environment() -> dict[str, str]:
     """This process's environment without a data folder and without colours.
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests import commands
+
 TRIAL = """
 import sys
 from search.spaces.pipeline import load_pipeline
@@ -45,6 +42,6 @@ print("it exists:", "trainers.data.test_set" in sys.modules)
 @pytest.mark.parametrize("program", [TRIAL, FINALS], ids=["a trial", "finals and the choice"])
 def test_what_trains_and_chooses_does_not_load_the_test_set(program: str) -> None:
     """Of the finals only what measures it does, and the driver, which calls that at the end."""
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == ["loaded: []", "it exists: True"]
+    done = commands.cold(program)
+    assert done.status == 0, done.err
+    assert done.out.splitlines() == ["loaded: []", "it exists: True"]

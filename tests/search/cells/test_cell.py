@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -24,11 +22,11 @@ from search.cluster.resources import Resources
 from search.files import durable
 from search.spaces.pipeline import load_pipeline
 from search.trials import checkpoint
+from tests import commands
 from tests.damage import flip
 from tests.made_cell import made_cell
 from trainers.data import TrainingData
 
-ROOT = Path(__file__).resolve().parents[3]
 CELL = made_cell(device="cpu", precision="float32")
 OTHERWISE: Mapping[str, object] = {
     "kind": "ablation",
@@ -71,14 +69,8 @@ def test_the_id_is_twelve_hex_digits_and_the_same_in_another_process() -> None:
         "from search.cells.cell import Cell\n"
         "print(Cell(**json.loads(sys.argv[1])).id)\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code, json.dumps(CELL.to_json())],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == f"{CELL.id}\n"
+    done = commands.cold(code, json.dumps(CELL.to_json()))
+    assert done.out == f"{CELL.id}\n", done.err
     assert len(CELL.id) == 12 and set(CELL.id) <= set("0123456789abcdef")
 
 
@@ -204,11 +196,6 @@ def test_a_weights_file_is_moved_onto_the_shelf(cell_store: CellStore, tmp_path:
     assert (kept.folder / checkpoint.WEIGHTS).read_bytes() == file.read_bytes()
 
 
-def test_an_empty_shelf_has_nothing(cell_store: CellStore) -> None:
-    assert cell_store.find(CELL) is None
-    assert not cell_store.folder.exists()
-
-
 @pytest.mark.parametrize("name", [cells.MODEL, checkpoint.WEIGHTS, cells.METRICS])
 @pytest.mark.parametrize("damage", [Path.unlink, flip])
 def test_a_damaged_cell_counts_as_missing_and_its_file_is_named(
@@ -248,6 +235,7 @@ def test_what_is_missing_is_named_once_and_in_order(cell_store: CellStore) -> No
     one, two, three = (replace(CELL, seed=seed) for seed in (3, 1, 2))
     asked = [one, two, replace(one), three, two]
     assert cell_store.missing(asked) == [one, two, three]
+    assert not cell_store.folder.exists(), "looking makes nothing"
     keep(cell_store, two)
     assert cell_store.missing(asked) == [one, three]
     keep(cell_store, one)

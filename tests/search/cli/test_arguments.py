@@ -17,6 +17,7 @@ from search import rerun, sweep, tune
 from search.cli import arguments
 from search.errors import UserError
 from search.tune import parser
+from tests import commands
 from tests.refusals import attempt
 from trainers.data import DataError
 
@@ -110,13 +111,19 @@ def test_wrong_arguments(
         assert said in attempt(command.main, capfd, 2, *usual, *words)
 
 
-def test_a_file_that_can_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "there.json").write_text("old")
+def test_a_place_that_can_be_written_is_not_written_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, link = tmp_path / "there.json", tmp_path / "link"
+    there.write_text("old")
+    link.symlink_to(there)
     monkeypatch.chdir(tmp_path)
     for text in ("new.json", "./new.json", str(tmp_path / "new.json"), "there.json"):
         assert arguments.new_file(text) == text
-    assert (tmp_path / "there.json").read_text() == "old"
-    assert not (tmp_path / "new.json").exists()
+    for text in ("new", "new/er/", ".", str(tmp_path)):
+        assert arguments.new_folder(text) == text
+    assert arguments.new_file(str(link)) == str(there)
+    assert there.read_text() == "old" and {*tmp_path.iterdir()} == {there, link}
 
 
 @pytest.mark.parametrize("status", [0, 1])
@@ -198,10 +205,8 @@ def test_help_and_wrong_arguments_answer_before_anything_heavy_is_imported() -> 
         "print('imported', sorted(heavy), 'status', status, file=sys.stderr)\n"
     )
     for given, status in (("--help", 0), ("--trials=0", 2), ("--pipeline=x", 2)):
-        done = subprocess.run(
-            [sys.executable, "-c", code, given], cwd=ROOT, capture_output=True, text=True
-        )
-        assert done.stderr.splitlines()[-1] == f"imported [] status {status}"
+        done = commands.cold(code, given)
+        assert done.err.splitlines()[-1] == f"imported [] status {status}"
 
 
 @pytest.mark.parametrize("debug", [False, True])
@@ -219,20 +224,6 @@ def test_a_refused_argument_shows_no_password(capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit):
         arguments.Parser(prog="tune.py").parse_args(["http://me:secret@host"])
     assert "secret" not in capsys.readouterr().err
-
-
-def test_a_new_file_behind_a_link_leaves_the_link(tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to(tmp_path / "there.json")
-    assert arguments.new_file(str(tmp_path / "link")) == str(tmp_path / "there.json")
-
-
-def test_a_new_folder_can_be_made_and_is_not_made_yet(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    for text in ("new", "new/er/", ".", str(tmp_path)):
-        assert arguments.new_folder(text) == text
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("kind", [arguments.new_file, arguments.new_folder])

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
+
+from tests import commands
 
 PROGRAM = """
 import atexit, sys
@@ -22,9 +21,5 @@ exit_fast({status})
 
 @pytest.mark.parametrize("status", [0, 1, 130])
 def test_ends_with_its_status_and_its_output(status: int) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(status=status)], capture_output=True, text=True
-    )
-    assert done.returncode == status
-    assert done.stdout == "half a line, called at the end\n"
-    assert done.stderr == ""
+    done = commands.cold(PROGRAM.format(status=status))
+    assert done == commands.Ended(status, "half a line, called at the end\n", "")

@@ -15,6 +15,7 @@ import pytest
 
 from search.cluster import ray_session
 from search.cluster.resources import Resources
+from tests import commands
 from trainers.data import TrainingData
 
 pytestmark = pytest.mark.slow
@@ -83,11 +84,9 @@ print(json.dumps({"idle": len(idle), "found": found, "running": running}))
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_nothing_listens_beyond_this_machine_and_nothing_runs_unasked() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", LISTENERS], cwd=ROOT, capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout.splitlines()[-1])
+    done = commands.cold(LISTENERS)
+    assert done.status == 0, done.err
+    said = json.loads(done.out.splitlines()[-1])
     assert said["idle"] == 0, "a worker starts when there is work for it"
     for unneeded in ("monitor.py", "log_monitor.py", "dashboard.py"):
         assert not any(unneeded in command for command in said["running"])
@@ -103,16 +102,9 @@ def test_who_has_no_token_is_told_where_to_put_it(tmp_path: Path) -> None:
     code = "from search.cluster.ray_session import join, prepare_environment\n"
     code += "prepare_environment(); join('127.0.0.1:1')"
     kept = {name: value for name, value in os.environ.items() if not name.startswith("RAY_AUTH")}
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env={**kept, "HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert "Failure: the Ray cluster at 127.0.0.1:1 requires its token" in done.stderr
-    assert "set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH" in done.stderr
+    done = commands.cold(code, environment={**kept, "HOME": str(tmp_path)})
+    assert "Failure: the Ray cluster at 127.0.0.1:1 requires its token" in done.err
+    assert "set RAY_AUTH_TOKEN or RAY_AUTH_TOKEN_PATH" in done.err
     assert not (tmp_path / ".ray").exists(), "a new token would be none of the cluster's"
 
 
@@ -182,10 +174,8 @@ print(len(kept) > 0)
 
 def test_a_collection_in_another_thread_does_not_end_the_process_while_ray_stops() -> None:
     """Without `stop`'s care most ended with status 1 and said nothing."""
-    done = subprocess.run(
-        [sys.executable, "-c", COLLECTING], capture_output=True, text=True, timeout=120, cwd=ROOT
-    )
-    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
+    done = commands.cold(COLLECTING)
+    assert (done.status, done.out) == (0, "True\n"), done.err
 
 
 def test_a_signal_while_ray_starts_is_an_interruption(monkeypatch: pytest.MonkeyPatch) -> None:

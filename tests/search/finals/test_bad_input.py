@@ -83,17 +83,12 @@ def test_all_of_nothing(prepare: Callable[[Path], Path], capfd: pytest.CaptureFi
 
 
 @pytest.mark.usefixtures("studies")
-def test_studies_of_another_pipeline_only(refused_in_a_store: Attempt) -> None:
-    assert "mnist_supcon has no finished" in refused_in_a_store(1, "--pipeline", "mnist_supcon")
-
-
-@pytest.mark.usefixtures("studies")
-def test_a_data_folder_where_all_was_searched_on_mini(
+def test_studies_of_another_pipeline_or_on_mini_only(
     refused_in_a_store: Attempt, tmp_path: Path
 ) -> None:
+    assert "mnist_supcon has no finished" in refused_in_a_store(1, "--pipeline", "mnist_supcon")
     err = refused_in_a_store(1, "--pipeline", NAME, "--data-dir", str(tmp_path))
-    assert "stand-in data only" in err
-    assert "--data-dir" in err
+    assert "stand-in data only" in err and "--data-dir" in err
 
 
 def test_studies_on_other_data(refused_in_a_store: Attempt, add_study: AddStudy) -> None:
@@ -107,17 +102,10 @@ def test_studies_on_other_data(refused_in_a_store: Attempt, add_study: AddStudy)
 
 
 @pytest.mark.usefixtures("studies")
-def test_a_trial_that_is_unknown(refused_in_a_store: Attempt) -> None:
-    err = refused_in_a_store(2, *ONE, "--trial", "abc")
-    assert "--trial abc" in err
-    assert "trial_id" in err
-
-
-@pytest.mark.usefixtures("studies")
-def test_a_study_that_is_unknown(refused_in_a_store: Attempt) -> None:
-    err = refused_in_a_store(2, *ONE, "--study", "third")
-    assert "--study third" in err
-    assert "there are: first, second" in err
+def test_a_trial_or_a_study_that_is_unknown(refused_in_a_store: Attempt) -> None:
+    for option, value, known in (("--trial", "abc", "trial_id"), ("--study", "x", "first, second")):
+        err = refused_in_a_store(2, *ONE, option, value)
+        assert f"{option} {value}" in err and known in err
 
 
 PARAMS: dict[str, object] = dict(load_pipeline(NAME).defaults)
@@ -165,9 +153,3 @@ def test_another_rerun_at_work(refused_in_a_store: Attempt) -> None:
     with Path(LOCK).open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         assert "another rerun or sweep is running" in refused_in_a_store(2, *ONE)
-
-
-# What should not be left ------------------------------------------------------------------------
-
-
-# The real command -------------------------------------------------------------------------------

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests import commands
 
 LOADED = (
     "import sys, search.tuning.driver\n"
@@ -15,10 +15,7 @@ LOADED = (
 
 
 def test_nothing_slow_is_imported_before_the_options_are_checked() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", LOADED], capture_output=True, text=True, check=True, timeout=60
-    )
-    assert done.stdout.split() == []
+    assert commands.cold(LOADED) == commands.Ended(0, "\n", "")
 
 
 @pytest.mark.slow
@@ -35,10 +32,5 @@ def test_a_search_that_knows_its_machine_imports_neither_torch_nor_scikit_learn(
         "heavy = {'torch', 'sklearn'} & sys.modules.keys()\n"
         "import os; print(sorted(heavy), flush=True); os._exit(0)"
     )
-    seen = [
-        subprocess.run(
-            [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
-        ).stdout
-        for _ in range(2)
-    ]
+    seen = [commands.cold(code, folder=tmp_path).out for _ in range(2)]
     assert seen == ["['torch']\n", "[]\n"], "the first one measures"
