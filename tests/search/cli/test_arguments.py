@@ -47,6 +47,7 @@ def names(option: str, values: Sequence[str]) -> list[list[str]]:
 
 
 WHOLE = ("x", "1.5", "")
+TWO_GOALS = ("--objective", "valid/accuracy", "--objective", "train/loss:min")
 NO_NAMES = ("", "a/b", "/a", "..", ".hidden", "a b", "a\n", "ä", "-x", "a\\b", "x" * 101)
 NO_DURATIONS = ("soon", "", "0", "0s", "-5", "5 m", "m", "1h30m", "1e3", "nan")
 ONE = ("--pipeline", "mnist_supervised")
@@ -71,6 +72,8 @@ REFUSED: list[tuple[ModuleType, list[list[str]], str]] = [
     (tune, names("--gpus-per-trial", ["x"]), "'x' is not a number"),
     (tune, names("--time-budget", NO_DURATIONS), "is not a duration; say 90s, 30m, 2h or 1d"),
     (tune, names("--study", NO_NAMES), "is not a valid name"),
+    (tune, names("--target", ["nan"]), "nan is not finite"),
+    (tune, [[*TWO_GOALS, "--target", "0.9"]], "there are two\nleave them out"),
     (tune, [[f"--{option}="] for option in FILLED], "is empty"),
     (tune, names("--data-dir", [" "]), "is empty"),
     (rerun, [[]], "required: --pipeline"),

@@ -6,6 +6,7 @@ import io
 import runpy
 import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,12 @@ def config(number: int = 0) -> TrialConfig:
         seed=1,
         epochs=3,
     )
+
+
+def end(progress: Progress, number: int, value: float) -> None:
+    """A trial starts and is complete."""
+    progress.trial_started(config(number))
+    progress.trial_ended(config(number), TrialOutcome(state="COMPLETE", value=value))
 
 
 def shown(screen: io.StringIO, *, quiet: bool = False) -> str:
@@ -75,28 +82,24 @@ def test_the_best_of_earlier_calls_stays_the_best_until_it_is_beaten() -> None:
     screen = io.StringIO()
     ended = Counter({"COMPLETE": 1})
     with Progress(screen, title="s", total=3, ended=ended, best=(0.7, config(0))) as progress:
-        for number, value in ((1, 0.6), (2, 0.8)):
-            progress.trial_started(config(number))
-            progress.trial_ended(config(number), TrialOutcome(state="COMPLETE", value=value))
+        end(progress, 1, 0.6)
+        end(progress, 2, 0.8)
     first, second = screen.getvalue().splitlines()
     assert "best 0.7000" in first and "best 0.8000" in second
 
 
 def test_a_search_that_only_time_ends_counts_down(monkeypatch: pytest.MonkeyPatch) -> None:
     """And one of a number of trials says what comes first."""
-    clock = iter([0.0, *[10.0] * 20])
-    monkeypatch.setattr(progress_module.time, "monotonic", lambda: next(clock))
-    screen = io.StringIO()
-    with Progress(screen, title="t", total=None, ended=Counter(), until=50.0) as progress:
-        progress.trial_started(config(0))
-        progress.trial_ended(config(0), TrialOutcome(state="COMPLETE", value=0.75))
-    assert "1 ended, about 40 s left" in screen.getvalue()
-    for total, left in ((2, "1/2, about 10 s left"), (100, "1/100, about 40 s left")):
+    for total, left in (
+        (None, "1 ended, about 40 s left"),
+        (2, "1/2, about 10 s left"),
+        (100, "1/100, about 40 s left"),
+    ):
         clock = iter([0.0, *[10.0] * 20])
+        monkeypatch.setattr(progress_module.time, "monotonic", partial(next, clock))
         screen = io.StringIO()
         with Progress(screen, title="t", total=total, ended=Counter(), until=50.0) as progress:
-            progress.trial_started(config(0))
-            progress.trial_ended(config(0), TrialOutcome(state="COMPLETE", value=0.75))
+            end(progress, 0, 0.75)
         assert left in screen.getvalue()
 
 

@@ -29,6 +29,12 @@ OPTIONS = Namespace(
 )
 
 
+def planned(**changes: object) -> Resources:
+    """What a search with these options is given."""
+    options, pipeline = Namespace(**{**vars(OPTIONS), **changes}), load_pipeline(OPTIONS.pipeline)
+    return allocation.plan_resources(options, options.pipeline, pipeline.space, pipeline.defaults)
+
+
 def request(device: str = "cpu") -> ProfileRequest:
     return ProfileRequest(device=device, threads=1, pipeline="mnist_supervised", params=None)
 
@@ -99,7 +105,6 @@ def test_the_memory_of_a_gpu_is_measured_in_a_process_that_ends() -> None:
 def test_a_machine_with_a_gpu_is_planned_by_what_is_measured(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    pipeline = load_pipeline("mnist_supervised")
     asked: list[ProfileRequest] = []
 
     def profile_locally(request: ProfileRequest) -> TrialProfile:
@@ -109,26 +114,18 @@ def test_a_machine_with_a_gpu_is_planned_by_what_is_measured(
     monkeypatch.setattr(profile_trial, "profile_locally", profile_locally)
     monkeypatch.setattr(allocation, "gpu_count", lambda: 1)
     monkeypatch.setattr(allocation, "cpu_count", lambda: 16)
-    made = allocation.plan_resources(OPTIONS, OPTIONS.pipeline, pipeline.space, pipeline.defaults)
+    made = planned()
     assert (made.device, made.precision, made.concurrency) == ("cuda", "bfloat16", 3)
     assert asked[0].params is not None, "the largest model is measured"
-    given = Namespace(**{**vars(OPTIONS), "gpus_per_trial": 0.5})
-    assert (
-        allocation.plan_resources(
-            given, given.pipeline, pipeline.space, pipeline.defaults
-        ).concurrency
-        == 2
-    )
+    assert planned(gpus_per_trial=0.5).concurrency == 2
     assert asked[1].params is None, "a share that was given is not measured"
     monkeypatch.setattr(allocation, "gpu_count", lambda: 8)
-    made = allocation.plan_resources(OPTIONS, OPTIONS.pipeline, pipeline.space, pipeline.defaults)
+    made = planned()
     assert (made.concurrency, made.gpus_per_trial) == (15, 0.5), "two of 16 CPUs for each GPU"
 
 
 def test_a_cluster_is_planned_by_what_its_nodes_measure(monkeypatch: pytest.MonkeyPatch) -> None:
     """The driver has no GPU; its own machine is not asked."""
-    pipeline = load_pipeline("mnist_supervised")
-    joined = Namespace(**{**vars(OPTIONS), "address": "10.0.0.5:6379"})
     monkeypatch.setattr(allocation, "gpu_count", lambda: 0)
     monkeypatch.setattr(allocation.ray_session, "join", lambda address: (32, 2))
     monkeypatch.setattr(profile_trial, "profile_locally", lambda request: pytest.fail("asked here"))
@@ -137,7 +134,7 @@ def test_a_cluster_is_planned_by_what_its_nodes_measure(monkeypatch: pytest.Monk
         "profile",
         lambda request: TrialProfile(gpus=1, precision="bfloat16", peak_gib=30.0, total_gib=80.0),
     )
-    made = allocation.plan_resources(joined, joined.pipeline, pipeline.space, pipeline.defaults)
+    made = planned(address="10.0.0.5:6379")
     assert (made.device, made.gpus_per_trial, made.concurrency) == ("cuda", 0.5, 4)
     assert made.gpus == 2
 

@@ -10,7 +10,7 @@ from torch import nn
 
 from models import ProjectionHead
 from search.spaces import builders, space
-from search.spaces.pipeline import METRIC, Pipeline, load_pipeline, nearest, pipeline_names
+from search.spaces.pipeline import METRIC, Pipeline, load_pipeline, pipeline_names
 from tests.noted_reads import NotedReads
 from trainers.data import DATASETS
 from trainers.loop import DeviceImages, fit
@@ -186,11 +186,6 @@ def test_an_autoencoder_of_the_six_weighs_pixels_alone(name: str) -> None:
     assert brightness is None or brightness.low >= 0.3  # type: ignore[attr-defined]
 
 
-def test_a_masked_autoencoder_hides_what_its_space_says() -> None:
-    ratio = load_pipeline("cifar_masked_autoencoder").space["mask_ratio"]
-    assert (ratio.low, ratio.high) == (0.25, 0.75)  # type: ignore[attr-defined]
-
-
 def test_sgd_gets_its_own_units() -> None:
     params = {"lr": 1e-3, "weight_decay": 0.1, "batch_size": 128, "warmup": 0.1}
     adamw = builders.optimisation(params)
@@ -198,7 +193,3 @@ def test_sgd_gets_its_own_units() -> None:
     assert (adamw.optimizer, sgd.optimizer) == ("adamw", "sgd")
     assert sgd.lr > adamw.lr
     assert sgd.lr * sgd.weight_decay == pytest.approx(adamw.lr * adamw.weight_decay)
-
-
-def test_nearest_lists_everything_when_nothing_is_close() -> None:
-    assert nearest("zzz", ["one", "two"]) == "; there are: one, two"

@@ -191,26 +191,19 @@ def test_processes_that_die_before_an_epoch_three_times_in_a_row_end_the_search(
     assert driven.searcher.suggest("r6") == Searcher.FINISHED
 
 
-def test_a_trial_that_the_scheduler_stopped_is_pruned(drive: Drive) -> None:
-    driven = drive()
-    driven.suggest("r0")
-    driven.rungs.stopped.add("r0")
-    train(driven, "r0", [0.2])
-    trial = driven.study.trials[0]
-    assert trial.state is TrialState.PRUNED
-    assert trial.intermediate_values == {1: 0.2}
-    assert driven.outcome(0) == TrialOutcome(state="PRUNED", value=0.2)
-
-
-def test_a_full_trial_is_complete_though_the_scheduler_stops_it_at_its_last_epoch(
-    drive: Drive,
+@pytest.mark.parametrize("values", [[0.2], [0.2, 0.3, 0.4]], ids=["pruned", "complete"])
+def test_a_trial_that_the_scheduler_stopped_is_pruned_unless_it_was_at_its_end(
+    drive: Drive, values: list[float]
 ) -> None:
     """ASHA says STOP at max_t too."""
     driven = drive()
     driven.suggest("r0")
     driven.rungs.stopped.add("r0")
-    train(driven, "r0", [0.2, 0.3, 0.4])
-    assert driven.state(0) is TrialState.COMPLETE
+    train(driven, "r0", values)
+    state = "PRUNED" if len(values) == 1 else "COMPLETE"
+    assert driven.state(0).name == state
+    assert driven.study.trials[0].intermediate_values == dict(enumerate(values, 1))
+    assert driven.outcome(0) == TrialOutcome(state=state, value=values[-1])  # type: ignore[arg-type]
 
 
 def test_an_error_is_a_failure_with_its_reason(drive: Drive) -> None:

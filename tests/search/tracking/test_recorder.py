@@ -41,6 +41,19 @@ def recorder(store: Store, folder: Path, **options: Any) -> Recorder:
     )
 
 
+def tell(
+    recording: Recorder, configs: Sequence[TrialConfig], epochs: int, outcome: TrialOutcome | None
+) -> None:
+    """Trials that go on side by side, from their start to their end, if they have one."""
+    for config in configs:
+        recording.trial_started(config)
+    for epoch in range(1, epochs + 1):
+        for config in configs:
+            recording.epoch_ended(config, {"epoch": epoch, "train/loss": 1 / epoch})
+    for config in configs if outcome else ():
+        recording.trial_ended(config, outcome)
+
+
 def run_of(store: Store, config: TrialConfig) -> str:
     run_id = store.find_trial(config.trial_id)
     assert run_id is not None
@@ -64,9 +77,7 @@ def test_how_a_trial_ended_is_told(
     own = tmp_path / "trials" / config.trial_id
     own.mkdir(parents=True)
     recording = recorder(store, tmp_path / "trials")
-    recording.trial_started(config)
-    recording.epoch_ended(config, {"epoch": 1, "train/loss": 2.0})
-    recording.trial_ended(config, outcome)
+    tell(recording, [config], 1, outcome)
     recording.close()
     assert recording.failures == 0
     run_id = run_of(store, config)
@@ -75,7 +86,7 @@ def test_how_a_trial_ended_is_told(
     assert run.data.tags["trial_state"] == outcome.state
     assert run.data.tags.get("error") == outcome.error
     assert run.data.tags["data"] == "mini"
-    assert run.data.metrics == {"train/loss": 2.0}
+    assert run.data.metrics == {"train/loss": 1.0}
     assert run.data.params["train_size"] == "10"
     artifacts = store.client.list_artifacts(run_id)
     kept = {"COMPLETE": ["config.json"], "FAIL": ["error.txt"]}
@@ -91,8 +102,7 @@ def test_weights_become_an_artifact_and_leave_the_disk(
     file.parent.mkdir()
     file.write_bytes(b"weights")
     recording = recorder(store, tmp_path)
-    recording.trial_started(config)
-    recording.trial_ended(config, TrialOutcome(state="COMPLETE", value=0.5, weights=str(file)))
+    tell(recording, [config], 0, TrialOutcome(state="COMPLETE", value=0.5, weights=str(file)))
     recording.close()
     run_id = run_of(store, config)
     artifacts = store.client.list_artifacts(run_id)
@@ -104,13 +114,9 @@ def test_a_resumed_trial_goes_on_in_its_run(
     store: Store, make_config: MakeConfig, tmp_path: Path
 ) -> None:
     """It tells its first epochs again, one of which is not known, and runs on other threads."""
-    for threads, epochs in ((1, (1, 2)), (4, (1, 2, 3, 4))):
-        config = make_config(threads=threads)
+    for threads, epochs in ((1, 2), (4, 4)):
         recording = recorder(store, tmp_path)
-        recording.trial_started(config)
-        for epoch in epochs:
-            recording.epoch_ended(config, {"epoch": epoch, "train/loss": 1.0 / epoch})
-        recording.trial_ended(config, TrialOutcome(state="INTERRUPTED"))
+        tell(recording, [make_config(threads=threads)], epochs, TrialOutcome(state="INTERRUPTED"))
         recording.close()
         assert recording.failures == 0
     client = store.client
@@ -148,11 +154,7 @@ def test_epochs_are_written_together_and_soon(
     store.log_steps = counted  # type: ignore[assignment, method-assign]
     config, other = make_config(), make_config(trial_id="0" * 12, number=1)
     recording = recorder(store, tmp_path)
-    for each in (config, other):
-        recording.trial_started(each)
-    for epoch in (1, 2, 3):
-        for each in (config, other):
-            recording.epoch_ended(each, {"epoch": epoch, "train/loss": 1 / epoch})
+    tell(recording, [config, other], 3, None)
     recording.trial_ended(other, TrialOutcome(state="PRUNED", value=0.5))
     deadline = time.monotonic() + 20
     while len(batches) < 2:
@@ -231,13 +233,7 @@ def test_everything_is_recorded_once_by_a_store_that_breaks(
     store.start_run(experiment, name="p", tags={"kind": "study"})
     configs = [make_config(trial_id=f"{n:012x}", number=n) for n in range(6)]
     recording = recorder(broken, tmp_path / "trials")
-    for config in configs:
-        recording.trial_started(config)
-    for epoch in (1, 2, 3):
-        for config in configs:
-            recording.epoch_ended(config, {"epoch": epoch, "train/loss": 1 / epoch})
-    for config in configs:
-        recording.trial_ended(config, TrialOutcome(state="COMPLETE", value=0.5))
+    tell(recording, configs, 3, TrialOutcome(state="COMPLETE", value=0.5))
     recording.close()
     assert broken.breaks > 10
     assert (recording.failures, recording.undelivered) == (0, 0)
@@ -263,9 +259,7 @@ def test_a_record_bears_the_time_at_which_it_happened(
 
     store.log = closed  # type: ignore[method-assign]
     recording = recorder(store, tmp_path, unreachable=said.append)
-    recording.trial_started(config)
-    recording.epoch_ended(config, {"epoch": 1, "train/loss": 2.0})
-    recording.trial_ended(config, TrialOutcome(state="PRUNED", value=0.5))
+    tell(recording, [config], 1, TrialOutcome(state="PRUNED", value=0.5))
     happened = tracking.now()
     time.sleep(0.3)
     assert said == [True], "said once, not at every try"
@@ -343,9 +337,7 @@ def test_one_bad_record_does_not_hold_up_the_others(
 
     store.log_steps = fails_at_two  # type: ignore[assignment, method-assign]
     recording = recorder(store, tmp_path)
-    recording.trial_started(config)
-    for epoch in (1, 2, 3):
-        recording.epoch_ended(config, {"epoch": epoch, "train/loss": 1 / epoch})
+    tell(recording, [config], 3, None)
     recording.close()
     assert tries == [3, 3, 3, 1, 1, 1], "together, then the bad one alone"
     assert (recording.failures, recording.undelivered) == (1, 0)

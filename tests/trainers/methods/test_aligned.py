@@ -94,7 +94,6 @@ def test_squares_are_hidden_from_the_encoder_only_where_asked_for() -> None:
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"mask_ratio": 1.0}, "mask_ratio is 1.0, it must be at least 0 and below 1"),
         ({"agreement_weight": -0.1}, "agreement_weight is -0.1, it must be 0 or more"),
         ({"agreement_weight": math.inf}, "agreement_weight is inf, it must be 0 or more"),
         ({"agreement_weight": math.nan}, "agreement_weight is nan, it must be 0 or more"),
