@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from search.spaces.pipeline import Pipeline, load_pipeline
 from search.trials.config import TrialConfig
 from search.trials.process import TrialProcess
 from trainers.data import TrainingData
@@ -31,3 +34,21 @@ def told(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
     left_out = ("time/", "memory/", "weights", "metrics")
     flat = [{**r, **r.get("metrics", {})} for r in results]
     return [{k: v for k, v in r.items() if not k.startswith(left_out)} for r in flat]
+
+
+def with_loss(
+    change: Callable[[Callable[..., Any]], Callable[..., Any]],
+) -> Callable[..., Pipeline]:
+    """Load pipelines as usual, but for the loss of their methods."""
+
+    def load(name: str) -> Pipeline:
+        pipeline = load_pipeline(name)
+
+        def build(params: Any, spec: Any) -> Any:
+            method: Any = pipeline.builder()(params, spec)
+            method.loss = change(method.loss)
+            return method
+
+        return dataclasses.replace(pipeline, build=build)
+
+    return load

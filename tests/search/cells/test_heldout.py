@@ -4,55 +4,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-from search.cells import baselines, heldout
-from search.cells.store import CellStore, TrainedCell
-from search.cluster.resources import Resources
-from search.spaces.pipeline import load_pipeline
-from search.trials.trial import TrialImages
+from search.cells import heldout
+from search.cells.store import TrainedCell
 from tests.damage import flip
-from tests.made_cell import made_cell
-from trainers.data import load_training
+from trainers.data import TrainingData
 from trainers.protocol import VERSION
 
-CPU = Resources()
-FEW = load_training("mnist", mini=True, train_size=200)
 IMAGES = 359  # of mini's digits, those that no training may see
 MakeKept = Callable[..., TrainedCell]
+Open = Callable[..., heldout.TestSet]
 
 
-@pytest.fixture(scope="module")
-def make_kept(tmp_path_factory: pytest.TempPathFactory) -> MakeKept:
-    """(kind, seed) -> a cell that nobody trains, in a folder of its own."""
-    images = TrialImages.load(FEW, "cpu")
-
-    def make(kind: str = "random_encoder", seed: int = 1) -> TrainedCell:
-        params = {**load_pipeline("mnist_contrastive").defaults, "width": 4, "depth": 3}
-        own = {"pipeline": "mnist_contrastive", "params": params}
-        if kind in ("pca", "pixels"):
-            own = {"pipeline": "", "params": {}}
-        cell = made_cell(kind=kind, train_size=200, seed=seed, epochs=0, **own)
-        cell_store = CellStore(tmp_path_factory.mktemp("finals"))
-        return baselines.make(cell, cell_store=cell_store, images=images, resources=CPU, facts={})
-
-    return make
+@pytest.fixture
+def opened(digits: TrainingData, tmp_path: Path) -> Callable[..., heldout.TestSet]:
+    """Mini's test digits; readings are noted in the test's folder."""
+    where = {"data_dir": None, "ledger": tmp_path / heldout.LEDGER, "device": "cpu"}
+    return partial(heldout.TestSet, digits, **where)
 
 
-def opened(folder: Path, **values: Any) -> Any:
-    """Mini's test digits; readings are noted in that folder."""
-    ledger = folder / heldout.LEDGER
-    return heldout.TestSet(FEW, data_dir=None, ledger=ledger, device="cpu", **values)
-
-
-def test_the_numbers_agree_with_the_predictions(make_kept: MakeKept, tmp_path: Path) -> None:
+def test_the_numbers_agree_with_the_predictions(make_kept: MakeKept, opened: Open) -> None:
     kept = make_kept()
     assert not kept.tested
-    numbers = opened(tmp_path).read(kept, purpose="a test")
+    numbers = opened().read(kept, purpose="a test")
     assert kept.tested
     assert kept.test == numbers
     outputs = kept.test_outputs()
@@ -76,18 +55,18 @@ def test_the_numbers_agree_with_the_predictions(make_kept: MakeKept, tmp_path: P
     assert {path.name for path in kept.folder.iterdir()} == files
 
 
-def test_a_decoder_is_measured_too(make_kept: MakeKept, tmp_path: Path) -> None:
-    numbers = opened(tmp_path).read(make_kept("pca"), purpose="a test")
+def test_a_decoder_is_measured_too(make_kept: MakeKept, opened: Open) -> None:
+    numbers = opened().read(make_kept("pca"), purpose="a test")
     assert 0 < numbers["mae"] < 0.1
 
 
-def test_every_reading_is_counted_by_weights(make_kept: MakeKept, tmp_path: Path) -> None:
+def test_every_reading_is_counted_by_weights(
+    make_kept: MakeKept, tmp_path: Path, opened: Open
+) -> None:
     one, other, same = make_kept(seed=1), make_kept(seed=2), make_kept(seed=1)
-    test = opened(tmp_path)
+    test = opened()
     read = [test.read(kept, purpose=p)["reading"] for kept, p in ((one, "a"), (other, "b"))]
-    read += [
-        opened(tmp_path).read(kept, purpose=p)["reading"] for kept, p in ((one, "c"), (same, "d"))
-    ]
+    read += [opened().read(kept, purpose=p)["reading"] for kept, p in ((one, "c"), (same, "d"))]
     assert [reading["reading"] for reading in read] == [1, 1, 2, 3]
     assert [reading["purpose"] for reading in read] == ["a", "b", "c", "d"]
     assert read[0]["weights"] == read[2]["weights"] == one.weights_hash() != read[1]["weights"]
@@ -96,9 +75,9 @@ def test_every_reading_is_counted_by_weights(make_kept: MakeKept, tmp_path: Path
 
 
 def test_a_reading_that_breaks_off_is_none(
-    make_kept: MakeKept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_kept: MakeKept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: Open
 ) -> None:
-    kept, test = make_kept(), opened(tmp_path)
+    kept, test = make_kept(), opened()
 
     def full(*_: object, **__: object) -> None:
         raise OSError("no space left on device")
@@ -113,10 +92,10 @@ def test_a_reading_that_breaks_off_is_none(
 
 
 def test_numbers_are_never_there_without_their_line(
-    make_kept: MakeKept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make_kept: MakeKept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: Open
 ) -> None:
     """A ledger that cannot be written leaves the cell untested."""
-    kept, test = make_kept(), opened(tmp_path)
+    kept, test = make_kept(), opened()
     (tmp_path / heldout.LEDGER).mkdir()
     with pytest.raises(OSError):
         test.read(kept, purpose="a test")
@@ -126,15 +105,15 @@ def test_numbers_are_never_there_without_their_line(
 
 @pytest.mark.parametrize("names_its_weights", [True, False])
 def test_a_line_that_was_cut_is_skipped_told_and_counted_if_it_names_its_weights(
-    make_kept: MakeKept, tmp_path: Path, names_its_weights: bool
+    make_kept: MakeKept, tmp_path: Path, names_its_weights: bool, opened: Open
 ) -> None:
     kept, ledger = make_kept(), tmp_path / heldout.LEDGER
-    opened(tmp_path).read(kept, purpose="first")
-    opened(tmp_path).read(kept, purpose="second")
+    opened().read(kept, purpose="first")
+    opened().read(kept, purpose="second")
     whole = ledger.read_bytes()
     ledger.write_bytes(whole[: -20 if names_its_weights else len(whole) // 2 + 10])
     told: list[str] = []
-    test = opened(tmp_path, say=told.append)
+    test = opened(say=told.append)
     counted = 2 + names_its_weights
     assert test.read(kept, purpose="third")["reading"]["reading"] == counted
     assert test.read(kept, purpose="fourth")["reading"]["reading"] == counted + 1
@@ -150,10 +129,10 @@ def test_a_line_that_was_cut_is_skipped_told_and_counted_if_it_names_its_weights
 @pytest.mark.parametrize("damage", [Path.unlink, flip])
 @pytest.mark.parametrize("old", [False, True])
 def test_what_was_measured_and_is_damaged_is_measured_again(
-    name: str, damage: Callable[[Path], None], old: bool, make_kept: MakeKept, tmp_path: Path
+    name: str, damage: Callable[[Path], None], old: bool, make_kept: MakeKept, opened: Open
 ) -> None:
     kept = make_kept()
-    first = opened(tmp_path).read(kept, purpose="first")
+    first = opened().read(kept, purpose="first")
     if old:
         without = {key: value for key, value in first.items() if key != "hashes"}
         (kept.folder / "test.json").write_text(json.dumps(without))
@@ -164,7 +143,7 @@ def test_what_was_measured_and_is_damaged_is_measured_again(
         return  # a digit may be another: nothing tells
     assert not kept.tested
     told: list[str] = []
-    test = opened(tmp_path, say=told.append)
+    test = opened(say=told.append)
     again = test.read(kept, purpose="again")
     assert kept.tested and again["accuracy"] == first["accuracy"]
     assert again["reading"]["reading"] == 2
@@ -173,10 +152,10 @@ def test_what_was_measured_and_is_damaged_is_measured_again(
 
 
 def test_readings_are_counted_by_experiment_and_protocol(
-    make_kept: MakeKept, tmp_path: Path
+    make_kept: MakeKept, tmp_path: Path, opened: Open
 ) -> None:
     """Lines of before the protocol was noted are of version 1."""
-    ledger, test = tmp_path / heldout.LEDGER, opened(tmp_path)
+    ledger, test = tmp_path / heldout.LEDGER, opened()
     old = {"weights": 16 * "0", "purpose": "mnist_vae-mini rerun 1: champion"}
     ledger.write_text(json.dumps(old) + "\n")
     for purpose in ("mnist_vae-mini rerun 2: champion", "mnist_vae-mini rerun 3: PCA"):
@@ -187,7 +166,7 @@ def test_readings_are_counted_by_experiment_and_protocol(
     assert heldout.count_readings(tmp_path / "none", "mnist_vae") == {}
 
 
-def test_the_ledger_is_lines_of_json(make_kept: MakeKept, tmp_path: Path) -> None:
-    opened(tmp_path).read(make_kept(), purpose="ä test\nof two lines")
+def test_the_ledger_is_lines_of_json(make_kept: MakeKept, tmp_path: Path, opened: Open) -> None:
+    opened().read(make_kept(), purpose="ä test\nof two lines")
     [line] = (tmp_path / heldout.LEDGER).read_text(encoding="utf-8").splitlines()
     assert json.loads(line)["purpose"] == "ä test\nof two lines"

@@ -10,39 +10,30 @@ from pathlib import Path
 import pytest
 
 from search.cells import heldout
-from search.cells.baselines import make
 from search.cells.opening import COMMAND, open_cell, open_trial, read_sealed, rerun_command
-from search.cells.store import CellStore, TrainedCell
-from search.cluster.resources import Resources
+from search.cells.store import TrainedCell
 from search.errors import UserError
 from search.files import seals
 from search.finals.best_rerun import finished_reruns, write_result
-from search.spaces.pipeline import load_pipeline
 from search.tracking.store import Store
 from search.trials.config import TrialConfig
-from search.trials.trial import TrialImages
 from tests.damage import flip
-from tests.made_cell import made_cell
-from trainers.data import load_training
+from trainers.data import TrainingData
 
-CPU = Resources()
 NAMES = ("model.json", "weights.safetensors", "test.json", "test.npz")
-PARAMS = {**load_pipeline("mnist_supervised").defaults, "width": 4}
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> TrainedCell:
+def kept(
+    make_kept: Callable[..., TrainedCell],
+    digits: TrainingData,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> TrainedCell:
     """A cell that nobody trains, measured on the test set."""
-    folder = tmp_path_factory.mktemp("kept")
-    few = load_training("mnist", mini=True, train_size=200)
-    images = TrialImages.load(few, "cpu")
-    own = {"kind": "random_encoder", "pipeline": "mnist_supervised", "params": PARAMS}
-    cell = made_cell(**own, train_size=200, epochs=0)
-    made = make(
-        cell, cell_store=CellStore(folder / "finals"), images=images, resources=CPU, facts={}
-    )
-    ledger = folder / heldout.LEDGER
-    heldout.TestSet(few, data_dir=None, ledger=ledger, device="cpu").read(made, purpose="a test")
+    made = make_kept(pipeline="mnist_supervised")
+    ledger = tmp_path_factory.mktemp("kept") / heldout.LEDGER
+    test = heldout.TestSet(digits, data_dir=None, ledger=ledger, device="cpu")
+    test.read(made, purpose="a test")
     return made
 
 
@@ -84,12 +75,13 @@ def test_what_is_damaged_is_named_with_what_mends_it(
 
 
 def test_a_trials_weights_are_those_that_were_recorded(
-    store: Store, run_id: str, kept: TrainedCell, tmp_path: Path
+    store: Store,
+    run_id: str,
+    kept: TrainedCell,
+    tmp_path: Path,
+    make_config: Callable[..., TrialConfig],
 ) -> None:
-    config = TrialConfig(
-        trial_id="t", number=0, study="s", pipeline="mnist_supervised", params=PARAMS, seed=1,
-        epochs=1,
-    )  # fmt: skip
+    config = make_config(changes=kept.cell.params)
     store.log_text(run_id, json.dumps(config.to_json()), "config.json")
 
     def open_() -> str:

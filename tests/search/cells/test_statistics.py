@@ -161,18 +161,6 @@ def test_holms_correction_by_hand(given: list[float], adjusted: list[float]) -> 
     assert holm(given) == pytest.approx(adjusted)
 
 
-def test_of_a_family_some_may_be_missing() -> None:
-    assert holm([0.01, 0.02], family=4) == pytest.approx([0.04, 0.06])
-
-
-def test_holms_correction_follows_its_p_value() -> None:
-    given = np.random.default_rng(2).uniform(0, 0.3, 7).tolist()
-    adjusted = holm(given)
-    assert holm(given[::-1]) == adjusted[::-1]
-    assert all(p <= q <= min(1, 7 * p) for p, q in zip(given, adjusted, strict=True))
-    assert sorted(adjusted) == [adjusted[i] for i in np.argsort(given)], "never falling"
-
-
 # Words ------------------------------------------------------------------------------------------
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import platform
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,12 +10,10 @@ from unittest.mock import Mock
 
 import pytest
 import torch
-from torch import nn
 
-from search.spaces.pipeline import Pipeline, load_pipeline
 from search.trials import process, trial as trial_module
 from search.trials.config import TrialConfig
-from tests.trial_steps import finish, told, worker
+from tests.trial_steps import finish, told, with_loss, worker
 from trainers.data import TrainingData
 
 MakeConfig = Callable[..., TrialConfig]
@@ -29,26 +26,15 @@ def fails(monkeypatch: pytest.MonkeyPatch) -> Callable[[Iterator[Exception | Non
     """Each step of training raises the next of these, unless it is None."""
 
     def with_errors(errors: Iterator[Exception | None]) -> None:
-        def load(name: str) -> Pipeline:
-            pipeline = load_pipeline(name)
+        def change(real: Callable[..., Any]) -> Callable[..., Any]:
+            def loss(*given: Any) -> Any:
+                if error := next(errors, None):
+                    raise error
+                return real(*given)
 
-            def build(params: Any, spec: Any) -> Any:
-                method: Any = pipeline.builder()(params, spec)
-                real = method.loss
+            return loss
 
-                def loss(*given: Any) -> Any:
-                    error = next(errors, None)
-                    if error:
-                        raise error
-                    return real(*given)
-
-                method.loss = loss
-                assert isinstance(method, nn.Module)
-                return method
-
-            return dataclasses.replace(pipeline, build=build)
-
-        monkeypatch.setattr(trial_module, "load_pipeline", load)
+        monkeypatch.setattr(trial_module, "load_pipeline", with_loss(change))
 
     monkeypatch.setattr(process, "WAIT_SECONDS", (0.0, 0.0))
     return with_errors

@@ -13,11 +13,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from search.spaces.pipeline import Pipeline, load_pipeline, pipeline_names
+from search.spaces.pipeline import Pipeline, pipeline_names
 from search.trials import trial as trial_module
 from search.trials.config import TrialConfig
 from search.trials.trial import Trial, TrialImages
-from tests.trial_steps import finish, told, worker
+from tests.trial_steps import finish, told, with_loss, worker
 from trainers.data import TrainingData
 from trainers.evaluation import encode, reconstruction_mae
 from trainers.loop import NonFiniteLoss
@@ -303,24 +303,11 @@ def test_a_reused_worker_keeps_nothing_of_ended_trials_and_skips_the_libraries(
 def spoiled(at_step: int, value: float) -> Callable[[str], Pipeline]:
     """A pipeline whose loss becomes `value` at that step."""
 
-    def load(name: str) -> Pipeline:
-        pipeline = load_pipeline(name)
+    def change(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        count = iter(range(10_000))
+        return lambda *given: loss(*given) * (value if next(count) == at_step else 1)
 
-        def build(params: object, spec: object) -> nn.Module:
-            method = pipeline.builder()(params, spec)  # type: ignore[arg-type]
-            count = iter(range(10_000))
-            loss = method.loss
-
-            def spoil(images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
-                real = loss(images, labels, generator)
-                return real * value if next(count) == at_step else real
-
-            method.loss = spoil  # type: ignore[method-assign]
-            return method  # type: ignore[return-value]
-
-        return dataclasses.replace(pipeline, build=build)  # type: ignore[arg-type]
-
-    return load
+    return with_loss(change)
 
 
 @pytest.mark.parametrize(("value", "said"), [(float("nan"), "nan"), (float("inf"), "inf")])
