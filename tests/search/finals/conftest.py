@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
@@ -96,6 +97,11 @@ class Left:
 
     def artifact(self, run: Run, name: str) -> Path:
         return Path(run.info.artifact_uri.removeprefix("file://")) / name
+
+    def right(self, run: Run) -> tuple[np.ndarray, np.ndarray]:
+        """Which test images a cell's run got right, and their labels."""
+        with np.load(self.artifact(run, "test.npz")) as outputs:
+            return outputs["predictions"] == outputs["labels"], outputs["labels"]
 
     def results(self, run: Run) -> dict[str, Any]:
         """A rerun's results.json."""

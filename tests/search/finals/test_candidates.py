@@ -230,28 +230,29 @@ def test_an_unknown_or_pruned_trial_is_told_of(trials: Trials) -> None:
         assert caught.value.status == 2
 
 
-def test_trials_on_other_data_do_not_count_and_alone_are_an_error(trials: Trials) -> None:
-    trials.add(0.9, fingerprint="olderdata", width=16)
-    with pytest.raises(UserError) as caught:
+@pytest.mark.parametrize(
+    ("gone", "said"),
+    [
+        (
+            {"fingerprint": "olderdata"},
+            r"on other data: olderdata then.* now\nsearch again: it is drawn by newer code",
+        ),
+        ({"texture_weight": 10.0}, "other parameters: texture_weight\nsearch again"),
+        # Before it was recorded, it was version 1.
+        ({"protocol": None}, r"searched by an earlier protocol.*\n.*--config"),
+        ({"protocol": "1"}, r"searched by an earlier protocol.*\n.*--config"),
+    ],
+    ids=lambda given: next(iter(given)) if isinstance(given, dict) else "",
+)
+def test_trials_that_count_no_more_are_left_out_and_alone_are_an_error(
+    trials: Trials, gone: dict[str, Any], said: str
+) -> None:
+    trials.add(0.99, width=16, **gone)
+    with pytest.raises(UserError, match=said) as caught:
         trials.choose()
-    assert "searched on other data: olderdata then" in str(caught.value)
-    assert f"{trials.data.fingerprint} now\nsearch again: it is drawn by newer code" in str(
-        caught.value
-    )
-    assert caught.value.status == 1
+    assert caught.value.status == 1 and len(str(caught.value).splitlines()) == 2
     trials.add(0.5, width=32)
     assert [found.promised for found in trials.choose()] == [0.5]
-
-
-def test_trials_with_parameters_that_are_gone_are_left_out_and_alone_are_an_error(
-    trials: Trials,
-) -> None:
-    trials.add(0.9, texture_weight=10.0)
-    with pytest.raises(UserError, match="other parameters: texture_weight\nsearch again") as caught:
-        trials.choose()
-    assert caught.value.status == 1
-    trials.add(0.8)
-    assert [candidate.promised for candidate in trials.choose()] == [0.8]
 
 
 def test_trials_of_a_random_search_are_no_candidates_unless_they_are_named(trials: Trials) -> None:
@@ -265,19 +266,6 @@ def test_trials_of_a_random_search_are_no_candidates_unless_they_are_named(trial
     found = best_of_random_search(trials.store, every, "s", PIPELINE)
     assert found is not None and (found.params["width"], found.promised) == (32, 0.9)
     assert best_of_random_search(trials.store, every, "another", PIPELINE) is None
-
-
-def test_trials_of_an_earlier_protocol_are_not_ranked_and_alone_are_an_error(
-    trials: Trials,
-) -> None:
-    """Those of before it was recorded are of version 1."""
-    trials.add(0.99, protocol=None)
-    trials.add(0.98, protocol="1", width=48)
-    with pytest.raises(UserError, match="searched by an earlier protocol") as refused:
-        trials.choose()
-    assert len(str(refused.value).splitlines()) == 2 and "--config" in str(refused.value)
-    trials.add(0.5, width=32)
-    assert [candidate.params["width"] for candidate in trials.choose()] == [32]
 
 
 def test_a_lost_configuration_is_an_error_where_it_is_wanted(trials: Trials) -> None:

@@ -92,12 +92,3 @@ def test_a_search_ends_at_its_target_and_a_resumed_one_at_once(
     assert again.status == 0 and "0 trials of up to" in again.out
     longer = tune(tmp_path, *words[:-2], "--stop-after", "1", "--resume")
     assert longer.status == 0 and "brought none better" in longer.out
-
-
-def test_two_goals_have_no_target(tune: Callable[..., commands.Ended], tmp_path: Path) -> None:
-    words = ["--pipeline", "mnist_autoencoder", "--data", "mini", "--target", "0.9"]
-    words += ["--objective", "valid/accuracy", "--objective", "valid/mae:min"]
-    refused = tune(tmp_path, *words)
-    assert refused.status == 2 and "there are two\nleave them out" in refused.err
-    odd = tune(tmp_path, *words[:4], "--target", "nan")
-    assert odd.status == 2 and "nan is not finite" in odd.err
