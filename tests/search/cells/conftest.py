@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
+from dataclasses import replace
+from functools import cache
 
 import pytest
 
@@ -25,12 +28,11 @@ def digits() -> TrainingData:
 def make_kept(
     digits: TrainingData, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., TrainedCell]:
-    """(kind, seed, pipeline) -> a cell of these images, in a folder of its own."""
+    """(kind, seed, pipeline) -> a cell of these images, made once, in a folder of its own."""
     images = TrialImages.load(digits, "cpu")
 
-    def make(
-        kind: str = "random_encoder", seed: int = 1, pipeline: str = "mnist_contrastive"
-    ) -> TrainedCell:
+    @cache
+    def once(kind: str, seed: int, pipeline: str) -> TrainedCell:
         params = {**load_pipeline(pipeline).defaults, "width": 4, "depth": 3}
         own = {"pipeline": pipeline, "params": params}
         if kind in ("pca", "pixels"):
@@ -39,5 +41,12 @@ def make_kept(
         cell_store = CellStore(tmp_path_factory.mktemp("finals"))
         where = {"cell_store": cell_store, "resources": Resources()}
         return baselines.make(cell, **where, images=images, facts={})
+
+    def make(
+        kind: str = "random_encoder", seed: int = 1, pipeline: str = "mnist_contrastive"
+    ) -> TrainedCell:
+        made = once(kind, seed, pipeline)
+        folder = tmp_path_factory.mktemp("finals") / made.folder.name
+        return replace(made, folder=shutil.copytree(made.folder, folder))
 
     return make
