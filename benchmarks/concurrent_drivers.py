@@ -64,10 +64,8 @@ def run(folder: Path, drivers: int, trials: int) -> tuple[list[float], Counter[i
     context = multiprocessing.get_context("fork")
     together = context.Barrier(drivers)
     times = context.SimpleQueue()
-    started = [
-        context.Process(target=_drive, args=(folder, trials, together, times))
-        for _ in range(drivers)
-    ]
+    given = (folder, trials, together, times)
+    started = [context.Process(target=_drive, args=given) for _ in range(drivers)]
     for process in started:
         process.start()
     for process in started:

@@ -108,11 +108,6 @@ def device_of(options: Options) -> torch.device:
     return torch.device("cpu" if options.dry else "cuda")
 
 
-def some(options: Options) -> list[str]:
-    """The six pipelines, of which two are enough for a dry run."""
-    return list(PIPELINES[1::4] if options.dry else PIPELINES)
-
-
 def seconds(function: Callable[[], object], device: torch.device, calls: int) -> float:
     """Of a call, when many follow each other; after three that warm up."""
     machine.seconds(function, 3)
@@ -272,7 +267,7 @@ def _lose(options: Options) -> None:
 def repeat(options: Options, book: Book) -> None:
     """Losses of a seed, twice, and of its state gone on with; what fixed sums cost."""
     device = device_of(options)
-    for name in some(options):
+    for name in PIPELINES[1::4] if options.dry else PIPELINES:
         few = drawn(name, device, 10_000)
         for precision in DTYPES:
 
@@ -302,7 +297,7 @@ def repeat(options: Options, book: Book) -> None:
 def speed(options: Options, book: Book) -> None:
     """Steps as they are and recorded; all else that a trial spends time with."""
     device = device_of(options)
-    for name in some(options):
+    for name in PIPELINES[1::4] if options.dry else PIPELINES:
         data = drawn(name, device, IMAGES[name.split("_")[0]])
         for precision in DTYPES:
             courses = {}

@@ -49,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--alone", metavar="FILE", help=argparse.SUPPRESS)
     options = parser.parse_args(argv)
     options.trials, options.epochs = (2, 1) if options.quick else (16, 4)
+    options.images = 512 if options.quick else IMAGES if options.data_dir else 1280
     if options.alone:  # the process that `optuna_alone` starts
         optimise(options, Path(options.alone))
         return
@@ -73,12 +74,8 @@ def _prepared(options: argparse.Namespace) -> tuple[Any, dict[str, Any], Any]:
 
     machine.use_threads(options.threads)
     pipeline = load_pipeline(NAME)
-    data = machine.load(pipeline.dataset, options.data_dir, _images(options))
+    data = machine.load(pipeline.dataset, options.data_dir, options.images)
     return pipeline, {**pipeline.defaults, **SETTINGS}, data
-
-
-def _images(options: argparse.Namespace) -> int:
-    return 512 if options.quick else IMAGES if options.data_dir else 1280
 
 
 def with_lightly(options: argparse.Namespace) -> float:
@@ -221,7 +218,7 @@ def our_search(options: argparse.Namespace) -> tuple[float, float]:
     """(seconds, best accuracy) of `search/tune.py`."""
     words = ["--pipeline", NAME, "--trials", str(options.trials), "--epochs", str(options.epochs)]
     words += ["--data-dir", options.data_dir] if options.data_dir else ["--data", "mini"]
-    words += ["--train-size", str(_images(options))]
+    words += ["--train-size", str(options.images)]
     words += settings([f"{name}={value}" for name, value in SETTINGS.items()])
     with tempfile.TemporaryDirectory() as folder:
         seconds = machine.seconds(partial(tune, words, folder))

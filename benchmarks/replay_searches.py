@@ -138,13 +138,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             machine.show(f"{name}, recorded curves", trusted[name])
             for way, ratio in columns.items():
                 times_faster.setdefault(way, {})[name] = ratio
-    print(
-        f"\ntimes faster than {RANDOM_TRIALS} random full trials, median of {options.seeds} seeds"
-    )
-    print(f"{'':15}" + "".join(f"{name:>19}" for name in names))
+    print(f"times faster than {RANDOM_TRIALS} random full trials, median of {options.seeds} seeds")
     for way, columns in times_faster.items():
-        cells = (f"{ratio:.1f} ({reached})" for ratio, reached in map(columns.__getitem__, names))
-        print(f"{way:15}" + "".join(f"{each:>19}" for each in cells))
+        machine.show(
+            way, {p: f"{ratio:.1f} ({reached})" for p, (ratio, reached) in columns.items()}
+        )
     figures = {"seeds": options.seeds, "surrogates": trusted, "times_faster": times_faster}
     machine.keep(options.json, machine=where, figures=figures)
 

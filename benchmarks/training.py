@@ -193,11 +193,9 @@ def whole_epoch(account: Account, case: Case) -> None:
     train, valid = (DeviceImages.load(part, device) for part in (case.data.train, case.data.valid))
     method = build(case)
     settings = builders.optimisation(case.params)
-    few = train.first(4 * BATCH)
-    for _ in fit(method, few, settings, epochs=1, seed=0, precision=precision):
-        pass
-    for result in fit(method, train, settings, epochs=1, seed=0, precision=precision):
-        account["epoch"].append(1 / result.images_per_second)
+    for images in (train.first(4 * BATCH), train):
+        [result] = fit(method, images, settings, epochs=1, seed=0, precision=precision)
+    account["epoch"].append(1 / result.images_per_second)
     classes = len(DATASETS[pipeline.dataset].classes)
     measure = partial(evaluate, method, train, valid, classes=classes, seed=0, precision=precision)
     # A method with a classifier of its own is measured after each epoch.

@@ -111,7 +111,8 @@ def test_the_command_prints_a_line_for_each_way(
     replay_searches.main(words)
     out = capsys.readouterr().out
     assert f"{NAME}, recorded curves: curves 40, rank " in out
-    ratios = {text[:15].strip(): float(text[15:].split()[0]) for text in out.splitlines()[-3:]}
+    lines = (text.partition(f": {NAME} ") for text in out.splitlines()[-3:])
+    ratios = {way: float(shown.split()[0]) for way, _, shown in lines}
     assert list(ratios) == list(replay_searches.QUICK)
     figures = json.loads(kept.read_text())["figures"]
     assert figures["times_faster"]["ours"][NAME][0] == pytest.approx(ratios["ours"], abs=0.05)
