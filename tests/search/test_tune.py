@@ -81,14 +81,21 @@ class Records:
         return {entry.path: str(root / entry.path) for entry in listed}
 
 
+def trials_of(folder: Path, study: str) -> list[FrozenTrial]:
+    """Those that Optuna knows by now, of a study that may not be there yet."""
+    storage = open_storage(folder / "mlruns")
+    try:
+        if study not in study_names(storage):
+            return []
+        return optuna.load_study(study_name=study, storage=storage).get_trials()
+    finally:
+        storage.engine.dispose()
+
+
 def records(folder: Path, study: str) -> Records:
     """Read both stores and hold what is true of every one that no driver works on."""
-    home = folder / "mlruns"
-    storage = open_storage(home)
-    loaded = optuna.load_study(study_name=study, storage=storage)
-    trials = loaded.get_trials()
-    storage.engine.dispose()
-    client = MlflowClient(tracking_uri=f"sqlite:///{home / 'mlflow.db'}")
+    trials = trials_of(folder, study)
+    client = MlflowClient(tracking_uri=f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}")
     ids = [experiment.experiment_id for experiment in client.search_experiments()]
     runs = [run for run in client.search_runs(ids) if run.data.tags.get("study") == study]
     assert "RUNNING" not in {run.info.status for run in runs}
@@ -206,10 +213,15 @@ def rich(background: Background) -> tuple[Path, Any]:
     return folder, future.result()
 
 
-def test_a_search_leaves_one_parent_and_a_child_for_every_trial(rich: tuple[Path, Any]) -> None:
-    folder, done = rich
-    assert (done.status, done.err) == (0, "")
-    found = records(folder, "rich")
+@pytest.fixture
+def found(rich: tuple[Path, Any]) -> Records:
+    return records(rich[0], "rich")
+
+
+def test_a_search_leaves_one_parent_and_a_child_for_every_trial(
+    rich: tuple[Path, Any], found: Records
+) -> None:
+    assert (rich[1].status, rich[1].err) == (0, "")
     agree(found)
     assert len(found.children) == 6
     assert [t.number for t in found.trials if not studies.is_duplicate(t)] == list(range(6))
@@ -223,8 +235,7 @@ def test_a_search_leaves_one_parent_and_a_child_for_every_trial(rich: tuple[Path
     assert names == {f"trial {number:03d}" for number in range(6)}
 
 
-def test_the_parent_says_what_was_searched_and_how(rich: tuple[Path, Any]) -> None:
-    found = records(rich[0], "rich")
+def test_the_parent_says_what_was_searched_and_how(found: Records) -> None:
     parent, tags = found.parent, found.parent.data.tags
     assert parent.info.run_name == "rich"
     expected = {
@@ -246,8 +257,7 @@ def test_the_parent_says_what_was_searched_and_how(rich: tuple[Path, Any]) -> No
     assert parent.data.metrics["time/seconds"] > 0
 
 
-def test_the_parent_has_the_plots_and_the_best_configuration(rich: tuple[Path, Any]) -> None:
-    found = records(rich[0], "rich")
+def test_the_parent_has_the_plots_and_the_best_configuration(found: Records) -> None:
     artifacts = found.artifacts(found.parent)
     assert {"search.html", "best.json"} <= artifacts.keys()
     page = Path(artifacts["search.html"]).read_text(encoding="utf-8")
@@ -259,9 +269,8 @@ def test_the_parent_has_the_plots_and_the_best_configuration(rich: tuple[Path, A
     assert best["trial_id"] == found.parent.data.tags["best_trial_id"]
 
 
-def test_every_list_has_the_same_trial_on_top(rich: tuple[Path, Any]) -> None:
+def test_every_list_has_the_same_trial_on_top(rich: tuple[Path, Any], found: Records) -> None:
     """Optuna, MLflow's view, best.json, the summary and the running screen."""
-    found = records(rich[0], "rich")
     complete = [trial for trial in found.trials if trial.state is TrialState.COMPLETE]
     best = max(complete, key=lambda trial: (trial.value or 0.0, -trial.number))
     ranked = [run for run in found.children if "objective" in run.data.metrics]
@@ -274,10 +283,9 @@ def test_every_list_has_the_same_trial_on_top(rich: tuple[Path, Any]) -> None:
     assert re.findall(r"best (0\.\d{4})", out)[-1] == f"{best.value:.4f}"
 
 
-def test_weights_are_kept_of_complete_trials_alone(rich: tuple[Path, Any]) -> None:
+def test_weights_are_kept_of_complete_trials_alone(rich: tuple[Path, Any], found: Records) -> None:
     from safetensors.torch import load_file
 
-    found = records(rich[0], "rich")
     for run in found.children:
         artifacts = found.artifacts(run)
         complete = run.data.tags["trial_state"] == "COMPLETE"
@@ -290,8 +298,7 @@ def test_weights_are_kept_of_complete_trials_alone(rich: tuple[Path, Any]) -> No
     assert list((rich[0] / "mlruns" / "studies" / "rich" / "trials").iterdir()) == []
 
 
-def test_curves_are_logged_by_epoch(rich: tuple[Path, Any]) -> None:
-    found = records(rich[0], "rich")
+def test_curves_are_logged_by_epoch(found: Records) -> None:
     for run in found.children:
         history = found.client.get_metric_history(run.info.run_id, "train/loss")
         steps = [metric.step for metric in history]
@@ -394,16 +401,10 @@ def interrupted(folder: Path, send: signal.Signals, screen: int | None = None) -
 
 def under_way(folder: Path, study: str) -> bool:
     """Whether a trial has ended and another has reported, but will not have ended in a moment."""
-    storage = open_storage(folder / "mlruns")
-    try:
-        if study not in study_names(storage):
-            return False
-        trials = optuna.load_study(study_name=study, storage=storage).get_trials()
-        ended = [t for t in trials if t.state.is_finished()]
-        running = [t for t in trials if t.state is TrialState.RUNNING and t.intermediate_values]
-        return bool(ended) and any(max(t.intermediate_values) <= LONG_BEFORE for t in running)
-    finally:
-        storage.engine.dispose()
+    trials = trials_of(folder, study)
+    ended = [t for t in trials if t.state.is_finished()]
+    running = [t for t in trials if t.state is TrialState.RUNNING and t.intermediate_values]
+    return bool(ended) and any(max(t.intermediate_values) <= LONG_BEFORE for t in running)
 
 
 EPOCHS, LONG_BEFORE = 50, 40
@@ -430,12 +431,9 @@ def stop_and_resume(folder: Path, send: signal.Signals) -> Stopped:
 
 def begun_and_not_ended(folder: Path, study: str) -> list[str]:
     """Ids of trials that were reported of and have not ended."""
-    storage = open_storage(folder / "mlruns")
-    trials = optuna.load_study(study_name=study, storage=storage).get_trials()
-    storage.engine.dispose()
     return [
         trial.user_attrs[studies.CONFIG]["trial_id"]
-        for trial in trials
+        for trial in trials_of(folder, study)
         if not trial.state.is_finished() and trial.intermediate_values
     ]
 
