@@ -133,7 +133,7 @@ def _which_data(options: Namespace, store: Store) -> tuple[bool, list[str]]:
 
 
 def _has_trials(store: Store, name: str, *, mini: bool) -> bool:
-    experiment = store.find_experiment(experiment_name(name, mini=mini))
+    experiment = store.find_experiment(experiment_name(name, "mini" if mini else "real"))
     return bool(experiment and store.runs(experiment, limit=1, trial_state="COMPLETE"))
 
 

@@ -92,7 +92,7 @@ def _protocols(store: Store, names: Sequence[str], *, mini: bool) -> dict[int, l
     """Version of the protocol -> the pipelines that have studies or final numbers by it."""
     found: dict[int, list[str]] = {}
     for name in names:
-        experiment = store.find_experiment(experiment_name(name, mini=mini))
+        experiment = store.find_experiment(experiment_name(name, "mini" if mini else "real"))
         if experiment is None:
             continue
         versions = set(map(_protocol, store.runs(experiment, kind="study")))
@@ -121,6 +121,11 @@ class Images:
     _training: dict[str, TrainingData] = field(default_factory=dict)
     _test: dict[str, LabelledImages] = field(default_factory=dict)
 
+    @property
+    def label(self) -> str:
+        """`real` or `mini`."""
+        return "mini" if self.mini else "real"
+
     def training(self, dataset: str) -> TrainingData:
         """Train and validation images."""
         if dataset not in self._training:
@@ -132,15 +137,15 @@ class Images:
         """The test images; the store notes that the figures of `weights` show them."""
         note_figures(self.home, weights)
         if dataset not in self._test:
-            folder = self.training(dataset).folder
-            self._test[dataset] = images_for_figures(dataset, data_dir=folder, mini=self.mini)
+            data = self.training(dataset)
+            self._test[dataset] = images_for_figures(data, data.folder)
         return self._test[dataset]
 
 
 def _record(
     store: Store, name: str, images: Images, cache: Cache, protocol: int
 ) -> PipelineRecord | None:
-    experiment = store.find_experiment(experiment_name(name, mini=images.mini))
+    experiment = store.find_experiment(experiment_name(name, images.label))
     if experiment is None:
         return None
     pipeline = load_pipeline(name)
@@ -157,7 +162,7 @@ def _record(
     else:
         assert study is not None
         run_id = study.complete[0].run_id
-        again = rerun_command({}, experiment_name(name, mini=images.mini))
+        again = rerun_command({}, experiment_name(name, images.label))
         opened = open_trial(store, run_id, dataset=pipeline.dataset, again=again)
     return PipelineRecord(
         name=name,

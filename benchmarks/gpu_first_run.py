@@ -126,7 +126,7 @@ def drawn(name: str, device: torch.device, count: int) -> DeviceImages:
     """So many random images for a pipeline, few on a CPU: times do not depend on what they show."""
     torch.manual_seed(0)
     pipeline, count = load_pipeline(name), min(count, 600) if device.type == "cpu" else count
-    return profile_trial._drawn(pipeline, pipeline.defaults, count, device.type)[1]
+    return profile_trial.drawn(pipeline, pipeline.defaults, count, device.type)[1]
 
 
 def training(name: str, data: DeviceImages, precision: Any, *, epochs: int = 9) -> Training:

@@ -46,7 +46,7 @@ def parser() -> arguments.Parser:
     option("--epochs E", arguments.positive, epochs)
     images = "training images (default: all, fewer with --quick)"
     option("--train-size M", arguments.positive, images)
-    arguments.add_data(parser)
+    arguments.add_data(parser, own=False)
     arguments.add_machine(parser)
     arguments.add_results(parser, seed="the trainings' seeds")
     return parser

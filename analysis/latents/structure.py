@@ -153,7 +153,7 @@ def _both(record: PipelineRecord, findings: Findings) -> tuple[Structure, Struct
 
     def kept(trained: bool) -> Structure:
         def compute() -> Structure:
-            views = two_views(images, digits=DATASETS[record.dataset].digits, seed=findings.seed)
+            views = two_views(images, digits=DATASETS[record.dataset].glyphs, seed=findings.seed)
             encoder = record.model.encoder
             if not trained:
                 encoder = untrained_encoder(record, seed=findings.seed)

@@ -19,7 +19,7 @@ from search.spaces.rebuild import untrained
 from search.trials.process import peak_memory_gib, reset_peak_memory
 from search.trials.trial import TrialImages, weights_on_cpu
 from trainers.baselines import fit_pca
-from trainers.data import DATASETS, TrainingData
+from trainers.data import TrainingData
 from trainers.evaluation import evaluate
 from trainers.loop import fit_stems
 
@@ -81,12 +81,11 @@ def make(
             memory_format=torch.channels_last,  # type: ignore[call-overload]
         )
         fit_stems(method, images.train)
-    spec = DATASETS[cell.dataset]
     measured = evaluate(
         method,
         images.train,
         images.valid,
-        classes=len(spec.classes),
+        classes=len(images.spec.classes),
         seed=cell.seed,
         precision=precision,
         final=True,

@@ -43,7 +43,8 @@ TEST_OUTPUTS = "test.npz"
 # builds with, see `Cell._builder`; the rest stands in the cell's fields.
 CODE = (
     "models/**/*.py",
-    *("trainers/*.py", "trainers/augmentation/*.py", "trainers/data/*.py", "trainers/methods/*.py"),
+    *("trainers/*.py", "trainers/augmentation/*.py", "trainers/methods/*.py"),
+    "trainers/data/datasets.py",
     "search/spaces/builders.py",
     *("search/trials/config.py", "search/trials/trial.py"),
     "search/spaces/pipeline.py",
@@ -66,6 +67,7 @@ class Cell:
         pipeline, params, epochs: empty where they do not matter, so that pipelines share a cell.
         device, precision: that it is trained with; empty where nothing is. A row of a table is of
             one device and one number format.
+        images: the description of a user's own images; None for a built-in data set.
     """
 
     kind: Kind
@@ -78,6 +80,7 @@ class Cell:
     epochs: int = 0
     device: str = ""
     precision: str = ""
+    images: Mapping[str, Any] | None = None
 
     @functools.cached_property
     def id(self) -> str:

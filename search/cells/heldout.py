@@ -30,7 +30,7 @@ from search.spaces.rebuild import rebuild
 from trainers import protocol
 from trainers.classifiers import nearest_classes, unscaled
 from trainers.data import LabelledImages, TrainingData
-from trainers.data.test_set import load_test
+from trainers.data.test_set import load_test_of
 from trainers.evaluation import decoded_mae, encode, evidence_lower_bound
 from trainers.loop import DeviceImages
 from trainers.precision import exact_float32
@@ -65,8 +65,7 @@ class TestSet:
         say: Say = log.warning,
     ) -> None:
         where = torch.device(device)
-        mini = data.source == "mini"
-        test = load_test(data.dataset, data_dir=data_dir, mini=mini)
+        test = load_test_of(data, data_dir)
         self._images = DeviceImages.load(test, where)
         self._train = DeviceImages.load(data.train, where)
         self._ledger = ledger
@@ -140,9 +139,9 @@ class TestSet:
 FIGURES = "figures of the report"
 
 
-def images_for_figures(dataset: str, *, data_dir: str | None, mini: bool) -> LabelledImages:
+def images_for_figures(data: TrainingData, data_dir: str | None) -> LabelledImages:
     """The test images, to be drawn beside what was measured already; see `note_figures`."""
-    return load_test(dataset, data_dir=data_dir, mini=mini)
+    return load_test_of(data, data_dir)
 
 
 def note_figures(home: Path, weights: str) -> None:

@@ -22,6 +22,7 @@ from search.cells.cell import (
 )
 from search.errors import Failure, UserError
 from search.files import seals
+from search.spaces.pipeline import of_experiment
 from search.spaces.rebuild import rebuild
 from search.tracking.store import Store
 from search.trials.checkpoint import WEIGHTS
@@ -136,6 +137,6 @@ def rerun_command(tags: Mapping[str, str], experiment: str) -> str:
         tags: of the rerun's run.
         experiment: its name.
     """
-    name = experiment.removesuffix("-mini")
-    mini = " --data mini" * experiment.endswith("-mini")
-    return tags.get(COMMAND) or f"python search/rerun.py --pipeline {name}{mini}"
+    name, data = of_experiment(experiment)
+    option = {"real": "", "mini": " --data mini"}.get(data, " --data ...")
+    return tags.get(COMMAND) or f"python search/rerun.py --pipeline {name}{option}"

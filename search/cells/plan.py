@@ -70,6 +70,7 @@ class CellPlan(ABC):
                 epochs=0 if shared else epochs,
                 device=self.resources.device * trained,
                 precision=self.resources.precision * trained,
+                images=data.description,
             )
             for seed in self.seeds
         ]

@@ -43,6 +43,7 @@ def trial_config(cell: Cell, *, number: int, group: str, resources: Resources) -
         threads=resources.cpus_per_trial,
         final=True,
         ablation=cell.kind == "ablation",
+        images=cell.images,
     )
 
 

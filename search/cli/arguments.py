@@ -23,6 +23,7 @@ SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, None: 1}
 EVERY = "all"
 LONGEST_NAME = 200  # bytes; file systems take 255, and a partial file has a longer name
 Number = TypeVar("Number", int, float)
+OWN_IMAGES = ("folder", "npz", "torchvision")
 FORMATS = ("html", "pdf", "png", "svg", "csv", "tex")
 
 
@@ -144,6 +145,15 @@ def pipeline_or_all(text: str) -> str:
     return pipeline(text, EVERY)
 
 
+def images(text: str) -> str:
+    """`mini`, or a user's own images."""
+    kind, colon, where = text.partition(":")
+    if text != "mini" and not (kind in OWN_IMAGES and where):
+        allowed = ["mini", *(f"{kind}:" for kind in OWN_IMAGES)]
+        raise argparse.ArgumentTypeError(f"no {text!r} here{nearest(kind + colon, allowed)}")
+    return text
+
+
 def one_of(*allowed: str):  # type: ignore[no-untyped-def]
     """A type for one of these words; its error names the nearest."""
 
@@ -222,13 +232,27 @@ def add(group: Any, option: str, parse: Callable[[str], Any], help: str, **setti
     group.add_argument(name, type=parse, metavar=metavar, help=help, **settings)
 
 
-def add_data(parser: argparse.ArgumentParser) -> Any:
-    """`--data-dir` and `--data mini`; returns the group."""
+def add_data(parser: argparse.ArgumentParser, *, own: bool = True) -> Any:
+    """`--data-dir` and `--data`; returns the group.
+
+    Args:
+        own: whether the command takes a user's own images, too.
+    """
     data = parser.add_argument_group("data")
     where = "folder with MNIST/ or cifar-10-batches-py/ (default: $DATA_DIR, ./data, download)"
     add(data, "--data-dir DIR", filled, where)
-    stand_in = "a small stand-in that needs no download; its numbers are not results"
-    add(data, "--data mini", one_of("mini"), stand_in)
+    which = (
+        "folder:DIR, npz:FILE or torchvision:NAME: your own images (docs/your-images.md); "
+        "mini: a small stand-in that needs no download; its numbers are not results"
+    )
+    add(data, "--data WHICH", images, which)
+    if own:
+        side = "scale your own images to N x N (default: as they are up to 64 x 64, else 32)"
+        add(data, "--image-size N", positive, side)
+        flip = "a mirrored image of your own may be of another class"
+        data.add_argument("--no-flip", action="store_true", help=flip)
+        skip = "leave out images of your own that cannot be read"
+        data.add_argument("--skip-unreadable", action="store_true", help=skip)
     return data
 
 

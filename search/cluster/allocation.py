@@ -17,13 +17,21 @@ from search.cluster.resources import (
 from search.files.home import HOME
 from search.spaces.pipeline import Params
 from search.spaces.space import Space, largest
+from trainers.data import DatasetSpec
 
 
-def plan_resources(options: Namespace, pipeline: str, space: Space, defaults: Params) -> Resources:
+def plan_resources(
+    options: Namespace,
+    pipeline: str,
+    space: Space,
+    defaults: Params,
+    images: DatasetSpec | None = None,
+) -> Resources:
     """Choose device, precision, and how many trials share the machine or the joined cluster.
 
     Args:
         pipeline, space, defaults: what is trained; a GPU is shared by its most expensive model.
+        images: what it is trained on, where that is not the pipeline's own data set.
     """
     asked = options.device, options.gpus_per_trial
     if options.address:
@@ -44,6 +52,7 @@ def plan_resources(options: Namespace, pipeline: str, space: Space, defaults: Pa
         threads=options.cpus_per_trial or 1,
         pipeline=pipeline,
         params=dict(largest(space, defaults)) if measure_part else None,
+        images=images,
     )
     known = None if options.address else profile_trial.recall(HOME, request)
     profile = known or take_profile(request)

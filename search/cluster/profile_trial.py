@@ -20,6 +20,7 @@ from search.spaces.pipeline import Params, load_pipeline
 
 if TYPE_CHECKING:
     from search.spaces.pipeline import Pipeline
+    from trainers.data import DatasetSpec
     from trainers.loop import DeviceImages
     from trainers.methods import Method
     from trainers.precision import Precision
@@ -37,12 +38,14 @@ class ProfileRequest:
         threads: the threads of one trial, on a CPU.
         pipeline, params: the largest model, to measure its memory on a GPU; with `params` None the
             memory is not measured.
+        images: what is trained on, where that is not the pipeline's own data set.
     """
 
     device: str
     threads: int
     pipeline: str
     params: Params | None
+    images: DatasetSpec | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,62 +143,59 @@ def measure(request: ProfileRequest) -> TrialProfile:
         return TrialProfile(gpus=gpus, precision=precision)
     if not gpus:
         return TrialProfile(gpus=0, precision="float32")
-    precision = _faster_for(request.pipeline)
+    pipeline = load_pipeline(request.pipeline).on(request.images)
+    precision = _faster_for(pipeline)
     if request.params is None:
         return TrialProfile(gpus=gpus, precision=precision)
-    peak, total = _memory(request.pipeline, request.params, precision)
+    peak, total = _memory(pipeline, request.params, precision)
     return TrialProfile(gpus=gpus, precision=precision, peak_gib=peak, total_gib=total)
 
 
-def _faster_for(pipeline: str, where: str = "cuda") -> Precision:
+def _faster_for(pipeline: Pipeline, where: str = "cuda") -> Precision:
     """The precision in which a pipeline's defaults train faster."""
     from search.cluster.throughput import step_times
     from search.spaces import builders
     from trainers.precision import DTYPES, faster
 
-    definition = load_pipeline(pipeline)
-    settings = builders.optimisation(definition.defaults)
-    method, batch = _drawn(definition, definition.defaults, settings.batch_size, where)
+    settings = builders.optimisation(pipeline.defaults)
+    method, batch = drawn(pipeline, pipeline.defaults, settings.batch_size, where)
     return faster({one: min(step_times(method, batch, settings, one)) for one in DTYPES})
 
 
 def _memory(
-    pipeline: str, params: Params, precision: Precision, where: str = "cuda"
+    pipeline: Pipeline, params: Params, precision: Precision, where: str = "cuda"
 ) -> tuple[float, float]:
     """(peak of three training steps and of all measurements, what is free for trials) in GiB."""
     import torch
 
     from search.spaces import builders
-    from trainers.data import DATASETS
     from trainers.evaluation import evaluate
     from trainers.loop import fit
 
-    definition = load_pipeline(pipeline)
     settings = builders.optimisation(params)
     free = torch.cuda.mem_get_info(where)[0] / 2**30 + CONTEXT_GIB  # this process has its own
     count = max(IMAGES, 3 * settings.batch_size)
-    method, drawn = _drawn(definition, params, count, where)
-    few = drawn.first(3 * settings.batch_size)
+    method, images = drawn(pipeline, params, count, where)
+    few = images.first(3 * settings.batch_size)
     for _ in fit(method, few, settings, epochs=1, seed=0, precision=precision):
         pass
-    valid, classes = drawn.first(count // 10), len(DATASETS[definition.dataset].classes)
-    evaluate(method, drawn, valid, classes=classes, seed=0, precision=precision, final=True)
+    valid, classes = images.first(count // 10), len(pipeline.spec.classes)
+    evaluate(method, images, valid, classes=classes, seed=0, precision=precision, final=True)
     return torch.cuda.max_memory_reserved() / 2**30, free
 
 
-def _drawn(
-    definition: Pipeline, params: Params, count: int, where: str
+def drawn(
+    pipeline: Pipeline, params: Params, count: int, where: str
 ) -> tuple[Method, DeviceImages]:
     """A method with fresh weights, and so many random images for it."""
     import torch
 
-    from trainers.data import DATASETS
     from trainers.loop import DeviceImages
 
-    spec, device = DATASETS[definition.dataset], torch.device(where)
+    spec, device = pipeline.spec, torch.device(where)
     shape = (count, spec.channels, spec.size, spec.size)
-    drawn = DeviceImages(
+    images = DeviceImages(
         images=torch.randint(256, shape, dtype=torch.uint8, device=device),
-        labels=torch.randint(len(spec.classes), (count,), device=device),
+        labels=torch.randint(len(spec.classes) or 1, (count,), device=device),
     )
-    return definition.method(params).to(device, memory_format=torch.channels_last), drawn
+    return pipeline.method(params).to(device, memory_format=torch.channels_last), images

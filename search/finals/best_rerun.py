@@ -13,7 +13,7 @@ from search.cells.opening import read_sealed, rerun_command
 from search.errors import UserError
 from search.files import seals
 from search.finals.comparisons import comparable
-from search.spaces.pipeline import load_pipeline
+from search.spaces.pipeline import experiment_name, load_pipeline
 from search.tracking.store import RunView, Store
 from trainers import protocol
 from trainers.protocol import version_of
@@ -64,8 +64,8 @@ def finished_reruns(store: Store, experiment: str) -> list[Finished]:
     reruns = []
     for run in store.runs(experiment, kind="rerun"):
         if run.status == "FINISHED":
-            mini = "-mini" * (run.tags.get("data") == "mini")
-            again = rerun_command(run.tags, f"{run.tags.get('pipeline')}{mini}")
+            name = experiment_name(str(run.tags.get("pipeline")), run.tags.get("data", "real"))
+            again = rerun_command(run.tags, name)
             try:
                 result = read_sealed(store, run.run_id, RESULTS, again=again)
                 reruns.append(Finished(run=run, result=result))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from search.cells.opening import rerun_command
 from search.finals.best_rerun import best_rerun, write_result
 from search.finals.comparisons import (
     METHOD,
@@ -33,53 +34,51 @@ def compare_datasets(
     experiment -> comparisons.
     """
     comparisons: dict[str, tuple[Comparison, ...]] = {}
-    for dataset, mini in sorted({(r.pipeline.split("_")[0], r.mini) for r in results}):
+    for dataset, data in sorted({(r.pipeline.split("_")[0], r.source_of_data) for r in results}):
         name = f"{dataset}_{METHOD}"
-        main = _result(store, results, name, mini)
+        main = _result(store, results, name, data)
         if main is None:
             continue
         opponents = {
-            opponent: _result(store, results, opponent, mini)
+            opponent: _result(store, results, opponent, data)
             for opponent in (f"{dataset}_{other}" for other in OTHERS)
         }
         compared = compare_champion(main, opponents)
         for opponent in compared.refused:
             pair = {name: main, opponent: opponents[opponent] or {}}
-            older = _older(pair, results, dataset, mini)
-            say(f"{name} and {opponent} are {REFUSED}; to fix: {_reruns(older, mini)}")
+            older = _older(pair, results, dataset, data)
+            say(f"{name} and {opponent} are {REFUSED}; to fix: {_reruns(older, data)}")
         if compared.missing:
             named = ", ".join(compared.missing)
             say(f"{name} is not compared with {named}: not measured by this protocol, or the same")
         if compared.comparisons:
-            comparisons[experiment_name(name, mini=mini)] = compared.comparisons
+            comparisons[experiment_name(name, data)] = compared.comparisons
         if compared.comparisons or compared.refused:  # what was said of those refused goes
             _write(store, main, compared)
     return comparisons
 
 
 def _older(
-    pair: Mapping[str, Mapping[str, Any]], results: Sequence[Result], dataset: str, mini: bool
+    pair: Mapping[str, Mapping[str, Any]], results: Sequence[Result], dataset: str, data: str
 ) -> list[str]:
     """Those of a pair that were measured otherwise than this call measures."""
-    measured = next(r for r in results if (r.pipeline.split("_")[0], r.mini) == (dataset, mini))
+    named = (dataset, data)
+    measured = next(r for r in results if (r.pipeline.split("_")[0], r.source_of_data) == named)
     today = {"data_fingerprint": measured.fingerprint}
     return [name for name, result in pair.items() if not comparable(result, today)]
 
 
-def _reruns(pipelines: Sequence[str], mini: bool) -> str:
-    option = " --data mini" * mini
-    return "; ".join(f"python search/rerun.py --pipeline {name}{option}" for name in pipelines)
+def _reruns(pipelines: Sequence[str], data: str) -> str:
+    return "; ".join(rerun_command({}, experiment_name(name, data)) for name in pipelines)
 
 
-def _result(
-    store: Store, results: Sequence[Result], name: str, mini: bool
-) -> dict[str, Any] | None:
+def _result(store: Store, results: Sequence[Result], name: str, data: str) -> dict[str, Any] | None:
     """A pipeline's final numbers as JSON: the best in MLflow, else those of this call."""
-    experiment = store.find_experiment(experiment_name(name, mini=mini))
+    experiment = store.find_experiment(experiment_name(name, data))
     best = best_rerun(store, experiment) if experiment else None
     if best:
         return best.result
-    own = (r.to_json() for r in results if (r.pipeline, r.mini) == (name, mini))
+    own = (r.to_json() for r in results if (r.pipeline, r.source_of_data) == (name, data))
     return next(own, None)
 
 

@@ -7,12 +7,13 @@ import json
 import re
 import shlex
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from search.cells.cell import Cell, Kind
 from search.cells.plan import CellPlan
 from search.cells.seeds import final_seeds
+from search.cli.images import label, load_images, words_of
 from search.cluster.allocation import plan_resources
 from search.errors import Failure, without_secrets
 from search.files.home import HOME
@@ -28,7 +29,7 @@ from search.spaces.pipeline import Pipeline, Scalar, experiment_name, load_pipel
 from search.tracking import provenance
 from search.tracking.address import probe, resolve_uri
 from search.tracking.store import RunView, Store, open_existing
-from trainers.data import TrainingData, load_training
+from trainers.data import TrainingData
 
 
 class NothingToRerun(Failure):
@@ -69,7 +70,7 @@ class FinalPlan(CellPlan):
     @property
     def experiment(self) -> str:
         """MLflow's experiment, and the registered model's name."""
-        return experiment_name(self.name, mini=self.mini)
+        return experiment_name(self.name, self.data.label)
 
     @property
     def id(self) -> str:
@@ -113,9 +114,8 @@ def make_plan(options: Namespace, name: str, store: Store) -> FinalPlan:
         NothingToRerun: the pipeline has no complete trial.
         UserError, DataError: an option or the data is wrong; the message says how to fix it.
     """
-    pipeline = load_pipeline(name)
-    mini, trials, notices = _which_trials(options, name, store)
-    data = load_training(pipeline.dataset, data_dir=None if mini else options.data_dir, mini=mini)
+    options, trials, notices = _which_trials(options, name, store)
+    pipeline, data = load_images(options, load_pipeline(name))
     candidates = choose(options, store, trials, name=name, pipeline=pipeline, data=data)
     random_search = {}
     for study in {c.study: None for c in candidates if c.study and "random" not in options.without}:
@@ -123,7 +123,7 @@ def make_plan(options: Namespace, name: str, store: Store) -> FinalPlan:
         if found:
             random_search[study] = found
         else:
-            notices += _why_no_random_search(store, name, study, data)
+            notices += _why_no_random_search(store, name, study, data, words_of(options))
     candidates = change(candidates, pipeline, options.set)
     budgets = tuple(options.epochs or c.epochs or pipeline.epochs for c in candidates)
     if len(candidates) < options.top and not (options.config or options.trial):
@@ -137,8 +137,8 @@ def make_plan(options: Namespace, name: str, store: Store) -> FinalPlan:
         budgets=budgets,
         seeds=final_seeds(options.seed, options.seeds),
         data=data,
-        data_dir=None if mini else options.data_dir,
-        resources=plan_resources(options, name, pipeline.space, pipeline.defaults),
+        data_dir=options.data_dir,
+        resources=plan_resources(options, name, pipeline.space, pipeline.defaults, data.spec),
         address=options.address,
         settings=tuple(options.set),
         without=options.without,
@@ -146,15 +146,16 @@ def make_plan(options: Namespace, name: str, store: Store) -> FinalPlan:
         tracking_uri=store.uri,
         quiet=options.quiet,
         notices=tuple(notices),
-        command=_command(options, name, mini),
+        command=_command(options, name),
         random_search=random_search,
     )
 
 
-def _why_no_random_search(store: Store, name: str, study: str, data: TrainingData) -> list[str]:
+def _why_no_random_search(
+    store: Store, name: str, study: str, data: TrainingData, data_words: Sequence[str]
+) -> list[str]:
     """A sentence, with the command that makes the study's twin; none for a twin itself."""
-    mini = data.source == "mini"
-    experiment_id = store.find_experiment(experiment_name(name, mini=mini))
+    experiment_id = store.find_experiment(experiment_name(name, data.label))
     runs = store.runs(experiment_id, kind="study", study=study) if experiment_id else []
     if experiment_id is None or not runs or provenance.TWIN_OF in runs[0].tags:
         return []
@@ -162,37 +163,40 @@ def _why_no_random_search(store: Store, name: str, study: str, data: TrainingDat
         return [f"the random search that took as long as {study} has completed no trial"]
     states = ("complete", "pruned", "fail")
     ended = sum(runs[0].metrics.get(f"trials/{state}", 0) for state in states)
-    more = ["--resume", "--baseline", "random", *(["--data", "mini"] if mini else [])]
+    more = ["--resume", "--baseline", "random", *data_words]
     command = provenance.search_command(
         runs[0].tags, runs[0].params, trials=max(1, int(ended)), images=len(data.train), more=more
     )
     return [f"{study} has no random search to be measured against; to make it: {command}"]
 
 
-def _command(options: Namespace, name: str, mini: bool) -> str:
+def _command(options: Namespace, name: str) -> str:
     words = [re.sub("^(--pipeline=|)all$", rf"\1{name}", word) for word in options.arguments]
-    stand_in = ["--data", "mini"] * (mini and options.data != "mini")
+    given = any(word.partition("=")[0] == "--data" for word in words)
+    stand_in = ["--data", "mini"] * (options.data == "mini" and not given)
     return without_secrets(shlex.join(["python", "search/rerun.py", *words, *stand_in]))
 
 
 def _which_trials(
     options: Namespace, name: str, store: Store
-) -> tuple[bool, list[RunView], list[str]]:
-    """Real trials, unless mini ones are asked for or are all there is."""
-    mini = options.data == "mini"
-    trials = complete_trials(store, experiment_name(name, mini=mini))
+) -> tuple[Namespace, list[RunView], list[str]]:
+    """The trials on the data that is asked for; mini ones if nothing is, and they are all there is.
+
+    Returns the options too, with the data that is chosen.
+    """
+    trials = complete_trials(store, experiment_name(name, label(options)))
     if trials or options.config:
-        return mini, trials, []
-    trials = [] if mini else complete_trials(store, experiment_name(name, mini=True))
+        return options, trials, []
+    trials = [] if options.data else complete_trials(store, experiment_name(name, "mini"))
     if not trials:
-        option = "--data mini " * mini
+        words = shlex.join(["--pipeline", name, *words_of(options), "--trials", "20"])
         raise NothingToRerun(
-            f"{name} has no finished study\n"
-            f"search first: python search/tune.py --pipeline {name} {option}--trials 20"
+            f"{name} has no finished study\nsearch first: python search/tune.py {words}"
         )
     if options.data_dir:
         raise NothingToRerun(
             f"{name} was searched on stand-in data only, but --data-dir was given\n"
             "leave it out, or search on the real data first"
         )
-    return True, trials, [f"{name} was searched on stand-in data only, and so is this"]
+    stand_in = Namespace(**{**vars(options), "data": "mini"})
+    return stand_in, trials, [f"{name} was searched on stand-in data only, and so is this"]

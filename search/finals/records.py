@@ -27,7 +27,6 @@ from search.spaces.rebuild import rebuild
 from search.tracking import registry, views
 from search.tracking.store import Store
 from search.tracking.views import experiment_tags
-from trainers.data import DATASETS
 
 
 class Records(CellRuns):
@@ -41,7 +40,7 @@ class Records(CellRuns):
     def __init__(self, plan: FinalPlan, store: Store) -> None:
         self._plan = plan
         data, about = plan.data, experiment_tags(plan.pipeline, plan.data.source)
-        tags = {"pipeline": plan.name, "data": data.source, "data_fingerprint": data.fingerprint}
+        tags = {"pipeline": plan.name, "data": data.label, "data_fingerprint": data.fingerprint}
         labels = str(plan.pipeline.uses_labels).lower()
         params = {
             "top": len(plan.candidates),
@@ -89,7 +88,7 @@ class Records(CellRuns):
         """
         kept = max(row.kept, key=lambda k: k.metrics[self._plan.pipeline.metric])
         run_id = run_ids[kept.cell.id]
-        spec = DATASETS[kept.cell.dataset]
+        spec = self._plan.data.spec
         with tempfile.TemporaryDirectory() as folder:
             model = Path(folder) / "model"
             registry.save_model(
@@ -105,7 +104,7 @@ class Records(CellRuns):
             name,
             run_id=run_id,
             artifact="model",
-            tags={"rerun": self._plan.id, "cell": kept.cell.id, "data": self._plan.data.source},
+            tags={"rerun": self._plan.id, "cell": kept.cell.id, "data": self._plan.data.label},
             description=f"{self._plan.pipeline.summary}. (B, C, H, W) in [0, 1] -> (B, K) logits; "
             "`encoder`, `decoder` and `classifier` are its parts.",
         )

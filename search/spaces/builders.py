@@ -198,7 +198,8 @@ def _latent_dim(params: Params) -> int:
 
 def _augmentation(params: Params, spec: DatasetSpec):  # type: ignore[no-untyped-def]
     return augmentation_for(
-        digits=spec.digits,
+        digits=spec.glyphs,
+        flips=spec.flips,
         strength=params["augment_strength"],
         views=params.get("views", "crops"),
     )

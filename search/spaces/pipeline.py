@@ -5,9 +5,11 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from search.errors import UserError
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
@@ -33,6 +35,7 @@ class Pipeline:
         summary: one line for lists and tables.
         reasoning: the reasons for its design, with sources; the report prints it.
         dataset: a key of `trainers.data.DATASETS`.
+        images: the description of the images, once `on` has set it.
         uses_labels: whether the encoder's training looks at labels; shown in every table.
         space: Optuna's distributions by parameter name, bounds inclusive.
         defaults: a configuration inside the space, tried as trial 0.
@@ -59,6 +62,30 @@ class Pipeline:
     metric: str = METRIC
     ablation: Build | str | None = None
     reconstructs: bool = False
+    images: DatasetSpec | None = None
+
+    @property
+    def spec(self) -> DatasetSpec:
+        """The description of the images."""
+        from trainers.data import DATASETS  # numpy's import is too slow for `--help`
+
+        return self.images or DATASETS[self.dataset]
+
+    def on(self, spec: DatasetSpec | None) -> Pipeline:
+        """The pipeline for images of this description, or as it is for None.
+
+        Raises:
+            UserError: the networks are made for other images.
+        """
+        if spec is None:
+            return self
+        made_for, given = ((s.channels, s.size) for s in (self.spec, spec))
+        if made_for != given:
+            raise UserError(
+                f"the pipeline is made for {_in_pixels(*made_for)}, these are "
+                f"{_in_pixels(*given)}\ngive --image-size {made_for[1]}, or another pipeline"
+            )
+        return replace(self, images=spec)
 
     def builder(self, *, ablation: bool = False) -> Build:
         """The function that builds the method, or its ablation.
@@ -75,9 +102,7 @@ class Pipeline:
 
     def method(self, params: Params, *, ablation: bool = False) -> Any:
         """The method that `params` describe: a module with fresh weights, from torch's seed."""
-        from trainers.data import DATASETS  # numpy's import is too slow for `--help`
-
-        return self.builder(ablation=ablation)(params, DATASETS[self.dataset])
+        return self.builder(ablation=ablation)(params, self.spec)
 
 
 def pipeline_names() -> list[str]:
@@ -98,9 +123,26 @@ def load_pipeline(name: str) -> Pipeline:
     return pipeline
 
 
-def experiment_name(pipeline: str, *, mini: bool) -> str:
-    """The name of MLflow's experiment; stand-in data has an experiment of its own."""
-    return pipeline + "-mini" * mini
+def experiment_name(pipeline: str, data: str) -> str:
+    """The name of MLflow's experiment: each data has one of its own.
+
+    Args:
+        data: `real`, `mini` or the name of a user's own images.
+    """
+    return pipeline + {"real": "", "mini": "-mini"}.get(data, f"@{data}")
+
+
+def of_experiment(name: str) -> tuple[str, str]:
+    """The inverse: (pipeline, data)."""
+    pipeline, _, own = name.partition("@")
+    if own:
+        return pipeline, own
+    return name.removesuffix("-mini"), "mini" if name.endswith("-mini") else "real"
+
+
+def _in_pixels(channels: int, size: int) -> str:
+    """`grey images of 28 x 28`."""
+    return f"{'grey' if channels == 1 else 'colour'} images of {size} x {size}"
 
 
 def nearest(given: str, allowed: list[str]) -> str:

@@ -10,16 +10,16 @@ from torch import Tensor, nn
 from models import Classifier, LatentModel, LinearHead
 from search.spaces.pipeline import LATENT_DIM, load_pipeline
 from trainers.baselines import Frozen, PixelEncoder, empty_pca
-from trainers.data import DATASETS
+from trainers.data import DATASETS, DatasetSpec
 
 
 def untrained(model: Mapping[str, Any]) -> nn.Module:
     """The method that `model.json` describes, with fresh weights from torch's global seed.
 
     Args:
-        model: `kind`, `dataset`, and for those with a network `pipeline` and `params`.
+        model: `kind`, `dataset` or `images`, and for those with a network `pipeline` and `params`.
     """
-    spec = DATASETS[model["dataset"]]
+    spec = described(model)
     kind = model["kind"]
     if kind == "pixels":
         return Frozen(PixelEncoder())
@@ -33,6 +33,13 @@ def untrained(model: Mapping[str, Any]) -> nn.Module:
     return Frozen(method.encoder) if kind == "random_encoder" else method  # type: ignore[arg-type]
 
 
+def described(model: Mapping[str, Any]) -> DatasetSpec:
+    """The images that a model is made for: a row of the table, or as the user's own were noted."""
+    if images := model.get("images"):
+        return DatasetSpec(**{**images, "classes": tuple(images["classes"])})
+    return DATASETS[model["dataset"]]
+
+
 def rebuild(model: Mapping[str, Any], weights: Mapping[str, Tensor]) -> LatentModel:
     """The trained network, on the CPU and in eval mode.
 
@@ -44,7 +51,7 @@ def rebuild(model: Mapping[str, Any], weights: Mapping[str, Tensor]) -> LatentMo
         RuntimeError: model and weights do not belong together.
     """
     method: Any = untrained(model)
-    spec = DATASETS[model["dataset"]]
+    spec = described(model)
     # The weights' shapes give the classifiers' layers: version 1 of the protocol had others.
     classes = len(spec.classes)
     shapes = {name: weight.shape for name, weight in weights.items() if weight.ndim == 2}

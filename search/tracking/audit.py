@@ -20,7 +20,7 @@ from pathlib import Path
 from search.errors import Failure, UserError
 from search.files import locations, locks, seals
 from search.spaces.goals import GOALS, LIMITS
-from search.spaces.pipeline import experiment_name, pipeline_names
+from search.spaces.pipeline import experiment_name, of_experiment, pipeline_names
 from search.study import study as studies
 from search.study.storage import load_study, open_storage, studies_exist, study_names
 from search.study.study import Study
@@ -151,8 +151,7 @@ class ConsistencyCheck:
 
     def _parent(self, study: Study) -> tuple[str, RunView | None]:
         identity = study.user_attrs.get(studies.IDENTITY, {})
-        mini = identity.get("data") == "mini"
-        named = experiment_name(str(identity.get("pipeline")), mini=mini)
+        named = experiment_name(str(identity.get("pipeline")), str(identity.get("data")))
         experiment = self._store.find_experiment(named)
         if experiment is None:
             return "", None
@@ -246,7 +245,7 @@ class ConsistencyCheck:
         study_runs = [
             (name, run)
             for name, experiment in self._store.experiments().items()
-            if name.removesuffix("-mini") in pipeline_names()
+            if of_experiment(name)[0] in pipeline_names()
             for run in self._store.runs(experiment, kind="study")
         ]
         known = self._studies()  # read after the runs: a search creates its study before its run

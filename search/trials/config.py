@@ -32,6 +32,7 @@ class TrialConfig:
             last epoch, so that the validation images choose nothing, and at the end it measures
             everything in float32, training images included.
         ablation: whether to build the pipeline's ablation in place of the pipeline.
+        images: the description of a user's own images; None for the pipeline's own data set.
     """
 
     trial_id: str
@@ -47,6 +48,7 @@ class TrialConfig:
     threads: int = 1
     final: bool = False
     ablation: bool = False
+    images: Mapping[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain values."""

@@ -14,7 +14,7 @@ from models import parameter_count
 from search.spaces import builders
 from search.spaces.pipeline import OBJECTIVE, Pipeline, load_pipeline
 from search.trials.config import TrialConfig
-from trainers.data import DATASETS, TrainingData
+from trainers.data import DatasetSpec, TrainingData
 from trainers.evaluation import Evaluation, evaluate
 from trainers.loop import DeviceImages, fit
 
@@ -23,6 +23,7 @@ from trainers.loop import DeviceImages, fit
 class TrialImages:
     """A trial's images on its device: training and validation images, never test images."""
 
+    spec: DatasetSpec
     train: DeviceImages
     valid: DeviceImages
 
@@ -31,7 +32,9 @@ class TrialImages:
         """Load the images once per process; on a CPU they are not copied."""
         where = torch.device(device)
         return cls(
-            train=DeviceImages.load(data.train, where), valid=DeviceImages.load(data.valid, where)
+            spec=data.spec,
+            train=DeviceImages.load(data.train, where),
+            valid=DeviceImages.load(data.valid, where),
         )
 
 
@@ -51,8 +54,7 @@ class Trial:
         self.config = config
         self.images = images
         self.weights: dict[str, Tensor] = {}
-        self._pipeline = load_pipeline(config.pipeline)
-        self._spec = DATASETS[self._pipeline.dataset]
+        self._pipeline = load_pipeline(config.pipeline).on(images.spec)
         torch.manual_seed(config.seed)
         method = build_method(config, self._pipeline)
         self.method = method.to(
@@ -118,7 +120,7 @@ class Trial:
                     self.method,
                     self.images.train,
                     self.images.valid,
-                    classes=len(self._spec.classes),
+                    classes=len(self.images.spec.classes),
                     seed=config.seed,
                     precision="float32" if final else config.precision,
                     accuracy_only=not at_end,

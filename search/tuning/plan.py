@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from search.cli.images import load_images, words_of
 from search.cluster import ray_session
 from search.cluster.allocation import plan_resources
 from search.cluster.resources import Resources
@@ -24,11 +25,11 @@ from search.spaces.space import Space, narrow, signature, values
 from search.study.storage import RDBStorage, study_names
 from search.tracking.address import probe, resolve_uri
 from trainers import protocol
-from trainers.data import TrainingData, load_training
+from trainers.data import TrainingData
 
 # Options that the plan holds as they are.
 AS_GIVEN = (
-    *("data_dir", "trials", "seed", "sampler", "time_budget", "address"),
+    *("trials", "seed", "sampler", "time_budget", "address"),
     *("study", "resume", "quiet", "baseline", "target", "stop_after"),
 )
 
@@ -41,7 +42,8 @@ class Plan:
         pipeline_name, pipeline: the pipeline to search.
         space, defaults: after `--set`.
         aims: the goals and limits.
-        data, data_dir: images and labels of the split, never the test set; the given folder.
+        data: images and labels of the split, never the test set.
+        data_words: the options that named it.
         epochs: the full budget of a trial.
         trials: the number of trials that the study is to have in the end.
         resources: the device, and how many trials share it.
@@ -63,7 +65,7 @@ class Plan:
     defaults: Mapping[str, Scalar]
     aims: Aims
     data: TrainingData
-    data_dir: str | None
+    data_words: tuple[str, ...]
     epochs: int
     trials: int
     seed: int
@@ -107,7 +109,7 @@ class Plan:
     @property
     def experiment(self) -> str:
         """The name of MLflow's experiment; stand-in data has an experiment of its own."""
-        return experiment_name(self.pipeline_name, mini=self.data.source == "mini")
+        return experiment_name(self.pipeline_name, self.data.label)
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -115,7 +117,7 @@ class Plan:
         return {
             "protocol": protocol.VERSION,
             "pipeline": self.pipeline_name,
-            "data": self.data.source,
+            "data": self.data.label,
             "fingerprint": self.data.fingerprint,
             "train_size": len(self.data.train),
             "epochs": self.epochs,
@@ -145,11 +147,11 @@ class Plan:
             return self.study
         if not self.resume:
             return None
-        source = self.data.source
-        names = study_names(storage, self.pipeline_name, source) if storage else []
+        label = self.data.label
+        names = study_names(storage, self.pipeline_name, label) if storage else []
         if not names:
             raise UserError(
-                f"--resume: {self.pipeline_name} has no study on {source} data here\n"
+                f"--resume: {self.pipeline_name} has no study on {label} data here\n"
                 "leave --resume out to start one"
             )
         return names[-1]
@@ -175,13 +177,8 @@ def make_plan(options: Namespace) -> Plan:
     probe(uri)
     if options.address:
         ray_session.probe_address(options.address)
-    resources = plan_resources(options, options.pipeline, space, defaults)
-    data = load_training(
-        pipeline.dataset,
-        data_dir=options.data_dir,
-        mini=options.data == "mini",
-        train_size=options.train_size,
-    )
+    pipeline, data = load_images(options, pipeline, train_size=options.train_size)
+    resources = plan_resources(options, options.pipeline, space, defaults, data.spec)
     _check_batch(space, len(data.train))
     return Plan(
         pipeline_name=options.pipeline,
@@ -190,6 +187,7 @@ def make_plan(options: Namespace) -> Plan:
         defaults=defaults,
         aims=aims,
         data=data,
+        data_words=tuple(words_of(options)),
         epochs=options.epochs or pipeline.epochs,
         scheduler=scheduler,
         resources=resources,

@@ -47,7 +47,7 @@ class StudyRun:
         self._tags = {
             "pipeline": plan.pipeline_name,
             "study": study,
-            "data": plan.data.source,
+            "data": plan.data.label,
             "data_fingerprint": plan.data.fingerprint,
             "protocol": str(protocol.VERSION),
             "uses_labels": str(plan.pipeline.uses_labels).lower(),
@@ -76,7 +76,7 @@ class StudyRun:
                 "scheduler": plan.scheduler,
                 "seed": str(plan.seed),
                 "machine": provenance.machine(self._resources.device),
-                "mlflow.note.content": _note(plan.pipeline, plan.data.source),
+                "mlflow.note.content": _note(plan.pipeline, plan.data.label),
             },
         )
         self._store.log(

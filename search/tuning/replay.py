@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from search import errors
+from search.cli.images import label, load_images
 from search.cluster.resources import choose_device, gpu_count
 from search.errors import FAILED, Failure, UserError
 from search.files.home import HOME
@@ -21,7 +22,7 @@ from search.tracking import address
 from search.tracking.store import open_existing
 from search.trials.config import TrialConfig
 from search.trials.trial import Trial, TrialImages
-from trainers.data import TrainingData, load_training
+from trainers.data import TrainingData
 
 CURVES = ("train/loss", "valid/accuracy")
 
@@ -72,13 +73,13 @@ def replay(options: Namespace) -> int:
 
 
 def _same_data(options: Namespace, identity: dict[str, object]) -> TrainingData:
-    pipeline = load_pipeline(str(identity["pipeline"]))
-    data = load_training(
-        pipeline.dataset,
-        data_dir=options.data_dir,
-        mini=identity["data"] == "mini",
-        train_size=int(str(identity["train_size"])),
-    )
+    name, then = str(identity["pipeline"]), identity["data"]
+    if then in ("real", "mini"):
+        options = Namespace(**{**vars(options), "data": None if then == "real" else then})
+    elif label(options) != then:
+        raise UserError(f"the trial was trained on {then}\ngive the --data of its search")
+    train_size = int(str(identity["train_size"]))
+    _, data = load_images(options, load_pipeline(name), train_size=train_size)
     if data.fingerprint != identity["fingerprint"]:
         raise Failure(
             f"the trial was trained on data {identity['fingerprint']}, this is {data.fingerprint}\n"

@@ -200,7 +200,8 @@ def _where_to_compare(plan: Plan, experiment_id: str) -> list[str]:
 
 def _replay_command(plan: Plan, trial_id: str) -> str:
     """The command that trains a trial again."""
-    words = ["--replay", trial_id, *_unusual_store(plan)]
+    data = plan.data_words if plan.data.source == "own" else ()
+    words = ["--replay", trial_id, *data, *_unusual_store(plan)]
     return shlex.join(["python", "search/tune.py", *words])
 
 
@@ -212,9 +213,7 @@ def _unusual_store(plan: Plan) -> list[str]:
 
 def _rerun_command(plan: Plan, more: list[str]) -> str:
     """The command that makes the final numbers of what was searched here."""
-    data = ["--data", "mini"] if plan.data.source == "mini" else []
-    if plan.data_dir:
-        data = ["--data-dir", plan.data_dir]
+    data = plan.data_words
     words = ["--pipeline", plan.pipeline_name, *data, *_unusual_store(plan), *more]
     return shlex.join(["python", "search/rerun.py", *words])
 

@@ -87,7 +87,7 @@ def search(
     ray_folder = plan.home / "ray" / name
     with locks.lock_study(plan.home, name), output.output_to(log_file) as screen:
         shutil.rmtree(ray_folder, ignore_errors=True)  # a killed driver left it
-        tags = experiment_tags(plan.pipeline, plan.data.source)
+        tags = experiment_tags(plan.pipeline, plan.data.label)
         experiment_id = store.experiment(plan.experiment, tags)
         plan.choose_study(storage)  # another driver may have created it and have ended
         exists = name in study_names(storage)
@@ -247,6 +247,7 @@ def _trials(plan: Plan, resources: Resources, study: Study) -> StudyTrials:
             precision=resources.precision,
             device=resources.device,
             threads=resources.cpus_per_trial,
+            images=plan.data.description,
         )
 
     def violations(params: Mapping[str, Scalar]) -> Mapping[str, float]:

@@ -57,7 +57,7 @@ def trace(name: str, precision: Any) -> dict[str, Any]:
             images=torch.zeros(shape, dtype=torch.uint8, device=CUDA),
             labels=torch.zeros(count, dtype=torch.int64, device=CUDA),
         )
-        trial = Trial(config, TrialImages(train=data, valid=data.first(200)))
+        trial = Trial(config, TrialImages(spec=spec, train=data, valid=data.first(200)))
         training: Any = trial._training
         run = training._run
 

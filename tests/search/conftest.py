@@ -51,11 +51,10 @@ def few() -> Few:
             data = load_training(dataset, mini=True, train_size=120)
             valid = LabelledImages(data.valid.images[:40].copy(), data.valid.labels[:40].copy())
             kept[dataset] = TrainingData(
-                dataset=dataset,
+                spec=data.spec,
                 source="mini",
                 train=data.train,
                 valid=valid,
-                classes=data.classes,
                 fingerprint=data.fingerprint,
                 folder=None,
             )

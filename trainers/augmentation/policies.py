@@ -32,13 +32,15 @@ class Augmentation(Protocol):
 Views = Literal["crops", "shifts"]
 
 
-def augmentation_for(*, digits: bool, strength: float, views: Views = "crops") -> Augmentation:
-    """`Digits` for data whose left and right carry meaning, else `NaturalImages` or `Shifts`."""
+def augmentation_for(
+    *, digits: bool, strength: float, views: Views = "crops", flips: bool = True
+) -> Augmentation:
+    """`Digits` for glyphs, else `NaturalImages` or `Shifts`, which mirror if `flips`."""
     if views not in get_args(Views):
         raise ValueError(f"views is {views!r}, allowed are {', '.join(get_args(Views))}")
     if digits:
         return Digits(strength)
-    return Shifts(strength) if views == "shifts" else NaturalImages(strength)
+    return (Shifts if views == "shifts" else NaturalImages)(strength, flips)
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class NaturalImages:
     | area of the box, part of the image's | uniform in [0.08 + 0.92 (1 - s)², 1] |
     | aspect ratio, relative to the image's | log-uniform in [3/4, 4/3] ** s, as far as it fits |
     | place of the box | uniform inside the image |
-    | mirror | with probability min(0.5, 2 s) |
+    | mirror | with probability min(0.5, 2 s), where images may be mirrored |
     | brightness, contrast, saturation | uniform in 1 ± 0.8 s |
     | hue | uniform in ± 0.2 s turns |
     | grayscale | with probability min(0.2, 0.4 s) |
@@ -65,6 +67,7 @@ class NaturalImages:
     """
 
     strength: float
+    flips: bool = True
 
     def __post_init__(self) -> None:
         _require_strength(self.strength)
@@ -80,7 +83,7 @@ class NaturalImages:
         batch, channels, rows, columns = images.shape
         draws = torch.rand(11, batch, generator=generator, device=images.device).unbind()
         box = self.draw_boxes(*draws[:4], rows=rows, columns=columns)
-        views = resized_crop(images, *box, flip=draws[4] < min(0.5, 2 * self.strength))
+        views = resized_crop(images, *box, flip=draws[4] < _mirrored(self))
         if channels != 3:
             return views.clamp_(0, 1)
         jittered = draws[5] < 0.8
@@ -126,10 +129,11 @@ class Shifts:
     | drawn | range at strength s |
     |---|---|
     | shift on each axis | whole pixels, uniform up to ± s quarters of the image's side |
-    | mirror | with probability min(0.5, 2 s) |
+    | mirror | with probability min(0.5, 2 s), where images may be mirrored |
     """
 
     strength: float
+    flips: bool = True
 
     def __post_init__(self) -> None:
         _require_strength(self.strength)
@@ -148,7 +152,7 @@ class Shifts:
             torch.floor((2 * reach + 1) * draw) - reach
             for draw, reach in zip(draws, map(self.reach, (rows, columns)), strict=False)
         )
-        return shift(images, down, right, flip=draws[2] < min(0.5, 2 * self.strength))
+        return shift(images, down, right, flip=draws[2] < _mirrored(self))
 
     def reach(self, side: int) -> int:
         """The largest shift in pixels."""
@@ -191,6 +195,11 @@ class Digits:
             scale=torch.exp(math.log(1.25) * scale),
             shear=10 * shear,
         ).clamp_(0, 1)
+
+
+def _mirrored(policy: NaturalImages | Shifts) -> float:
+    """The probability that an image is mirrored."""
+    return min(0.5, 2 * policy.strength) * policy.flips
 
 
 def _signed(draw: Tensor) -> Tensor:

@@ -7,12 +7,14 @@
     split.py      one stratified order, from which every split and subset is cut
     training.py   the official training set as train and validation: what a trial may see
     mini.py       small stand-ins that need no files; mini_patterns.py draws the coloured one
+    pictures.py   finds a user's own images: a folder, arrays, torchvision's sets
+    own.py        decodes and splits them once, into arrays that are opened page by page
     test_set.py   the test images, for final numbers only
 
-May import numpy, and inside functions scikit-learn (digits) and torchvision (download), both slow
-to import.  Imports torch nowhere: a driver, a test or `--help` reads data without it.  This file
-leaves test_set.py out on purpose: a module that reports final numbers imports it by name,
-and none that trains may.
+May import numpy, inside functions scikit-learn (digits) and torchvision (download), both slow to
+import, and for a user's own images Pillow.  Imports torch nowhere: a driver, a test or `--help`
+reads data without it.  This file leaves test_set.py out on purpose: a module that reports final
+numbers imports it by name, and none that trains may.
 """
 
 from trainers.data.datasets import (

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -25,9 +25,13 @@ class DatasetSpec:
     title: str  # as in the literature
     channels: int
     size: int  # height and width in pixels
-    classes: tuple[str, ...]  # the published names; stand-in data brings its own (TrainingData)
-    digits: bool  # glyphs: a mirrored 2 is not a 2, and grey has no hue: neither flip nor recolour
-    torchvision_class: str  # the class of torchvision.datasets that downloads it
+    classes: tuple[str, ...]  # the name of each label; none where the images have no labels
+    flips: bool  # whether a mirrored image is still of its class
+
+    @property
+    def glyphs(self) -> bool:
+        """Grey, and a mirrored one is another: rotated and scaled, neither flipped nor cropped."""
+        return self.channels == 1 and not self.flips
 
 
 DATASETS: Mapping[str, DatasetSpec] = {
@@ -39,8 +43,7 @@ DATASETS: Mapping[str, DatasetSpec] = {
             channels=1,
             size=28,
             classes=tuple("0123456789"),
-            digits=True,
-            torchvision_class="MNIST",
+            flips=False,
         ),
         DatasetSpec(
             name="cifar",
@@ -48,19 +51,10 @@ DATASETS: Mapping[str, DatasetSpec] = {
             channels=3,
             size=32,
             classes=(
-                "airplane",
-                "automobile",
-                "bird",
-                "cat",
-                "deer",
-                "dog",
-                "frog",
-                "horse",
-                "ship",
-                "truck",
+                *("airplane", "automobile", "bird", "cat", "deer"),
+                *("dog", "frog", "horse", "ship", "truck"),
             ),
-            digits=False,
-            torchvision_class="CIFAR10",
+            flips=True,
         ),
     )
 }
@@ -112,13 +106,32 @@ class LabelledImages:
 class TrainingData:
     """All that a search or a trial may see of a data set: train and validation, never test."""
 
-    dataset: str  # a key of DATASETS
-    source: Literal["real", "mini"]
+    spec: DatasetSpec  # a row of DATASETS; mini cifar's classes differ from CIFAR-10's
+    source: Literal["real", "mini", "own"]
     train: LabelledImages  # in a fixed shuffled order
     valid: LabelledImages
-    classes: tuple[str, ...]  # name of each label; mini cifar's differ from CIFAR-10's
     fingerprint: str  # 16 hex digits over all training images, labels and the split
     folder: str | None  # where the files were read; None for mini
+
+    @property
+    def dataset(self) -> str:
+        """The data set's name."""
+        return self.spec.name
+
+    @property
+    def label(self) -> str:
+        """Which images of the data set: `real` or `mini`; the name of a user's own."""
+        return self.spec.name if self.source == "own" else self.source
+
+    @property
+    def description(self) -> dict[str, Any] | None:
+        """Of a user's own images: what a network is rebuilt with; as plain values."""
+        return asdict(self.spec) if self.source == "own" else None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """The name of each label."""
+        return self.spec.classes
 
     @property
     def nbytes(self) -> int:
@@ -139,8 +152,9 @@ class TrainingData:
 
     def __post_init__(self) -> None:
         for part in (self.train, self.valid):
-            if len(part) and not 0 <= part.labels.min() <= part.labels.max() < len(self.classes):
+            known = len(self.classes) or 1  # images without labels are all of one class
+            if len(part) and not 0 <= part.labels.min() <= part.labels.max() < known:
                 raise ValueError(
-                    f"labels must be 0 .. {len(self.classes) - 1}, "
+                    f"labels must be 0 .. {known - 1}, "
                     f"not {part.labels.min()} .. {part.labels.max()}"
                 )

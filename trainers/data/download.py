@@ -18,6 +18,7 @@ from trainers.data.datasets import DatasetSpec
 from trainers.errors import DataError
 from trainers.torchvision_import import import_torchvision
 
+CLASSES = {"mnist": "MNIST", "cifar": "CIFAR10"}  # of torchvision.datasets
 _STALL_SECONDS = 30.0  # torchvision sets no limit: behind a silent firewall it would wait for ever
 
 
@@ -50,7 +51,7 @@ def download(spec: DatasetSpec, folder: Path, *, searched: Sequence[Path]) -> No
 
 def _fetch(spec: DatasetSpec, folder: Path) -> None:
     """torchvision's own download: mirrors, progress bar, MD5 and unpacking are its business."""
-    dataset = getattr(import_torchvision().datasets, spec.torchvision_class)
+    dataset = getattr(import_torchvision().datasets, CLASSES[spec.name])
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(_STALL_SECONDS)
     try:

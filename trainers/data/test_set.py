@@ -7,16 +7,18 @@ A test holds that.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from trainers.data import mini as stand_in
-from trainers.data.datasets import LabelledImages, find_spec
+from trainers.data.datasets import LabelledImages, TrainingData, find_spec
 from trainers.data.files import DataFile, ImageFiles, find_folder, read_images
 from trainers.data.formats import decode_cifar, decode_idx
 from trainers.data.mini_patterns import draw_patterns
+from trainers.data.own import digest_of, read_part
 from trainers.data.training import CIFAR_ARCHIVE
 from trainers.errors import DataError
 
@@ -50,6 +52,23 @@ TEST_FILES: Mapping[str, ImageFiles] = {
 
 _PATTERNS_SEED = 10_000
 _PATTERNS_TEST = 1_000
+
+
+def load_test_of(data: TrainingData, data_dir: str | Path | None = None) -> LabelledImages:
+    """The test images that belong to these training images; see `load_test`.
+
+    Raises DataError where they are not the ones that were split off.
+    """
+    if data.source != "own":
+        return load_test(data.dataset, data_dir=data_dir, mini=data.source == "mini")
+    assert data.folder is not None
+    folder = Path(data.folder)
+    images = read_part(folder, "test")
+    if digest_of(images) != json.loads((folder / "images.json").read_bytes())["test"]:
+        raise DataError(
+            f"the test images in {folder} are damaged\nremove this folder and run again"
+        )
+    return images
 
 
 def load_test(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -98,11 +99,10 @@ def load_training(
         )
     source = "mini" if mini else "real"
     return TrainingData(
-        dataset=dataset,
+        spec=replace(spec, classes=stand_in.CLASSES[dataset]) if mini else spec,
         source="mini" if mini else "real",
         train=everything.take(train_rows[:kept]),
         valid=everything.take(valid_rows),
-        classes=stand_in.CLASSES[dataset] if mini else spec.classes,
         fingerprint=_fingerprint(dataset, source, everything, valid_rows, train_rows),
         folder=None if folder is None else str(folder.absolute()),
     )

@@ -39,6 +39,7 @@ OTHERWISE: Mapping[str, object] = {
     "epochs": 4,
     "device": "cuda",
     "precision": "bfloat16",
+    "images": {"name": "flowers"},
 }
 WEIGHTS = {"method.weight": torch.arange(6.0).reshape(2, 3), "classifier.bias": torch.zeros(2)}
 CURVES = [

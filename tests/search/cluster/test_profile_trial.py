@@ -153,7 +153,7 @@ def test_a_gpu_is_asked_for_steps_of_the_pipelines_defaults(
         return [3.0, slower if precision == "bfloat16" else 1.0]
 
     monkeypatch.setattr(throughput, "step_times", step_times)
-    assert profile_trial._faster_for("mnist_supervised", "cpu") == chosen
+    assert profile_trial._faster_for(load_pipeline("mnist_supervised"), "cpu") == chosen
     assert asked == list(DTYPES)
 
 
@@ -174,7 +174,7 @@ def test_the_memory_is_that_of_training_and_of_all_measurements(
         return real(*given, **named)
 
     monkeypatch.setattr(evaluation, "evaluate", evaluate)
-    found = profile_trial._memory("mnist_supervised", params, "float32", "cpu")
+    found = profile_trial._memory(pipeline, params, "float32", "cpu")
     assert found == (1.0, 3.0 + CONTEXT_GIB)
     assert done == [(120, 12, True)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from pathlib import Path
 from typing import Any
 
@@ -160,11 +160,10 @@ def test_the_types_refuse_arrays_that_would_train_wrongly() -> None:
             LabelledImages(bad_images, bad_labels)
     with pytest.raises(ValueError, match=r"labels must be 0 \.\. 1"):
         TrainingData(
-            dataset="mnist",
+            spec=replace(DATASETS["mnist"], classes=("a", "b")),
             source="mini",
             train=part,
             valid=LabelledImages(images, labels + 2),
-            classes=("a", "b"),
             fingerprint="",
             folder=None,
         )
