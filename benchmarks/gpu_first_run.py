@@ -170,7 +170,7 @@ def environment(options: Options, book: Book) -> None:
 def oracle(options: Options, book: Book) -> None:
     """A batch without augmentation: what is wrong beyond what the CPU's own precision is away."""
     cpu, device = torch.device("cpu"), device_of(options)
-    for name in pipeline_names():
+    for name in filter(lambda name: load_pipeline(name).dataset, pipeline_names()):
         if name == "mnist_vae":  # its noise differs from device to device
             continue
         few = drawn(name, cpu, 64)

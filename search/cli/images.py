@@ -63,6 +63,11 @@ def load_images(
                 "--image-size, --no-flip and --skip-unreadable are for images of your own\n"
                 "leave them out, or name the images: --data folder:DIR"
             )
+        if not pipeline.dataset:
+            raise UserError(
+                "this pipeline is for images of your own: name them with --data\n"
+                "folder:DIR, npz:FILE, or torchvision:FashionMNIST"
+            )
         mini = options.data == "mini"
         data = load_training(
             pipeline.dataset, data_dir=options.data_dir, mini=mini, train_size=train_size

@@ -34,7 +34,7 @@ class Pipeline:
     Attributes:
         summary: one line for lists and tables.
         reasoning: the reasons for its design, with sources; the report prints it.
-        dataset: a key of `trainers.data.DATASETS`.
+        dataset: a key of `trainers.data.DATASETS`; empty where any images will do.
         images: the description of the images, once `on` has set it.
         uses_labels: whether the encoder's training looks at labels; shown in every table.
         space: Optuna's distributions by parameter name, bounds inclusive.
@@ -66,24 +66,32 @@ class Pipeline:
 
     @property
     def spec(self) -> DatasetSpec:
-        """The description of the images."""
+        """The description of the images; those of CIFAR-10 stand for any until these are known."""
         from trainers.data import DATASETS  # numpy's import is too slow for `--help`
 
-        return self.images or DATASETS[self.dataset]
+        return self.images or DATASETS[self.dataset or "cifar"]
 
     def on(self, spec: DatasetSpec | None) -> Pipeline:
         """The pipeline for images of this description, or as it is for None.
+
+        One for any images loses the parameters that make no difference to these.
 
         Raises:
             UserError: the networks are made for other images.
         """
         if spec is None:
             return self
+        if not self.dataset:
+            without = ("views",) * spec.glyphs + ("brightness_weight",) * (spec.channels == 1)
+            space = {name: kind for name, kind in self.space.items() if name not in without}
+            defaults = {name: self.defaults[name] for name in space}
+            return replace(self, images=spec, space=space, defaults=defaults)
         made_for, given = ((s.channels, s.size) for s in (self.spec, spec))
         if made_for != given:
             raise UserError(
                 f"the pipeline is made for {_in_pixels(*made_for)}, these are "
-                f"{_in_pixels(*given)}\ngive --image-size {made_for[1]}, or another pipeline"
+                f"{_in_pixels(*given)}\n"
+                "use image_autoencoder, image_supervised or image_contrastive, which take any"
             )
         return replace(self, images=spec)
 

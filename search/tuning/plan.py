@@ -172,12 +172,12 @@ def make_plan(options: Namespace) -> Plan:
             "--target and --stop-after compare trials by one goal, and there are two\n"
             "leave them out, or give one --objective"
         )
+    pipeline, data = load_images(options, pipeline, train_size=options.train_size)
     space, defaults = narrow(pipeline.space, pipeline.defaults, options.set)
     uri = resolve_uri(options.tracking_uri, home)
     probe(uri)
     if options.address:
         ray_session.probe_address(options.address)
-    pipeline, data = load_images(options, pipeline, train_size=options.train_size)
     resources = plan_resources(options, options.pipeline, space, defaults, data.spec)
     _check_batch(space, len(data.train))
     return Plan(

@@ -29,7 +29,6 @@ from search.trials.config import TrialConfig
 from search.trials.trial import Trial, TrialImages
 from tests.gpu.fake_cuda import CUDA, fake_cuda
 from trainers.augmentation import colour
-from trainers.data import DATASETS
 from trainers.loop import DeviceImages
 from trainers.precision import DTYPES
 
@@ -37,7 +36,7 @@ from trainers.precision import DTYPES
 def trace(name: str, precision: Any) -> dict[str, Any]:
     """Launches and faults of a step of a trial, which then measures all and gives its weights."""
     pipeline = load_pipeline(name)
-    spec, settings = DATASETS[pipeline.dataset], builders.optimisation(pipeline.defaults)
+    spec, settings = pipeline.spec, builders.optimisation(pipeline.defaults)
     colour._basis.cache_clear()
     config = TrialConfig(
         trial_id="t",
@@ -79,7 +78,7 @@ def trace(name: str, precision: Any) -> dict[str, Any]:
     return {"launches": watch.launches, "faults": dict(watch.faults)}
 
 
-for name in sys.argv[2:] or pipeline_names():
+for name in sys.argv[2:] or [name for name in pipeline_names() if load_pipeline(name).dataset]:
     for precision in DTYPES:
         try:
             traced = trace(name, precision)

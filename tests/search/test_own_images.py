@@ -83,6 +83,16 @@ def test_its_champion_is_measured_loaded_and_kept_beside_others(
     assert missing.status != 0 and "no finished study" in missing.err
 
 
+def test_pipelines_for_any_images_search_them_as_they_are(shapes: Path) -> None:
+    words = ("--pipeline", "image_autoencoder", "--data", "npz:shapes.npz", "--image-size", "20")
+    how = ("--trials", "1", "--epochs", "1", "--set", "width=16", "--set", "batch_size=128")
+    done = commands.run("search/tune.py", *words, *how, folder=shapes)
+    assert (done.status, done.err) == (0, "")
+    assert "1 of 1 trials (1 complete" in done.out
+    alone = commands.run("search/tune.py", "--pipeline", "image_autoencoder", folder=shapes)
+    assert alone.status == 2 and "images of your own: name them with --data" in alone.err
+
+
 def test_what_does_not_fit_is_told_in_two_lines(shapes: Path, tmp_path: Path) -> None:
     flat = tmp_path / "flat"
     flat.mkdir()

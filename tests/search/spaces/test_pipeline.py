@@ -9,10 +9,12 @@ import torch
 from torch import nn
 
 from models import ProjectionHead
+from search.errors import UserError
 from search.spaces import builders, space
 from search.spaces.pipeline import METRIC, Pipeline, load_pipeline, pipeline_names
+from search.spaces.space import largest
 from tests.noted_reads import NotedReads
-from trainers.data import DATASETS
+from trainers.data import DATASETS, DatasetSpec
 from trainers.loop import DeviceImages, fit
 from trainers.methods import Autoencoder
 
@@ -41,7 +43,7 @@ def built(pipeline: Pipeline, seed: int = 0) -> nn.Module:
 
 
 def noise(pipeline: Pipeline, count: int) -> DeviceImages:
-    spec = DATASETS[pipeline.dataset]
+    spec = pipeline.spec
     generator = torch.Generator().manual_seed(1)
     shape = (count, spec.channels, spec.size, spec.size)
     return DeviceImages(
@@ -68,8 +70,8 @@ def test_the_defaults_lie_inside_the_space(pipeline: Pipeline) -> None:
 
 
 def test_the_name_says_the_data_set_and_the_labels(name: str, pipeline: Pipeline) -> None:
-    assert name.split("_")[0] == pipeline.dataset
-    assert pipeline.dataset in DATASETS
+    assert name.split("_")[0] == (pipeline.dataset or "image")
+    assert pipeline.dataset in {*DATASETS, ""}
     if name.endswith(("autoencoder", "_contrastive")):
         assert not pipeline.uses_labels
     if name.endswith(("_supervised", "_supcon")):
@@ -142,7 +144,7 @@ def test_the_weights_follow_from_the_seed(pipeline: Pipeline) -> None:
 
 
 def test_the_largest_and_every_choice_build(pipeline: Pipeline) -> None:
-    spec = DATASETS[pipeline.dataset]
+    spec = pipeline.spec
     top = space.largest(pipeline.space, pipeline.defaults)
     assert isinstance(pipeline.builder()(top, spec), nn.Module)
     for key, distribution in pipeline.space.items():
@@ -193,3 +195,36 @@ def test_sgd_gets_its_own_units() -> None:
     assert (adamw.optimizer, sgd.optimizer) == ("adamw", "sgd")
     assert sgd.lr > adamw.lr
     assert sgd.lr * sgd.weight_decay == pytest.approx(adamw.lr * adamw.weight_decay)
+
+
+@pytest.mark.parametrize(
+    ("channels", "size", "flips"), [(1, 12, False), (1, 28, True), (3, 48, True)]
+)
+@pytest.mark.parametrize("method", ["autoencoder", "supervised", "contrastive"])
+def test_pipelines_for_any_images_fit_them(
+    method: str, channels: int, size: int, flips: bool
+) -> None:
+    spec = DatasetSpec(
+        name="own", title="own", channels=channels, size=size, classes=("a", "b"), flips=flips
+    )
+    pipeline = load_pipeline(f"image_{method}").on(spec)
+    assert pipeline.space.keys() == pipeline.defaults.keys()
+    assert ("views" in pipeline.space) == (method == "supervised" and not spec.glyphs)
+    assert ("brightness_weight" in pipeline.space) == (method == "autoencoder" and channels == 3)
+    largest_params = dict(largest(pipeline.space, pipeline.defaults))
+    for params in (pipeline.defaults, largest_params):
+        made = pipeline.method(params)
+        images = torch.rand(4, channels, size, size)
+        loss = made.loss(images, torch.tensor([0, 1, 0, 1]), torch.Generator().manual_seed(0))
+        assert torch.isfinite(loss)
+        latents = made.encoder(images)
+        assert latents.shape == (4, 128)
+        if made.decoder is not None:
+            assert made.decoder(latents).shape == images.shape
+
+
+def test_a_pipeline_for_one_data_set_refuses_other_images() -> None:
+    colour = DATASETS["cifar"]
+    assert load_pipeline("cifar_supervised").on(colour).spec == colour
+    with pytest.raises(UserError, match="grey images of 28 x 28, these are colour images of 32"):
+        load_pipeline("mnist_supervised").on(colour)

@@ -25,7 +25,8 @@ from trainers.loop import fit
 Few = Callable[[str], TrainingData]
 MakeConfig = Callable[..., TrialConfig]
 
-WITH_ABLATION = [name for name in pipeline_names() if load_pipeline(name).ablation]
+BUILT_IN = [name for name in pipeline_names() if load_pipeline(name).dataset]
+WITH_ABLATION = [name for name in BUILT_IN if load_pipeline(name).ablation]
 
 
 def describe(kind: str, config: TrialConfig) -> dict[str, Any]:
@@ -79,7 +80,7 @@ def assert_same(
             torch.testing.assert_close(made.decoder(latents), restored, atol=1e-5, rtol=1e-5)
 
 
-TRAINED = [pytest.param("trained", name, marks=pytest.mark.slow) for name in pipeline_names()]
+TRAINED = [pytest.param("trained", name, marks=pytest.mark.slow) for name in BUILT_IN]
 
 
 @pytest.mark.parametrize(
