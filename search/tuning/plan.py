@@ -218,6 +218,6 @@ def _check_batch(space: Space, images: int) -> None:
         fitting = ",".join(str(size) for size in sizes if size <= images)
         fix = f"or choose smaller ones: --set batch_size={fitting}" if fitting else ""
         raise UserError(
-            f"--train-size {images}: batches of {too_large[0]} images do not fit\n"
+            f"batches of {too_large[0]} do not fit into {images} training images\n"
             f"use more images {fix}".rstrip()
         )
