@@ -141,6 +141,22 @@ def test_sizes_and_colours_are_chosen_by_the_images(
     assert any(np.array_equal(image, middle) for image in kept), "the middle square"
 
 
+def test_a_set_of_torchvisions_is_read_where_its_files_lie(
+    tmp_path: Path, load: Callable[..., TrainingData]
+) -> None:
+    raw = tmp_path / "KMNIST" / "raw"
+    raw.mkdir(parents=True)
+    for part, count in (("train", 60), ("t10k", 20)):
+        images, labels = drawn(count, count, (28, 28)), (np.arange(count) % 10).astype(np.uint8)
+        for kind, content in (("images-idx3", images), ("labels-idx1", labels)):
+            head = np.array([0x800 + content.ndim, *content.shape], dtype=">i4")
+            (raw / f"{part}-{kind}-ubyte").write_bytes(head.tobytes() + content.tobytes())
+    data = load("torchvision:KMNIST", data_dir=str(tmp_path))
+    assert (data.label, data.spec.channels, data.spec.size) == ("KMNIST", 1, 28)
+    assert data.classes[:2] == ("o", "ki") and data.spec.glyphs, "no letter is another's mirror"
+    assert (len(data.train) + len(data.valid), len(load_test_of(data))) == (60, 20)
+
+
 def test_sixteen_bits_are_scaled(tmp_path: Path, load: Callable[..., TrainingData]) -> None:
     root = tmp_path / "scans"
     for name in COUNTS:
