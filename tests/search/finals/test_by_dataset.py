@@ -171,7 +171,7 @@ def test_all_that_is_compared_is_in_mlflow(reruns: Reruns) -> None:
     """Another machine may have made it."""
     left = reruns["more seeds"].result().left
     store = Store(f"sqlite:///{left.folder / 'mlruns' / 'mlflow.db'}")
-    of_another: Any = SimpleNamespace(pipeline="mnist_supcon", mini=True)
+    of_another: Any = SimpleNamespace(pipeline="mnist_supcon", source_of_data="mini")
     told: list[str] = []
     [(name, compared)] = compare_datasets(store, [of_another], told.append).items()
     assert name == "mnist_contrastive-mini"
@@ -223,7 +223,7 @@ def test_what_was_measured_on_other_data_is_not_compared(
     whole = everything.left.results(everything.left.parent())
     this_call: Any = SimpleNamespace(
         pipeline="mnist_supcon",
-        mini=True,
+        source_of_data="mini",
         fingerprint=whole["data_fingerprint"],
     )
     told: list[str] = []
