@@ -135,7 +135,8 @@ def load_own(
         source="own",
         train=LabelledImages(train.images[:kept], train.labels[:kept]),
         valid=valid,
-        fingerprint=known["fingerprint"],
+        # Whoever trained with other views cannot go on, be measured or replayed as if with these.
+        fingerprint=hashlib.sha256(f"{known['fingerprint']} {flips}".encode()).hexdigest()[:16],
         folder=str(folder.absolute()),
     )
 

@@ -72,6 +72,7 @@ def test_folder_and_arrays_give_one_fingerprint_and_one_split(
     assert (from_files.spec.channels, from_files.spec.size) == (3, SIZE)
     assert from_files.classes == ("ant", "bee"), "sorted, as torchvision's ImageFolder does"
     assert from_files.label == "insects"
+    assert load(f"folder:{insects}", flips=False).fingerprint != from_files.fingerprint
     test = load_test_of(from_files)
     held_out = round(TEST_FRACTION * 80)
     assert len(test) == held_out
