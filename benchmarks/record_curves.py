@@ -1,11 +1,13 @@
-"""Learning curves of random configurations, recorded once, to replay searches against.
+"""Learning curves of many configurations, recorded once, to replay searches against.
 
-    python benchmarks/record_curves.py --data-dir DIR [--pipeline all] [--configurations 50]
+    python benchmarks/record_curves.py --data-dir DIR [--pipeline all] [--folder FOLDER]
 
-Each configuration is drawn at random from its pipeline's space (the first is the defaults),
-trained for all of its epochs with nobody stopping it, and measured after every epoch. A line of
-`benchmarks/curves/<pipeline>.jsonl` holds its parameters, `valid/accuracy` by epoch, the seconds of
-one thread that an epoch and a measurement took. It goes on where it was broken off.
+Of each pipeline: the defaults and 59 configurations drawn at random from its space, then 60 where a
+search goes (TPE after all those before), then every sixth of these once more with another seed,
+which says how much of a difference is luck. Each is trained for all of its epochs with nobody
+stopping it, and measured after every epoch. A line of `benchmarks/curves/<pipeline>.jsonl` holds
+its parameters, `valid/accuracy` by epoch, the seconds of one thread that an epoch and a measurement
+took, and what was measured at its end, RankMe included. It goes on where it was broken off.
 `replay_searches.py` reads the files.
 
 Sizes are reduced: 6,000 training and 2,000 validation images. So these curves say how
@@ -19,8 +21,8 @@ import json
 import multiprocessing
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +30,9 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import machine
+from search.files import durable
 
+CHANCE = 0.1  # the accuracy of a diverged configuration
 CURVES = machine.ROOT / "benchmarks" / "curves"
 PIPELINES = tuple(
     f"{data}_{method}"
@@ -37,6 +41,10 @@ PIPELINES = tuple(
 )
 TRAIN, VALID = 6000, 2000
 METRIC = "valid/accuracy"
+AT_END = ("valid/linear_accuracy", "valid/knn_accuracy", "valid/mae")
+RANDOM, SEARCHED = 60, 60  # configurations, the defaults among the random ones
+REPEATED = 6  # one in so many is trained with a second seed
+WORKERS = 2  # a thread each
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -44,46 +52,70 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-dir", required=True)
     parser.add_argument("--pipeline", default="all", choices=["all", *PIPELINES])
-    parser.add_argument("--configurations", type=int, default=50)
+    parser.add_argument("--folder", type=Path, default=CURVES)
     options = parser.parse_args(argv)
-    chosen = PIPELINES if options.pipeline == "all" else (options.pipeline,)
-    jobs = list(missing(chosen, options.configurations, CURVES))
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(2, mp_context=context) as pool:  # a thread each
-        running = [pool.submit(record, *job, options.data_dir) for job in jobs]
-        for (pipeline, number, _), future in zip(jobs, running, strict=True):
-            line = future.result()
-            with (CURVES / f"{pipeline}.jsonl").open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
-            best = max(line["values"], default=float("nan"))
-            print(f"{pipeline} {number}: {best:.4f}", flush=True)
+    names = PIPELINES if options.pipeline == "all" else (options.pipeline,)
+    running: dict[str, Future[dict[str, Any]]] = {}
+
+    def keep(name: str) -> None:
+        line = running.pop(name).result()
+        file = options.folder / f"{name}.jsonl"
+        lines = map(json.dumps, [*read(file), line])  # without one that was cut off
+        durable.write(file, "".join(f"{each}\n" for each in lines))
+        best = max(line["values"], default=float("nan"))
+        print(f"{name} {line['number']}: {best:.4f}", flush=True)
+
+    with ProcessPoolExecutor(WORKERS, mp_context=multiprocessing.get_context("spawn")) as pool:
+        left = True
+        while left:
+            left = False
+            for name in names:
+                if name in running:  # what comes next depends on how this one ended
+                    keep(name)
+                lines = read(options.folder / f"{name}.jsonl")
+                if (following := propose(name, lines)) is None:
+                    continue
+                left = True
+                while len(running) >= WORKERS:
+                    keep(next(iter(running)))
+                number, params = following
+                running[name] = pool.submit(record, name, number, params, options.data_dir)
+        for name in list(running):
+            keep(name)
 
 
-def missing(
-    pipelines: Sequence[str], configurations: int, folder: Path
-) -> Iterator[tuple[str, int, dict[str, Any]]]:
-    """(pipeline, number, parameters) of all curves to record, one of each pipeline in turn."""
-    drawn = {name: draw(name, configurations) for name in pipelines}
-    done = {name: {line["number"] for line in read(folder / f"{name}.jsonl")} for name in pipelines}
-    for number in range(configurations):
-        for name in pipelines:
-            if number not in done[name]:
-                yield name, number, drawn[name][number]
-
-
-def draw(pipeline: str, configurations: int) -> list[dict[str, Any]]:
-    """The defaults, then random points of the space; the first are the same however many."""
+def propose(pipeline: str, lines: Sequence[dict[str, Any]]) -> tuple[int, dict[str, Any]] | None:
+    """(number, parameters) of the configuration to record after `lines`, None after the last."""
     import optuna
 
     from search.spaces.pipeline import load_pipeline
+    from search.study.samplers import build_sampler
 
+    number = len(lines)
+    if number >= RANDOM + SEARCHED:
+        again = (number - RANDOM - SEARCHED) * REPEATED
+        return (number, lines[again]["params"]) if again < RANDOM + SEARCHED else None
     definition = load_pipeline(pipeline)
+    if number == 0:
+        return 0, dict(definition.defaults)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    parameter_sets = [dict(definition.defaults)]
-    while len(parameter_sets) < configurations:
-        parameter_sets.append(study.ask(dict(definition.space)).params)
-    return parameter_sets
+    name = "random" if number < RANDOM else "tpe"
+    study = optuna.create_study(
+        direction="maximize", sampler=build_sampler(name, seed=0, trials_so_far=number)
+    )
+    space = dict(definition.space)
+    for line in lines:
+        study.add_trial(
+            optuna.trial.create_trial(
+                params=line["params"], distributions=space, value=final_value(line)
+            )
+        )
+    return number, study.ask(space).params
+
+
+def final_value(line: dict[str, Any]) -> float:
+    """Accuracy after the last epoch; of a diverged configuration, chance."""
+    return line["values"][-1] if len(line["values"]) == line["epochs"] else CHANCE
 
 
 def read(file: Path) -> list[dict[str, Any]]:
@@ -105,6 +137,9 @@ def record(pipeline: str, number: int, params: dict[str, Any], data_dir: str) ->
 
     from search.spaces.pipeline import load_pipeline
     from search.trials.trial import Trial, TrialImages
+    from trainers.classifiers import unscaled
+    from trainers.evaluation import encode
+    from trainers.measures.structure import rankme
     from trainers.precision import fastest_precision
 
     machine.use_threads(1)
@@ -118,10 +153,13 @@ def record(pipeline: str, number: int, params: dict[str, Any], data_dir: str) ->
         rungs=tuple(range(1, definition.epochs + 1)),
         precision=fastest_precision(torch.device("cpu"), threads=1),
     )
+    images = replace(images, valid=images.valid.first(VALID))
+    trial = Trial(config, images)
     values, training, measuring = [], 0.0, 0.0
+    at_end: dict[str, float] = {}
     began = time.process_time()  # other work on the machine is not in it
     try:
-        for metrics in Trial(config, replace(images, valid=images.valid.first(VALID))).epochs():
+        for metrics in trial.epochs():
             values.append(round(metrics[METRIC], 4))
             training += metrics["time/epoch_seconds"]
             measuring += metrics["time/evaluation_seconds"]
@@ -129,6 +167,13 @@ def record(pipeline: str, number: int, params: dict[str, Any], data_dir: str) ->
         pass
     each = (time.process_time() - began) / max(1, len(values))
     share = training / max(training + measuring, 1e-9)
+    if len(values) == definition.epochs:
+        at_end = {name: round(metrics[name], 4) for name in AT_END if name in metrics}
+        latents = encode(trial.method.encoder, images.valid)
+        at_end["rankme"] = round(rankme(latents.numpy()), 3)
+        at_end["rankme_unscaled"] = round(
+            rankme(unscaled(trial.method.encoder, latents).numpy()), 3
+        )
     return {
         "number": number,
         "params": params,
@@ -136,6 +181,7 @@ def record(pipeline: str, number: int, params: dict[str, Any], data_dir: str) ->
         "values": values,
         "epoch_seconds": round(each * share, 4),
         "measuring_seconds": round(each * (1 - share), 4),
+        "end": at_end,
     }
 
 

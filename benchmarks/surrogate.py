@@ -21,9 +21,9 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 from sklearn.model_selection import KFold
 
+from benchmarks.record_curves import CHANCE
 from search.spaces.pipeline import Pipeline
 
-CHANCE = 0.1  # of ten classes: the accuracy of a diverged configuration
 FLOOR, CEILING = 0.02, 0.999  # accuracies are modelled as logits
 FOLDS = 10
 

@@ -84,12 +84,25 @@ def effective_rank(z: np.ndarray) -> float:
     return rank_of(spectrum(z))
 
 
-def rank_of(eigenvalues: np.ndarray) -> float:
-    """(D,) eigenvalues, 0 or more -> their effective rank."""
-    total = eigenvalues.sum()
+def rankme(z: np.ndarray) -> float:
+    """How many directions latents use, their mean included, in [1, D]; 0 where all are zero.
+
+    Exp of the entropy of the singular values: Garrido et al. (2023), "RankMe: Assessing the
+    Downstream Performance of Pretrained Self-Supervised Representations by Their Rank", equation 1.
+
+    Args:
+        z: (N, D) latents.
+    """
+    z = np.asarray(z, dtype=np.float64)
+    return rank_of(np.sqrt(np.clip(np.linalg.eigvalsh(z.T @ z), 0, None)))
+
+
+def rank_of(values: np.ndarray) -> float:
+    """(D,) values, 0 or more -> exp of the entropy of their shares."""
+    total = values.sum()
     if total <= 0:
         return 0.0
-    shares = eigenvalues / total
+    shares = values / total
     shares = shares[shares > 0]
     return float(np.exp(-(shares * np.log(shares)).sum()))
 

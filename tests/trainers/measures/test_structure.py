@@ -13,6 +13,7 @@ from trainers.measures.structure import (
     effective_rank,
     normalised,
     pair_distance,
+    rankme,
     spectrum,
     uniformity,
 )
@@ -71,6 +72,15 @@ def test_effective_rank_in_closed_form() -> None:
     entropy = -(0.25 * math.log(0.25) + 0.75 * math.log(0.75))
     assert effective_rank(uneven) == pytest.approx(math.exp(entropy))
     assert effective_rank(10 * uneven + 3) == pytest.approx(math.exp(entropy))
+
+
+def test_rankme_in_closed_form() -> None:
+    """Singular values, of latents that are not centred: as the paper's equation has them."""
+    assert rankme(np.eye(7)) == pytest.approx(7)
+    assert rankme(np.ones((5, 4))) == pytest.approx(1)
+    assert rankme(np.zeros((5, 4))) == 0
+    shares = np.linalg.svd(Z + 1, compute_uv=False) / np.linalg.svd(Z + 1, compute_uv=False).sum()
+    assert rankme(Z + 1) == pytest.approx(math.exp(-(shares * np.log(shares)).sum()))
 
 
 def test_correlation() -> None:
