@@ -225,6 +225,7 @@ class PipelineRecord:
 
     def classify(self, latents: np.ndarray) -> np.ndarray:
         """(B, D) float32 -> (B, K) logits of the classifier."""
+        assert self.model.classifier is not None
         return applied(self.model.classifier, latents)
 
     def train_latents(self, count: int) -> np.ndarray:

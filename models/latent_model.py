@@ -10,7 +10,7 @@ class LatentModel(nn.Module):
 
     Args:
         encoder: (B, C, H, W) -> (B, D).
-        classifier: (B, D) -> (B, K).
+        classifier: (B, D) -> (B, K); None where no labels were known, and latents are all there is.
         decoder: (B, D) -> (B, C, H, W) in [0, 1], where there is one.
         linear: (B, D) -> (B, K), the linear classifier, where one was fitted.
     """
@@ -19,7 +19,7 @@ class LatentModel(nn.Module):
         self,
         *,
         encoder: nn.Module,
-        classifier: nn.Module,
+        classifier: nn.Module | None,
         decoder: nn.Module | None = None,
         linear: nn.Module | None = None,
     ) -> None:
@@ -30,6 +30,6 @@ class LatentModel(nn.Module):
         self.linear = linear
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, K)."""
-        logits: Tensor = self.classifier(self.encoder(images))
-        return logits
+        """(B, C, H, W) -> (B, K), or (B, D) without a classifier."""
+        latents: Tensor = self.encoder(images)
+        return latents if self.classifier is None else self.classifier(latents)

@@ -18,6 +18,7 @@ from trainers.classifiers import (
 )
 from trainers.loop import DeviceImages
 from trainers.losses import bernoulli_nll, kl_to_standard_normal
+from trainers.measures.structure import rankme
 from trainers.methods import Method
 from trainers.precision import Precision, autocast, exact_float32
 
@@ -30,11 +31,12 @@ class Evaluation:
     """Metrics by name, and the classifiers on the latents that they were measured with.
 
     Attributes:
-        linear: None where only the accuracy was measured.
+        classifier: None where the images have no labels.
+        linear: None where only the accuracy was measured, too.
     """
 
     metrics: dict[str, float]
-    classifier: nn.Module
+    classifier: nn.Module | None = None
     linear: LinearHead | None = None
 
 
@@ -121,8 +123,10 @@ def evaluate(
     classifier is trained first, on the latents of `train`.
 
     Args:
+        classes: how many there are; 0 for images without labels, on which no accuracy is measured
+            but the rank of the latents and the error of a decoder.
         accuracy_only: measure on the validation images what a scheduler compares trials by: the
-            classifier's accuracy, and a variational encoder's bound.
+            classifier's accuracy, the latents' rank, and a variational encoder's bound.
         final: look for the nearest neighbours of all training images, not of a few thousand, and
             measure a decoder on the training images as well.
 
@@ -133,6 +137,21 @@ def evaluate(
     valid_latents = encode(method.encoder, valid, precision=precision)
     if not torch.isfinite(valid_latents).all():
         raise ArithmeticError("the encoder's latents are not finite")
+    metrics["valid/rankme"] = rankme(valid_latents.cpu().numpy())
+    if isinstance(method.encoder, VariationalEncoder) and method.decoder is not None:
+        metrics["valid/elbo"], metrics["valid/kl"] = evidence_lower_bound(
+            method.encoder, method.decoder, valid, seed=seed
+        )
+    if method.decoder is not None and not (accuracy_only and classes):
+        errors = {"valid": valid, "train": train} if final else {"valid": valid}
+        for part, images in errors.items():
+            metrics[f"{part}/mae"] = reconstruction_mae(
+                method.encoder, method.decoder, images, precision=precision
+            )
+    if not classes:
+        if "valid/mae" in metrics:
+            metrics["valid/neg_mae"] = -metrics["valid/mae"]
+        return Evaluation(metrics=metrics)
     classifier = method.classifier
     if classifier is None or not accuracy_only:
         train_latents = encode(method.encoder, train, precision=precision)
@@ -143,10 +162,6 @@ def evaluate(
         )
     metrics["valid/accuracy"] = accuracy(classifier, valid_latents, valid.labels)
     metrics["time/classifier_seconds"] = time.perf_counter() - began
-    if isinstance(method.encoder, VariationalEncoder) and method.decoder is not None:
-        metrics["valid/elbo"], metrics["valid/kl"] = evidence_lower_bound(
-            method.encoder, method.decoder, valid, seed=seed
-        )
     if accuracy_only:
         return Evaluation(metrics=metrics, classifier=classifier)
 
@@ -168,15 +183,6 @@ def evaluate(
     nearest = nearest_classes(queries, bank, train.labels, classes=classes)
     metrics["valid/knn_accuracy"] = _share(nearest, valid.labels)
     metrics["time/knn_seconds"] = time.perf_counter() - began
-
-    if method.decoder is not None:
-        metrics["valid/mae"] = reconstruction_mae(
-            method.encoder, method.decoder, valid, precision=precision
-        )
-        if final:
-            metrics["train/mae"] = reconstruction_mae(
-                method.encoder, method.decoder, train, precision=precision
-            )
     return Evaluation(metrics=metrics, classifier=classifier, linear=linear)
 
 

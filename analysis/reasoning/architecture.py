@@ -79,9 +79,10 @@ def compute_architecture(record: PipelineRecord) -> tuple[Part, ...]:
     if isinstance(projection, nn.Module) and not isinstance(projection, nn.Identity):
         note = f"{jointly}, then discarded"
         parts.append(_trace("projection head", note, projection.eval(), latent))
-    frozen = "trained afterwards, on frozen latents"
-    when = frozen if method.classifier is None else jointly
-    parts.append(_trace("classifier", when, model.classifier, latent))
+    if model.classifier is not None:
+        frozen = "trained afterwards, on frozen latents"
+        when = frozen if method.classifier is None else jointly
+        parts.append(_trace("classifier", when, model.classifier, latent))
     return tuple(parts)
 
 

@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from models import VariationalEncoder
+from models import LatentModel, VariationalEncoder
 from search.cells.cell import TEST_METRICS, TEST_OUTPUTS, damaged_test
 from search.cells.store import TrainedCell
 from search.files import durable, seals
@@ -33,6 +33,7 @@ from trainers.data import LabelledImages, TrainingData
 from trainers.data.test_set import load_test_of
 from trainers.evaluation import decoded_mae, encode, evidence_lower_bound
 from trainers.loop import DeviceImages
+from trainers.measures.structure import rankme
 from trainers.precision import exact_float32
 
 log = logging.getLogger(__name__)
@@ -77,46 +78,27 @@ class TestSet:
         """Measure the cell's weights, in float32, and put the numbers into its folder.
 
         Returns what `TrainedCell.test` holds: the protocol's three accuracies, the classifier's per
-        class too, its confusion matrix (row: true, column: predicted), the reconstruction error
-        where there is a decoder, the reading.
+        class too, its confusion matrix (row: true, column: predicted), where there are labels; the
+        latents' rank; the reconstruction error where there is a decoder; the reading.
         """
         if (kept.folder / TEST_METRICS).exists() and (name := damaged_test(kept.folder)):
             self._say(f"{kept.folder / name} is missing or damaged; the test set is read again")
         model = rebuild(kept.model, kept.weights()).to(self._device)
-        images, labels = self._images.images, self._images.labels
         latents = encode(model.encoder, self._images)
-        logits = _logits(model.classifier, latents)
-        classes = int(logits.shape[1])
-        predicted = logits.argmax(1)
-        assert model.linear is not None
-        linear = _logits(model.linear, latents).argmax(1)
-        bank = encode(model.encoder, self._train)
-        nearest = nearest_classes(
-            unscaled(model.encoder, latents),
-            unscaled(model.encoder, bank),
-            self._train.labels,
-            classes=classes,
-        )
-        outputs = {"predictions": predicted, "linear_predictions": linear}
-        outputs |= {"knn_predictions": nearest, "labels": labels}
-        shares = {name: (found == labels).double().mean().item() for name, found in outputs.items()}
-        confusion = torch.bincount(labels * classes + predicted, minlength=classes**2)
-        confusion = confusion.reshape(classes, classes).cpu()
         numbers: dict[str, Any] = {
-            "accuracy": shares["predictions"],
-            "linear_accuracy": shares["linear_predictions"],
-            "knn_accuracy": shares["knn_predictions"],
-            "images": len(images),
-            "per_class": (confusion.diag().double() / confusion.sum(1)).tolist(),
-            "confusion": confusion.tolist(),
+            "images": len(latents),
+            "rankme": rankme(latents.cpu().numpy()),
         }
+        outputs: dict[str, Tensor] = {}
+        if model.classifier is not None:
+            measured, outputs = self._classified(model, latents)
+            numbers |= measured
         if model.decoder is not None:
             numbers["mae"] = decoded_mae(model.decoder, latents, self._images)
         if isinstance(model.encoder, VariationalEncoder) and model.decoder is not None:
             numbers["elbo"], _ = evidence_lower_bound(
                 model.encoder, model.decoder, self._images, seed=kept.cell.seed
             )
-        outputs = {name: found.to(torch.uint8) for name, found in outputs.items()}
         if kept.cell.kind in ("trained", "ablation"):
             outputs["latents"] = latents
         arrays: dict[str, Any] = {name: value.cpu().numpy() for name, value in outputs.items()}
@@ -130,6 +112,38 @@ class TestSet:
             numbers = seals.seal(numbers, {TEST_OUTPUTS: Path(file.name)})
             metrics.write(json.dumps(numbers, indent=1).encode())
         return numbers
+
+    def _classified(
+        self, model: LatentModel, latents: Tensor
+    ) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """The three classifiers' numbers, and (N,) what each said of every image."""
+        assert model.classifier is not None and model.linear is not None
+        labels = self._images.labels
+        logits = _logits(model.classifier, latents)
+        classes = int(logits.shape[1])
+        predicted = logits.argmax(1)
+        linear = _logits(model.linear, latents).argmax(1)
+        bank = encode(model.encoder, self._train)
+        nearest = nearest_classes(
+            unscaled(model.encoder, latents),
+            unscaled(model.encoder, bank),
+            self._train.labels,
+            classes=classes,
+        )
+        outputs = {"predictions": predicted, "linear_predictions": linear}
+        outputs |= {"knn_predictions": nearest, "labels": labels}
+        shares = {name: (found == labels).double().mean().item() for name, found in outputs.items()}
+        confusion = torch.bincount(labels * classes + predicted, minlength=classes**2)
+        confusion = confusion.reshape(classes, classes).cpu()
+        numbers = {
+            "accuracy": shares["predictions"],
+            "linear_accuracy": shares["linear_predictions"],
+            "knn_accuracy": shares["knn_predictions"],
+            "per_class": (confusion.diag().double() / confusion.sum(1)).tolist(),
+            "confusion": confusion.tolist(),
+        }
+        kind = torch.uint8 if classes <= 256 else torch.int32
+        return numbers, {name: found.to(kind) for name, found in outputs.items()}
 
     def _note(self, kept: TrainedCell, purpose: str) -> dict[str, Any]:
         what = {"cell": kept.cell.id, "purpose": purpose, "protocol": protocol.VERSION}

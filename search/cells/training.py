@@ -148,6 +148,7 @@ def train_cells(
         trial_config(cell, number=number, group=title, resources=resources)
         for number, cell in enumerate(missing, start=1)
     ]
+    aims = Aims.of(METRIC if data.classes else "valid/rankme")
     keeper = CellWriter(cell_store, missing, resources)
     progress = Progress(
         screen,
@@ -156,13 +157,12 @@ def train_cells(
         ended=Counter(),
         quiet=plan.quiet,
         noun="training",
+        aims=aims,
     )
     if address:
         nodes.check(address, plan.home, data, resources)
     ray_folder = plan.home / "ray" / "finals"
-    searcher = TrialSearcher(
-        FixedTrials(configs), aims=Aims.of(METRIC), listeners=[keeper, progress]
-    )
+    searcher = TrialSearcher(FixedTrials(configs), aims=aims, listeners=[keeper, progress])
     try:
         with progress, ray_session.running(resources, data, address, stop.listen):
             train(

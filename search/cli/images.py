@@ -89,9 +89,4 @@ def load_images(
             train_size=train_size,
             track=lambda items, total: shown(items, total=total),
         )
-    if not data.classes:
-        raise UserError(
-            f"{data.label} has no labels, by which trials are compared\n"
-            "put the images into a folder a class, or add an array `labels`"
-        )
     return pipeline.on(data.spec), data

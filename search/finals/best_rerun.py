@@ -47,7 +47,8 @@ class Finished:
     @property
     def standing(self) -> tuple[bool, float]:
         """Ranks reruns by their champions."""
-        return standing(self.result["rows"][0], load_pipeline(self.result["pipeline"]).metric)
+        metric = self.result.get("metric") or load_pipeline(self.result["pipeline"]).metric
+        return standing(self.result["rows"][0], metric)
 
 
 def standing(row: Mapping[str, Any], metric: str) -> tuple[bool, float]:

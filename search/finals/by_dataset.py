@@ -37,7 +37,7 @@ def compare_datasets(
     for dataset, data in sorted({(r.pipeline.split("_")[0], r.source_of_data) for r in results}):
         name = f"{dataset}_{METHOD}"
         main = _result(store, results, name, data)
-        if main is None:
+        if main is None or not main["classes"]:
             continue
         opponents = {
             opponent: _result(store, results, opponent, data)

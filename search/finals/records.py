@@ -105,7 +105,8 @@ class Records(CellRuns):
             run_id=run_id,
             artifact="model",
             tags={"rerun": self._plan.id, "cell": kept.cell.id, "data": self._plan.data.label},
-            description=f"{self._plan.pipeline.summary}. (B, C, H, W) in [0, 1] -> (B, K) logits; "
+            description=f"{self._plan.pipeline.summary}. (B, C, H, W) in [0, 1] -> "
+            f"{'(B, K) logits' if spec.classes else '(B, D) latents'}; "
             "`encoder`, `decoder` and `classifier` are its parts.",
         )
         return {"name": name, "version": version, "alias": registry.ALIAS, "cell": kept.cell.id}
@@ -123,7 +124,7 @@ class Records(CellRuns):
                 metrics |= {f"{metric}_low": estimate.low, f"{metric}_high": estimate.high}
         if result.optimism is not None:
             metrics["optimism/accuracy"] = result.optimism
-        per_class = np.mean([kept.test["per_class"] for kept in row.kept], axis=0)
+        per_class = np.mean([kept.test.get("per_class", []) for kept in row.kept], axis=0)
         metrics |= {
             f"test/class/{name}": float(value)
             for name, value in zip(result.classes, per_class, strict=True)
@@ -145,8 +146,7 @@ class Records(CellRuns):
             "params": dict(row.kept[0].cell.params),
             "epochs": row.kept[0].cell.epochs,
             "source": result.source,
-            METRIC: metrics[METRIC],
-            TEST: metrics[TEST],
+            **{name: metrics[name] for name in (result.metric, METRIC, TEST) if name in metrics},
         }
         self._store.log_text(self.run_id, json.dumps(best, indent=2), "best.json")
         self.write_result(result)

@@ -82,7 +82,7 @@ class ResultRow:
                 name: dataclasses.asdict(mean) for name in metrics if (mean := self.estimate(name))
             },
             "test": [kept.test for kept in self.kept] if tested else [],
-            RIGHT: packed(self.hits(TEST)) if tested else None,
+            RIGHT: packed(self.hits(TEST)) if TEST in metrics else None,
         }
 
 
@@ -154,6 +154,7 @@ class Result:
             "set": list(self.settings),
             "params": dict[str, Scalar](self.champion.kept[0].cell.params),
             "epochs": self.champion.kept[0].cell.epochs,
+            "metric": self.metric,
             "promised": self.promised,
             "optimism": self.optimism,
             "readings": dict(self.readings),

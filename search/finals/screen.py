@@ -26,6 +26,7 @@ COLUMNS = {
     NEAREST: "k-NN",
     "test/mae": "MAE",
     "test/elbo": "ELBO",
+    "test/rankme": "RankMe",
     "model/parameters": "weights",
     "time/train_seconds": "s",
 }
@@ -149,7 +150,7 @@ def _cell(metric: str, estimate: Estimate | None) -> str:
         return f"{estimate.mean:.0f}"
     if metric.endswith("mae"):
         return f"{estimate.mean:.4f}"
-    if metric.endswith("elbo"):
+    if metric.endswith(("elbo", "rankme")):
         return f"{estimate.mean:.2f}"
     if metric == TEST:
         return estimate.text(2, factor=100)

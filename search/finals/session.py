@@ -98,7 +98,7 @@ class _Rerun:
             experiment=plan.experiment,
             experiment_id=self._records.experiment_id,
             run_id=self._records.run_id,
-            source_of_data=plan.data.source,
+            source_of_data=plan.data.label,
             fingerprint=plan.data.fingerprint,
             train_size=len(plan.data.train),
             classes=plan.data.classes,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from search.errors import UserError
-from search.spaces.pipeline import Params, Pipeline, load_pipeline
+from search.spaces.pipeline import Params, Pipeline
 
 PARAMETERS = "model/parameters"  # the one metric that is known before a trial is trained
 AT_THE_END = (
@@ -19,9 +19,14 @@ AT_THE_END = (
     *("time/images_per_second", "train/loss", "train/lr"),
     *(f"train/{name}accuracy" for name in ("", "knn_", "linear_")),
     *(f"valid/{name}accuracy" for name in ("", "knn_", "linear_")),
+    "valid/rankme",
 )
-# A scheduler can compare these.
-AT_RUNGS = ("train/loss", "valid/accuracy", "valid/elbo", "valid/kl")
+OF_LABELS = ("accuracy", "classifier_seconds", "knn_seconds", "linear_seconds")
+# A scheduler can compare these. The negated error is measured where there are no labels.
+AT_RUNGS = (
+    *("train/loss", "valid/accuracy", "valid/elbo", "valid/kl"),
+    *("valid/neg_mae", "valid/rankme"),
+)
 
 # Tags in MLflow.
 FEASIBLE = "feasible"  # of a complete trial of a limited study: whether it keeps all limits
@@ -158,10 +163,10 @@ class Aims:
             if limit.metric in metrics
         }
 
-    def to_json(self, pipeline: Pipeline) -> dict[str, list[str]]:
-        """What differs from the pipeline's own aim, for a study's identity."""
+    def to_json(self, metric: str) -> dict[str, list[str]]:
+        """What differs from the aim to maximise this metric, for a study's identity."""
         aims = {GOALS: list(map(str, self.goals)), LIMITS: list(map(str, self.limits))}
-        usual = {GOALS: [pipeline.metric], LIMITS: []}
+        usual = {GOALS: [metric], LIMITS: []}
         return {name: texts for name, texts in aims.items() if texts != usual[name]}
 
     @classmethod
@@ -187,18 +192,20 @@ def metric_names(pipeline: Pipeline) -> list[str]:
 
     with torch.device("meta"):
         method = pipeline.method(pipeline.defaults)
-    more = ["valid/mae"] if method.decoder is not None else []
-    more += ["valid/elbo", "valid/kl"] if hasattr(method.encoder, "distribution") else []
-    return sorted([*AT_THE_END, *more])
+    names = [*AT_THE_END, *["valid/mae"] * (method.decoder is not None)]
+    names += ["valid/elbo", "valid/kl"] if hasattr(method.encoder, "distribution") else []
+    if not pipeline.spec.classes:
+        names = [name for name in names if not name.endswith(OF_LABELS)]
+        names += ["valid/neg_mae"] * (method.decoder is not None)
+    return sorted(names)
 
 
-def parse_aims(name: str, objectives: Sequence[str], limits: Sequence[str]) -> Aims:
-    """The aims that `--objective` and `--limit` name for the pipeline `name`.
+def parse_aims(pipeline: Pipeline, objectives: Sequence[str], limits: Sequence[str]) -> Aims:
+    """The aims that `--objective` and `--limit` name.
 
     Raises:
         UserError: one that cannot be parsed, an unknown metric, or two that contradict each other.
     """
-    pipeline = load_pipeline(name)
     if not (objectives or limits):
         return Aims.of(pipeline.metric)
     names = metric_names(pipeline)
@@ -209,7 +216,7 @@ def parse_aims(name: str, objectives: Sequence[str], limits: Sequence[str]) -> A
             try:
                 aim = kind.parse(text)
                 if aim.metric not in names:
-                    raise ValueError(f"trials of {name} log no such metric")
+                    raise ValueError("the pipeline's trials log no such metric")
                 same = aim.key if isinstance(aim, Limit) else aim.metric
                 if same in aims:
                     raise ValueError(f"{aim.metric} was named before, in {aims[same]}")

@@ -81,11 +81,14 @@ class Pipeline:
         """
         if spec is None:
             return self
+        changes: dict[str, Any] = {"images": spec}
+        if not spec.classes:
+            changes["metric"] = self._metric_without_labels(spec)
         if not self.dataset:
             without = ("views",) * spec.glyphs + ("brightness_weight",) * (spec.channels == 1)
             space = {name: kind for name, kind in self.space.items() if name not in without}
             defaults = {name: self.defaults[name] for name in space}
-            return replace(self, images=spec, space=space, defaults=defaults)
+            return replace(self, **changes, space=space, defaults=defaults)
         made_for, given = ((s.channels, s.size) for s in (self.spec, spec))
         if made_for != given:
             raise UserError(
@@ -93,7 +96,23 @@ class Pipeline:
                 f"{_in_pixels(*given)}\n"
                 "use image_autoencoder, image_supervised or image_contrastive, which take any"
             )
-        return replace(self, images=spec)
+        return replace(self, **changes)
+
+    def _metric_without_labels(self, spec: DatasetSpec) -> str:
+        """What is maximised: how many directions the latents use, or the error, negated.
+
+        Raises:
+            UserError: nothing can be learned without labels.
+        """
+        if self.uses_labels:
+            raise UserError(
+                f"{spec.name} has no labels, and the pipeline learns from them\n"
+                "use image_autoencoder or image_contrastive, or give the labels: "
+                "a folder a class, or an array `labels`"
+            )
+        if self.metric != METRIC:
+            return self.metric
+        return "valid/neg_mae" if self.reconstructs else "valid/rankme"
 
     def builder(self, *, ablation: bool = False) -> Build:
         """The function that builds the method, or its ablation.

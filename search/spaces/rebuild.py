@@ -56,13 +56,13 @@ def rebuild(model: Mapping[str, Any], weights: Mapping[str, Tensor]) -> LatentMo
     classes = len(spec.classes)
     shapes = {name: weight.shape for name, weight in weights.items() if weight.ndim == 2}
     into = [shape[1] for name, shape in shapes.items() if name.startswith("classifier.layers.")]
+    classifier = linear = None
+    if into:
+        classifier = Classifier(latent_dim=into[0], classes=classes, hidden=into[1:])
+    if "linear.bias" in weights:
+        linear = LinearHead(latent_dim=into[0], classes=classes)
     made = LatentModel(
-        encoder=method.encoder,
-        decoder=method.decoder,
-        classifier=Classifier(latent_dim=into[0], classes=classes, hidden=into[1:]),
-        linear=LinearHead(latent_dim=into[0], classes=classes)
-        if "linear.bias" in weights
-        else None,
+        encoder=method.encoder, decoder=method.decoder, classifier=classifier, linear=linear
     )
     renamed = {name.removeprefix("method."): value for name, value in weights.items()}
     # The projection head served the loss only. Any other superfluous weight is an error.

@@ -58,6 +58,7 @@ def measure(kept: TrainedCell, images: TrialImages, quick: bool) -> Mapping[str,
     decoded = torch.cat([model.decoder(part) for part in points.split(1000)]).cpu().numpy()
     decoded = decoded.reshape(PAIRS, STEPS, *decoded.shape[1:])
     middle = STEPS // 2
+    assert model.classifier is not None
     logits = model.classifier(points.reshape(PAIRS, STEPS, -1)[:, middle])
     training = images.train.first(REFERENCES)
     pixels = training.images.cpu().numpy()

@@ -123,7 +123,7 @@ class Plan:
             "epochs": self.epochs,
             "seed": self.seed,
             "space": signature(self.space),
-            **self.aims.to_json(self.pipeline),
+            **self.aims.to_json(load_pipeline(self.pipeline_name).metric),
             **({"twin_of": self.twin_of} if self.twin_of else {}),
         }
 
@@ -164,15 +164,16 @@ def make_plan(options: Namespace) -> Plan:
         UserError, DataError: an option or the data is wrong; the message says how to fix it.
     """
     home = HOME.absolute()
-    pipeline = load_pipeline(options.pipeline)
-    aims = parse_aims(options.pipeline, options.objective, options.limit)
-    scheduler = _scheduler(options.scheduler, aims)
-    if aims.several and (options.target is not None or options.stop_after):
+    if len(options.objective) > 1 and (options.target is not None or options.stop_after):
         raise UserError(
             "--target and --stop-after compare trials by one goal, and there are two\n"
             "leave them out, or give one --objective"
         )
-    pipeline, data = load_images(options, pipeline, train_size=options.train_size)
+    pipeline, data = load_images(
+        options, load_pipeline(options.pipeline), train_size=options.train_size
+    )
+    aims = parse_aims(pipeline, options.objective, options.limit)
+    scheduler = _scheduler(options.scheduler, aims)
     space, defaults = narrow(pipeline.space, pipeline.defaults, options.set)
     uri = resolve_uri(options.tracking_uri, home)
     probe(uri)

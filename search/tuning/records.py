@@ -51,7 +51,7 @@ class StudyRun:
             "data_fingerprint": plan.data.fingerprint,
             "protocol": str(protocol.VERSION),
             "uses_labels": str(plan.pipeline.uses_labels).lower(),
-            **{k: " ".join(aims) for k, aims in plan.aims.to_json(plan.pipeline).items()},
+            **{k: " ".join(aims) for k, aims in plan.aims.to_json(plan.pipeline.metric).items()},
             **({provenance.TWIN_OF: plan.twin_of} if plan.twin_of else {}),
             **provenance.source_tags(ROOT),
         }

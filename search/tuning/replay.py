@@ -24,7 +24,7 @@ from search.trials.config import TrialConfig
 from search.trials.trial import Trial, TrialImages
 from trainers.data import TrainingData
 
-CURVES = ("train/loss", "valid/accuracy")
+CURVES = ("train/loss", "valid/accuracy", "valid/rankme")
 
 
 def replay(options: Namespace) -> int:
@@ -61,10 +61,10 @@ def replay(options: Namespace) -> int:
         f"{config.threads} thread{'s' * (config.threads > 1)}, {config.precision}",
         style="bold",
     )
-    again: dict[str, dict[int, float]] = {curve: {} for curve in CURVES}
+    again: dict[str, dict[int, float]] = {curve: {} for curve in recorded}
     for metrics in trial.epochs():
         epoch = int(metrics["epoch"])
-        for curve in CURVES:
+        for curve in recorded:
             if curve in metrics:
                 again[curve][epoch] = metrics[curve]
         if epoch == max(recorded["train/loss"], default=config.epochs):
@@ -96,7 +96,8 @@ def _recorded(options: Namespace, trial_id: str) -> dict[str, dict[int, float]]:
             f"--replay {trial_id}: no such run in {errors.without_secrets(store.uri)}\n"
             "give the --tracking-uri of the search"
         )
-    return {curve: store.history(run_id, curve) for curve in CURVES}
+    curves = {curve: store.history(run_id, curve) for curve in CURVES}
+    return {curve: points for curve, points in curves.items() if points}
 
 
 def _compare(
@@ -106,13 +107,13 @@ def _compare(
 ) -> int:
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("epoch", justify="right")
-    for curve in CURVES:
+    for curve in recorded:
         table.add_column(curve, justify="right")
         table.add_column("then", justify="right")
     same = True
     for epoch in sorted(set().union(*again.values(), *recorded.values())):
         cells = []
-        for curve in CURVES:
+        for curve in recorded:
             now, then = again[curve].get(epoch), recorded[curve].get(epoch)
             same &= now == then
             cells += ["" if v is None else f"{v:.6f}" for v in (now, then)]

@@ -18,6 +18,10 @@ from search.study.study import FrozenTrial, Study, TrialState
 from search.tracking import address, views
 from search.tuning.plan import Plan
 
+MEANING = {
+    "valid/rankme": ", how many directions the latents use (Garrido et al., 2023)",
+    "valid/neg_mae": ", the reconstructions' mean absolute error with a minus before it",
+}
 SHOWN = 5
 
 
@@ -45,7 +49,10 @@ def announce(
 
 def aims_in_words(plan: Plan) -> str:
     """The goals and limits that are not the pipeline's own, a line each."""
-    lines = [f"{name}: {', '.join(t)}\n" for name, t in plan.aims.to_json(plan.pipeline).items()]
+    metric = plan.pipeline.metric
+    lines = [f"{name}: {', '.join(t)}\n" for name, t in plan.aims.to_json(metric).items()]
+    if not plan.data.classes:
+        lines.append(f"no labels: trials are compared by {metric}{MEANING.get(metric, '')}\n")
     return "".join(lines)
 
 

@@ -93,6 +93,35 @@ def test_pipelines_for_any_images_search_them_as_they_are(shapes: Path) -> None:
     assert alone.status == 2 and "images of your own: name them with --data" in alone.err
 
 
+def test_images_without_labels_are_searched_measured_and_kept(shapes: Path) -> None:
+    labelled = np.load(shapes / "shapes.npz")["images"]
+    np.savez(shapes / "unlabelled.npz", images=labelled)
+    data = ("--data", "npz:unlabelled.npz")
+    for method, metric in (("contrastive", "valid/rankme"), ("autoencoder", "valid/neg_mae")):
+        words = ("--pipeline", f"image_{method}", *data)
+        how = ("--trials", "3", "--epochs", "2", "--set", "width=16", "--set", "batch_size=256")
+        done = commands.run("search/tune.py", *words, *how, folder=shapes)
+        assert (done.status, done.err) == (0, "")
+        assert f"no labels: trials are compared by {metric}" in done.out
+        assert "3 of 3 trials" in done.out and "accuracy" not in done.out
+    replayed = done.out.split("--replay ")[1].split()[0]
+    again = commands.run("search/tune.py", "--replay", replayed, *data, folder=shapes)
+    assert again.status == 0 and "the same curve, to the last digit" in again.out
+    words = ("--pipeline", "image_contrastive", *data, "--seeds", "2", "--json", "unlabelled.json")
+    done = commands.run("search/rerun.py", *words, folder=shapes)
+    assert done.status == 0, done.err
+    [result] = json.loads((shapes / "unlabelled.json").read_bytes())["pipelines"].values()
+    rows = {row["name"]: row["metrics"] for row in result["rows"]}
+    assert {"defaults", "ablation", "random encoder", "PCA", "raw pixels"} < rows.keys()
+    assert all(len(row["test/rankme"]) == 2 for row in rows.values())
+    assert not any("accuracy" in metric for row in rows.values() for metric in row)
+    with chdir(shapes):
+        model = champions.load("image_contrastive@unlabelled")
+    with torch.no_grad():
+        latents = model(torch.from_numpy(labelled[:, None]).float() / 255)
+    assert latents.shape == (len(labelled), 128), "latents, since there are no classes"
+
+
 def test_what_does_not_fit_is_told_in_two_lines(shapes: Path, tmp_path: Path) -> None:
     flat = tmp_path / "flat"
     flat.mkdir()

@@ -15,6 +15,7 @@ from trainers import evaluation
 from trainers.classifiers import fit_linear_classifier, nearest_classes, unscaled
 from trainers.evaluation import accuracy, decoded_mae, encode, evaluate, reconstruction_mae
 from trainers.loop import DeviceImages, fit
+from trainers.measures.structure import rankme
 from trainers.methods import Autoencoder, Contrastive, Method, Supervised, VariationalAutoencoder
 from trainers.optimisation import Optimisation
 
@@ -46,15 +47,31 @@ def test_names_and_range_of_the_metrics(
     every = evaluate(method, train, valid, classes=CLASSES, seed=0).metrics
     seconds = {every.pop(f"time/{part}_seconds") for part in ("classifier", "linear", "knn")}
     assert min(seconds) > 0
-    bound = {}
+    bound = {"valid/rankme": every.pop("valid/rankme")}
+    assert 1 <= bound["valid/rankme"] <= 128
     if method_kind is VariationalAutoencoder:
-        bound = {name: every.pop(name) for name in ("valid/elbo", "valid/kl")}
-        assert min(bound.values()) < 0 < max(bound.values())
+        bound |= {name: every.pop(name) for name in ("valid/elbo", "valid/kl")}
+        assert bound["valid/elbo"] < 0 < bound["valid/kl"]
     assert set(every) == expected
     assert all(isinstance(value, float) and 0 <= value <= 1 for value in every.values())
 
     rung = metrics_of(method, train, valid, accuracy_only=True)
     assert rung == {"valid/accuracy": every["valid/accuracy"], **bound}
+
+
+def test_without_labels_the_rank_and_the_error_are_all_there_is(
+    build_method: BuildMethod, make_images: MakeImages
+) -> None:
+    train, valid = make_images(60), make_images(40, 1)
+    method = build_method(Autoencoder)
+    for images, accuracy_only in ((valid, True), (valid, False)):
+        measured = evaluate(method, train, images, classes=0, seed=0, accuracy_only=accuracy_only)
+        assert measured.metrics.keys() == {"valid/rankme", "valid/mae", "valid/neg_mae"}
+        assert measured.metrics["valid/neg_mae"] == -measured.metrics["valid/mae"] < 0
+        assert measured.classifier is None and measured.linear is None
+    measured = evaluate(build_method(Contrastive), train, valid, classes=0, seed=0)
+    latents = encode(build_method(Contrastive).encoder, valid).numpy()
+    assert measured.metrics == {"valid/rankme": pytest.approx(rankme(latents))}
 
 
 def test_a_decoder_is_measured_on_training_images_for_final_numbers_only(

@@ -23,7 +23,7 @@ from search.trials.config import TrialConfig
 from search.trials.trial import Trial, TrialImages
 from trainers.data import TrainingData
 
-NAME = "cifar_autoencoder"
+PIPELINE = load_pipeline("cifar_autoencoder")
 
 
 def test_a_limit_says_by_how_much_it_is_exceeded() -> None:
@@ -66,30 +66,33 @@ def test_what_cannot_be_meant_is_refused_with_the_metrics_there_are(
     objectives: list[str], limits: list[str], said: str
 ) -> None:
     with pytest.raises(UserError) as refusal:
-        parse_aims(NAME, objectives, limits)
+        parse_aims(PIPELINE, objectives, limits)
     first, second = str(refusal.value).splitlines()
     assert said in first and (limits or objectives)[-1] in first
-    assert second == f"there are: {', '.join(metric_names(load_pipeline(NAME)))}"
+    assert second == f"there are: {', '.join(metric_names(PIPELINE))}"
     assert len(second) < 390, "the middle would be cut out"
 
 
 def test_a_third_goal_is_refused() -> None:
     with pytest.raises(UserError, match="3 goals were given\nname one or two"):
-        parse_aims(NAME, ["valid/accuracy", "valid/mae:min", "train/loss:min"], [])
+        parse_aims(PIPELINE, ["valid/accuracy", "valid/mae:min", "train/loss:min"], [])
 
 
 def test_aims_stand_in_the_identity_only_where_they_are_not_the_pipelines_own() -> None:
-    pipeline = load_pipeline(NAME)
-    usual = parse_aims(NAME, [], [])
-    assert usual == Aims.of(pipeline.metric) and usual.to_json(pipeline) == {}
-    assert parse_aims(NAME, [pipeline.metric], []).to_json(pipeline) == {}, "named, but its own"
+    usual = parse_aims(PIPELINE, [], [])
+    assert usual == Aims.of(PIPELINE.metric) and usual.to_json(PIPELINE.metric) == {}
+    assert parse_aims(PIPELINE, [PIPELINE.metric], []).to_json(PIPELINE.metric) == {}, (
+        "named, but its own"
+    )
     limits = ["valid/mae<=0.50", "model/parameters<=2e5", "valid/mae>=0.1"]
-    aims = parse_aims(NAME, ["valid/accuracy", "valid/mae:min"], limits)
+    aims = parse_aims(PIPELINE, ["valid/accuracy", "valid/mae:min"], limits)
     assert aims.goals == (Goal("valid/accuracy"), Goal("valid/mae", minimise=True))
-    stored = aims.to_json(pipeline)
+    stored = aims.to_json(PIPELINE.metric)
     assert stored["limits"] == ["model/parameters<=200000", "valid/mae<=0.5", "valid/mae>=0.1"]
-    assert Aims.from_json(stored, pipeline.metric) == aims
-    assert parse_aims(NAME, [], limits) == parse_aims(NAME, [], limits[::-1]), "in any order"
+    assert Aims.from_json(stored, PIPELINE.metric) == aims
+    assert parse_aims(PIPELINE, [], limits) == parse_aims(PIPELINE, [], limits[::-1]), (
+        "in any order"
+    )
 
 
 @pytest.mark.parametrize("pipeline", ["mnist_supervised", "mnist_autoencoder", "mnist_vae"])
