@@ -44,7 +44,7 @@ TEST_OUTPUTS = "test.npz"
 CODE = (
     "models/**/*.py",
     *("trainers/*.py", "trainers/augmentation/*.py", "trainers/methods/*.py"),
-    "trainers/data/datasets.py",
+    *("trainers/data/datasets.py", "trainers/measures/structure.py"),
     "search/spaces/builders.py",
     *("search/trials/config.py", "search/trials/trial.py"),
     "search/spaces/pipeline.py",

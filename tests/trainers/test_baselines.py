@@ -102,6 +102,7 @@ def test_they_are_measured_like_the_others(
             for measure in ("accuracy", "linear_accuracy", "knn_accuracy")
         ),
         *(f"time/{part}_seconds" for part in ("classifier", "linear", "knn")),
+        "valid/rankme",
         *extra,
     }
     assert found.metrics["valid/accuracy"] > 0.95
