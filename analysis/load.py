@@ -163,7 +163,7 @@ def _record(
         assert study is not None
         run_id = study.complete[0].run_id
         again = rerun_command({}, experiment_name(name, images.label))
-        opened = open_trial(store, run_id, dataset=pipeline.dataset, again=again)
+        opened = open_trial(store, run_id, again=again)
     return PipelineRecord(
         name=name,
         pipeline=pipeline,

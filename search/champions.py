@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from models import LatentModel
-from search.cells.opening import open_cell, open_folder, rerun_command
+from search.cells.opening import Opened, open_cell, open_folder, rerun_command
 from search.errors import Failure, without_secrets
 from search.files.home import HOME, ROOT
 from search.files.sqlite import sqlite_uri
@@ -32,6 +32,11 @@ def load(name: str, *, tracking_uri: str | None = None) -> LatentModel:
     Raises:
         UserError: the store or the champion is missing, or a file of it is missing or damaged.
     """
+    return find(name, tracking_uri=tracking_uri).model
+
+
+def find(name: str, *, tracking_uri: str | None = None) -> Opened:
+    """As `load`, with the champion's description beside the network."""
     home = HOME.absolute()
     uri = address.resolve_uri(tracking_uri, home)
     published = published_folder(name)
@@ -41,10 +46,10 @@ def load(name: str, *, tracking_uri: str | None = None) -> LatentModel:
     if store and run_id:
         parent = store.tags(run_id).get(PARENT)
         again = rerun_command(store.tags(parent) if parent else {}, name)
-        return open_cell(store, run_id, again=again).model
+        return open_cell(store, run_id, again=again)
     if by_default:
         mend = f"bring it back: git checkout -- docs/results/{name}"
-        return open_folder(published, f"the published {name}", mend=mend).model
+        return open_folder(published, f"the published {name}", mend=mend)
     raise Failure(
         f"{name} has no champion in {without_secrets(uri)}\nmake one: {rerun_command({}, name)}"
     )

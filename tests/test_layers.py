@@ -24,7 +24,7 @@ THIRD_PARTY = {
     "models": {"torch"},
     "trainers": {"torch", "torchvision", "numpy", "scipy", "sklearn", "PIL"},
 }
-SERVICES = {"ray", "optuna", "mlflow", "rich", "plotly", "safetensors", "filelock"}
+SERVICES = {"ray", "optuna", "mlflow", "rich", "plotly", "pyarrow", "safetensors", "filelock"}
 THIRD_PARTY["search"] = THIRD_PARTY["trainers"] | SERVICES
 TEST_SET = "trainers.data.test_set"
 TRIAL_PATH = (
@@ -58,6 +58,7 @@ PACKAGES = {
     "rerun": "finals cluster cli spaces",
     "sweep": "grids cluster cli",
     "doctor": "cells tracking cli files",
+    "embed": "cells tracking cluster cli spaces files champions",
     "main": "spaces",
     "champions": "cells tracking files",
 }

@@ -22,7 +22,7 @@ from search.cells.cell import (
 )
 from search.errors import Failure, UserError
 from search.files import seals
-from search.spaces.pipeline import of_experiment
+from search.spaces.pipeline import load_pipeline, of_experiment
 from search.spaces.rebuild import rebuild
 from search.tracking.store import Store
 from search.trials.checkpoint import WEIGHTS
@@ -82,7 +82,7 @@ def open_folder(folder: Path, whose: str, *, mend: str, test: bool = False) -> O
         raise _lost(whose, damaged or f"{MODEL} and {WEIGHTS} ({error})", mend) from None
 
 
-def open_trial(store: Store, run_id: str, *, dataset: str, again: str) -> Opened:
+def open_trial(store: Store, run_id: str, *, again: str) -> Opened:
     """The run of a trial, which has a configuration and weights; as `open_cell`."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -94,6 +94,7 @@ def open_trial(store: Store, run_id: str, *, dataset: str, again: str) -> Opened
             if known not in (None, seals.file_hash(folder / WEIGHTS)):
                 raise ValueError(WEIGHTS)
             config = seals.read(folder / "config.json")
+            dataset = load_pipeline(config["pipeline"]).dataset
             info = {**config, "kind": "trained", "dataset": dataset}
             return _opened(folder, info, stored={})
         except Exception as error:

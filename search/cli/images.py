@@ -35,8 +35,11 @@ def own_images(options: Namespace) -> Own | None:
 
 def label(options: Namespace) -> str:
     """What `TrainingData.label` will be."""
-    own = own_images(options)
-    return own.name if own else options.data or "real"
+    if options.data in (None, "mini"):
+        return options.data or "real"
+    from trainers.data.own import Own
+
+    return Own.parse(options.data).name
 
 
 def words_of(options: Namespace) -> list[str]:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from pyarrow import parquet
 
 from search import champions
 from tests import commands
@@ -81,6 +82,49 @@ def test_its_champion_is_measured_loaded_and_kept_beside_others(
     assert share == pytest.approx(np.mean(accuracy), abs=0.1), "of all images, not of the test's"
     missing = commands.run("search/rerun.py", "--pipeline", "mnist_supervised", folder=shapes)
     assert missing.status != 0 and "no finished study" in missing.err
+
+
+def test_the_champion_embeds_any_images(searched: commands.Ended, shapes: Path) -> None:
+    def embed(*words: str) -> commands.Ended:
+        return commands.run("search/embed.py", *words, folder=shapes)
+
+    broken = shapes / "some" / "x"
+    shutil.copytree(shapes / "shapes", broken)
+    last = max((broken / "o").iterdir())
+    last.write_bytes(last.read_bytes()[:60])
+    of = ("--pipeline", NAME)
+    cut = embed(*of, "--data", f"folder:{broken}", "--out", "cut.npz")
+    assert cut.status == 1 and f"o/{last.name} cannot be read" in cut.err
+    assert not (shapes / "cut.npz").exists()
+    for out in ("some.npz", "some.parquet"):
+        words = ("--data", f"folder:{broken}", "--skip-unreadable", "--out", out)
+        done = embed(*of, *words)
+        assert done.status == 0 and "; 1 could not be read" in done.out.replace("\n", " "), done.err
+    arrays, table = np.load(shapes / "some.npz"), parquet.read_table(shapes / "some.parquet")
+    assert arrays["latents"].shape == (len(arrays["files"]), 128)
+    assert table["file"].to_pylist() == arrays["files"].tolist()
+    assert table["label"].to_pylist() == [file[0] for file in arrays["files"].tolist()]
+    assert table["latent"].to_pylist() == arrays["latents"].tolist()
+    with chdir(shapes):
+        encoder = champions.load(NAME).encoder
+    pictures = [np.asarray(Image.open(broken / file)) for file in arrays["files"][::40]]
+    with torch.no_grad():
+        latents = encoder(torch.from_numpy(np.stack(pictures)[:, None]).float() / 255)
+    np.testing.assert_allclose(arrays["latents"][::40], latents.numpy(), atol=1e-4)
+
+    trial = searched.out.split("--replay ")[1].split()[0]
+    assert embed("--trial", trial, "--data", "npz:shapes.npz", "--out", "t.npz").status == 0
+    for wrong, status, said in (
+        (("--trial", "none", "--out", "t.npz"), 2, "no trial has this id"),
+        (("--pipeline", "mnist_supervise", "--out", "t.npz"), 2, "did you mean mnist_supervised?"),
+        (("--pipeline", "image_supervised", "--out", "t.npz"), 1, "has no champion"),
+        ((*of, "--out", "t.npz"), 2, "name the images with --data"),
+        ((*of, "--out", "t.csv"), 2, "ends neither in .npz nor in .parquet"),
+        (("--out", "t.npz"), 2, "name a --pipeline or a --trial"),
+    ):
+        done = embed(*wrong)
+        assert (done.status, said in done.err) == (status, True), done.err
+        assert len(done.err.splitlines()) <= 3
 
 
 def test_pipelines_for_any_images_search_them_as_they_are(shapes: Path) -> None:

@@ -85,7 +85,7 @@ def test_a_trials_weights_are_those_that_were_recorded(
     store.log_text(run_id, json.dumps(config.to_json()), "config.json")
 
     def open_() -> str:
-        return open_trial(store, run_id, dataset="mnist", again="rerun").weights
+        return open_trial(store, run_id, again="rerun").weights
 
     flip(artifact(tmp_path, run_id, "weights.safetensors"))
     assert open_() != kept.weights_hash(), "nothing was recorded: nothing to compare"
