@@ -41,7 +41,8 @@ def parser() -> arguments.Parser:
         epilog=EXAMPLES,
     )
     option = partial(arguments.add, parser)
-    option("--pipeline NAME", arguments.pipeline, f"one of: {', '.join(pipeline_names())}")
+    which = f"a file of your own, or one of: {', '.join(pipeline_names())}"
+    option("--pipeline NAME", arguments.pipeline, which)
     trials = "trials the study is to have in the end (default 20)"
     option("--trials N", arguments.positive, trials, default=20)
     option("--epochs E", arguments.positive, "full budget of a trial (default: the pipeline's)")
@@ -75,6 +76,10 @@ def parser() -> arguments.Parser:
     option(
         "--study NAME", arguments.name, "name of the study (default: the pipeline's and the time)"
     )
+    source = "with --resume, go on with another text of your own pipeline than the study began with"
+    how.add_argument("--accept-source", action="store_true", help=source)
+    check = "check your own pipeline by what every pipeline has to keep; train nothing"
+    how.add_argument("--check", action="store_true", help=check)
     resume = "go on with the latest study, or the named one, up to --trials"
     how.add_argument("--resume", action="store_true", help=resume)
 
@@ -101,6 +106,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _dispatch(options: Namespace) -> int:
+    if options.check:
+        from search.cli.listing import show_check
+
+        return show_check(options.pipeline)
     if options.list:
         from search.cli.listing import show
 

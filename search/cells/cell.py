@@ -27,7 +27,7 @@ from safetensors import safe_open
 
 from search.files import fingerprint, seals
 from search.files.seals import file_hash
-from search.spaces.pipeline import Scalar, load_pipeline
+from search.spaces.pipeline import Scalar, pipeline_of
 from search.trials.checkpoint import WEIGHTS
 
 log = logging.getLogger(__name__)
@@ -68,6 +68,7 @@ class Cell:
         device, precision: that it is trained with; empty where nothing is. A row of a table is of
             one device and one number format.
         images: the description of a user's own images; None for a built-in data set.
+        source: the text that defines a user's own pipeline; None for a built-in one.
     """
 
     kind: Kind
@@ -81,6 +82,7 @@ class Cell:
     device: str = ""
     precision: str = ""
     images: Mapping[str, Any] | None = None
+    source: str | None = None
 
     @functools.cached_property
     def id(self) -> str:
@@ -96,7 +98,9 @@ class Cell:
         """The function that builds the pipeline's method: its name, and a hash of its file."""
         if not self.pipeline:
             return ""
-        build = load_pipeline(self.pipeline).builder(ablation=self.kind == "ablation")
+        build = pipeline_of(vars(self)).builder(ablation=self.kind == "ablation")
+        if self.source:
+            return build.__qualname__
         return f"{build.__qualname__} {fingerprint.of_code(file=Path(inspect.getfile(build)))}"
 
     def to_json(self) -> dict[str, Any]:

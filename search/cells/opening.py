@@ -22,7 +22,7 @@ from search.cells.cell import (
 )
 from search.errors import Failure, UserError
 from search.files import seals
-from search.spaces.pipeline import load_pipeline, of_experiment
+from search.spaces.pipeline import of_experiment, pipeline_of
 from search.spaces.rebuild import rebuild
 from search.tracking.store import Store
 from search.trials.checkpoint import WEIGHTS
@@ -94,7 +94,7 @@ def open_trial(store: Store, run_id: str, *, again: str) -> Opened:
             if known not in (None, seals.file_hash(folder / WEIGHTS)):
                 raise ValueError(WEIGHTS)
             config = seals.read(folder / "config.json")
-            dataset = load_pipeline(config["pipeline"]).dataset
+            dataset = pipeline_of(config).dataset
             info = {**config, "kind": "trained", "dataset": dataset}
             return _opened(folder, info, stored={})
         except Exception as error:

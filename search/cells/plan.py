@@ -9,7 +9,7 @@ from pathlib import Path
 
 from search.cells.cell import Cell, Kind
 from search.cluster.resources import Resources
-from search.spaces.pipeline import Scalar
+from search.spaces.pipeline import Scalar, source_of
 from trainers.data import TrainingData
 
 
@@ -71,6 +71,7 @@ class CellPlan(ABC):
                 device=self.resources.device * trained,
                 precision=self.resources.precision * trained,
                 images=data.description,
+                source=source_of(pipeline),
             )
             for seed in self.seeds
         ]

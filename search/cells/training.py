@@ -44,6 +44,7 @@ def trial_config(cell: Cell, *, number: int, group: str, resources: Resources) -
         final=True,
         ablation=cell.kind == "ablation",
         images=cell.images,
+        source=cell.source,
     )
 
 

@@ -15,7 +15,8 @@ from typing import Any, NoReturn, TypeVar
 
 from search.cli.output import keep_standard_streams
 from search.errors import FAILED, INTERRUPTED, WRONG_ARGUMENTS, UserError, shorten, without_secrets
-from search.spaces.pipeline import nearest, pipeline_names
+from search.files.home import HOME, OWN
+from search.spaces.pipeline import nearest, pipeline_names, read_own
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 DURATION = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)?")
@@ -50,6 +51,8 @@ class Parser(argparse.ArgumentParser):
                 self.error(f"{word[:-3]}: '--' is not a value")
         try:
             parsed, unknown = self.parse_known_args(words, namespace)
+        except UserError as error:  # of a user's own pipeline
+            self.exit(error.status, f"error: {shorten(without_secrets(str(error)))}\n")
         except OSError as error:  # no file can have this name
             self.error(f"{error.filename}: {error.strerror}")
         parsed.arguments = words
@@ -133,8 +136,14 @@ def name(text: str) -> str:
 
 
 def pipeline(text: str, *also: str) -> str:
-    """The name of a pipeline, or one of `also`."""
+    """The name of a pipeline, or one of `also`; or a user's file with one.
+
+    A file is needed once: a search keeps its text, and the file's name stands for it from then on.
+    """
     names = [*pipeline_names(), *also]
+    kept = HOME / OWN / f"{text}.py"
+    if text.endswith(".py") or (text not in names and kept.exists()):
+        return read_own(Path(text) if text.endswith(".py") else kept)
     if text not in names:
         raise argparse.ArgumentTypeError(f"no pipeline {text!r}{nearest(text, names)}")
     return text

@@ -1,10 +1,11 @@
-"""`--list`: the pipelines with their spaces and defaults."""
+"""`--list`: the pipelines with their spaces and defaults. `--check`: what one has to keep."""
 
 from __future__ import annotations
 
 from rich.console import Console
 from rich.table import Table
 
+from search.errors import FAILED
 from search.spaces import space
 from search.spaces.pipeline import Params, load_pipeline, pipeline_names
 
@@ -21,6 +22,20 @@ def show(only: str | None) -> int:
         console.print(space_table(pipeline.space, pipeline.defaults, "default"))
         console.print()
     return 0
+
+
+def show_check(name: str) -> int:
+    """Print a line for each clause of the contract of pipelines; returns 1 if one is broken."""
+    from search.spaces.contract import violations
+
+    console = Console(highlight=False)
+    broken = 0
+    for clause, problem in violations(load_pipeline(name)):
+        broken += problem is not None
+        mark = "broken" if problem else "kept  "
+        text = f"{mark}  {clause}{': ' * bool(problem)}{problem or ''}"
+        console.print(text, style="red" if problem else "green", markup=False, soft_wrap=True)
+    return FAILED if broken else 0
 
 
 def space_table(searched: space.Space, values: Params, title: str) -> Table:

@@ -15,7 +15,7 @@ from search.cluster.resources import (
     share,
 )
 from search.files.home import HOME
-from search.spaces.pipeline import Params
+from search.spaces.pipeline import Params, source_of
 from search.spaces.space import Space, largest
 from trainers.data import DatasetSpec
 
@@ -53,6 +53,7 @@ def plan_resources(
         pipeline=pipeline,
         params=dict(largest(space, defaults)) if measure_part else None,
         images=images,
+        source=source_of(pipeline),
     )
     known = None if options.address else profile_trial.recall(HOME, request)
     profile = known or take_profile(request)

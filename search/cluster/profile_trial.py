@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from search.cluster.resources import CONTEXT_GIB, Resources, gpu_count, gpu_share
 from search.errors import Failure, UserError
 from search.files import durable
-from search.spaces.pipeline import Params, load_pipeline
+from search.spaces.pipeline import Params, pipeline_of
 
 if TYPE_CHECKING:
     from search.spaces.pipeline import Pipeline
@@ -39,6 +39,7 @@ class ProfileRequest:
         pipeline, params: the largest model, to measure its memory on a GPU; with `params` None the
             memory is not measured.
         images: what is trained on, where that is not the pipeline's own data set.
+        source: the text that defines a user's own pipeline.
     """
 
     device: str
@@ -46,6 +47,7 @@ class ProfileRequest:
     pipeline: str
     params: Params | None
     images: DatasetSpec | None = None
+    source: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,7 +145,7 @@ def measure(request: ProfileRequest) -> TrialProfile:
         return TrialProfile(gpus=gpus, precision=precision)
     if not gpus:
         return TrialProfile(gpus=0, precision="float32")
-    pipeline = load_pipeline(request.pipeline).on(request.images)
+    pipeline = pipeline_of(vars(request)).on(request.images)
     precision = _faster_for(pipeline)
     if request.params is None:
         return TrialProfile(gpus=gpus, precision=precision)

@@ -12,6 +12,7 @@ from search.errors import Failure
 ROOT = Path(__file__).resolve().parents[2]
 
 HOME = Path("mlruns")
+OWN = "pipelines"  # folder in it: the texts of a user's own pipelines that were searched
 FREE_MIB = 200  # a search would break in the middle with less than this on the disk
 
 

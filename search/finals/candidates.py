@@ -15,7 +15,7 @@ from search.errors import Failure, UserError
 from search.spaces import space as spaces
 from search.spaces.goals import FEASIBLE, FRONT, GOALS, LIMITS
 from search.spaces.pipeline import Pipeline, Scalar
-from search.tracking.provenance import TWIN_OF
+from search.tracking.provenance import TWIN_OF, pipeline_tags
 from search.tracking.store import RunView, Store
 from trainers import protocol
 from trainers.data import TrainingData
@@ -103,7 +103,13 @@ def choose(
             f"search again: python search/tune.py --pipeline {name}; or name one configuration "
             "with --config"
         )
-    same_data = today
+    source = pipeline_tags(name)
+    same_data = [run for run in today if source.items() <= run.tags.items()]
+    if today and not same_data:
+        raise Failure(
+            f"{name} was searched with another text of {name}.py\n"
+            "give the file as it was then, or search with this one first"
+        )
     if not same_data:
         raise Failure(
             f"{name} has no finished trial in {store.shown}\n"

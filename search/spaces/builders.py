@@ -85,20 +85,20 @@ def mlp_autoencoder(params: Params, spec: DatasetSpec) -> Autoencoder:
     return Autoencoder(
         encoder=MLPEncoder(**numbers, dropout=params["dropout"]),
         decoder=MLPDecoder(**numbers),
-        augmentation=_augmentation(params, spec),
+        augmentation=augmentation(params, spec),
         reconstruction_loss=_reconstruction_loss(params),
     )
 
 
 def variational(params: Params, spec: DatasetSpec) -> VariationalAutoencoder:
     """The convolutional autoencoder with a distribution in the middle."""
-    features = _encoder({**params, "latent_dim": VARIATIONAL_FEATURES}, spec)
+    features = encoder({**params, "latent_dim": VARIATIONAL_FEATURES}, spec)
     return VariationalAutoencoder(
         encoder=VariationalEncoder(
             features, feature_dim=VARIATIONAL_FEATURES, latent_dim=_latent_dim(params)
         ),
-        decoder=_decoder(params, spec),
-        augmentation=_augmentation(params, spec),
+        decoder=decoder(params, spec),
+        augmentation=augmentation(params, spec),
         kl_weight=params["kl_weight"],
         kl_warmup=params["kl_warmup"],
     )
@@ -107,9 +107,9 @@ def variational(params: Params, spec: DatasetSpec) -> VariationalAutoencoder:
 def supervised(params: Params, spec: DatasetSpec) -> Supervised:
     """Encoder and classifier, jointly."""
     return Supervised(
-        encoder=_encoder(params, spec),
+        encoder=encoder(params, spec),
         classifier=Classifier(latent_dim=_latent_dim(params), classes=len(spec.classes)),
-        augmentation=_augmentation(params, spec),
+        augmentation=augmentation(params, spec),
         temperature=params["temperature"],
         label_smoothing=params["label_smoothing"],
     )
@@ -127,18 +127,18 @@ def supervised_contrastive(params: Params, spec: DatasetSpec) -> SupervisedContr
 
 def _autoencoder(params: Params, spec: DatasetSpec) -> dict[str, Any]:
     return {
-        "encoder": _encoder(params, spec),
-        "decoder": _decoder(params, spec),
-        "augmentation": _augmentation(params, spec),
+        "encoder": encoder(params, spec),
+        "decoder": decoder(params, spec),
+        "augmentation": augmentation(params, spec),
         "reconstruction_loss": _reconstruction_loss(params),
     }
 
 
 def _two_views(params: Params, spec: DatasetSpec) -> dict[str, Any]:
     return {
-        "encoder": _encoder(params, spec),
+        "encoder": encoder(params, spec),
         "projection": _projection(params),
-        "augmentation": _augmentation(params, spec),
+        "augmentation": augmentation(params, spec),
         "temperature": params["temperature"],
     }
 
@@ -150,25 +150,26 @@ def _projection(params: Params) -> nn.Module:
     return ProjectionHead(latent_dim=_latent_dim(params))
 
 
-def _encoder(params: Params, spec: DatasetSpec) -> nn.Module:
+def encoder(params: Params, spec: DatasetSpec) -> nn.Module:
     """The convolutional encoder; `encoder=mlp` and `shuffle_pixels` serve comparisons."""
     numbers = {**_numbers(params, spec), "dropout": params.get("dropout", 0.0)}
-    encoder: nn.Module
+    built: nn.Module
     if params.get("encoder") == "mlp":
-        encoder = MLPEncoder(**numbers, norm="batch")
+        built = MLPEncoder(**numbers, norm="batch")
     else:
-        encoder = ConvEncoder(
+        built = ConvEncoder(
             **numbers,
             block=params.get("block", "strided"),
             stem=params.get("stem", "none"),
             readout=params.get("readout", "flat"),
         )
     if params.get("shuffle_pixels"):
-        return nn.Sequential(ShuffledPixels(size=spec.size), encoder)
-    return encoder
+        return nn.Sequential(ShuffledPixels(size=spec.size), built)
+    return built
 
 
-def _decoder(params: Params, spec: DatasetSpec) -> ConvDecoder:
+def decoder(params: Params, spec: DatasetSpec) -> ConvDecoder:
+    """The convolutional decoder that mirrors the encoder."""
     return ConvDecoder(**_numbers(params, spec), upsample=params.get("upsample", "transposed"))
 
 
@@ -196,7 +197,8 @@ def _latent_dim(params: Params) -> int:
     return int(params.get("latent_dim", LATENT_DIM))
 
 
-def _augmentation(params: Params, spec: DatasetSpec):  # type: ignore[no-untyped-def]
+def augmentation(params: Params, spec: DatasetSpec):  # type: ignore[no-untyped-def]
+    """The views that suit the images, of the strength `augment_strength`."""
     return augmentation_for(
         digits=spec.glyphs,
         flips=spec.flips,

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
+import importlib.util
+import linecache
+import sys
+import traceback
+import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +32,7 @@ METRIC = "valid/accuracy"
 OBJECTIVE = "objective"  # what a trial is worth: the pipeline's metric at its end, and only there
 LATENT_DIM = 128
 FOLDER = Path(__file__).parents[1] / "pipelines"
+GROUP = "latent_search.pipelines"  # entry points of installed packages
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,8 +141,12 @@ class Pipeline:
 
 
 def pipeline_names() -> list[str]:
-    """The names of all pipelines, from the files' names alone; the function imports nothing."""
-    return sorted(p.stem for p in FOLDER.glob("*.py") if not p.stem.startswith("_"))
+    """The names of all pipelines: of the files here, of installed packages, of files adopted.
+
+    The function imports none of them.
+    """
+    built_in = [p.stem for p in FOLDER.glob("*.py") if not p.stem.startswith("_")]
+    return sorted({*built_in, *_installed(), *_adopted})
 
 
 def load_pipeline(name: str) -> Pipeline:
@@ -142,12 +154,124 @@ def load_pipeline(name: str) -> Pipeline:
 
     Raises:
         KeyError: no pipeline has that name; the message names the nearest.
+        UserError: an installed package's cannot be loaded.
     """
+    if name not in _adopted and name in _installed():
+        adopt(name, _source_of_module(_installed()[name]))
+    if name in _adopted:
+        return _adopted[name][1]
     if name not in pipeline_names():
         raise KeyError(f"no pipeline {name!r}{nearest(name, pipeline_names())}")
     pipeline = importlib.import_module(f"search.pipelines.{name}").PIPELINE
     assert isinstance(pipeline, Pipeline)
     return pipeline
+
+
+def pipeline_of(record: Mapping[str, Any]) -> Pipeline:
+    """The pipeline of a trial, a cell or a study: by its `source` where it is a user's own.
+
+    Raises:
+        KeyError, UserError: there is no such pipeline, or the source fails.
+    """
+    name, source = record["pipeline"], record.get("source")
+    return adopt(name, source) if source else load_pipeline(name)
+
+
+# A user's own ------------------------------------------------------------------------------------
+
+
+_adopted: dict[str, tuple[str, Pipeline]] = {}  # name -> (source, pipeline), the latest
+
+
+def source_of(name: str) -> str | None:
+    """The text of the file that defines the pipeline; None for one that is built in."""
+    if name not in _adopted and name in _installed():
+        load_pipeline(name)
+    return _adopted[name][0] if name in _adopted else None
+
+
+def read_own(file: Path) -> str:
+    """Adopt the pipeline of a user's file; returns its name, which is the file's.
+
+    Raises:
+        UserError: the file is missing, has the name of a built-in pipeline, or fails.
+    """
+    name = file.stem
+    if not name.isidentifier() or (FOLDER / f"{name}.py").exists():
+        taken = "is a built-in pipeline's" if name.isidentifier() else "is no name in Python"
+        raise UserError(f"{file}: {name!r} {taken}\nrename the file")
+    try:
+        source = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{file} cannot be read: {getattr(error, 'strerror', error)}") from None
+    adopt(name, source)
+    return name
+
+
+def adopt(name: str, source: str) -> Pipeline:
+    """Run the text of a file with a `PIPELINE`; `load_pipeline` gives it by this name from then on.
+
+    The text, and no path, travels with trials and studies, so that a worker, a resumed study and a
+    replay need no file.
+
+    Raises:
+        UserError: it fails, has no `PIPELINE`, or one with a default outside its space.
+    """
+    if name in _adopted and _adopted[name][0] == source:
+        return _adopted[name][1]
+    file = f"<pipeline {name}>"
+    linecache.cache[file] = (len(source), None, source.splitlines(True), file)  # for tracebacks
+    module = types.ModuleType(f"latent_search_pipeline_{name}")
+    sys.modules[module.__name__] = module  # dataclasses look there for their module
+    try:
+        exec(compile(source, file, "exec"), vars(module))
+    except Exception as error:
+        at = [f"line {f.lineno}" for f in traceback.extract_tb(error.__traceback__) if f[0] == file]
+        reason = (str(error).splitlines() or [""])[0][:200]
+        where = f", {at[-1]}" if at else ""
+        raise UserError(
+            f"{name}.py{where}: {type(error).__name__}: {reason}\nmend the file"
+        ) from None
+    pipeline = getattr(module, "PIPELINE", None)
+    if not isinstance(pipeline, Pipeline):
+        raise UserError(
+            f"{name}.py has no PIPELINE = Pipeline(...)\nexamples/my_pipeline.py shows one"
+        )
+    for parameter in {**pipeline.space, **pipeline.defaults}:
+        given, kind = pipeline.defaults.get(parameter), pipeline.space.get(parameter)
+        if kind is None or given is None or not _contains(kind, given):
+            raise UserError(
+                f"{name}.py: the default {parameter}={given!r} is not in the space: {kind}\n"
+                "give every parameter of the space a default inside it"
+            )
+    _adopted[name] = source, pipeline
+    return pipeline
+
+
+def _contains(kind: BaseDistribution, value: Scalar) -> bool:
+    try:
+        return kind._contains(kind.to_internal_repr(value))
+    except (TypeError, ValueError):
+        return False
+
+
+@functools.cache
+def _installed() -> dict[str, str]:
+    """Name -> module, of the pipelines of installed packages."""
+    found = metadata.entry_points(group=GROUP)
+    return {
+        point.name: point.module for point in found if not (FOLDER / f"{point.name}.py").exists()
+    }
+
+
+def _source_of_module(module: str) -> str:
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise UserError(f"the installed pipeline in {module} is gone\ninstall its package again")
+    return Path(spec.origin).read_text(encoding="utf-8")
+
+
+# Experiments -------------------------------------------------------------------------------------
 
 
 def experiment_name(pipeline: str, data: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from models import Classifier, LatentModel, LinearHead
-from search.spaces.pipeline import LATENT_DIM, load_pipeline
+from search.spaces.pipeline import LATENT_DIM, pipeline_of
 from trainers.baselines import Frozen, PixelEncoder, empty_pca
 from trainers.data import DATASETS, DatasetSpec
 
@@ -17,7 +17,8 @@ def untrained(model: Mapping[str, Any]) -> nn.Module:
     """The method that `model.json` describes, with fresh weights from torch's global seed.
 
     Args:
-        model: `kind`, `dataset` or `images`, and for those with a network `pipeline` and `params`.
+        model: `kind`, `dataset` or `images`, and for those with a network `pipeline`, `source`
+            where it is a user's own, and `params`.
     """
     spec = described(model)
     kind = model["kind"]
@@ -26,7 +27,7 @@ def untrained(model: Mapping[str, Any]) -> nn.Module:
     if kind == "pca":
         latent_dim = int(model.get("params", {}).get("latent_dim", LATENT_DIM))
         return empty_pca(channels=spec.channels, size=spec.size, latent_dim=latent_dim)
-    pipeline = load_pipeline(model["pipeline"])
+    pipeline = pipeline_of(model)
     build = pipeline.builder(ablation=kind == "ablation")
     method = build(model["params"], spec)
     assert isinstance(method, nn.Module)

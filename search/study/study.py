@@ -19,7 +19,7 @@ from optuna.trial import FrozenTrial, TrialState
 from search.errors import UserError
 from search.files import fault_injection
 from search.spaces.goals import Aims, feasible
-from search.spaces.pipeline import METRIC, Scalar, load_pipeline, pipeline_names
+from search.spaces.pipeline import METRIC, Scalar, pipeline_names, pipeline_of
 from trainers import protocol
 
 if TYPE_CHECKING:
@@ -83,11 +83,25 @@ def check_identity(study: Study, identity: Mapping[str, Any]) -> None:
         for key in sorted({*before, *asked})
         if before.get(key) != asked.get(key)
     ]
+    if before.get("source") != asked.get("source") and {**before, "source": 0} == {
+        **asked,
+        "source": 0,
+    }:
+        raise UserError(
+            f"study {study.study_name!r} was searched with another text of "
+            f"{asked['pipeline']}.py\n"
+            "bring it back, add --accept-source to go on with this one, or leave --resume out"
+        )
     if differences:
         raise UserError(
             f"study {study.study_name!r} belongs to another search; {'; '.join(differences[:3])}\n"
             "give the same options to go on, or leave --resume out to start a new study"
         )
+
+
+def accept_source(study: Study, source: str | None) -> None:
+    """Go on with another text of a user's own pipeline; each trial keeps that of its own."""
+    study.set_user_attr(IDENTITY, {**study.user_attrs.get(IDENTITY, {}), "source": source})
 
 
 def check_protocol(study: Study) -> None:
@@ -142,9 +156,8 @@ def aims(study: Study) -> Aims:
 
 
 def _aims(identity: Mapping[str, Any]) -> Aims:
-    pipeline = identity.get("pipeline")
-    metric = load_pipeline(pipeline).metric if pipeline in pipeline_names() else METRIC
-    return Aims.from_json(identity, metric)
+    known = "source" in identity or identity.get("pipeline") in pipeline_names()
+    return Aims.from_json(identity, pipeline_of(identity).metric if known else METRIC)
 
 
 def is_duplicate(trial: FrozenTrial) -> bool:

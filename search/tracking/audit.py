@@ -35,7 +35,7 @@ FINALS = "a rerun or sweep"
 RUN_ID = re.compile("[0-9a-f]{32}")
 OF_THE_STUDY = (
     *("pipeline", "study", "data", "data_fingerprint", "protocol", "uses_labels"),
-    *(provenance.TWIN_OF, GOALS, LIMITS),
+    *(provenance.SOURCE, provenance.TWIN_OF, GOALS, LIMITS),
 )
 Fix = Callable[[], None]
 

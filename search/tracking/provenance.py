@@ -12,9 +12,11 @@ from pathlib import Path
 
 from search.cluster.resources import cpu_count, gpu_count
 from search.spaces.goals import GOALS, LIMITS
+from search.spaces.pipeline import source_of
 
 GPUS = Path("/proc/driver/nvidia/gpus")
 HOME_TAG = "home"
+SOURCE = "pipeline_source"  # of a user's own pipeline: 12 hex digits of its text
 TWIN_OF = "twin_of"  # of a random search and its trials: the study that it is measured against
 NONE = "none"  # as a study's run says that `--set` was not given
 
@@ -34,6 +36,12 @@ def source_tags(root: Path) -> dict[str, str]:
     except (OSError, subprocess.SubprocessError):
         return {}
     return {"mlflow.source.git.commit": commit + "+" * changed} if commit else {}
+
+
+def pipeline_tags(name: str) -> dict[str, str]:
+    """The text of a user's own pipeline, as a tag; none of a built-in one."""
+    source = source_of(name)
+    return {SOURCE: hashlib.sha256(source.encode()).hexdigest()[:12]} if source else {}
 
 
 def versions() -> dict[str, str]:

@@ -33,6 +33,7 @@ class TrialConfig:
             everything in float32, training images included.
         ablation: whether to build the pipeline's ablation in place of the pipeline.
         images: the description of a user's own images; None for the pipeline's own data set.
+        source: the text that defines a user's own pipeline; None for a built-in one.
     """
 
     trial_id: str
@@ -49,6 +50,7 @@ class TrialConfig:
     final: bool = False
     ablation: bool = False
     images: Mapping[str, Any] | None = None
+    source: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """A dictionary of plain values."""

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from models import parameter_count
 from search.spaces import builders
-from search.spaces.pipeline import OBJECTIVE, Pipeline, load_pipeline
+from search.spaces.pipeline import OBJECTIVE, Pipeline, pipeline_of
 from search.trials.config import TrialConfig
 from trainers.data import DatasetSpec, TrainingData
 from trainers.evaluation import Evaluation, evaluate
@@ -54,7 +54,7 @@ class Trial:
         self.config = config
         self.images = images
         self.weights: dict[str, Tensor] = {}
-        self._pipeline = load_pipeline(config.pipeline).on(images.spec)
+        self._pipeline = pipeline_of(vars(config)).on(images.spec)
         torch.manual_seed(config.seed)
         method = build_method(config, self._pipeline)
         self.method = method.to(

@@ -67,6 +67,8 @@ def _trials_left(plan: Plan, known: RDBStorage | None, name: str | None) -> bool
     if known is None or name is None or name not in study_names(known):
         return True
     study = load_study(known, name)
+    if plan.accept_source:
+        studies.accept_source(study, plan.source)
     studies.check_identity(study, plan.identity)
     if Enough(plan, studies.trained(study)).reason:
         return False

@@ -19,7 +19,7 @@ from search.cluster.resources import Resources
 from search.errors import UserError
 from search.files.home import HOME
 from search.spaces.goals import Aims, parse_aims
-from search.spaces.pipeline import Pipeline, Scalar, experiment_name, load_pipeline
+from search.spaces.pipeline import Pipeline, Scalar, experiment_name, load_pipeline, source_of
 from search.spaces.rungs import rungs
 from search.spaces.space import Space, narrow, signature, values
 from search.study.storage import RDBStorage, study_names
@@ -30,7 +30,7 @@ from trainers.data import TrainingData
 # Options that the plan holds as they are.
 AS_GIVEN = (
     *("trials", "seed", "sampler", "time_budget", "address"),
-    *("study", "resume", "quiet", "baseline", "target", "stop_after"),
+    *("study", "resume", "accept_source", "quiet", "baseline", "target", "stop_after"),
 )
 
 
@@ -50,6 +50,7 @@ class Plan:
         home: the folder of all stores.
         tracking_uri: the address of MLflow's store.
         study, resume: the given name, if any; whether to go on with an existing study.
+        accept_source: whether the study may go on with another text of a user's own pipeline.
         baseline: `random` if a random search follows as the study's twin.
         target, stop_after: the value that ends the search; the trials in a row without a better
             one that do.
@@ -78,6 +79,7 @@ class Plan:
     tracking_uri: str
     study: str | None
     resume: bool
+    accept_source: bool
     quiet: bool
     settings: tuple[str, ...]
     arguments: tuple[str, ...]
@@ -107,6 +109,11 @@ class Plan:
         return rungs(self.epochs, self.pipeline.grace)
 
     @property
+    def source(self) -> str | None:
+        """The text of a user's own pipeline."""
+        return source_of(self.pipeline_name)
+
+    @property
     def experiment(self) -> str:
         """The name of MLflow's experiment; stand-in data has an experiment of its own."""
         return experiment_name(self.pipeline_name, self.data.label)
@@ -125,6 +132,7 @@ class Plan:
             "space": signature(self.space),
             **self.aims.to_json(load_pipeline(self.pipeline_name).metric),
             **({"twin_of": self.twin_of} if self.twin_of else {}),
+            **({"source": self.source} if self.source else {}),
         }
 
     def new_name(self) -> str:

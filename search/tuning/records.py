@@ -53,6 +53,7 @@ class StudyRun:
             "uses_labels": str(plan.pipeline.uses_labels).lower(),
             **{k: " ".join(aims) for k, aims in plan.aims.to_json(plan.pipeline.metric).items()},
             **({provenance.TWIN_OF: plan.twin_of} if plan.twin_of else {}),
+            **provenance.pipeline_tags(plan.pipeline_name),
             **provenance.source_tags(ROOT),
         }
         known = store.runs(experiment_id, limit=1, kind="study", study=study)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from argparse import Namespace
 from dataclasses import replace
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -15,7 +16,7 @@ from search.cli.images import label, load_images
 from search.cluster.resources import choose_device, gpu_count
 from search.errors import FAILED, Failure, UserError
 from search.files.home import HOME
-from search.spaces.pipeline import load_pipeline
+from search.spaces.pipeline import pipeline_of
 from search.study import study as studies
 from search.study.storage import find_trial, open_storage, studies_exist
 from search.tracking import address
@@ -72,14 +73,14 @@ def replay(options: Namespace) -> int:
     return _compare(console, recorded, again)
 
 
-def _same_data(options: Namespace, identity: dict[str, object]) -> TrainingData:
-    name, then = str(identity["pipeline"]), identity["data"]
+def _same_data(options: Namespace, identity: dict[str, Any]) -> TrainingData:
+    then = identity["data"]
     if then in ("real", "mini"):
         options = Namespace(**{**vars(options), "data": None if then == "real" else then})
     elif label(options) != then:
         raise UserError(f"the trial was trained on {then}\ngive the --data of its search")
     train_size = int(str(identity["train_size"]))
-    _, data = load_images(options, load_pipeline(name), train_size=train_size)
+    _, data = load_images(options, pipeline_of(identity), train_size=train_size)
     if data.fingerprint != identity["fingerprint"]:
         raise Failure(
             f"the trial was trained on data {identity['fingerprint']}, this is {data.fingerprint}\n"

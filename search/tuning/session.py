@@ -22,8 +22,8 @@ from search.cluster.resources import Resources
 from search.cluster.searcher import TrialSearcher
 from search.cluster.tuner import train
 from search.errors import FAILED, INTERRUPTED
-from search.files import locks
-from search.files.home import is_full
+from search.files import durable, locks
+from search.files.home import OWN, is_full
 from search.spaces.goals import PARAMETERS, known_before
 from search.spaces.pipeline import Scalar
 from search.study import samplers, study as studies
@@ -91,6 +91,8 @@ def search(
         experiment_id = store.experiment(plan.experiment, tags)
         plan.choose_study(storage)  # another driver may have created it and have ended
         exists = name in study_names(storage)
+        if plan.source:
+            durable.write(plan.home / OWN / f"{plan.pipeline_name}.py", plan.source)
         if exists:
             study = studies.reopen(storage, name, identity=plan.identity)
         else:
@@ -248,6 +250,7 @@ def _trials(plan: Plan, resources: Resources, study: Study) -> StudyTrials:
             device=resources.device,
             threads=resources.cpus_per_trial,
             images=plan.data.description,
+            source=plan.source,
         )
 
     def violations(params: Mapping[str, Scalar]) -> Mapping[str, float]:

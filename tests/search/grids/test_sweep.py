@@ -15,9 +15,9 @@ from mlflow.tracking import MlflowClient
 
 from search.grids.sweep import Point, load_sweep, sweep_names
 from search.spaces import builders
+from search.spaces.contract import NotedReads
 from search.spaces.pipeline import load_pipeline, pipeline_names
 from tests import commands
-from tests.noted_reads import NotedReads
 
 # The contract -----------------------------------------------------------------------------------
 
