@@ -19,6 +19,7 @@ if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from search.cli import arguments
+from search.spaces.pipeline import experiment_name, of_experiment
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,7 +49,7 @@ def parser() -> arguments.Parser:
     )
     option = partial(arguments.add, command_line)
     which = "whose champion: the one of these images, else the pipeline's own; or NAME@DATA"
-    option("--pipeline NAME", arguments.filled, which)
+    option("--pipeline NAME", _champion, which)
     option("--trial ID", arguments.filled, "the network of this trial in place of a champion")
     option("--out FILE", _out, "latents.npz or latents.parquet", required=True)
     data = arguments.add_data(command_line, own=False)
@@ -60,6 +61,12 @@ def parser() -> arguments.Parser:
     arguments.add_tracking(other)
     arguments.add_output(other)
     return command_line
+
+
+def _champion(text: str) -> str:
+    """The name that `champions.load` takes, of a pipeline that there is."""
+    name, data = of_experiment(text)
+    return experiment_name(arguments.pipeline(name), data)
 
 
 def _out(text: str) -> str:
@@ -132,7 +139,7 @@ def _network(options: Namespace) -> tuple[str, Opened]:
     from search.cli.images import label
     from search.errors import UserError
     from search.files.home import HOME
-    from search.spaces.pipeline import experiment_name, load_pipeline, nearest, pipeline_names
+    from search.spaces.pipeline import load_pipeline
     from search.tracking.address import resolve_uri
     from search.tracking.store import open_existing
 
@@ -146,11 +153,9 @@ def _network(options: Namespace) -> tuple[str, Opened]:
             )
         again = f"python search/tune.py --replay {options.trial}"
         return f"trial {options.trial}", open_trial(store, run_id, again=again)
-    name, _, own = options.pipeline.partition("@")
-    if name not in pipeline_names():
-        raise UserError(f"--pipeline: no pipeline {name!r}{nearest(name, pipeline_names())}")
+    name, data = of_experiment(options.pipeline)
     names = [options.pipeline]
-    if not own:
+    if data == "real":
         of_these = experiment_name(name, label(options))
         names = [of_these, name] if load_pipeline(name).dataset else [of_these]
     for one in names[:-1]:

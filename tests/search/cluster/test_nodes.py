@@ -292,9 +292,12 @@ def test_a_node_that_would_train_something_else_is_refused(
 def test_a_search_outlives_a_node(
     two_nodes: Cluster, tmp_path: Path, prepare: Callable[[Path], Path]
 ) -> None:
+    """And one of a user's own pipeline, which no node has a file of."""
     home = prepare(tmp_path) / "mlruns"
+    (tmp_path / "own.py").write_text("from search.pipelines.mnist_supervised import PIPELINE")
+    command = ["own.py" if word == "mnist_supervised" else word for word in COMMAND]
     process = subprocess.Popen(
-        [*COMMAND, "--address", two_nodes.address, "--device", "cpu"],
+        [*command, "--address", two_nodes.address, "--device", "cpu"],
         cwd=tmp_path,
         env=dict(two_nodes.environment),
         stdout=subprocess.PIPE,
