@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from search.cells.statistics import p_text
+
 
 def listed(words: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`; nothing of nothing."""
@@ -18,6 +20,12 @@ def percent(share: float, decimals: int = 0) -> str:
 def points(difference: float) -> str:
     """`+1.20`: a difference of shares in percentage points, with its sign."""
     return f"{100 * difference:+.2f}"
+
+
+def p_value(p: float) -> str:
+    """`p = 0.0312`, `p < 0.0001`."""
+    text = p_text(float(p))
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
 
 
 def counted(count: int, what: str) -> str:

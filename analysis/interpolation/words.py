@@ -7,8 +7,8 @@ from scipy import stats
 
 from analysis.interpolation.measures import STEPS, Interpolation, middle_is_usual, middle_passes
 from analysis.records import PipelineRecord
-from analysis.sentences import percent
-from search.cells.statistics import SIGNIFICANT, p_text
+from analysis.sentences import p_value, percent
+from search.cells.statistics import SIGNIFICANT
 
 MANY, FEW = 0.75, 0.25  # shares of pairs that make an answer yes or no
 
@@ -56,6 +56,6 @@ def explain(interpolation: Interpolation) -> str:
         "et al., 2019, train the space between as well). Were it so, the middles would lie where "
         f"training left gaps: the 10th nearest training latent is at distance "
         f"{np.median(between):.2f} from the middles between classes and {np.median(within):.2f} "
-        f"from those within one (medians; Mann-Whitney p {'= ' * (p >= 0.0001)}{p_text(p)}). The "
+        f"from those within one (medians; Mann-Whitney {p_value(p)}). The "
         f"space between classes is {'' if emptier else 'not shown to be '}emptier than that within."
     )

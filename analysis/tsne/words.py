@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from analysis.captions import title_of
 from analysis.document import Block, Bullets, Heading, Paragraph
 from analysis.records import PipelineRecord
-from analysis.sentences import listed, points
+from analysis.sentences import listed, p_value, points
 from analysis.tsne.separation import MEASURES, Separation
 from analysis.tsne.views import Views
-from search.cells.statistics import on_images, p_text
+from search.cells.statistics import on_images
 from trainers.data import DATASETS
 
 GUIDED = (
@@ -80,8 +80,8 @@ def verdict(first: str, second: str, one: Separation, other: Separation, *, pair
     ]
     by = listed(ahead) or "none of the measures"
     by = "all three measures" if len(ahead) == len(MEASURES) else by
-    p = f", p {p_text(on_images(one.hits, other.hits))} over the same images" if paired else ""
+    p = p_value(on_images(one.hits, other.hits)) + " over the same images" if paired else ""
     return (
         f"{first} is more separable than {second} by {by}; k-NN accuracy "
-        f"{points(one.knn - other.knn)} points{p or ', not of the same images'}."
+        f"{points(one.knn - other.knn)} points, {p or 'not of the same images'}."
     )

@@ -132,7 +132,7 @@ def separation(silhouette: float, right: int, scatter: float, n: int = 100) -> S
         ((0.3, 95, 0.5), "by all three measures; k-NN accuracy +15.00 points, p < 0.0001 over"),
         ((0.1, 60, 0.1), "by none of the measures; k-NN accuracy -20.00 points"),
         ((0.3, 80, 0.5), "by silhouette and between over within; k-NN accuracy +0.00 points"),
-        ((0.2, 81, 0.2), "by k-NN accuracy; k-NN accuracy +1.00 points, p 0.3197 over the same"),
+        ((0.2, 81, 0.2), "by k-NN accuracy; k-NN accuracy +1.00 points, p = 0.3197 over the"),
     ],
 )
 def test_verdict(mine: tuple[float, int, float], said: str) -> None:
