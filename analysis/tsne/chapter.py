@@ -57,8 +57,7 @@ def _figure(record: PipelineRecord, views: Views, findings: Findings) -> Figure:
         name=f"tsne_{record.name}",
         title=f"{title_of(record)}: latents and images, {NAMES[findings.embedding]}",
         caption=f"Left the latents, right the pixels of the same {len(views.labels):,} images, "
-        f"drawn with seed {findings.seed} and classes in proportion ({source_of(record)}). A "
-        "class's name stands where its own images are the majority.",
+        f"drawn with seed {findings.seed} and classes in proportion ({source_of(record)}).",
         draw=lambda: views_figure(views, record.classes),
     )
 

@@ -124,20 +124,12 @@ def test_everything_is_computed_once(
     assert len(asked) == 16
 
 
-def test_a_drawing_has_every_class_and_names_what_stands_apart() -> None:
+def test_a_drawing_tells_every_class_by_colour_and_marker() -> None:
     figure, (axis,) = style.axes()
-    draw_embedding(axis, embed(CLUSTERS, method="pca"), LABELS, ("a", "b", "c"))
-    assert sorted(text.get_text() for text in axis.texts) == ["a", "b", "c"]
-    markers = {line.get_marker() for line in axis.lines}
-    colours = {line.get_color() for line in axis.lines}
-    assert len(markers) == len(colours) == 3
+    draw_embedding(axis, embed(CLUSTERS, method="pca"), LABELS, 3)
+    looks = {(line.get_marker(), line.get_color()) for line in axis.lines}
+    assert len(looks) == len({marker for marker, _ in looks}) == 3
     assert "PCA 1" in axis.get_xlabel() and "PCA 2" in axis.get_ylabel()
-    style.close(figure)
-
-    figure, (axis,) = style.axes()
-    mixed = RNG.integers(0, 3, 120)
-    draw_embedding(axis, embed(CLUSTERS[:, :2], method="pca"), mixed, ("a", "b", "c"))
-    assert not axis.texts  # no place where one class is the majority
     style.close(figure)
 
 
