@@ -33,13 +33,6 @@ def counted(count: int, what: str) -> str:
     return f"{count:,} {what}{'s' * (count != 1)}"
 
 
-def duration(seconds: float) -> str:
-    """`40 s`, `12 minutes`, `2.5 hours`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
-
-
 def count_as_text(count: float) -> str:
     """Images, a mean over seeds: one decimal where it is small and not whole, never 0 for some."""
     if count < 0.05:
