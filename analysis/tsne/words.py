@@ -10,7 +10,7 @@ from analysis.records import PipelineRecord
 from analysis.sentences import listed, p_value, points
 from analysis.tsne.separation import MEASURES, Separation
 from analysis.tsne.views import Views
-from search.cells.statistics import on_images
+from search.cells.statistics import SIGNIFICANT, on_images
 from trainers.data import DATASETS
 
 GUIDED = (
@@ -65,11 +65,11 @@ def answers(every: Mapping[str, Views], records: Mapping[str, PipelineRecord]) -
             CONTRASTIVE,
         ),
     )
-    nothing = "This cannot be said: of the two spaces that it needs, one is missing."
+    nothing = "This cannot be said here: of the two spaces that it needs, one is missing."
     blocks: list[Block] = []
     for question, verdicts, explanation in questions:
-        told = [Bullets(tuple(verdicts)), Paragraph(explanation)]
-        blocks += [Heading(question), *(told if verdicts else [Paragraph(nothing)])]
+        told = Bullets(tuple(verdicts or [nothing]))
+        blocks += [Heading(question), told, Paragraph(explanation)]
     return blocks
 
 
@@ -80,8 +80,12 @@ def verdict(first: str, second: str, one: Separation, other: Separation, *, pair
     ]
     by = listed(ahead) or "none of the measures"
     by = "all three measures" if len(ahead) == len(MEASURES) else by
-    p = p_value(on_images(one.hits, other.hits)) + " over the same images" if paired else ""
+    images = "not of the same images"
+    if paired:
+        p = on_images(one.hits, other.hits)
+        chance = ", which may be chance" * (p >= SIGNIFICANT)
+        images = f"{p_value(p)} over the same images{chance}"
     return (
-        f"{first} is more separable than {second} by {by}; k-NN accuracy "
-        f"{points(one.knn - other.knn)} points, {p or 'not of the same images'}."
+        f"{first} is ahead of {second} by {by}; in k-NN accuracy {points(one.knn - other.knn)} "
+        f"points, {images}."
     )
