@@ -126,8 +126,8 @@ def compose_walks(interpolation: Interpolation) -> Mosaic:
             words = [f"{step / (steps - 1):.2f}\n{word}" for step, word in enumerate(words)]
         name = interpolation.named(pair)
         decoded, mixed = interpolation.decoded[pair], interpolation.mixed[pair]
-        rows.append(ImageRow(images=decoded, label=f"{name}:\nlatents, decoded", words=words))
-        rows.append(ImageRow(images=mixed, label=f"{name}:\npixels, mixed"))
+        rows.append(ImageRow(images=decoded, label=f"{name}:\nlatents", words=words))
+        rows.append(ImageRow(images=mixed, label=f"{name}:\npixels"))
     return Mosaic(rows=rows, width=WIDTH)
 
 
