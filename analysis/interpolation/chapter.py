@@ -11,7 +11,6 @@ from analysis.captions import absent, source_of, title_of
 from analysis.document import Block, Cell, Figure, Heading, Paragraph, Section, Table, heads
 from analysis.image_grid import ImageRow, Mosaic, figure_of
 from analysis.interpolation.measures import (
-    MIXES,
     PAIRS,
     STEPS,
     Interpolation,
@@ -150,9 +149,10 @@ def draw_measure(axis: Axes, interpolation: Interpolation, measure: str) -> None
     axis.plot(alpha[inner], median, "o-", color=BETWEEN, label="between different classes")
     within = np.median(getattr(interpolation.within, measure)[:, inner], axis=0)
     axis.plot(alpha[inner], within, "s--", color=WITHIN, label="within one class")
-    if f"mixed_{measure}" in MIXES:
-        mixed = np.median(getattr(interpolation.between, f"mixed_{measure}"), axis=0)
-        axis.plot(alpha, mixed, "^:", color=MIXED, label="pixels mixed, different classes")
+    mixed = getattr(interpolation.between, f"mixed_{measure}", None)
+    if mixed is not None:
+        label = "pixels mixed, different classes"
+        axis.plot(alpha, np.median(mixed, axis=0), "^:", color=MIXED, label=label)
     real = getattr(interpolation.real, measure, None)
     if real is not None:
         axis.axhline(np.median(real), color="black", lw=1.1, label="real images: median")

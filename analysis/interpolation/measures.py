@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import softmax
 
-from analysis.checks import has_shape, lies_in
 from analysis.reconstructions.errors import five
 from analysis.records import PipelineRecord, scaled
 from trainers.measures.interpolation import STEPS, entropy, ghosting, path
@@ -37,7 +36,6 @@ class Paths:
             the emptier the space.
         ghosting: (P, S), see `trainers.measures.interpolation`; NaN at both ends.
         mixed_nearest, mixed_entropy: (P, S) the same of the images' own mixes in pixel space.
-        classes: K.
     """
 
     rows: np.ndarray
@@ -49,20 +47,6 @@ class Paths:
     ghosting: np.ndarray
     mixed_nearest: np.ndarray
     mixed_entropy: np.ndarray
-    classes: int
-
-    def __post_init__(self) -> None:
-        shape = self.predicted.shape
-        has_shape(self, (shape[0], 2), "rows")
-        has_shape(self, shape, "confidence", *MEASURES)
-        for name in MEASURES:
-            inside = getattr(self, name)[:, 1:-1]
-            if not np.isfinite(inside).all() or (inside < 0).any():
-                raise ValueError(f"{name} must be finite and not negative between the ends")
-        lies_in(self, 0, np.log(self.classes), "entropy", "mixed_entropy")
-        lies_in(self, 0, 1, "confidence")
-        if self.ghosting[:, 1:-1].max() > 1:
-            raise ValueError("ghosting must be at most 1")
 
     def middle(self, measure: str) -> np.ndarray:
         """(P,) mean over the two steps in the middle (one, if the steps are odd)."""
@@ -73,10 +57,6 @@ class Paths:
     def median_middle(self, measure: str) -> float:
         """The median over pairs of `middle`."""
         return float(np.median(self.middle(measure)))
-
-
-MIXES = "mixed_nearest", "mixed_entropy"
-MEASURES = "entropy", "nearest", "sparsity", "ghosting", *MIXES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,10 +70,6 @@ class Real:
     nearest: np.ndarray
     entropy: np.ndarray
     sparsity: np.ndarray
-
-    def __post_init__(self) -> None:
-        has_shape(self, self.nearest.shape, "entropy", "sparsity")
-        lies_in(self, 0, np.inf, "nearest", "entropy", "sparsity")
 
     def usual(self, measure: str) -> float:
         """The value that 90 % of them stay below."""
@@ -159,7 +135,6 @@ def _measure_paths(record: PipelineRecord, rows: np.ndarray, steps: int) -> Path
     training = _training(record)
     return Paths(
         rows=rows,
-        classes=len(record.classes),
         predicted=chances.argmax(1).reshape(shape),
         confidence=chances.max(1).reshape(shape),
         entropy=entropy(chances).reshape(shape),

@@ -10,7 +10,6 @@ import torch
 from scipy import ndimage
 
 from analysis import result_rows
-from analysis.checks import has_shape, lies_in
 from analysis.records import PipelineRecord, scaled
 from trainers.baselines import empty_pca, fit_pca
 from trainers.loop import DeviceImages
@@ -48,14 +47,6 @@ class Reconstructions:
     constant: float
     recorded: float | None
     linear: float | None
-
-    def __post_init__(self) -> None:
-        has_shape(self, (len(self.errors),), "errors", "labels")
-        has_shape(self, (FIVE,), "five")
-        lies_in(self, 0, 1, "errors")
-        shown = {int(row) for row in np.concatenate([self.five, self.best, self.worst])}
-        if shown - set(self.pictures):
-            raise ValueError(f"no pictures of rows {sorted(shown - set(self.pictures))}")
 
     @property
     def mean(self) -> float:

@@ -9,7 +9,6 @@ import numpy as np
 from sklearn.metrics import calinski_harabasz_score, silhouette_score
 from sklearn.metrics.pairwise import euclidean_distances
 
-from analysis.checks import lies_in
 from trainers.data.split import stratified_order
 
 NEIGHBOURS = 20
@@ -34,14 +33,6 @@ class Separation:
     scatter: float
     hits: np.ndarray
     k: int
-
-    def __post_init__(self) -> None:
-        if self.hits.ndim != 1 or self.hits.dtype != bool:
-            raise ValueError(f"hits are {self.hits.dtype} {self.hits.shape}, not bool (N,)")
-        if not np.isclose(self.hits.mean(), self.knn):
-            raise ValueError(f"k-NN accuracy {self.knn} is not the share of hits")
-        lies_in(self, -1, 1, "silhouette")
-        lies_in(self, 0, np.inf, "scatter")
 
 
 def choose(labels: np.ndarray, points: int, *, seed: int = 0) -> np.ndarray:

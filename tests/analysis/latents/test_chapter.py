@@ -79,17 +79,6 @@ def structure(**changed: float) -> Structure:
     return Structure(spectrum=np.array([3.0, 1.0, 1.0]), count=9, **{**values, **changed})  # type: ignore[arg-type]
 
 
-def test_what_is_no_structure() -> None:
-    wrong = {"alignment": 4.1, "apart": -0.1, "uniformity": 0.1, "rank": 3.5, "correlation": 1.1}
-    for name, value in wrong.items():
-        with pytest.raises(ValueError, match=f"{name} outside"):
-            structure(**{name: value})
-    with pytest.raises(ValueError, match="largest first"):
-        replace(structure(), spectrum=np.array([1.0, 3.0, 1.0]))
-    with pytest.raises(ValueError, match="below 0"):
-        replace(structure(), spectrum=np.array([1.0, 0.0, -1.0]))
-
-
 @pytest.mark.parametrize(
     ("after", "said"),
     [

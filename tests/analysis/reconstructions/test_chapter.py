@@ -135,20 +135,6 @@ def test_shares_of_variance_have_closed_forms() -> None:
     assert made_up(errors=np.full(40, 0.1)).explained_by_class == 0
 
 
-@pytest.mark.parametrize(
-    ("changed", "message"),
-    [
-        ({"labels": np.zeros(39, int)}, r"labels must be \(40,\)"),
-        ({"errors": np.full(40, 1.5)}, r"errors outside \[0, 1\]"),
-        ({"five": np.arange(4)}, r"five must be \(5,\), not \(4,\)"),
-        ({"best": np.array([17])}, r"no pictures of rows \[17\]"),
-    ],
-)
-def test_what_does_not_fit_is_refused(changed: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        made_up(**changed)
-
-
 # The section -------------------------------------------------------------------------------------
 
 
