@@ -35,7 +35,7 @@ def success(findings: Findings) -> list[Block]:
     blocks: list[Block] = [Paragraph(ASKED)]
     for dataset, spec in DATASETS.items():
         records = [record for record in findings.of(dataset, METHOD) if record.final]
-        tests = [test for record in records for test in tests_of(record)]
+        tests = [test for record in records for test in comparisons_of(record)]
         said = answer(tests) if records else "cannot be said yet, there are no final numbers"
         blocks.append(Paragraph(f"**{spec.title}: {said}.**"))
         sentences = [text for record in records for text in _sentences(record, findings)]
@@ -43,7 +43,7 @@ def success(findings: Findings) -> list[Block]:
     return blocks
 
 
-def tests_of(record: PipelineRecord) -> list[Comparison]:
+def comparisons_of(record: PipelineRecord) -> list[Comparison]:
     """The comparisons that a pipeline's latest final numbers hold.
 
     Their sentences are made again from them: today's wording may be better.
@@ -72,7 +72,7 @@ def answer(tests: Sequence[Comparison]) -> str:
 
 def _sentences(record: PipelineRecord, findings: Findings) -> Iterator[str]:
     again = f"`python search/rerun.py --pipeline {record.name}`"
-    for test in tests_of(record):
+    for test in comparisons_of(record):
         newer = f"; {test.second} was trained anew since, to test again: {again}"
         yield f"{verdict(test)}{newer * is_stale(test, record, findings)}."
     rows = result_rows.champion(record), result_rows.find(record, ABLATION)
