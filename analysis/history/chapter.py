@@ -96,14 +96,14 @@ def _story(record: PipelineRecord, study: StudyRecord, history: History) -> str:
 
 
 def _parameters_told(parameters: Parameters) -> str:
-    count, several = len(parameters), len(parameters.importance)
+    count, several = len(parameters), len(parameters.space)
     chosen = "the star is the best complete trial"
     star = chosen if parameters.chosen is not None else "the best was not measured there"
     text = (
         f"Accuracy against each parameter: {count} trials that were measured after "
         f"{counted(parameters.epoch, 'epoch')}, pruned ones among them; {star}."
     )
-    if several:
+    if parameters.importance:
         text += " Importance: the share of the variation, by PED-ANOVA (Watanabe et al., 2023)."
         few = f" {count} trials of {several} parameters are few: read it as a hint."
         text += few * (count < 5 * several)

@@ -157,6 +157,19 @@ def test_figures(findings: Findings, only: Only, name: str) -> None:
     style.close(canvas)
 
 
+def test_importance_of_few_trials_is_a_hint_or_not_shown(findings: Findings, only: Only) -> None:
+    name = "mnist_supervised"
+    record = findings.records[name]
+    [study] = record.studies
+    few = replace(record, studies=(replace(study, trials=study.trials[:6]),))
+    for changed, said in (
+        (record, "10 trials of 4 parameters are few: read it as a hint."),
+        (few, "No importance is shown: it needs 10 trials"),
+    ):
+        shown = figures(history.section(only(findings, name, **{name: changed})))
+        assert said in shown[f"parameters_{name}"].caption
+
+
 def test_section_of_a_pipeline_without_a_search(findings: Findings, only: Only) -> None:
     """A champion from a file: `rerun.py --config`."""
     record = replace(findings.records["mnist_supervised"], studies=())

@@ -92,7 +92,7 @@ def test_some_is_some(findings: Findings) -> None:
     assert "Some do." in text and "50 % pass three tests" in text
 
 
-@pytest.mark.parametrize(("sparsity", "emptier"), [(1.5, True), (0.8, False), (1.0, False)])
+@pytest.mark.parametrize(("sparsity", "emptier"), [(1.5, True), (0.8, False), (1.00001, False)])
 def test_the_explanation_is_tested_by_how_empty_the_space_is(
     sparsity: float, emptier: bool
 ) -> None:
