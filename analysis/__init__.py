@@ -27,7 +27,6 @@
     sentences.py        pieces of sentences
     captions.py         where numbers come from, in words
     image_grid.py       many small images on one axis
-    checks.py           what results that were stored check of themselves
 
     publication/        results that are kept in git; publish.py is the command
 

@@ -36,11 +36,9 @@ def section(findings: Findings) -> Section:
     )
     if bullets:
         blocks += [Heading("What is missing, and the command that makes it"), Bullets(bullets)]
-    blocks += [Heading("Where it ran"), Paragraph(_versions(records)), _searches(records)]
-    final = [record for record in records if record.result]
-    if final:
-        blocks += [_finals(final), Paragraph(_readings(final))]
-    blocks += [Heading("Runs"), _runs(records)]
+    blocks += [Heading("Where it ran"), Paragraph(_versions(records)), _runs(records)]
+    if final := [record for record in records if record.result]:
+        blocks.append(Paragraph(_readings(final)))
     return Section(id="reproduction", title="Reproduction", blocks=tuple(blocks))
 
 
@@ -113,55 +111,6 @@ def _orders(records: list[PipelineRecord]) -> list[Block]:
 # Tables -----------------------------------------------------------------------------------------
 
 
-def _searches(records: list[PipelineRecord]) -> Table:
-    lines: list[tuple[Cell, ...]] = []
-    given = "device", "precision", "threads", "concurrency", "train_size"
-    for record in records:
-        for study in record.studies:
-            how = study.tags.get("seed"), *(study.params.get(name) for name in given)
-            spent = f"{study.seconds:,.0f}", _short(study.tags.get(COMMIT))
-            lines.append((record.name, study.name, *how, *spent))
-    return Table(
-        name="searches",
-        title="The searches",
-        columns=heads(
-            "pipeline | study | seed | device | precision | threads | at a time | images | s "
-            "| git commit"
-        ),
-        rows=tuple(lines),
-        caption="As stored in the studies' tags and parameters: threads of a trial, trials at a "
-        "time, training images, seconds from start to end. A `+` behind a commit: the code was "
-        "changed since it.",
-    )
-
-
-def _finals(records: list[PipelineRecord]) -> Table:
-    lines = [
-        (
-            record.name,
-            " ".join(map(str, result["rows"][0]["seeds"])),
-            *(record.info.get(name) for name in ("device", "precision", "threads")),
-            result["train_size"],
-            result["data_fingerprint"],
-            _short(record.info.get("commit")),
-        )
-        for record in records
-        if (result := record.result)
-    ]
-    return Table(
-        name="final_trainings",
-        title="The final trainings",
-        columns=heads(
-            "pipeline | seeds | device | precision | threads | images | data fingerprint "
-            "| git commit"
-        ),
-        rows=tuple(lines),
-        caption="As stored with the champions' weights; training images. The fingerprint changes "
-        "with any pixel, any label and any row of the split between training and validation "
-        "images.",
-    )
-
-
 def _readings(records: list[PipelineRecord]) -> str:
     """How often the test set was opened for the weights whose test numbers are shown."""
     readings = {
@@ -183,21 +132,38 @@ def _readings(records: list[PipelineRecord]) -> str:
 
 
 def _runs(records: list[PipelineRecord]) -> Table:
+    """Every run with what it was given; of the final ones as stored with the weights drawn."""
     lines: list[tuple[Cell, ...]] = []
     for record in records:
-        lines += [(record.name, f"study {s.name}", s.run_id, None) for s in record.studies]
-        what = "final numbers" if record.result else "best trial, not final"
-        model = (record.result or {}).get("model")
-        named = f"models:/{model['name']}/{model['version']}" if model else None
-        lines.append((record.name, what, record.run_id, named))
+        for study in record.studies:
+            given = ("device", "precision", "threads", "concurrency", "train_size")
+            how = study.tags.get("seed"), *map(study.params.get, given)
+            data = study.tags.get("data_fingerprint"), _short(study.tags.get(COMMIT))
+            seconds = f"{study.seconds:,.0f}"
+            lines.append((record.name, study.name, study.run_id, *how, seconds, *data))
+        info, what = record.info, "best trial, not final"
+        seeds = str(info.get("seed"))
+        if record.result:
+            model = record.result["model"]
+            what = f"final numbers, models:/{model['name']}/{model['version']}"
+            seeds = " ".join(map(str, record.result["rows"][0]["seeds"]))
+        how = seeds, *(info.get(name) for name in ("device", "precision", "threads"))
+        size, fingerprint = len(record.data.train), record.data.fingerprint
+        rest = None, size, None, fingerprint, _short(info.get("commit"))
+        lines.append((record.name, what, record.run_id, *how, *rest))
+    weights = ", ".join(f"{record.weights} ({record.name})" for record in records)
     return Table(
         name="runs",
-        title="MLflow runs",
-        columns=("pipeline", "what", "run id", "registered model"),
+        title="The runs in MLflow",
+        columns=heads(
+            "pipeline | what | run id | seeds | device | precision | threads | at a time | images "
+            "| s | data fingerprint | git commit"
+        ),
         rows=tuple(lines),
-        caption="The figures are drawn from the weights "
-        + ", ".join(f"{record.weights} ({record.name})" for record in records)
-        + ".",
+        caption="Threads of a trial, trials at a time, training images, seconds from start to end. "
+        "The fingerprint changes with any pixel, any label and any row of the split between "
+        "training and validation images. A `+` behind a commit: the code was changed since it. "
+        f"The figures are drawn from the weights {weights}.",
     )
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from search.cells.statistics import p_text
+
 
 def listed(words: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`; nothing of nothing."""
@@ -20,16 +22,15 @@ def points(difference: float) -> str:
     return f"{100 * difference:+.2f}"
 
 
+def p_value(p: float) -> str:
+    """`p = 0.0312`, `p < 0.0001`."""
+    text = p_text(float(p))
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
+
+
 def counted(count: int, what: str) -> str:
     """`1 epoch`, `3 epochs`."""
     return f"{count:,} {what}{'s' * (count != 1)}"
-
-
-def duration(seconds: float) -> str:
-    """`40 s`, `12 minutes`, `2.5 hours`."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
 
 
 def count_as_text(count: float) -> str:

@@ -1,15 +1,11 @@
-"""Pictures of a search's parameters: importance, slices, parallel coordinates."""
+"""Pictures of a search's parameters: importance and slices."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import FormatStrFormatter, MaxNLocator, NullLocator
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
@@ -19,14 +15,6 @@ from analysis.history.parameters import Parameters
 from analysis.history.trials import floor_of
 from analysis.sentences import counted
 from analysis.style import COLOURS
-
-# Dark is good: the best trials stay visible in print, the poor ones fade.
-SHADES = LinearSegmentedColormap.from_list(
-    "shades", matplotlib.colormaps["viridis_r"](np.linspace(0.12, 1, 64))
-)
-
-
-HALO = {"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.8}
 
 
 def draw_importance(axis: Axes, parameters: Parameters) -> None:
@@ -100,64 +88,6 @@ def _limit(axis: Axes, distribution: BaseDistribution) -> None:
         axis.set_xlim(low - margin, high + margin)
 
 
-def draw_parallel(axis: Axes, parameters: Parameters) -> ScalarMappable:
-    """A line a trial through its parameters to its accuracy; returns what the shades mean.
-
-    Dark is accurate; the chosen trial is the thick dashed line.
-    """
-    names = list(parameters.space)
-    accuracy = parameters.accuracy
-    low, high = floor_of(accuracy), float(accuracy.max())
-    if high - low < 1e-9:
-        low, high = low - 0.005, high + 0.005
-    places = np.column_stack(
-        [
-            *([_place(parameters.space[n], p[n]) for p in parameters.params] for n in names),
-            ((accuracy - low) / (high - low)).clip(0),
-        ]
-    )
-    norm = Normalize(low, high)
-    columns = range(len(names) + 1)
-    for row in np.argsort(accuracy):  # the best are drawn last
-        strength = float(norm(max(accuracy[row], low)))
-        axis.plot(columns, places[row], color=SHADES(strength), lw=0.9 + 1.1 * strength, alpha=0.85)
-    if parameters.chosen is not None:
-        axis.plot(columns, places[parameters.chosen], color=COLOURS[5], lw=2.4, ls=(0, (4, 1.5)))
-    for column, name in enumerate(names):
-        axis.axvline(column, color="0.35", lw=0.8, zorder=0)
-        for place, text in _marks(parameters.space[name]):
-            axis.text(column + 0.04, place, text, fontsize=7, va="center", bbox=HALO, zorder=5)
-    axis.axvline(len(names), color="0.35", lw=0.8, zorder=0)
-    least = f"{low:.4f}" if accuracy.min() >= low else f"≤ {low:.4f}"
-    for place, text in ((0.0, least), (1.0, f"{high:.4f}")):
-        axis.text(len(names) + 0.04, place, text, fontsize=7, va="center", bbox=HALO, zorder=5)
-    axis.set_xticks(columns, [*names, "accuracy"], rotation=25, ha="right", rotation_mode="anchor")
-    axis.set_xlim(-0.1, len(names) + 0.4)
-    axis.set_yticks([0, 0.5, 1])
-    axis.set_ylim(-0.06, 1.06)
-    axis.set(ylabel="place in the parameter's range", xlabel="parameter")
-    return ScalarMappable(norm, SHADES)
-
-
-def _place(distribution: BaseDistribution, value: Any) -> float:
-    """Where a value lies in its range, in [0, 1]."""
-    if isinstance(distribution, CategoricalDistribution):
-        return distribution.choices.index(value) / max(1, len(distribution.choices) - 1)
-    low, high = distribution.low, distribution.high  # type: ignore[attr-defined]
-    if low == high:
-        return 0.5
-    if getattr(distribution, "log", False):
-        return math.log(value / low) / math.log(high / low)
-    return float((value - low) / (high - low))
-
-
-def _marks(distribution: BaseDistribution) -> list[tuple[float, str]]:
-    if isinstance(distribution, CategoricalDistribution):
-        return [(_place(distribution, choice), str(choice)) for choice in distribution.choices]
-    ends = (distribution.low, distribution.high)  # type: ignore[attr-defined]
-    return [(_place(distribution, end), f"{end:g}") for end in dict.fromkeys(ends)]
-
-
 def parameters_figure(parameters: Parameters) -> Canvas:
     """Importance, if there is one, and a slice for each parameter."""
     bars = bool(parameters.importance)
@@ -176,13 +106,4 @@ def parameters_figure(parameters: Parameters) -> Canvas:
         elif place >= bars:
             axis.tick_params(labelleft=False)
     axes[bars].set_title(f"After {counted(parameters.epoch, 'epoch')}")
-    return figure
-
-
-def parallel_figure(parameters: Parameters) -> Canvas:
-    """Parallel coordinates with a bar that says what the shades mean."""
-    figure, (axis,) = style.axes(height=3.7)
-    shades = draw_parallel(axis, parameters)
-    axis.set_title(f"Trials after {counted(parameters.epoch, 'epoch')}")
-    figure.colorbar(shades, ax=axis, label="validation accuracy (share)", pad=0.01)
     return figure

@@ -1,6 +1,6 @@
-"""Which hyperparameters mattered in a search: importance, slices, parallel coordinates.
+"""Which hyperparameters mattered in a search: importance and slices.
 
-All three look at trials that were measured at one epoch (`search.study.plots.comparable`): complete
+Both look at trials that were measured at one epoch (`search.study.plots.comparable`): complete
 trials alone are few, and chosen for being good.
 """
 

@@ -83,11 +83,9 @@ def carrying_figure(carryings: Mapping[str, Carrying], epochs: Mapping[str, int]
     figure, axes = style.panels(len(carryings), 3, height=2.6, more=0.3)
     for place, (axis, (name, carrying)) in enumerate(zip(axes, carryings.items(), strict=True)):
         axis.plot(carrying.short, carrying.long, "o", color=style.colour_of(name), ms=5)
-        axis.set_title(f"{name}, n = {len(carrying)}", fontsize=9)
+        axis.set_title(name, fontsize=9)
         axis.set_xlabel(f"in the search, {epochs[name]} epochs")
         axis.set_ylabel("" if place % 3 else "trained again (share)")
-        said = f"rank correlation {carrying.rho:+.2f}\n{carrying.epochs} epochs"
-        axis.text(0.04, 0.96, said, transform=axis.transAxes, va="top", fontsize=8)
     return figure
 
 

@@ -1,4 +1,4 @@
-"""The optimism of choosing the best of many trials.
+"""What a search brought, and the optimism of choosing the best of many trials.
 
 The best of many noisy values promises more than it keeps. This module computes what the best of k
 trials may be expected to show, and what the champion kept of it with fresh seeds.
@@ -13,20 +13,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
-from scipy import integrate, stats
 
 from analysis import style
-from analysis.document import Block, Bullets, Cell, Figure, Heading, Table, heads
-from analysis.records import PipelineRecord, StudyRecord
+from analysis.document import Block, Cell, Figure, Heading, Table, heads
+from analysis.records import PipelineRecord, StudyRecord, TrialRecord, same
 from analysis.sentences import points
 from search.cells.metrics import TEST
 from search.spaces.pipeline import METRIC
 from trainers.protocol import version_of
-
-FRESH = (
-    " Triangle: what the champion's trial had promised. Crosses and the dashed line: the champion "
-    "with fresh seeds, and their mean; the triangle's height above the line is the optimism."
-)
 
 
 def expected_maximum(values: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -48,19 +42,6 @@ def expected_maximum(values: Sequence[float] | np.ndarray) -> np.ndarray:
     return np.array(expected)
 
 
-def luck(n: int) -> float:
-    """By how many standard deviations the best of n equally good trials exceeds their mean.
-
-    The expected maximum of n independent standard normals, E = int 1 - F(x)^n - F(-x)^n over x > 0.
-    """
-    if n < 1:
-        raise ValueError(f"the best of {n} trials")
-    integral, _ = integrate.quad(
-        lambda x: 1 - stats.norm.cdf(x) ** n - stats.norm.cdf(-x) ** n, 0, 12
-    )
-    return float(integral)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Selection:
     """A pipeline's choice among its complete trials.
@@ -73,6 +54,7 @@ class Selection:
         optimism: promised minus the mean of `fresh`.
         gap: the champion's mean accuracy on validation images minus that on test images.
         readings: how often the test set was read by this protocol for the pipeline's reruns.
+        defaults: the study's trial of the defaults, None if it did not try them.
     """
 
     values: np.ndarray
@@ -82,18 +64,12 @@ class Selection:
     optimism: float | None
     gap: float | None = None
     readings: int | None = None
+    defaults: TrialRecord | None = None
 
     @property
     def best(self) -> float | None:
         """The best complete value."""
         return float(self.values[-1]) if len(self.values) else None
-
-    @property
-    def luck(self) -> float | None:
-        """How much too much the best of equal trials would promise, by the seeds' spread."""
-        if len(self.fresh) < 2 or not len(self.values):
-            return None
-        return luck(len(self.values)) * float(np.std(self.fresh, ddof=1))
 
 
 def compute_selection(record: PipelineRecord, study: StudyRecord | None) -> Selection:
@@ -110,7 +86,19 @@ def compute_selection(record: PipelineRecord, study: StudyRecord | None) -> Sele
         optimism=result.get("optimism"),
         gap=float(np.mean(champion) - np.mean(test)) if champion and test else None,
         readings=result.get("readings", {}).get(str(version_of(result))) if result else None,
+        defaults=_defaults_trial(study.trials, record) if study and study.trials else None,
     )
+
+
+def _defaults_trial(trials: Sequence[TrialRecord], record: PipelineRecord) -> TrialRecord | None:
+    """The trial that had the defaults, except values that the search held fixed (`--set`)."""
+    tried = {name: {str(trial.params.get(name)) for trial in trials} for name in trials[0].params}
+    free = [name for name, values in tried.items() if len(values) > 1]
+    defaults = record.pipeline.defaults
+    for trial in trials if free else ():
+        if all(same(trial.params.get(name), defaults.get(name)) for name in free):
+            return trial
+    return None
 
 
 def draw_selection(axis: Axes, name: str, selection: Selection) -> None:
@@ -145,23 +133,20 @@ def selection_figure(selections: Mapping[str, Selection]) -> Canvas:
 def blocks(
     records: Sequence[PipelineRecord], studies: Mapping[str, StudyRecord | None]
 ) -> list[Block]:
-    """A line a pipeline, the picture and the table."""
+    """The picture and the table."""
     ranked = [r for r in records if r.pipeline.metric == METRIC]  # as trials were chosen
     selections = {r.name: compute_selection(r, studies[r.name]) for r in ranked}
     drawn = {name: one for name, one in selections.items() if len(one.values)}
-    content: list[Block] = [
-        Heading("Optimism of the chosen trial"),
-        Bullets(tuple(_told(name, s) for name, s in selections.items())),
-    ]
+    content: list[Block] = [Heading("What the search brought, and what was kept of it")]
     if drawn:
-        fresh = any(selection.fresh for selection in drawn.values())
         content.append(
             Figure(
                 name="best_of_many",
                 title="The best of many trials",
                 caption="Line: the expected best of k complete trials drawn at random from those "
                 "of the search, exact from order statistics; dashes at the left: the trials "
-                f"themselves.{FRESH * fresh}",
+                "themselves. Where there are final numbers, triangle: what the champion's trial "
+                "had promised; crosses and dashed line: the champion with fresh seeds, their mean.",
                 draw=lambda: selection_figure(drawn),
             )
         )
@@ -169,16 +154,13 @@ def blocks(
         Table(
             name="optimism",
             title="What was promised, and what was kept",
-            caption="Validation accuracy; differences in points. Promised: the champion's value in "
-            "its search. Kept: its mean with fresh seeds. Luck alone: by how much the best of as "
-            "many equally good trials would exceed their mean if values varied as between the "
-            "champion's seeds (expected maximum of independent normals times their standard "
-            "deviation, a rough figure of a few seeds). Validation - test: of the champion's "
-            "means. Test readings: trainings, baselines too, that the reruns measured on the test "
-            "set.",
+            caption="Validation accuracy; differences in points. Defaults: as tried in the search, "
+            "but for what it held fixed. Promised: the champion's value in its search. Kept: its "
+            "mean with fresh seeds. Validation - test: of the champion's means. Test readings: "
+            "trainings, baselines too, that the reruns measured on the test set.",
             columns=heads(
-                "pipeline | complete trials | mean of trials | best trial | promised | kept "
-                "| seeds | optimism | luck alone | validation - test | test readings"
+                "pipeline | complete trials | defaults | mean of trials | best trial | promised "
+                "| kept | seeds | optimism | validation - test | test readings"
             ),
             rows=tuple(_row(name, selection) for name, selection in selections.items()),
         )
@@ -186,36 +168,22 @@ def blocks(
     return content
 
 
-def _told(name: str, selection: Selection) -> str:
-    n = len(selection.values)
-    if not n:
-        return f"{name}: no complete trials."
-    text = f"{name}: a complete trial taken at random had {selection.expected[0]:.4f}"
-    text += f", the best of {n} {selection.values[-1]:.4f}" if n > 1 else ", the only one"
-    half = n // 2
-    if n >= 4:
-        more = 100 * (selection.expected[-1] - selection.expected[half - 1])
-        text += f"; going from {half} trials to {n} was worth {more:.2f} points of promise"
-    if selection.optimism is None or not selection.fresh:
-        return text + "; what fresh seeds keep of it is not measured."
-    kept = float(np.mean(selection.fresh))
-    text += f". The champion had promised {selection.promised:.4f} and kept {kept:.4f}"
-    if selection.optimism > 0:
-        return text + f": {100 * selection.optimism:.2f} points too much."
-    return text + ": fresh seeds took nothing of it back."
-
-
 def _row(name: str, selection: Selection) -> tuple[Cell, ...]:
     n = len(selection.values)
-    differences = selection.optimism, selection.luck, selection.gap
+    defaults: Cell = None
+    if selection.defaults and selection.defaults.value is not None:
+        trial = selection.defaults
+        ended = trial.state == "COMPLETE"
+        defaults = trial.value if ended else f"{trial.value:.4f} ({trial.state.lower()})"
     return (
         name,
         n,
+        defaults,
         float(selection.values.mean()) if n else None,
         selection.best,
         selection.promised,
         float(np.mean(selection.fresh)) if selection.fresh else None,
         len(selection.fresh) or None,
-        *(None if one is None else points(one) for one in differences),
+        *(None if d is None else points(d) for d in (selection.optimism, selection.gap)),
         selection.readings,
     )

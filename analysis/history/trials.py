@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from analysis import style
-from analysis.records import StudyRecord
+from analysis.records import StudyRecord, TrialRecord
 from analysis.style import COLOURS
 
 
@@ -26,14 +26,13 @@ class StateLook:
     marker: str
     filled: bool
     line: str
-    hatch: str
 
 
 STATES: Mapping[str, StateLook] = {
-    "COMPLETE": StateLook("complete", COLOURS[0], "o", True, "-", ""),
-    "PRUNED": StateLook("pruned", COLOURS[1], "v", False, "--", "////"),
-    "FAIL": StateLook("failed", COLOURS[5], "X", True, ":", "xxxx"),
-    "INTERRUPTED": StateLook("interrupted", COLOURS[9], "D", False, "-.", "...."),
+    "COMPLETE": StateLook("complete", COLOURS[0], "o", True, "-"),
+    "PRUNED": StateLook("pruned", COLOURS[1], "v", False, "--"),
+    "FAIL": StateLook("failed", COLOURS[5], "X", True, ":"),
+    "INTERRUPTED": StateLook("interrupted", COLOURS[9], "D", False, "-."),
 }
 BEYOND: Mapping[str, Any] = {"ls": "none", "marker": "x", "color": COLOURS[5], "ms": 9, "zorder": 4}
 
@@ -61,20 +60,21 @@ class History:
     epochs: int
     beyond: np.ndarray
 
-    def count(self, state: str) -> int:
-        """Trials in that state."""
-        return self.states.count(state)
+
+def state_of(trial: TrialRecord) -> str:
+    """Its state; one that a killed search left open counts as interrupted."""
+    return trial.state if trial.state in STATES else "INTERRUPTED"
 
 
 def compute_history(study: StudyRecord) -> History:
-    """The trials of a study; one that a killed search left open counts as interrupted."""
+    """The trials of a study, in its order."""
     values = np.array([np.nan if t.value is None else t.value for t in study.trials], dtype=float)
     complete = np.array([t.state == "COMPLETE" and t.feasible for t in study.trials], dtype=bool)
     known = np.where(complete & ~np.isnan(values), values, -np.inf)
     best = np.maximum.accumulate(known)
     return History(
         numbers=np.array([trial.number for trial in study.trials], dtype=int),
-        states=tuple(t.state if t.state in STATES else "INTERRUPTED" for t in study.trials),
+        states=tuple(map(state_of, study.trials)),
         values=values,
         best=np.where(np.isinf(best), np.nan, best),
         curves=tuple(
@@ -165,7 +165,7 @@ def history_figure(history: History) -> Canvas:
     keys = [
         Line2D([], [], **_marks(look), ls=look.line, lw=1, label=f"{look.word} ({count})")
         for state, look in STATES.items()
-        if (count := history.count(state))
+        if (count := history.states.count(state))
     ]
     if history.beyond.any():
         keys.append(Line2D([], [], **BEYOND, label=f"beyond a limit ({history.beyond.sum()})"))

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import softmax
 
-from analysis.checks import has_shape, lies_in
 from analysis.reconstructions.errors import five
 from analysis.records import PipelineRecord, scaled
 from trainers.measures.interpolation import STEPS, entropy, ghosting, path
@@ -18,6 +17,7 @@ from trainers.measures.neighbours import NEIGHBOUR, REFERENCES, nearest_distance
 OTHERS: Mapping[str, tuple[tuple[int, int], ...]] = {"mnist": ((4, 7), (8, 9), (3, 4), (5, 1))}
 
 PAIRS = 100  # random ones of different classes, and as many of one class
+GHOST = 0.5  # nearer to the cross-fade than to a decided picture
 REAL = 1000  # images of the split that the walks are compared with
 
 
@@ -35,9 +35,7 @@ class Paths:
         sparsity: (P, S) distance of the latents to the k-th nearest training latent: the larger,
             the emptier the space.
         ghosting: (P, S), see `trainers.measures.interpolation`; NaN at both ends.
-        contrast: (P, S) standard deviation of the decoded pixels over the mean of both ends'.
         mixed_nearest, mixed_entropy: (P, S) the same of the images' own mixes in pixel space.
-        classes: K.
     """
 
     rows: np.ndarray
@@ -47,23 +45,8 @@ class Paths:
     nearest: np.ndarray
     sparsity: np.ndarray
     ghosting: np.ndarray
-    contrast: np.ndarray
     mixed_nearest: np.ndarray
     mixed_entropy: np.ndarray
-    classes: int
-
-    def __post_init__(self) -> None:
-        shape = self.predicted.shape
-        has_shape(self, (shape[0], 2), "rows")
-        has_shape(self, shape, "confidence", *MEASURES)
-        for name in MEASURES:
-            inside = getattr(self, name)[:, 1:-1]
-            if not np.isfinite(inside).all() or (inside < 0).any():
-                raise ValueError(f"{name} must be finite and not negative between the ends")
-        lies_in(self, 0, np.log(self.classes), "entropy", "mixed_entropy")
-        lies_in(self, 0, 1, "confidence")
-        if self.ghosting[:, 1:-1].max() > 1:
-            raise ValueError("ghosting must be at most 1")
 
     def middle(self, measure: str) -> np.ndarray:
         """(P,) mean over the two steps in the middle (one, if the steps are odd)."""
@@ -74,14 +57,6 @@ class Paths:
     def median_middle(self, measure: str) -> float:
         """The median over pairs of `middle`."""
         return float(np.median(self.middle(measure)))
-
-    def median_end(self, measure: str) -> float:
-        """The median over pairs of the mean over both ends."""
-        return float(np.median(getattr(self, measure)[:, [0, -1]].mean(axis=1)))
-
-
-MIXES = "mixed_nearest", "mixed_entropy"
-MEASURES = "entropy", "nearest", "sparsity", "ghosting", "contrast", *MIXES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,13 +71,25 @@ class Real:
     entropy: np.ndarray
     sparsity: np.ndarray
 
-    def __post_init__(self) -> None:
-        has_shape(self, self.nearest.shape, "entropy", "sparsity")
-        lies_in(self, 0, np.inf, "nearest", "entropy", "sparsity")
-
     def usual(self, measure: str) -> float:
         """The value that 90 % of them stay below."""
         return float(np.quantile(getattr(self, measure), 0.9))
+
+
+def middle_passes(paths: Paths, real: Real) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(P,) bool each, as a picture of one thing would be: near, sure, decided.
+
+    That is: no farther from training images, classified no less surely than 90 % of real images;
+    less than half a cross-fade.
+    """
+    near = paths.middle("nearest") <= real.usual("nearest")
+    sure = paths.middle("entropy") <= real.usual("entropy")
+    return near, sure, paths.middle("ghosting") < GHOST
+
+
+def middle_is_usual(paths: Paths, real: Real) -> np.ndarray:
+    """(P,) bool: passes all three."""
+    return np.all(middle_passes(paths, real), axis=0)
 
 
 def measure_paths(record: PipelineRecord, rows: np.ndarray, *, steps: int = STEPS) -> Paths:
@@ -145,19 +132,15 @@ def _measure_paths(record: PipelineRecord, rows: np.ndarray, steps: int) -> Path
     points, every = latents.reshape(-1, latents.shape[2]), mixed.reshape(-1, *mixed.shape[2:])
     decoded, chances = record.decode(points), _probabilities(record, points)
     walks = decoded.reshape(mixed.shape)
-    spread = walks.reshape(*shape, -1).std(axis=2)
-    of_ends = (spread[:, :1] + spread[:, -1:]) / 2
     training = _training(record)
     return Paths(
         rows=rows,
-        classes=len(record.classes),
         predicted=chances.argmax(1).reshape(shape),
         confidence=chances.max(1).reshape(shape),
         entropy=entropy(chances).reshape(shape),
         nearest=nearest_distances(decoded, training).reshape(shape),
         sparsity=_sparsity(record, points).reshape(shape),
         ghosting=np.stack([ghosting(walk) for walk in walks]),
-        contrast=spread / np.where(of_ends > 0, of_ends, 1),
         mixed_nearest=nearest_distances(every, training).reshape(shape),
         mixed_entropy=entropy(_probabilities(record, record.encode(every))).reshape(shape),
     )

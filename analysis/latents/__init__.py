@@ -2,7 +2,6 @@
 
 chapter.py     the section, and its pictures
 structure.py   measures
-words.py       says what was measured
 """
 
 from analysis.latents.chapter import section as section

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from analysis.checks import lies_in
 from analysis.records import Findings, PipelineRecord, applied, scaled
 from analysis.tsne.separation import choose, digest
 from search.spaces.rebuild import untrained
@@ -49,16 +48,6 @@ class Structure:
     rank: float
     correlation: float
     count: int
-
-    def __post_init__(self) -> None:
-        if self.spectrum.ndim != 1 or (np.diff(self.spectrum) > 0).any():
-            raise ValueError("a spectrum is (D,), largest first")
-        if (self.spectrum < 0).any():
-            raise ValueError("an eigenvalue of a covariance is below 0")
-        lies_in(self, 0, 4, "alignment", "apart")
-        lies_in(self, -np.inf, 0, "uniformity")
-        lies_in(self, 0, len(self.spectrum), "rank")
-        lies_in(self, 0, 1, "correlation")
 
     @property
     def closeness(self) -> float:

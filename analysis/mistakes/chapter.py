@@ -8,20 +8,27 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
+from scipy import stats
 
 from analysis import style
 from analysis.captions import absent, source_of, title_of
 from analysis.document import Block, Figure, Heading, Paragraph, Section, Table
 from analysis.image_grid import ImageRow, Mosaic, figure_of
 from analysis.mistakes.confusion import Confusion, Surest, compute_confusion, compute_surest
-from analysis.mistakes.words import INTRODUCTION, describe, together
 from analysis.records import SIX, Findings, PipelineRecord
-from analysis.sentences import count_as_text
+from analysis.sentences import count_as_text, p_value
 from trainers.data import DATASETS
 
 WIDTH = 9.0  # inches
 SUREST = 8  # pictures a pipeline
 DARK = 0.6  # of the shade's range: white figures on it
+NAMED = 3  # confusions a pipeline
+INTRODUCTION = (
+    "Which classes the classifiers take for which. Matrices and accuracies by class are those "
+    "that the final runs recorded, a mean over their seeds; where a pipeline has no final run "
+    "they come from the best trial's predictions on validation images, and say so. Pictures "
+    "and probabilities are of one set of weights: the registered champion's, or the best trial's."
+)
 
 
 def section(findings: Findings) -> Section:
@@ -49,21 +56,19 @@ def _over_seeds(confusion: Confusion) -> str:
 
 
 def _confusion_figure(record: PipelineRecord, confusion: Confusion) -> Figure:
-    title = f"{title_of(record)}: {record.split} images, {_over_seeds(confusion)}"
-    interval = (
-        "the bar is the 95 % interval of the mean over seeds (Student's t, cut at 0 and 1)"
-        if confusion.seeds > 1
-        else "no interval from one seed"
-    )
+    def draw() -> Canvas:
+        figure, [axis] = style.axes(width=6.4, height=4.9)
+        draw_confusion(axis, confusion)
+        axis.set_title(f"{title_of(record)}: {record.split} images, {_over_seeds(confusion)}")
+        return figure
+
     return Figure(
         name=f"confusion_{record.name}",
         title=f"{title_of(record)}: what is taken for what",
-        caption=f"Left: images by true class (row) and predicted class (column), "
+        caption="Images by true class (row) and predicted class (column), "
         f"{_over_seeds(confusion)} ({source_of(record)}); shades by share of the row, on a "
-        "root scale so that rare confusions can be seen; empty cells are zero. Right: accuracy "
-        f"of each class, {interval}.",
-        draw=lambda: confusion_figure(confusion, title),
-        alt=f"Confusion matrix of {len(confusion.classes)} classes and accuracy by class.",
+        "root scale so that rare confusions can be seen; empty cells are zero.",
+        draw=draw,
     )
 
 
@@ -81,12 +86,9 @@ def _surest_figure(
             name=f"surest_mistakes_{dataset}",
             title=title,
             caption=f"For each pipeline the {SUREST} wrongly classified images to which the "
-            "classifier gives the highest probability: true class, what it said, and the "
-            "probability after softmax of the logits as they are. The temperature that supervised "
-            "training divides logits by is ignored: it changes how sure, not what is said. "
-            f"{sources}.",
+            "classifier gives the highest probability. The temperature that supervised training "
+            f"divides logits by is ignored: it changes how sure, not what is said. {sources}.",
             draw=lambda: figure_of(mosaic, title=title, x_label=below),
-            alt="Rows of wrongly classified images with true class, predicted class, probability.",
         )
     ]
 
@@ -113,18 +115,45 @@ def _table(
     )
 
 
+# What is said ------------------------------------------------------------------------------------
+
+
+def describe(record: PipelineRecord, confusion: Confusion, surest: Surest) -> str:
+    """The paragraph of one pipeline: commonest confusions, and whether it is as sure as right."""
+    wrong = confusion.mean.sum() - np.trace(confusion.mean)
+    pairs = confusion.pairs[:NAMED]
+    named = "; ".join(
+        f"{confusion.classes[true]} taken for {confusion.classes[predicted]}, "
+        f"{100 * confusion.shares[true, predicted]:.1f} % of its class"
+        for true, predicted in pairs
+    )
+    share = sum(confusion.mean[pair] for pair in pairs) / wrong if pairs else 0.0
+    most = f"most frequent are {named}, together {100 * share:.0f} % of all {wrong:,.0f} mistakes"
+    return (
+        f"**{title_of(record)}.** Of the confusions the {most if pairs else 'matrix shows none'}. "
+        f"Over all images the classifier's mean probability of the class that it names is "
+        f"{surest.probability.mean():.3f}, and it is right on {(~surest.wrong).mean():.3f} of them."
+    )
+
+
+def together(records: Sequence[PipelineRecord], surest: Sequence[Surest]) -> str:
+    """Whether the pipelines of a data set fail on the same images; empty if they saw others."""
+    same = all(np.array_equal(sure.labels, surest[0].labels) for sure in surest)
+    if len(records) < 2 or not same or len({record.split for record in records}) > 1:
+        return ""
+    wrong = np.stack([sure.wrong for sure in surest])
+    count = wrong.shape[1]
+    shared, alone = int(wrong.all(axis=0).sum()), float(wrong.mean(axis=1).prod())
+    p = stats.binomtest(shared, count, alone).pvalue
+    names = ", ".join(record.called for record in records)
+    return (
+        f"All of {names} are wrong on {shared} of the {count:,} images; were their mistakes "
+        f"independent, {count_as_text(alone * count)} would be expected (binomial test, "
+        f"{p_value(p)})."
+    )
+
+
 # Drawing ----------------------------------------------------------------------------------------
-
-
-def confusion_figure(confusion: Confusion, title: str) -> Canvas:
-    """The matrix beside the accuracies."""
-    figure, [left, right] = style.axes(1, 2, width=9.0, height=4.9)
-    if grid := left.get_gridspec():
-        grid.set_width_ratios((2.1, 1))
-    draw_confusion(left, confusion)
-    draw_accuracies(right, confusion)
-    figure.suptitle(title, fontsize=11, fontweight="bold")
-    return figure
 
 
 def draw_confusion(axis: Axes, confusion: Confusion) -> None:
@@ -145,27 +174,7 @@ def draw_confusion(axis: Axes, confusion: Confusion) -> None:
     axis.grid(False)
     axis.grid(which="minor", color="white", lw=1)
     axis.tick_params(which="both", length=0)
-    axis.set_title("Images by true and predicted class")
     axis.set(xlabel="predicted class", ylabel="true class")
-
-
-def draw_accuracies(axis: Axes, confusion: Confusion) -> None:
-    """Accuracy of each class with its interval, in the matrix's order."""
-    for place, accuracy in enumerate(confusion.accuracies):
-        if accuracy is None:
-            continue
-        axis.plot(accuracy.mean, place, "o", color=style.COLOURS[0])
-        if accuracy.low is not None and accuracy.high is not None:
-            ends = np.clip([accuracy.low, accuracy.high], 0, 1)
-            axis.plot(ends, [place, place], "-|", color=style.COLOURS[0])
-    overall = float(np.trace(confusion.mean) / confusion.mean.sum())
-    axis.axvline(overall, color="black", ls="--", lw=1.1, label=f"all classes {overall:.4f}")
-    axis.set_yticks(range(len(confusion.classes)), confusion.classes)
-    axis.set_ylim(len(confusion.classes) - 0.5, -0.5)
-    axis.margins(x=0.08)
-    axis.locator_params(axis="x", nbins=5)
-    axis.set(title="Accuracy by class", xlabel="accuracy, share of the class", ylabel="true class")
-    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), fontsize=8)
 
 
 def compose_surest(records: Sequence[PipelineRecord], surest: Sequence[Surest]) -> Mosaic | None:

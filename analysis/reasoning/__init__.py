@@ -2,7 +2,6 @@
 
 chapter.py        the section
 architecture.py   draws a network with its shapes
-choices.py        what the trials say about a hyperparameter
 references.py     the literature, cited where it is needed
 """
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import statistics
+
+from analysis import result_rows
 from analysis.captions import every_search, title_of
 from analysis.document import Block, Bullets, Figure, Heading, Paragraph, Section, Table
-from analysis.reasoning import choices
-from analysis.reasoning.architecture import Part, architecture_figure, compute_architecture
-from analysis.reasoning.choices import worded
+from analysis.reasoning.architecture import architecture_figure, compute_architecture
 from analysis.reasoning.references import needed
-from analysis.records import Findings, PipelineRecord, main_study, same
+from analysis.records import Findings, PipelineRecord, StudyRecord, main_study, same
+from analysis.sentences import listed, percent, points
 from models.heads import CLASSIFIER_HIDDEN
-from search.spaces.pipeline import LATENT_DIM
+from search.spaces.pipeline import LATENT_DIM, METRIC
 from search.spaces.space import describe
 from trainers.data.training import VALID_FRACTION
 
@@ -94,49 +96,78 @@ def _searched(records: list[PipelineRecord]) -> str:
 
 
 def _pipeline(record: PipelineRecord) -> list[Block]:
-    parts = compute_architecture(record)
     reasoning = " ".join(record.pipeline.reasoning.split())
     blocks: list[Block] = [Heading(f"{title_of(record)} (`{record.name}`)"), Paragraph(reasoning)]
-    blocks.append(_diagram(record, parts))
+    blocks.append(_diagram(record))
     study = main_study(record.studies)
     if study is not None:
-        blocks.append(Bullets(choices.describe(record, study)))
+        blocks.append(Bullets(tuple(chosen(record, study))))
     blocks.append(_space(record))
     return blocks
 
 
-def _diagram(record: PipelineRecord, parts: tuple[Part, ...]) -> Figure:
-    encoder, *others = parts
-    rest = "; ".join(f"{part.name}: {part.note}" for part in others)
-    whose = "champion" if record.final else "best trial so far"
+def _diagram(record: PipelineRecord) -> Figure:
+    parts = compute_architecture(record)
     return Figure(
         name=f"architecture_{record.name}",
         title=f"{title_of(record)}: the networks",
-        caption=f"As traced through the {whose}: {len(encoder.layers)} layers with weights from "
-        f"the image to the latent, {encoder.parameters:,} weights; {rest}. Bold: the shape behind "
-        "a layer (channels, height, width); below it what the layer does, and its weights. Planes "
-        "are as large as the maps' sides. Colours tell the parts apart and mean nothing else.",
+        caption=f"As traced through the {_whose(record)}. Bold: the shape behind a layer "
+        "(channels, height, width); below it what the layer does, and its weights. Planes are as "
+        "large as the maps' sides. Colours tell the parts apart and mean nothing else.",
         draw=lambda: architecture_figure(record.name, parts),
-        alt=f"Shapes from layer to layer. {'; '.join(map(_shapes, parts))}",
     )
 
 
-def _shapes(part: Part) -> str:
-    shapes = [part.enters, *(layer.shape for layer in part.layers)]
-    return f"{part.name}: {', '.join('x'.join(map(str, shape)) for shape in shapes)}"
+def _whose(record: PipelineRecord) -> str:
+    return "champion" if record.final else "best trial"
+
+
+def chosen(record: PipelineRecord, study: StudyRecord) -> list[str]:
+    """How sharply the best trial of a study won, and what became champion."""
+    said = [_won(record, study)]
+    if record.result and study.complete:
+        best = f"trial {study.complete[0].number} of {study.name}"
+        other = "" if record.result["source"] == best else ", another than the best of the search,"
+        text = f"**Champion:** {record.result['source']}{other * (not study.goals)}"
+        said.append(f"{text} by mean `{METRIC}` over fresh seeds.")
+    return said
+
+
+def _won(record: PipelineRecord, study: StudyRecord) -> str:
+    complete = study.complete
+    if not complete:
+        return "**Won:** nothing yet, no trial was trained to the end."
+    if study.goals:
+        goals = listed([f"`{goal}`" for goal in study.goals])
+        return f"**Won:** no trial by accuracy alone, since the study was searched by {goals}."
+    values = [trial.value or 0.0 for trial in complete]
+    text = f"**Won:** trial {complete[0].number} with {percent(values[0], 2)} on validation images"
+    if len(values) < 2:
+        return f"{text}, the only one."
+    step = values[0] - values[1]
+    text += f", {points(step)} points against the second of {len(values)} complete."
+    row = result_rows.champion(record)
+    seeds = row["metrics"].get(METRIC, []) if row else []
+    if len(seeds) < 2:
+        return text
+    spread = statistics.stdev(seeds)
+    noise = f"the champion's standard deviation over seeds, {100 * spread:.2f} points"
+    if step > spread:
+        return f"{text} That is more than {noise}."
+    return f"{text} That is no more than {noise}: the order at the top may be chance."
 
 
 def _space(record: PipelineRecord) -> Table:
-    chosen = record.info["params"]
+    params = record.info["params"]
     pipeline = record.pipeline
     lines, differ = [], []
     for index, (name, distribution) in enumerate(pipeline.space.items()):
-        default, value = pipeline.defaults[name], chosen.get(name)
-        shown = worded(value) if name in chosen else None
-        lines.append((name, describe(distribution), worded(default), shown))
-        if name in chosen and not same(value, default):
+        default, value = pipeline.defaults[name], params.get(name)
+        shown = _worded(value) if name in params else None
+        lines.append((name, describe(distribution), _worded(default), shown))
+        if name in params and not same(value, default):
             differ.append(index)
-    whose = "champion" if record.final else "best trial"
+    whose = _whose(record)
     return Table(
         name=f"space_{record.name}",
         title=f"{title_of(record)}: what was searched",
@@ -147,3 +178,7 @@ def _space(record: PipelineRecord) -> Table:
         f"`{record.run_id}`.",
         bold=tuple(differ),
     )
+
+
+def _worded(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

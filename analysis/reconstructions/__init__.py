@@ -3,7 +3,6 @@
 chapter.py   puts the section together
 errors.py    computes
 figures.py   draws
-words.py     says what was measured
 """
 
 from analysis.reconstructions.chapter import section as section

@@ -10,7 +10,6 @@ import torch
 from scipy import ndimage
 
 from analysis import result_rows
-from analysis.checks import has_shape, lies_in
 from analysis.records import PipelineRecord, scaled
 from trainers.baselines import empty_pca, fit_pca
 from trainers.loop import DeviceImages
@@ -28,7 +27,6 @@ class Reconstructions:
         errors: (N,) mean absolute error of each image, pixels in [0, 1].
         labels: (N,) classes.
         classes: names by label.
-        contrast: (N,) standard deviation of each image's pixels, in [0, 1].
         five: (5,) rows of the images drawn at random.
         best, worst: (n,) rows with the smallest errors, and with the largest, the extreme first.
         pictures: row -> (image, reconstruction, PCA's reconstruction), each (C, H, W) float32 in
@@ -42,7 +40,6 @@ class Reconstructions:
     errors: np.ndarray
     labels: np.ndarray
     classes: tuple[str, ...]
-    contrast: np.ndarray
     five: np.ndarray
     best: np.ndarray
     worst: np.ndarray
@@ -50,14 +47,6 @@ class Reconstructions:
     constant: float
     recorded: float | None
     linear: float | None
-
-    def __post_init__(self) -> None:
-        has_shape(self, (len(self.errors),), "errors", "labels", "contrast")
-        has_shape(self, (FIVE,), "five")
-        lies_in(self, 0, 1, "errors")
-        shown = {int(row) for row in np.concatenate([self.five, self.best, self.worst])}
-        if shown - set(self.pictures):
-            raise ValueError(f"no pictures of rows {sorted(shown - set(self.pictures))}")
 
     @property
     def mean(self) -> float:
@@ -136,7 +125,6 @@ def compute_reconstructions(record: PipelineRecord, seed: int) -> Reconstruction
         errors=stored["errors"],
         labels=record.images.labels,
         classes=record.classes,
-        contrast=stored["contrast"],
         five=chosen,
         best=best,
         worst=worst,
@@ -150,15 +138,13 @@ def compute_reconstructions(record: PipelineRecord, seed: int) -> Reconstruction
 def _measure(record: PipelineRecord) -> dict[str, np.ndarray]:
     images = record.images.images
     median = np.median(record.data.train.images[:SAMPLE], axis=0).astype(np.float32) / 255
-    errors, contrast, constant = [], [], []
+    errors, constant = [], []
     for start in range(0, len(images), 1000):  # all at once would be half a gigabyte
         part = scaled(images[start : start + 1000])
         errors.append(absolute_errors(part, record.decode(record.latents[start : start + 1000])))
-        contrast.append(part.reshape(len(part), -1).std(axis=1))
         constant.append(absolute_errors(part, np.broadcast_to(median, part.shape)))
     return {
         "errors": np.concatenate(errors),
-        "contrast": np.concatenate(contrast),
         "constant": np.array(np.concatenate(constant).mean()),
     }
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from analysis import style
@@ -13,10 +12,8 @@ from analysis.image_grid import ImageRow, Mosaic
 from analysis.reconstructions.errors import Reconstructions, absolute_errors
 
 ERROR_TOP = 0.3  # black in pictures of the error
-BINS = 40
-FEWER_BINS = 25  # of one class
+BINS = 25
 WIDTH = 8.0  # inches
-X_LABEL = "mean absolute error of an image, pixels in [0, 1]"
 
 
 def compose_five(reconstructions: Reconstructions) -> Mosaic:
@@ -60,31 +57,10 @@ def _pictures(reconstructions: Reconstructions, rows: np.ndarray) -> list[np.nda
 
 
 def errors_figure(reconstructions: Reconstructions) -> Canvas:
-    """The distribution of the error over all images, and by class."""
-    figure, [left, right] = style.axes(1, 2, width=8.0, height=3.8)
-    draw_histogram(left, reconstructions)
-    draw_by_class(right, reconstructions)
-    return figure
-
-
-def draw_histogram(axis: Axes, reconstructions: Reconstructions) -> None:
-    """The distribution of the error over all images."""
-    errors, mean = reconstructions.errors, reconstructions.mean
-    axis.hist(errors, bins=BINS, color=style.COLOURS[4], edgecolor="white", linewidth=0.3)
-    low, median, high = reconstructions.quantiles
-    axis.axvline(mean, color="black", label=f"mean {mean:.4f}")
-    axis.axvline(median, color="black", ls="--", label=f"median {median:.4f}")
-    for at, label in ((low, f"5 and 95 %: {low:.4f}, {high:.4f}"), (high, None)):
-        axis.axvline(at, color="0.35", ls=":", label=label)
-    axis.set(title="All images", xlabel=X_LABEL, ylabel="images")
-    axis.set_ylim(top=1.4 * axis.get_ylim()[1])  # room for the legend
-    axis.legend(loc="upper right", fontsize=8, frameon=True, edgecolor="none")
-
-
-def draw_by_class(axis: Axes, reconstructions: Reconstructions) -> None:
     """A histogram for each class, one above the other, the hardest class at the top."""
+    figure, [axis] = style.axes(width=6.0, height=3.8)
     errors = reconstructions.errors
-    edges = np.linspace(errors.min(), errors.max() + 1e-12, FEWER_BINS + 1)
+    edges = np.linspace(errors.min(), errors.max() + 1e-12, BINS + 1)
     order = reconstructions.hardest_first[::-1]
     of_class = [reconstructions.of_class(label) for label in order]
     heights = [np.histogram(values, edges, density=True)[0] for values in of_class]
@@ -97,4 +73,6 @@ def draw_by_class(axis: Axes, reconstructions: Reconstructions) -> None:
         axis.plot([values.mean()] * 2, [place, place + 0.55], color="black", zorder=layer)
     axis.set_yticks(range(len(order)), [reconstructions.classes[label] for label in order])
     axis.set_ylim(-0.2, len(order) + 1)
-    axis.set(title="By class, the hardest at the top", xlabel=X_LABEL, ylabel="class")
+    axis.set(title="By class, the hardest at the top", ylabel="class")
+    axis.set_xlabel("mean absolute error of an image, pixels in [0, 1]")
+    return figure

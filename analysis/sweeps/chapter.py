@@ -45,10 +45,9 @@ def _sweep(record: SweepRecord, findings: Findings) -> list[Block]:
         blocks.append(
             Figure(
                 name=f"sweep_{record.name}",
-                title=f"{record.sweep.title}: {record.sweep.question}",
-                caption=f"{_seeds(record)} {budget_of(record)}",
+                title=record.sweep.title,
+                caption=_seeds(record),
                 draw=lambda: lines_figure(record),
-                alt=" ".join(record.sweep.answer(outcome)),
             )
         )
     name = f"analysis.sweeps.{record.name}"

@@ -36,18 +36,15 @@ def blocks(record: SweepRecord, findings: Findings) -> list[Block]:
     flat = {name: rows[0] for name, rows in lines.items() if rows and rows[0].x == 2}
     content: list[Block] = []
     if flat:
-        connected = flat[CONNECTED]
         content += [
             Figure(
                 name="sweep_pca_latents",
                 title="Two coordinates: PCA and autoencoders",
                 caption=f"{POINTS:,} validation images in two coordinates, colour and marker by "
-                "class. PCA gives one plane; the fully connected autoencoder was trained "
-                f"{len(connected.seeds)} times with other seeds, and its loss does not say where "
-                "a class has to lie.",
+                "class. The loss of an autoencoder does not say where a class has to lie.",
                 draw=functools.partial(_scatter, record, flat),
             ),
-            Paragraph(_runs_told(record, connected)),
+            Paragraph(_runs_told(record, flat[CONNECTED])),
             Figure(
                 name="sweep_pca_grids",
                 title="Images generated from two coordinates",
@@ -83,8 +80,6 @@ def runs_told(planes: Sequence[np.ndarray], errors: Sequence[float]) -> str:
         planes: (N, 2) latents of the same N images, a training each.
         errors: of each training's reconstructions.
     """
-    least, most = min(errors), max(errors)
-    how = "about as well each time" if most < 1.05 * least else "not equally well each time"
     text = f"**{counted(len(planes), 'training')} compared.** "
     if len(planes) < 2:
         return text + "One training shows nothing of how others would come out."
@@ -93,21 +88,14 @@ def runs_told(planes: Sequence[np.ndarray], errors: Sequence[float]) -> str:
     k = min(NEIGHBOURS, len(planes[0]) - 1)
     near = [NearestNeighbors(n_neighbors=k).fit(p).kneighbors_graph().toarray() for p in planes]
     kept = float(np.mean([(a * b).sum() / a.sum() for a, b in itertools.combinations(near, 2)]))
-    text += (
-        f"The fully connected autoencoder reconstructs {how} (errors {least:.4f} to {most:.4f}). "
-        f"Laid over each other as well as turning, mirroring and scaling can, two "
-        f"planes differ by {100 * apart:.0f} % of their variance (mean over {len(pairs)} "
-        f"{'pairs' if len(pairs) > 1 else 'pair'}), and of an image's {k} nearest neighbours in "
-        f"one {100 * kept:.0f} % are among those in the other (by chance "
-        f"{100 * k / (len(planes[0]) - 1):.1f} %): "
-    )
-    if apart < SAME:
-        return text + "it is the same map each time, but for how it lies on the page."
-    if kept > 0.5:
-        return text + "the maps differ as wholes, while who lies beside whom mostly stays."
     return (
-        text + "the maps differ, as wholes and in who lies beside whom. Where a class lies, "
-        "and beside which other, is chance; PCA draws the same plane each time."
+        f"{text}The errors of the fully connected autoencoder run from {min(errors):.4f} to "
+        f"{max(errors):.4f}. Laid over each other as well as turning, mirroring and scaling can, "
+        f"two planes differ by {100 * apart:.0f} % of their variance, and of an image's {k} "
+        f"nearest neighbours in one {100 * kept:.0f} % are among those in the other (means over "
+        f"pairs; by chance {100 * k / (len(planes[0]) - 1):.1f} %): the maps are "
+        f"{'the same, but for how they lie' if apart < SAME else 'different'}. PCA draws the same "
+        "plane each time."
     )
 
 

@@ -14,8 +14,9 @@ from analysis import style
 from analysis.document import Block, Figure, Paragraph
 from analysis.image_grid import ImageRow, Mosaic, figure_of
 from analysis.records import Findings, PipelineRecord, SweepRecord
+from analysis.sentences import p_value
 from analysis.sweeps.plane import POINTS, draw_scatter, draw_tiles, name_axes, square
-from search.cells.statistics import SIGNIFICANT, p_text
+from search.cells.statistics import SIGNIFICANT
 from search.grids.results import GridRow
 from search.sweeps.vae import VARIATIONAL
 
@@ -89,16 +90,14 @@ def draws_told(
     commonest = int(table.sum(axis=0).argmax())
     among = shares[:, commonest]
     p = float(stats.chi2_contingency(table[:, table.any(axis=0)]).pvalue) if np.ptp(named) else 1.0
-    text = (
+    return (
         f"**{draws} draws compared.** Each draw of the variational autoencoder shows other "
         f"pictures: two in the same place differ by {apart:.3f} a pixel, two real images by "
         f"{usual:.3f}. Of {count:,} vectors a draw the classifier names {classes[commonest]} most "
-        f"often, {among.min():.1f} to {among.max():.1f} % of the time (chi-squared over all "
-        f"classes, p {'= ' * (p >= 0.0001)}{p_text(p)}): "
+        f"often, {among.min():.1f} to {among.max():.1f} % of the time. The mix of classes "
+        f"{'differs' if p < SIGNIFICANT else 'is not shown to differ'} between the draws "
+        f"(chi-squared, {p_value(p)})."
     )
-    if p < SIGNIFICANT:
-        return text + "the mix of classes differs between the draws by more than chance."
-    return text + "the mix of classes stays the same. Another draw is another sample of one model."
 
 
 def _samples(record: SweepRecord, rows: list[GridRow], seed: int) -> Canvas:

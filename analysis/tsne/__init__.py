@@ -5,8 +5,7 @@ views.py          computes what it shows
 embedding.py      t-SNE, PCA or UMAP
 figures.py        draws
 separation.py     silhouette, nearest neighbours, scatter: where the points really lie
-contrast.py        latents against images, method against method
-words.py          answers from these
+words.py          answers from these, latents against images, method against method
 """
 
 from analysis.tsne.chapter import section as section

@@ -33,12 +33,6 @@ class Embedding:
     perplexity: float | None
     components: int | None
 
-    def __post_init__(self) -> None:
-        if self.plane.ndim != 2 or self.plane.shape[1] != 2:
-            raise ValueError(f"a plane is (N, 2), not {self.plane.shape}")
-        if not np.isfinite(self.plane).all():
-            raise ValueError("a point of the plane is not finite")
-
     def __len__(self) -> int:
         return len(self.plane)
 

@@ -9,10 +9,11 @@ import numpy as np
 from sklearn.metrics import calinski_harabasz_score, silhouette_score
 from sklearn.metrics.pairwise import euclidean_distances
 
-from analysis.checks import lies_in
 from trainers.data.split import stratified_order
 
 NEIGHBOURS = 20
+# Attribute of a Separation -> its name.
+MEASURES = {"silhouette": "silhouette", "knn": "k-NN accuracy", "scatter": "between over within"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +26,6 @@ class Separation:
         scatter: trace of the scatter between classes over that within, 0 or more.
         hits: (N,) bool, which points their neighbours classify rightly.
         k: neighbours that vote.
-        chance: share of the largest class, what voting without looking gives.
     """
 
     silhouette: float
@@ -33,19 +33,6 @@ class Separation:
     scatter: float
     hits: np.ndarray
     k: int
-    chance: float
-
-    def __post_init__(self) -> None:
-        if self.hits.ndim != 1 or self.hits.dtype != bool:
-            raise ValueError(f"hits are {self.hits.dtype} {self.hits.shape}, not bool (N,)")
-        if not np.isclose(self.hits.mean(), self.knn):
-            raise ValueError(f"k-NN accuracy {self.knn} is not the share of hits")
-        lies_in(self, -1, 1, "silhouette")
-        lies_in(self, 0, np.inf, "scatter")
-        lies_in(self, 1 / len(self.hits), 1, "chance")
-
-    def __len__(self) -> int:
-        return len(self.hits)
 
 
 def choose(labels: np.ndarray, points: int, *, seed: int = 0) -> np.ndarray:
@@ -80,7 +67,6 @@ def compute_separation(
         scatter=scatter_ratio(flat, labels),
         hits=hits,
         k=min(k, len(flat) - 1),
-        chance=float(np.unique(labels, return_counts=True)[1].max() / len(flat)),
     )
 
 

@@ -13,9 +13,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from analysis import style
 from analysis.history.parameter_figures import (
     draw_importance,
-    draw_parallel,
     draw_slice,
-    parallel_figure,
     parameters_figure,
 )
 from analysis.history.parameters import as_optuna, compute_parameters, widened
@@ -128,11 +126,10 @@ def test_what_was_held_fixed_is_no_parameter(study: StudyRecord) -> None:
 
 def test_drawings(study: StudyRecord) -> None:
     found = compute_parameters(study, SPACE)
-    figure, axes = style.axes(1, 5)
+    figure, axes = style.axes(1, 4)
     draw_importance(axes[0], found)
     for axis, name in zip(axes[1:4], found.space, strict=True):
         draw_slice(axis, found, name)
-    draw_parallel(axes[4], found)
     written = [text.get_text() for text in axes[0].texts]
     assert written == [f"{share:.2f}" for share in reversed(found.importance.values())]
     assert [axis.get_xlabel() for axis in axes[1:4]] == list(found.space)
@@ -141,11 +138,6 @@ def test_drawings(study: StudyRecord) -> None:
     points = np.sort(np.concatenate([line.get_xdata() for line in slice_.lines[:-1]]))
     np.testing.assert_allclose(points, np.sort([p["lr"] for p in found.params]))
     assert slice_.lines[-1].get_marker() == "*"
-    lines = [line for line in axes[4].lines if len(line.get_xdata()) == 4]
-    assert len(lines) == len(found) + 1  # and the best complete trial
-    for line in lines:
-        heights = np.asarray(line.get_ydata(), dtype=float)
-        assert ((heights >= 0) & (heights <= 1)).all()
     style.close(figure)
 
 
@@ -157,9 +149,6 @@ def test_a_trial_far_below_stands_on_the_edge(study: StudyRecord) -> None:
     assert "v" in [line.get_marker() for line in axis.lines]
     assert axis.get_ylim()[0] > 0.05
     style.close(figure)
-    canvas = parallel_figure(found)
-    assert any(text.get_text().startswith("≤") for text in canvas.axes[0].texts)
-    style.close(canvas)
 
 
 def test_composed_figures(study: StudyRecord) -> None:
@@ -176,9 +165,9 @@ def test_composed_figures(study: StudyRecord) -> None:
 def test_equal_accuracies_can_be_drawn(study: StudyRecord) -> None:
     level = tuple(trial(n, 0.5, lr=10.0 ** -(1 + n % 3)) for n in range(12))
     found = compute_parameters(replace(study, trials=level), SPACE)
-    for canvas in (parameters_figure(found), parallel_figure(found)):
-        canvas.canvas.draw()
-        style.close(canvas)
+    canvas = parameters_figure(found)
+    canvas.canvas.draw()
+    style.close(canvas)
 
 
 def test_optuna_is_quiet(study: StudyRecord, capfd: pytest.CaptureFixture[str]) -> None:

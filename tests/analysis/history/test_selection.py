@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import combinations
@@ -16,10 +15,9 @@ from analysis.history.selection import (
     blocks,
     compute_selection,
     expected_maximum,
-    luck,
     selection_figure,
 )
-from analysis.records import Findings, PipelineRecord
+from analysis.records import Findings, PipelineRecord, TrialRecord
 
 VALUES = [0.61, 0.7, 0.55, 0.7, 0.9, 0.2, 0.66]
 
@@ -44,17 +42,6 @@ def test_expected_maximum_of_many() -> None:
     np.testing.assert_allclose(expected_maximum(np.arange(1, n + 1)), (n + 1) * k / (k + 1))
 
 
-def test_luck() -> None:
-    """Known moments of normal order statistics: 0, 1 / sqrt pi, 3 / (2 sqrt pi)."""
-    assert luck(1) == pytest.approx(0, abs=1e-9)
-    assert luck(2) == pytest.approx(1 / math.sqrt(math.pi))
-    assert luck(3) == pytest.approx(1.5 / math.sqrt(math.pi))
-    draws = np.random.default_rng(0).normal(size=(20_000, 20)).max(1)
-    assert luck(20) == pytest.approx(draws.mean(), abs=0.02)  # 5 standard errors; the draw is fixed
-    with pytest.raises(ValueError):
-        luck(0)
-
-
 def test_a_selection(findings: Findings) -> None:
     record = findings.records["cifar_contrastive"]
     (study,) = record.studies
@@ -65,8 +52,6 @@ def test_a_selection(findings: Findings) -> None:
     assert record.result is not None
     mean = np.mean(record.result["rows"][0]["metrics"]["valid/accuracy"])
     assert found.optimism == pytest.approx(record.result["promised"] - mean)
-    spread = np.std(found.fresh, ddof=1)
-    assert found.luck == pytest.approx(luck(len(complete)) * spread)
 
 
 def test_not_final(
@@ -74,7 +59,7 @@ def test_not_final(
 ) -> None:
     record = unfinished(findings.records["cifar_contrastive"])
     found = compute_selection(record, record.studies[0])
-    assert found.optimism is found.promised is found.luck is None and found.fresh == ()
+    assert found.optimism is found.promised is None and found.fresh == ()
     nothing = compute_selection(record, None)
     assert nothing.best is None and len(nothing.expected) == 0
 
@@ -98,3 +83,24 @@ def test_what_was_searched_for_another_metric_promised_no_accuracy(findings: Fin
     content = blocks([bound, other], {record.name: record.studies[0] for record in (one, other)})
     table = next(block for block in content if isinstance(block, Table))
     assert [row[0] for row in table.rows] == [other.name]
+
+
+def test_the_defaults_trial(findings: Findings) -> None:
+    """Found by its parameters, whatever the search held fixed, and however it ended."""
+    record = findings.records["mnist_supervised"]
+    [study] = record.studies
+    held = {**record.pipeline.defaults, "width": 16}
+    first, second = study.complete[:2]
+    trials = (
+        replace(first, params={**held, "lr": held["lr"] * 2}),
+        replace(second, params=held),
+    )
+
+    def shown(*trials: TrialRecord) -> object:
+        content = blocks([record], {record.name: replace(study, trials=trials)})
+        [table] = [block for block in content if isinstance(block, Table)]
+        return table.rows[0][2]
+
+    assert shown(*trials) == second.value
+    assert shown(trials[0], replace(trials[1], state="PRUNED")) == f"{second.value:.4f} (pruned)"
+    assert shown(trials[0]) is shown() is None

@@ -83,27 +83,15 @@ def test_the_section_has_its_parts(findings: Findings) -> None:
     made = section(findings)
     assert (made.id, made.title) == ("interpolation", "Interpolation")
     kinds = ("interpolation", "interpolation_measures")
-    expected = {f"{kind}_{name}" for name in (MNIST, CIFAR) for kind in kinds}
-    assert set(figures(made)) == {*expected, f"interpolation_pairs_{MNIST}"}
+    assert set(figures(made)) == {f"{kind}_{name}" for name in (MNIST, CIFAR) for kind in kinds}
     assert "**Both ends are among the 10**" in words(made)
     tables = {block.name: block for block in made.blocks if isinstance(block, Table)}
     assert set(tables) == {f"interpolation_{MNIST}", f"interpolation_{CIFAR}"}
     rows = tables[f"interpolation_{MNIST}"].rows
     assert len(rows) == 5 + 3
     assert "4 to 7" in [row[0] for row in rows]
-    steps = [int(part.split(")")[0]) for part in str(rows[0][1]).split("(")[1:]]
-    assert sum(steps) == 10
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        *(f"interpolation_{MNIST}", f"interpolation_{CIFAR}"),
-        *(f"interpolation_pairs_{MNIST}", f"interpolation_measures_{MNIST}"),
-    ],
-)
-def test_pictures_are_not_empty(findings: Findings, name: str) -> None:
-    check_drawn(figures(section(findings))[name])
+    for figure in figures(made).values():
+        check_drawn(figure)
 
 
 def test_a_missing_autoencoder_is_named(findings: Findings, only: Any) -> None:

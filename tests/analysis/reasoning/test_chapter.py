@@ -7,11 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from analysis import reasoning
 from analysis.document import Bullets, Heading, Paragraph, Table
-from analysis.reasoning import choices
+from analysis.reasoning.chapter import chosen
 from analysis.reasoning.references import REFERENCES, cited_in, needed
 from analysis.records import SIX, Findings, PipelineRecord
 from search.spaces.pipeline import load_pipeline, pipeline_names
@@ -35,71 +33,30 @@ def test_each_pipeline_has_its_prose_diagram_space_and_story(findings: Findings)
         changed = {space.rows[index][0] for index in space.bold}
         assert changed == {"width", *(["depth"] if name == "cifar_supervised" else [])}
     bullets = [item for b in section.blocks if isinstance(b, Bullets) for item in b.items]
-    tried = [item for item in bullets if item.startswith("**Tried:**")]
-    assert len(tried) == 6
-    assert "(5 trained to the end, 4 stopped early, 2 failed, 1 interrupted)" in tried[0]
+    assert len([item for item in bullets if item.startswith("**Won:**")]) == 6
 
 
 def test_how_sharply_it_won(findings: Findings) -> None:
     record = findings.records["mnist_autoencoder"]
-    choice = choices.compute_choice(record.studies[0], record.pipeline.defaults)
-    assert choice is not None
-    assert choice.best.number == 5
-    assert choice.to_second == pytest.approx(0.01)
-    assert choice.to_median == pytest.approx(0.012)
-    assert "width" in choice.changed or "lr" in choice.changed
-    assert "depth" not in choice.changed
-
-
-def test_what_mlflow_rounded_is_no_change(findings: Findings) -> None:
-    [study] = findings.records["mnist_autoencoder"].studies
-    params = study.complete[0].params
-    near = {**params, "lr": params["lr"] * (1 + 1e-6)}
-    choice = choices.compute_choice(study, near)
-    assert choice is not None
-    assert choice.changed == {}
-
-
-def test_one_trial_has_no_margin_and_none_no_choice(findings: Findings) -> None:
-    [study] = findings.records["mnist_autoencoder"].studies
-    one = replace(study, trials=(study.complete[0],))
-    choice = choices.compute_choice(one, {})
-    assert choice is not None
-    assert choice.to_second is choice.to_median is None
-    assert choices.compute_choice(replace(study, trials=()), {}) is None
-
-
-def test_a_near_tie_is_called_one(findings: Findings) -> None:
-    record = findings.records["mnist_autoencoder"]
     [study] = record.studies
-    told = " ".join(choices.describe(record, study))
-    assert "larger than the champion's standard deviation over seeds" in told
+    won, champion = chosen(record, study)
+    assert "trial 5 with 98.50 % on validation images, +1.00 points against the second of 5" in won
+    assert "more than the champion's standard deviation over seeds" in won
+    assert champion.startswith("**Champion:** trial 5 of") and "another" not in champion
     best, second = study.complete[0], replace(study.complete[1], value=study.complete[0].value)
-    told = " ".join(choices.describe(record, replace(study, trials=(best, second))))
-    assert "no larger than" in told
-    assert "may be chance" in told
+    won, champion = chosen(record, replace(study, trials=(best, second)))
+    assert "no more than" in won and "may be chance" in won
+    assert "another than the best of the search" in champion
+    assert chosen(record, replace(study, trials=(best,)))[0].endswith("the only one.")
 
 
-def test_two_goals_have_a_front_and_no_winner(findings: Findings) -> None:
+def test_goals_of_its_own_have_no_winner(findings: Findings) -> None:
     record = findings.records["mnist_autoencoder"]
     [study] = record.studies
-    values = {5: (0.98, 0.05), 2: (0.97, 0.04)}
-    trials = tuple(
-        replace(t, values=values.get(t.number, ()), front=t.number in values) for t in study.trials
-    )
     tags = {**study.tags, "goals": "valid/accuracy valid/mae:min"}
-    two = replace(study, trials=trials, tags=tags)
-    told = " ".join(choices.describe(record, two))
-    assert "no single trial, since the study had two goals, `valid/accuracy` and" in told
-    assert "stand 2 of 5 complete trials: 5 (0.9800 and 0.0500), 2 (0.9700 and 0.0400)." in told
-    assert "points above the second" not in told and "the same," not in told
-    assert "**Champion:** trial 5 of" in told and "**Shape,**" in told
-    without = replace(two, trials=study.trials[1:2])
-    assert "nothing yet by `valid/accuracy` and" in choices.describe(record, without)[1]
-    one = replace(two, tags={**tags, "goals": "valid/mae:min"})
-    trials = tuple(replace(t, values=(0.04 + (t.number != 2),), front=False) for t in one.trials)
-    told = choices.describe(record, replace(one, trials=trials))
-    assert told[1] == "**Won:** by its own goal, `valid/mae:min`, trial 2 (0.0400)."
+    won, champion = chosen(record, replace(study, tags=tags))
+    assert "searched by `valid/accuracy` and `valid/mae:min`." in won
+    assert champion.startswith("**Champion:** trial 5 of") and "another" not in champion
 
 
 def test_not_final_without_complete_trials_and_without_a_study(
