@@ -15,11 +15,12 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from analysis import fingerprint
 from analysis.captions import other_protocols
 from analysis.document import Document, Section, heads
-from analysis.load import find
-from analysis.records import SIX, Findings, every_pipeline
+from analysis.load import Images, find
+from analysis.records import BUILT_IN, Findings, every_pipeline
 from analysis.theory import page as theory_page
 from analysis.tsne.embedding import require
 from analysis.writers import files, page, pdf
+from search.errors import UserError
 from search.files.home import HOME, check_disk
 from search.grids.sweep import sweep_names
 from search.spaces.pipeline import experiment_name, pipeline_names
@@ -41,7 +42,7 @@ def write(options: Namespace) -> int:
     require(options.embedding)
     store = open_existing(address.resolve_uri(options.tracking_uri, home))
     check_disk(home)  # keeps the computed arrays, and who saw the test images
-    mini, notices = _which_data(options, store)
+    images, notices = _which_images(options, store, home)
     names = options.pipeline or every_pipeline()
     console = Console(highlight=False, quiet=options.quiet)
     with _progress(console) as progress:
@@ -49,9 +50,7 @@ def write(options: Namespace) -> int:
         findings = find(
             store,
             names,
-            mini=mini,
-            data_dir=options.data_dir,
-            home=home,
+            images=images,
             seed=options.seed,
             points=options.points,
             embedding=options.embedding,
@@ -112,8 +111,9 @@ def compose(
         if findings.records or name == "sweeps":  # a sweep can be read without a search
             sections.append(importlib.import_module(f"analysis.{name}").section(findings))
         progress(advance=1)
+    whose = "MNIST and CIFAR-10" if findings.data in BUILT_IN else findings.data
     return Document(
-        title="Latent spaces of MNIST and CIFAR-10",
+        title=f"Latent spaces of {whose}",
         subtitle="Autoencoders, supervised and contrastive encoders, searched and compared by "
         f"protocol {findings.protocol}",
         notices=(*notices, *_missing(findings), *other_protocols(findings)),
@@ -121,19 +121,24 @@ def compose(
     )
 
 
-def _which_data(options: Namespace, store: Store) -> tuple[bool, list[str]]:
-    """Real data, unless the options ask for mini or the store holds only mini."""
+def _which_images(options: Namespace, store: Store, home: Path) -> tuple[Images, list[str]]:
+    """Those that the options name; the stand-in where the store holds nothing else."""
     names = options.pipeline or pipeline_names()
-    if options.data == "mini":
-        return True, [STAND_IN]
-    real = any(_has_trials(store, name, mini=False) for name in names)
-    if real or not any(_has_trials(store, name, mini=True) for name in names):
-        return False, []
-    return True, [STAND_IN + " (there are no studies on real data)"]
+    asked = Images.of(options, home)
+    if asked.label not in BUILT_IN and not asked.training("image_autoencoder").classes:
+        raise UserError(
+            f"{asked.label} has no labels, and a report compares accuracies\n"
+            "compare its trials and final numbers in MLflow"
+        )
+    if options.data or any(_has_trials(store, name, "real") for name in names):
+        return asked, [STAND_IN] * (asked.label == "mini")
+    if not any(_has_trials(store, name, "mini") for name in names):
+        return asked, []
+    return asked.stand_in(), [STAND_IN + " (there are no studies on real data)"]
 
 
-def _has_trials(store: Store, name: str, *, mini: bool) -> bool:
-    experiment = store.find_experiment(experiment_name(name, "mini" if mini else "real"))
+def _has_trials(store: Store, name: str, data: str) -> bool:
+    experiment = store.find_experiment(experiment_name(name, data))
     return bool(experiment and store.runs(experiment, limit=1, trial_state="COMPLETE"))
 
 
@@ -142,7 +147,7 @@ def _missing(findings: Findings) -> list[str]:
     for name, command in findings.missing.items():
         if name in findings.records:
             lines.append(f"{name} is not final: drawn from its best trial. Run: {command}")
-        elif name in SIX:
+        elif name in findings.expected:
             lines.append(f"{name} is missing. Run: {command}")
     return lines
 

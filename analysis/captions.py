@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from analysis.document import Paragraph
 from analysis.records import Findings, PipelineRecord
 from analysis.sentences import listed
-from trainers.data import DATASETS
 
 
 def title_of(record: PipelineRecord) -> str:
     """As a reader says it: `MNIST autoencoder`."""
-    return f"{DATASETS[record.dataset].title} {record.called}"
+    return f"{record.data.spec.title} {record.called}"
 
 
 def source_of(record: PipelineRecord) -> str:
@@ -27,19 +26,23 @@ def every_search(records: Iterable[PipelineRecord]) -> str:
     return f"Every search but {listed(others)}" if others else "Every search"
 
 
-def absent(findings: Findings, names: Sequence[str]) -> tuple[Paragraph, ...]:
-    """One paragraph that names those of `names` that are not there, and how to make them."""
+def absent(findings: Findings, method: str = "") -> tuple[Paragraph, ...]:
+    """One paragraph that names what is not there, and how to make it.
+
+    Args:
+        method: of which there should be pipelines; by default all that a whole report has.
+    """
     missing = [
         f"{name} (run `{findings.missing[name]}`)" if name in findings.missing else name
-        for name in names
-        if name not in findings.records
+        for name in findings.expected
+        if name.endswith(method) and name not in findings.records
     ]
     return (Paragraph(f"Missing here: {', '.join(missing)}."),) if missing else ()
 
 
 def other_protocols(findings: Findings) -> list[str]:
     """A line for each other version of the protocol that the store has numbers by."""
-    option = " --data mini" * findings.mini
+    option = "".join(f" {word}" for word in findings.data_words)
     return [
         f"{', '.join(names)}: measured by protocol {version} too, whose numbers do not compare "
         f"with these of protocol {findings.protocol}. "

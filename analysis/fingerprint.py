@@ -25,7 +25,7 @@ def key(findings: Findings) -> dict[str, object]:
         "sweeps": {record.name: record.run_id for record in findings.sweeps},
         "outcomes": [record.outcome.to_json() for record in findings.sweeps],
         "unswept": findings.unswept,
-        "options": [findings.mini, findings.seed, findings.points, findings.embedding],
+        "options": [findings.data, findings.seed, findings.points, findings.embedding],
         "code": fingerprint.of_code(*CODE),
         "matplotlib": matplotlib.__version__,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,10 +13,18 @@ from optuna.distributions import CategoricalDistribution, IntDistribution
 
 from analysis import records as kinds
 from analysis.cache import Cache
-from analysis.records import Findings, PipelineRecord, StudyRecord, SweepRecord, TrialRecord
+from analysis.records import (
+    BUILT_IN,
+    Findings,
+    PipelineRecord,
+    StudyRecord,
+    SweepRecord,
+    TrialRecord,
+)
 from search.cells.cell import MODEL
 from search.cells.heldout import images_for_figures, note_figures
 from search.cells.opening import open_cell, open_trial, read_sealed, rerun_command
+from search.cli.images import label, load_images, words_of
 from search.errors import Failure
 from search.finals.best_rerun import Finished, best_rerun, finished_reruns
 from search.finals.plan import experiment_name
@@ -24,7 +33,7 @@ from search.grids.sweep import load_sweep, sweep_experiment
 from search.spaces.goals import FEASIBLE, FRONT, GOALS, Goal
 from search.spaces.pipeline import METRIC, Pipeline, load_pipeline
 from search.tracking.store import RunView, Store
-from trainers.data import LabelledImages, TrainingData, load_training
+from trainers.data import LabelledImages, TrainingData
 from trainers.protocol import VERSION, version_of
 
 
@@ -32,9 +41,7 @@ def find(
     store: Store,
     names: Sequence[str],
     *,
-    mini: bool,
-    data_dir: str | None,
-    home: Path,
+    images: Images,
     seed: int = 0,
     points: int = 2000,
     embedding: str = "tsne",
@@ -49,12 +56,14 @@ def find(
     Raises:
         UserError: the store holds neither.
     """
+    home = images.home
     cache = Cache(home / "analysis_cache")
     records: dict[str, PipelineRecord] = {}
     missing: dict[str, str] = {}
-    option = " --data mini" * mini
-    images = Images(mini=mini, data_dir=data_dir, home=home)
-    versions = _protocols(store, names, mini=mini)
+    option = "".join(f" {word}" for word in images.words)
+    versions = _protocols(store, names, images.label)
+    if images.label not in BUILT_IN:  # sweeps are of the built-in data
+        sweeps = ()
     if protocol is None:
         protocol = max(versions, default=VERSION)
     for name in names:
@@ -77,7 +86,8 @@ def find(
         missing=missing,
         sweeps=tuple(swept),
         unswept=tuple(name for name in sweeps if name not in {one.name for one in swept}),
-        mini=mini,
+        data=images.label,
+        data_words=images.words,
         seed=seed,
         points=points,
         embedding=embedding,
@@ -88,11 +98,11 @@ def find(
     )
 
 
-def _protocols(store: Store, names: Sequence[str], *, mini: bool) -> dict[int, list[str]]:
+def _protocols(store: Store, names: Sequence[str], data: str) -> dict[int, list[str]]:
     """Version of the protocol -> the pipelines that have studies or final numbers by it."""
     found: dict[int, list[str]] = {}
     for name in names:
-        experiment = store.find_experiment(experiment_name(name, "mini" if mini else "real"))
+        experiment = store.find_experiment(experiment_name(name, data))
         if experiment is None:
             continue
         versions = set(map(_protocol, store.runs(experiment, kind="study")))
@@ -113,33 +123,47 @@ def _protocol(run: RunView) -> int:
 
 @dataclass(frozen=True, kw_only=True)
 class Images:
-    """The data sets, each read once for all of its pipelines."""
+    """The data sets that a command names, each read once for all of its pipelines."""
 
-    mini: bool
-    data_dir: str | None
+    options: Namespace
     home: Path
     _training: dict[str, TrainingData] = field(default_factory=dict)
     _test: dict[str, LabelledImages] = field(default_factory=dict)
 
+    @classmethod
+    def of(cls, options: Namespace, home: Path) -> Images:
+        """Those that the options of a command name."""
+        folder = None if options.data == "mini" else options.data_dir
+        return cls(options=Namespace(**{**vars(options), "data_dir": folder}), home=home)
+
+    def stand_in(self) -> Images:
+        """The stand-in in their place."""
+        return Images.of(Namespace(**{**vars(self.options), "data": "mini"}), self.home)
+
     @property
     def label(self) -> str:
-        """`real` or `mini`."""
-        return "mini" if self.mini else "real"
+        """`real`, `mini`, or the name of a user's own."""
+        return label(self.options)
 
-    def training(self, dataset: str) -> TrainingData:
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The options that name them, for commands; without folders, which are this machine's."""
+        return tuple(words_of(Namespace(**{**vars(self.options), "data_dir": None})))
+
+    def training(self, pipeline: str) -> TrainingData:
         """Train and validation images."""
+        definition = load_pipeline(pipeline)
+        dataset = definition.dataset if self.label in BUILT_IN else self.label
         if dataset not in self._training:
-            where = None if self.mini else self.data_dir
-            self._training[dataset] = load_training(dataset, data_dir=where, mini=self.mini)
+            _, self._training[dataset] = load_images(self.options, definition)
         return self._training[dataset]
 
-    def test(self, dataset: str, weights: str) -> LabelledImages:
+    def test(self, data: TrainingData, weights: str) -> LabelledImages:
         """The test images; the store notes that the figures of `weights` show them."""
         note_figures(self.home, weights)
-        if dataset not in self._test:
-            data = self.training(dataset)
-            self._test[dataset] = images_for_figures(data, data.folder)
-        return self._test[dataset]
+        if data.dataset not in self._test:
+            self._test[data.dataset] = images_for_figures(data, data.folder)
+        return self._test[data.dataset]
 
 
 def _record(
@@ -154,7 +178,8 @@ def _record(
     study = kinds.main_study(studies)
     if finished is None and not (study and study.complete):
         return None
-    data = images.training(pipeline.dataset)
+    data = images.training(name)
+    pipeline = pipeline.on(data.spec)
     result = None
     if finished:
         result, run_id = finished.result, _champion_run(store, experiment, finished)
@@ -174,7 +199,7 @@ def _record(
         command=finished.command if finished else "",
         result=result,
         split="test" if finished else "validation",
-        images=images.test(pipeline.dataset, opened.weights) if finished else data.valid,
+        images=images.test(data, opened.weights) if finished else data.valid,
         data=data,
         studies=tuple(s for s in studies if s.tags.get("data_fingerprint") == data.fingerprint),
         cache=cache,
@@ -186,14 +211,15 @@ def _sweep(
     store: Store, name: str, images: Images, cache: Cache, protocol: int
 ) -> SweepRecord | None:
     """The latest finished one; a full grid before a quick one."""
-    experiment = store.find_experiment(sweep_experiment(name, mini=images.mini))
+    experiment = store.find_experiment(sweep_experiment(name, mini=images.label == "mini"))
     runs = store.runs(experiment, kind="sweep") if experiment else []
     finished = [run for run in runs if run.status == "FINISHED" and _protocol(run) == protocol]
     if not finished or experiment is None:
         return None
     run = min(finished, key=lambda run: run.tags.get("quick") == "true")
     run_id, quick = run.run_id, " --quick" * (run.tags.get("quick") == "true")
-    again = f"python search/sweep.py --sweep {name}{quick}{' --data mini' * images.mini}"
+    data = "".join(f" {word}" for word in images.words)
+    again = f"python search/sweep.py --sweep {name}{quick}{data}"
     outcome = GridResult.from_json(read_sealed(store, run_id, OUTCOME, again=again))
 
     def load(row: GridRow, number: int) -> PipelineRecord:
@@ -202,7 +228,7 @@ def _sweep(
             lost = f"the sweep {name} has lost the run of its cell {row.cells[number]}"
             raise Failure(f"{lost}\nmake it again: {again}")
         pipeline = load_pipeline(row.pipeline)
-        data = images.training(pipeline.dataset)
+        data = images.training(row.pipeline)
         opened = open_cell(store, cell, again=again)
         return PipelineRecord(
             name=row.pipeline,

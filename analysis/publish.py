@@ -46,7 +46,7 @@ def parser() -> arguments.Parser:
     whole += "(default docs/report)"
     option("--report DIR", arguments.new_folder, whole, nargs="?", const="docs/report")
     option("--points N", arguments.positive, "images in each t-SNE (default 2000)", default=2000)
-    arguments.add_data(command_line, own=False)
+    arguments.add_data(command_line)
     other = command_line.add_argument_group("records and output")
     arguments.add_tracking(other)
     arguments.add_output(other)

@@ -19,7 +19,7 @@ from search.spaces.goals import GOALS, Goal
 from search.spaces.pipeline import Pipeline, pipeline_names
 from search.tracking.provenance import TWIN_OF
 from trainers import protocol
-from trainers.data import LabelledImages, TrainingData
+from trainers.data import DatasetSpec, LabelledImages, TrainingData
 from trainers.evaluation import encode
 from trainers.loop import DeviceImages
 
@@ -28,6 +28,10 @@ SIX = tuple(
     for dataset in ("mnist", "cifar")
     for method in ("autoencoder", "supervised", "contrastive")
 )
+
+
+OF_ANY_IMAGES = tuple(f"image_{method}" for method in ("autoencoder", "supervised", "contrastive"))
+BUILT_IN = ("real", "mini")
 
 
 def every_pipeline() -> list[str]:
@@ -191,8 +195,8 @@ class PipelineRecord:
 
     @property
     def dataset(self) -> str:
-        """`mnist` or `cifar`."""
-        return self.pipeline.dataset
+        """`mnist`, `cifar`, or the name of a user's own images."""
+        return self.data.dataset
 
     @property
     def method(self) -> str:
@@ -279,7 +283,8 @@ class Findings:
         missing: pipeline -> the command that makes it appear.
         sweeps: the finished ones, in the order of their names.
         unswept: those that are not, unless a report of some pipelines only is wanted.
-        mini: whether the data is a stand-in.
+        data: `real`, `mini`, or the name of a user's own images.
+        data_words: the options that name it, for commands.
         seed: of every random choice of the report.
         points: images in each t-SNE.
         embedding: `tsne`, `pca` or `umap`.
@@ -293,7 +298,8 @@ class Findings:
     missing: Mapping[str, str]
     sweeps: tuple[SweepRecord, ...] = ()
     unswept: tuple[str, ...] = ()
-    mini: bool
+    data: str
+    data_words: tuple[str, ...] = ()
     seed: int
     points: int
     embedding: str
@@ -301,6 +307,21 @@ class Findings:
     source: str
     protocol: int = protocol.VERSION
     other_protocols: Mapping[int, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def mini(self) -> bool:
+        """Whether the data is a stand-in."""
+        return self.data == "mini"
+
+    @property
+    def expected(self) -> tuple[str, ...]:
+        """The pipelines that a whole report has."""
+        return SIX if self.data in BUILT_IN else OF_ANY_IMAGES
+
+    @property
+    def specs(self) -> dict[str, DatasetSpec]:
+        """Data set -> what is known of its images, of those that there are records of."""
+        return {record.dataset: record.data.spec for record in self.records.values()}
 
     def of(self, dataset: str | None = None, method: str | None = None) -> list[PipelineRecord]:
         """The records of a data set, a method, or both."""

@@ -46,7 +46,7 @@ def parser() -> arguments.Parser:
     option("--seed S", arguments.whole, "of random choices (default 0)", default=0)
     version = "version of the protocol whose numbers are shown (default: the newest in the store)"
     option("--protocol N", arguments.whole, version)
-    arguments.add_data(command_line, own=False)
+    arguments.add_data(command_line)
     other = command_line.add_argument_group("records and output")
     arguments.add_tracking(other)
     arguments.add_output(other)

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Sequence
 
 from analysis.document import Block, Bullets, Cell, Heading, Paragraph, Section, Table, heads
-from analysis.records import SIX, Findings, PipelineRecord, StudyRecord, SweepRecord
+from analysis.records import Findings, PipelineRecord, StudyRecord, SweepRecord
 from search.tracking import provenance
 
 COMMIT = "mlflow.source.git.commit"
@@ -32,7 +32,7 @@ def section(findings: Findings) -> Section:
     bullets = tuple(
         f"{name}: `{command}`"
         for name, command in findings.missing.items()
-        if name in SIX or name in findings.records  # nobody need search the variants
+        if name in findings.expected or name in findings.records  # nobody need search the variants
     )
     if bullets:
         blocks += [Heading("What is missing, and the command that makes it"), Bullets(bullets)]
@@ -47,8 +47,8 @@ def section(findings: Findings) -> Section:
 
 def commands_of(record: PipelineRecord, findings: Findings) -> list[str]:
     """The searches and the rerun of a pipeline as they would be called."""
-    mini = ["--data", "mini"] if findings.mini else []
-    called = list(dict.fromkeys(search_command(record, study, mini) for study in record.studies))
+    data = findings.data_words
+    called = list(dict.fromkeys(search_command(record, study, data) for study in record.studies))
     if record.result:
         called.append(rerun_command(record.command))
     return called
@@ -92,7 +92,7 @@ def report_command(findings: Findings) -> str:
     """The call that makes this report."""
     words = ["python", "analysis/report.py", "--seed", str(findings.seed)]
     words += ["--points", str(findings.points), "--embedding", findings.embedding]
-    return shlex.join(words + ["--data", "mini"] * findings.mini)
+    return shlex.join([*words, *findings.data_words])
 
 
 def _orders(records: list[PipelineRecord]) -> list[Block]:

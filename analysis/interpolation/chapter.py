@@ -32,7 +32,7 @@ def section(findings: Findings) -> Section:
     """The part of the report."""
     records = findings.of(method="autoencoder")
     blocks: list[Block] = [Paragraph(introduce(PAIRS))] if records else []
-    blocks += absent(findings, ("mnist_autoencoder", "cifar_autoencoder"))
+    blocks += absent(findings, "_autoencoder")
     for record in records:
         interpolation = compute_interpolation(record, findings.seed)
         blocks += [

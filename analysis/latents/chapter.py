@@ -27,8 +27,7 @@ from analysis.document import (
     heads,
 )
 from analysis.latents.structure import STRENGTH, Structure, compute_structures
-from analysis.records import SIX, Findings, PipelineRecord
-from trainers.data import DATASETS
+from analysis.records import Findings, PipelineRecord
 
 LINES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1.5, 1, 1.5)))
 FLOOR = 1e-6  # shares below are not drawn: rounding, not structure
@@ -42,7 +41,7 @@ def section(findings: Findings) -> Section:
     sources = "; ".join(f"{title_of(r)}: {source_of(r)}" for r in records.values())
     blocks: list[Block] = [
         Paragraph(_introduction(count, findings.seed)),
-        *absent(findings, SIX),
+        *absent(findings),
         Table(
             name="structure",
             title="Structure of the latent space",
@@ -129,10 +128,10 @@ def spectrum_figure(
     structures: Mapping[str, tuple[Structure, Structure]], records: Mapping[str, PipelineRecord]
 ) -> Canvas:
     """A panel a data set, all its methods in it."""
-    datasets = list(dict.fromkeys(record.dataset for record in records.values()))
-    figure, axes = style.axes(1, len(datasets), height=3.6)
-    for axis, dataset in zip(axes, datasets, strict=True):
-        axis.set_title(DATASETS[dataset].title)
+    specs = {record.dataset: record.data.spec for record in records.values()}
+    figure, axes = style.axes(1, len(specs), height=3.6)
+    for axis, (dataset, spec) in zip(axes, specs.items(), strict=True):
+        axis.set_title(spec.title)
         for name in (name for name, record in records.items() if record.dataset == dataset):
             draw_spectrum(axis, name, *structures[name], records[name].called)
         axis.legend(fontsize=8, title="effective rank", title_fontsize=8)

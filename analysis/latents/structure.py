@@ -12,7 +12,6 @@ from analysis.records import Findings, PipelineRecord, applied, scaled
 from analysis.tsne.separation import choose, digest
 from search.spaces.rebuild import untrained
 from trainers.augmentation import augmentation_for
-from trainers.data import DATASETS
 from trainers.measures.structure import (
     alignment,
     correlation,
@@ -142,7 +141,7 @@ def _both(record: PipelineRecord, findings: Findings) -> tuple[Structure, Struct
 
     def kept(trained: bool) -> Structure:
         def compute() -> Structure:
-            views = two_views(images, digits=DATASETS[record.dataset].glyphs, seed=findings.seed)
+            views = two_views(images, digits=record.data.spec.glyphs, seed=findings.seed)
             encoder = record.model.encoder
             if not trained:
                 encoder = untrained_encoder(record, seed=findings.seed)

@@ -15,9 +15,8 @@ from analysis.captions import absent, source_of, title_of
 from analysis.document import Block, Figure, Heading, Paragraph, Section, Table
 from analysis.image_grid import ImageRow, Mosaic, figure_of
 from analysis.mistakes.confusion import Confusion, Surest, compute_confusion, compute_surest
-from analysis.records import SIX, Findings, PipelineRecord
+from analysis.records import Findings, PipelineRecord
 from analysis.sentences import count_as_text, p_value
-from trainers.data import DATASETS
 
 WIDTH = 9.0  # inches
 SUREST = 8  # pictures a pipeline
@@ -33,8 +32,8 @@ INTRODUCTION = (
 
 def section(findings: Findings) -> Section:
     """The part of the report."""
-    blocks: list[Block] = [Paragraph(INTRODUCTION), *absent(findings, SIX)]
-    for dataset, spec in DATASETS.items():
+    blocks: list[Block] = [Paragraph(INTRODUCTION), *absent(findings)]
+    for dataset, spec in findings.specs.items():
         records = findings.of(dataset=dataset)
         if not records:
             continue
@@ -78,7 +77,7 @@ def _surest_figure(
     mosaic = compose_surest(records, surest)
     if mosaic is None:
         return []
-    title = f"{DATASETS[dataset].title}: the most confident mistakes"
+    title = f"{records[0].data.spec.title}: the most confident mistakes"
     below = "image, the surest at the left; above it its class, what was said, probability"
     sources = "; ".join(f"{r.method}: {source_of(r)}" for r in records)
     return [
@@ -102,7 +101,7 @@ def _table(
     )
     return Table(
         name=f"class_accuracy_{dataset}",
-        title=f"{DATASETS[dataset].title}: accuracy by class",
+        title=f"{records[0].data.spec.title}: accuracy by class",
         caption="Share of a class's images that are classified rightly, mean over seeds with its "
         "95 % interval where there are several. "
         + "; ".join(

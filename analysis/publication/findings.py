@@ -44,7 +44,7 @@ def assemble(
         missing={n: f"python search/tune.py --pipeline {n}" for n in SIX if n not in records},
         sweeps=tuple(sweeps),
         unswept=tuple(name for name in sweep_names() if name not in swept),
-        mini=images.mini,
+        data=images.label,
         seed=0,
         points=points,
         embedding="tsne",
@@ -63,7 +63,7 @@ def _record(
     if opened.info["cell"] != final.result["model"]["cell"]:
         raise Failure(f"{folder}/ is not the network whose final numbers are published\n{mend}")
     pipeline = load_pipeline(name)
-    data = images.training(pipeline.dataset)
+    data = images.training(name)
     studies = (search.study for search in published.searches.get(name, ()))
     return PipelineRecord(
         name=name,
@@ -73,7 +73,7 @@ def _record(
         command=final.command,
         result={**final.result, "comparisons": published.comparisons(final)},
         split="test",
-        images=images.test(pipeline.dataset, opened.weights),
+        images=images.test(data, opened.weights),
         data=data,
         studies=tuple(s for s in studies if s.tags.get("data_fingerprint") == data.fingerprint),
         cache=cache,

@@ -60,7 +60,7 @@ def run(options: Namespace) -> int:
     added += pages.refresh(_pages(out), published)
     if options.report:
         check_disk(home)  # keeps the computed arrays, and who saw the test images
-        images = Images(mini=mini, data_dir=options.data_dir, home=home)
+        images = Images.of(options, home)
         points = options.points
         findings = assemble(published, out, images=images, points=points, sweeps=sweeps)
         console.print(_report(findings, Path(options.report)), markup=False)
@@ -76,9 +76,7 @@ def _add(options: Namespace, out: Path, home: Path) -> tuple[list[Path], tuple[S
     findings = find(
         store,
         every_pipeline(),
-        mini=options.data == "mini",
-        data_dir=options.data_dir,
-        home=home,
+        images=Images.of(options, home),
         sweeps=sweep_names() if options.report else (),
     )
     added = [*_entries(store, findings, out)]

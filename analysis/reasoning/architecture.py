@@ -17,7 +17,6 @@ from analysis.records import PipelineRecord
 from models import PatchWhitening, parameter_count
 from models.layers import FlattenPixels, MeanPixels, UnflattenPixels
 from search.spaces.rebuild import untrained
-from trainers.data import DATASETS
 
 # Each begins a layer of the drawing.
 WEIGHED = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, PatchWhitening)
@@ -64,7 +63,7 @@ def compute_architecture(record: PipelineRecord) -> tuple[Part, ...]:
 
     The encoder comes first, the others stand on its latent.
     """
-    spec = DATASETS[record.dataset]
+    spec = record.data.spec
     model = record.model
     image = torch.zeros(1, spec.channels, spec.size, spec.size)
     with torch.no_grad():

@@ -24,7 +24,7 @@ def section(findings: Findings) -> Section:
     """The part of the report."""
     records = [one for one in findings.records.values() if one.model.decoder is not None]
     computed = {record.name: compute_reconstructions(record, findings.seed) for record in records}
-    blocks: list[Block] = [*absent(findings, ("mnist_autoencoder", "cifar_autoencoder"))]
+    blocks: list[Block] = [*absent(findings, "_autoencoder")]
     if records:
         blocks.insert(0, Paragraph(INTRODUCTION.format(seed=findings.seed)))
         blocks.append(_table(records, computed))

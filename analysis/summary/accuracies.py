@@ -14,7 +14,7 @@ from analysis.result_rows import PCA, PIXELS, RANDOM, SHARED, Row
 from search.cells.metrics import TEST
 from search.cells.statistics import estimate
 from search.finals.comparisons import ABLATION, DEFAULTS
-from trainers.data import DATASETS
+from trainers.data import DatasetSpec
 
 CHAMPION = "champion"
 MARKERS = {CHAMPION: "o", ABLATION: "D", DEFAULTS: "s", RANDOM: "^", PCA: "v", PIXELS: "X"}
@@ -99,9 +99,9 @@ def draw_bars(axis: Axes, bars: tuple[Bar, ...]) -> None:
     axis.set_xlabel("test accuracy (%)")
 
 
-def figure(dataset: str, bars: tuple[Bar, ...]) -> Figure:
+def figure(spec: DatasetSpec, bars: tuple[Bar, ...]) -> Figure:
     """All bars of a data set."""
-    title = DATASETS[dataset].title
+    title = spec.title
 
     def draw() -> Canvas:
         canvas, [axis] = style.axes(width=8.0, height=1.1 + 0.29 * len(bars))
@@ -112,7 +112,7 @@ def figure(dataset: str, bars: tuple[Bar, ...]) -> Figure:
     counts = " or ".join(map(str, sorted({len(bar.accuracies) for bar in bars})))
     alt = "; ".join(f"{bar.label} {100 * bar.mean:.2f} %" for bar in bars)
     return Figure(
-        name=f"accuracies_{dataset}",
+        name=f"accuracies_{spec.name}",
         title=f"{title}: test accuracy of champions, baselines and ablations",
         caption="Champions (full circles) beside what they are measured against, all on the same "
         f"test images with the same classifier; strokes are the {counts} seeds, the line is the "

@@ -9,7 +9,6 @@ from analysis.result_rows import MEASURES, PCA, PIXELS, RANDOM, SHARED
 from analysis.summary import accuracies, verdicts
 from search.finals.comparisons import DEFAULTS, RANDOM_SEARCH
 from search.spaces.pipeline import LATENT_DIM
-from trainers.data import DATASETS
 
 MEASURED = " | ".join(MEASURES.values())
 OPENING = (
@@ -25,12 +24,12 @@ def section(findings: Findings) -> Section:
     records = list(findings.records.values())
     final = [record for record in records if record.final]
     blocks: list[Block] = [Paragraph(OPENING), _champions(records)]
-    for dataset in DATASETS:
+    for dataset, spec in findings.specs.items():
         bars = accuracies.compute_bars(
             {record.name: record.result["rows"] for record in findings.of(dataset) if record.result}
         )
         if bars:
-            blocks.append(accuracies.figure(dataset, bars))
+            blocks.append(accuracies.figure(spec, bars))
     blocks.append(Heading("Did the contrastive method succeed?"))
     blocks += verdicts.success(findings)
     if final:
@@ -126,7 +125,7 @@ def _baselines(final: list[PipelineRecord]) -> Table:
             if row["name"] in SHARED and cells in seen:
                 continue
             seen.add(cells)
-            shared = DATASETS[record.dataset].title
+            shared = record.data.spec.title
             whose = shared if row["name"] in SHARED else record.name
             labels = "yes" if row["uses_labels"] else "no"
             measures = (result_rows.in_one_cell(row, measure) for measure in MEASURES)

@@ -19,7 +19,6 @@ from search.finals.comparisons import (
     Comparison,
     verdict,
 )
-from trainers.data import DATASETS
 
 LINEAR = "valid/linear_accuracy"
 ASKED = (
@@ -33,7 +32,7 @@ ASKED = (
 def success(findings: Findings) -> list[Block]:
     """For each data set whether the method helped, and the tests that its final numbers hold."""
     blocks: list[Block] = [Paragraph(ASKED)]
-    for dataset, spec in DATASETS.items():
+    for dataset, spec in findings.specs.items():
         records = [record for record in findings.of(dataset, METHOD) if record.final]
         tests = [test for record in records for test in comparisons_of(record)]
         said = answer(tests) if records else "cannot be said yet, there are no final numbers"

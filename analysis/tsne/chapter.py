@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from analysis.captions import absent, source_of, title_of
 from analysis.document import Block, Cell, Figure, Heading, Paragraph, Section, Table
-from analysis.records import SIX, Findings, PipelineRecord
+from analysis.records import Findings, PipelineRecord
 from analysis.tsne.embedding import NAMES
 from analysis.tsne.figures import views_figure
 from analysis.tsne.separation import MEASURES
@@ -25,11 +25,11 @@ def section(findings: Findings) -> Section:
     name = NAMES[findings.embedding]
     blocks: list[Block] = [
         Paragraph(_introduction(next(iter(every.values())))),
-        *absent(findings, SIX),
+        *absent(findings),
         *(_figure(record, every[record.name], findings) for record in findings.records.values()),
         Heading("Side by side"),
         _table(every, name),
-        *answers(every, findings.records),
+        *answers(every, findings),
     ]
     title = f"{name}: latents and images in the plane"
     return Section(id="tsne", title=title, blocks=tuple(blocks))

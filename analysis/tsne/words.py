@@ -6,12 +6,11 @@ from collections.abc import Mapping
 
 from analysis.captions import title_of
 from analysis.document import Block, Bullets, Heading, Paragraph
-from analysis.records import PipelineRecord
+from analysis.records import Findings
 from analysis.sentences import listed, p_value, points
 from analysis.tsne.separation import MEASURES, Separation
 from analysis.tsne.views import Views
 from search.cells.statistics import SIGNIFICANT, on_images
-from trainers.data import DATASETS
 
 GUIDED = (
     "The losses ask for different things. Cross-entropy only asks that classes can be told apart; "
@@ -32,12 +31,17 @@ CONTRASTIVE = (
 )
 
 
-def answers(every: Mapping[str, Views], records: Mapping[str, PipelineRecord]) -> list[Block]:
+def answers(every: Mapping[str, Views], findings: Findings) -> list[Block]:
     """The three questions, with what the measures say and one explanation each."""
-    titles = {name: title_of(record) for name, record in records.items()}
+    titles = {name: title_of(record) for name, record in findings.records.items()}
 
     def against(first: str, second: str) -> list[str]:
-        pairs = [(f"{dataset}_{first}", f"{dataset}_{second}") for dataset in DATASETS]
+        pairs = [
+            (one.name, other.name)
+            for dataset in findings.specs
+            for one in findings.of(dataset, first)
+            for other in findings.of(dataset, second)
+        ]
         return [
             verdict(
                 *(titles[one], titles[other]),
@@ -45,7 +49,6 @@ def answers(every: Mapping[str, Views], records: Mapping[str, PipelineRecord]) -
                 paired=every[one].images == every[other].images,
             )
             for one, other in pairs
-            if one in every and other in every
         ]
 
     pixels = [

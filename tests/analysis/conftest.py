@@ -81,7 +81,8 @@ def findings(tmp_path_factory: pytest.TempPathFactory) -> Findings:
     return Findings(
         records=records,
         missing={},
-        mini=True,
+        data="mini",
+        data_words=("--data", "mini"),
         seed=0,
         points=100,
         embedding="tsne",

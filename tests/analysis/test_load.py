@@ -7,12 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from analysis.load import find
+from analysis import report
+from analysis.load import Images, find
 from search.errors import Failure
 from search.tracking.store import Store
 from trainers.protocol import VERSION
 
 NAME = "mnist_supervised"
+
+
+def stand_in(home: Path) -> Images:
+    return Images.of(report.parser().parse_args(["--data", "mini"]), home)
 
 
 @pytest.fixture
@@ -46,9 +51,7 @@ def test_the_newest_protocol_is_shown_unless_another_is_asked_for(
     monkeypatch.setattr("analysis.load._record", record)
     monkeypatch.setattr("analysis.load._sweep", lambda *given: Named)
     monkeypatch.setattr("analysis.load.Findings", lambda **values: values)
-    found = find(
-        store, [NAME], mini=True, data_dir=None, home=tmp_path, sweeps=["vae"], protocol=asked
-    )
+    found = find(store, [NAME], images=stand_in(tmp_path), sweeps=["vae"], protocol=asked)
     newest = VERSION + 1
     assert seen == [asked or newest]
     others = {0, 1, VERSION, newest} - {asked or newest}
@@ -57,4 +60,4 @@ def test_the_newest_protocol_is_shown_unless_another_is_asked_for(
 
 def test_a_protocol_that_measured_nothing_is_refused(store: Store, tmp_path: Path) -> None:
     with pytest.raises(Failure, match=r"no pipeline has a study in .*\n.*python search/tune.py"):
-        find(store, [NAME], mini=True, data_dir=None, home=tmp_path, protocol=VERSION + 5)
+        find(store, [NAME], images=stand_in(tmp_path), protocol=VERSION + 5)
