@@ -14,9 +14,8 @@ from torch import Tensor, nn
 from trainers import evaluation
 from trainers.classifiers import fit_linear_classifier, nearest_classes, unscaled
 from trainers.evaluation import accuracy, decoded_mae, encode, evaluate, reconstruction_mae
-from trainers.loop import DeviceImages, fit
+from trainers.loop import DeviceImages
 from trainers.methods import Autoencoder, Contrastive, Method, Supervised, VariationalAutoencoder
-from trainers.optimisation import Optimisation
 
 BuildMethod = Callable[..., Method]
 MakeImages = Callable[..., DeviceImages]
@@ -101,21 +100,6 @@ def test_weights_and_running_statistics_are_left_untouched(
     assert all(p.grad is None for p in method.parameters())  # type: ignore[attr-defined]
     again = metrics_of(method, train, valid)
     assert again.items() <= first.metrics.items()
-
-
-def test_evaluating_after_each_epoch_does_not_change_the_training(
-    method_kind: type, build_method: BuildMethod, make_images: MakeImages, weights: Weights
-) -> None:
-    train, valid = make_images(48), make_images(20, 1)
-    settings = Optimisation(batch_size=16)
-    watched, alone = (build_method(method_kind, dropout=0.3) for _ in range(2))
-    watched_losses = []
-    for result in fit(watched, train, settings, epochs=2, seed=0):
-        watched_losses.append(result.loss)
-        evaluate(watched, train, valid, classes=CLASSES, seed=result.epoch)
-    losses = [result.loss for result in fit(alone, train, settings, epochs=2, seed=0)]
-    assert watched_losses == losses
-    assert same(weights(watched), weights(alone))
 
 
 def test_a_jointly_trained_classifier_is_the_one_measured(

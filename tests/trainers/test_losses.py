@@ -88,18 +88,6 @@ def test_nt_xent_against_the_slow_reference(batch: int, temperature: float) -> N
     )
 
 
-@pytest.mark.parametrize("batch", [1, 2, 16, 300])
-@pytest.mark.parametrize("temperature", TEMPERATURES)
-def test_nt_xent_of_equal_rows_is_the_logarithm_of_the_candidates(
-    batch: int, temperature: float
-) -> None:
-    rows = torch.full((batch, 6), 0.3)
-    expected = math.log(2 * batch - 1)
-    assert nt_xent(rows, rows, temperature=temperature).item() == pytest.approx(
-        expected, rel=1e-5, abs=1e-6
-    )
-
-
 def test_a_row_of_zeros_leaves_nt_xent_finite() -> None:
     first, second = torch.zeros(4, 3, requires_grad=True), normal(4, 3)
     loss = nt_xent(first, second, temperature=0.05)
@@ -185,10 +173,9 @@ LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "barlow_twins": barlow_twins,
     "align_uniform": align_uniform,
 }
-each_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 
 
-@each_loss
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 def test_losses_are_float32_scalars_under_bfloat16(
     loss: Callable[[Tensor, Tensor], Tensor],
 ) -> None:
@@ -202,27 +189,6 @@ def test_losses_are_float32_scalars_under_bfloat16(
     assert mixed.dtype == exact.dtype == torch.float32
     assert mixed.shape == exact.shape == ()
     torch.testing.assert_close(mixed, exact)
-
-
-@each_loss
-def test_gradients_against_finite_differences(loss: Callable[[Tensor, Tensor], Tensor]) -> None:
-    """Loosely, the losses being float32: slopes in ten directions, each by central differences.
-
-    Rounding moves a slope by about 1e-7 / 1e-2, the third derivative by about 1e-4.
-    """
-    first, second = normal(6, 4), normal(6, 4, seed=1)
-    assert (first - second).abs().min() > 0.02  # no kink of the absolute value is crossed
-    first.requires_grad_()
-    second.requires_grad_()
-    gradients = torch.autograd.grad(loss(first, second), (first, second))
-    for seed in range(10):
-        ways = normal(2, 6, 4, seed=100 + seed)
-        ways /= ways.norm()
-        with torch.no_grad():
-            ahead = loss(first + 0.01 * ways[0], second + 0.01 * ways[1])
-            behind = loss(first - 0.01 * ways[0], second - 0.01 * ways[1])
-        slope = sum((g * way).sum() for g, way in zip(gradients, ways, strict=True))
-        assert (ahead - behind).item() / 0.02 == pytest.approx(float(slope), rel=0.01, abs=1e-3)
 
 
 @pytest.mark.parametrize("temperature", [0.0, -0.1, math.nan])

@@ -58,16 +58,6 @@ def test_the_loss_is_a_scalar_whose_gradient_reaches_every_parameter(
         assert parameter.grad is not None and parameter.grad.any(), name
 
 
-def test_labels_change_the_loss_exactly_where_they_are_declared(
-    method_kind: type, build_method: BuildMethod, batch: Batch
-) -> None:
-    method, (images, labels) = build_method(method_kind), batch
-    permuted = labels[torch.randperm(16, generator=views(1))]
-    assert not torch.equal(permuted, labels)
-    loss = method.loss(images, labels, views(0))
-    assert torch.equal(method.loss(images, permuted, views(0)), loss) is not method.uses_labels
-
-
 def test_the_generator_decides_the_views(
     method_kind: type, build_method: BuildMethod, batch: Batch
 ) -> None:
