@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,13 +9,14 @@ import pytest
 from analysis.load import find
 from search.errors import Failure
 from search.tracking.store import Store
+from tests.stores import prepare
 from trainers.protocol import VERSION
 
 NAME = "mnist_supervised"
 
 
 @pytest.fixture
-def store(tmp_path: Path, prepare: Callable[[Path], Path]) -> Store:
+def store(tmp_path: Path) -> Store:
     """Studies of three versions; that of version 1 says nothing of it, as they did then."""
     store = Store(f"sqlite:///{prepare(tmp_path) / 'mlruns' / 'mlflow.db'}")
     experiment = store.experiment(f"{NAME}-mini")

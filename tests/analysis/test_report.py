@@ -22,6 +22,7 @@ from analysis.sweeps import chapter
 from analysis.theory import page as theory_page
 from search.files import locations
 from tests import commands
+from tests.stores import prepare
 
 IDS = (
     *("summary", "reasoning", "search", "reconstructions", "interpolation", "tsne"),
@@ -187,7 +188,6 @@ def test_what_is_refused_leaves_no_folder(
 @pytest.mark.parametrize("command", [report_command.main, publish.main])
 def test_a_store_that_may_only_be_read_is_told_before_the_work(
     command: Callable[[list[str]], int],
-    prepare: Callable[[Path], Path],
     tmp_path: Path,
     unprivileged: Callable[[], AbstractContextManager[None]],
     monkeypatch: pytest.MonkeyPatch,

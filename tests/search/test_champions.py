@@ -30,6 +30,7 @@ from search.finals.results import ResultRow
 from search.spaces.pipeline import load_pipeline
 from search.trials.trial import Trial, TrialImages
 from tests.damage import flip
+from tests.stores import prepare
 from trainers.data.test_set import load_test
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,7 +78,7 @@ class Champion:
 
 
 @pytest.fixture(scope="module")
-def champion(prepare: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Champion:
+def champion(tmp_path_factory: pytest.TempPathFactory) -> Champion:
     """Trained, tested, recorded and registered as `rerun.py` does it, but without Ray."""
     folder = prepare(tmp_path_factory.mktemp("champion"))
     params = {**load_pipeline("mnist_contrastive").defaults, "width": 4}

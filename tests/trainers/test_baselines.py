@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 import torch
 from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
+from tests.trainers.small import make_images
 from trainers.baselines import Frozen, PixelEncoder, empty_pca, fit_pca
 from trainers.evaluation import encode, evaluate
 from trainers.loop import DeviceImages
-
-MakeImages = Callable[..., DeviceImages]
 
 DIMENSIONS = 5
 
@@ -88,9 +85,7 @@ def test_nothing_of_them_is_trained() -> None:
 @pytest.mark.parametrize(
     ("kind", "extra"), [("pca", {"valid/mae", "train/mae"}), ("pixels", set())]
 )
-def test_they_are_measured_like_the_others(
-    kind: str, extra: set[str], make_images: MakeImages
-) -> None:
+def test_they_are_measured_like_the_others(kind: str, extra: set[str]) -> None:
     """Bars of four places under noise: the patterns are plain enough for both."""
     train, valid = make_images(200), make_images(80, 1)
     frozen = fit_pca(train, latent_dim=8) if kind == "pca" else Frozen(PixelEncoder())

@@ -13,19 +13,15 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from models import Classifier, ConvEncoder, PatchWhitening
+from tests.trainers.small import build_method, make_images, same, weights
 from trainers.augmentation import Digits
 from trainers.data import LabelledImages
 from trainers.loop import DeviceImages, EpochResult, NonFiniteLoss, Training, fit
 from trainers.methods import Autoencoder, Contrastive, Method, Supervised
 from trainers.optimisation import Optimisation
 from trainers.precision import Precision
-
-BuildMethod = Callable[..., Method]
-MakeImages = Callable[..., DeviceImages]
-Weights = Callable[[nn.Module], dict[str, Tensor]]
 
 SETTINGS = Optimisation(batch_size=16, lr=3e-3, weight_decay=0.05)
 
@@ -43,11 +39,7 @@ def losses(
     return [result.loss for result in course]
 
 
-def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
-    return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
-
-
-def test_one_result_per_epoch(build_method: BuildMethod, make_images: MakeImages) -> None:
+def test_one_result_per_epoch() -> None:
     results = list(fit(build_method(Supervised), make_images(70), SETTINGS, epochs=3, seed=0))
     assert all(isinstance(result, EpochResult) for result in results)
     assert [result.epoch for result in results] == [1, 2, 3]
@@ -58,18 +50,14 @@ def test_one_result_per_epoch(build_method: BuildMethod, make_images: MakeImages
     assert [result.lr for result in results] == [SETTINGS.rate(step, 12) for step in (3, 7, 11)]
 
 
-def test_no_epochs_no_results(
-    build_method: BuildMethod, make_images: MakeImages, weights: Weights
-) -> None:
+def test_no_epochs_no_results() -> None:
     method = build_method(Supervised)
     before = weights(method)
     assert list(fit(method, make_images(32), SETTINGS, epochs=0, seed=0)) == []
     assert same(before, weights(method))
 
 
-def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(
-    method_kind: type, build_method: BuildMethod, make_images: MakeImages, weights: Weights
-) -> None:
+def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(method_kind: type) -> None:
     data = make_images(50)
 
     def run(seed: int, drawn_before: int) -> tuple[list[float], dict[str, Tensor]]:
@@ -82,9 +70,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(
     assert first[0] != other[0] and not same(first[1], other[1])
 
 
-def test_the_loss_falls(
-    method_kind: type, build_method: BuildMethod, make_images: MakeImages
-) -> None:
+def test_the_loss_falls(method_kind: type) -> None:
     """Measured with seeds 0 to 4: the last loss is at most 0.8 of the first for every method."""
     course = losses(build_method(method_kind, strength=0.2), make_images(96), epochs=12)
     assert course[-1] < 0.9 * course[0]
@@ -136,9 +122,7 @@ def test_an_epoch_takes_each_image_once_and_leaves_the_last_smaller_batch_out() 
 
 
 @pytest.mark.parametrize("limit", [0.0, 0.01])
-def test_gradients_are_shortened_to_a_limit_and_left_alone_without_one(
-    limit: float, build_method: BuildMethod, make_images: MakeImages, weights: Weights
-) -> None:
+def test_gradients_are_shortened_to_a_limit_and_left_alone_without_one(limit: float) -> None:
     """Nesterov's first step goes 1.9 gradients far."""
     method = build_method(Supervised)
     before = weights(method)
@@ -171,9 +155,7 @@ def test_a_batch_larger_than_the_data_is_refused() -> None:
     assert len(list(fit(Recorder(), numbered(16), SETTINGS, epochs=1, seed=0))) == 1
 
 
-def test_read_only_arrays_are_taken_without_a_warning_and_without_a_copy(
-    build_method: BuildMethod, make_images: MakeImages
-) -> None:
+def test_read_only_arrays_are_taken_without_a_warning_and_without_a_copy() -> None:
     """Arrays out of shared memory are read-only."""
     drawn = make_images(32)
     images, labels = drawn.images.numpy().copy(), drawn.labels.numpy().astype(np.int64)
@@ -196,22 +178,7 @@ def test_read_only_arrays_are_taken_without_a_warning_and_without_a_copy(
     assert np.array_equal(images, before)
 
 
-def test_bfloat16_trains_float32_weights(
-    method_kind: type, build_method: BuildMethod, make_images: MakeImages
-) -> None:
-    data = make_images(48)
-    method = build_method(method_kind, strength=0.3)
-    course = losses(method, data, epochs=3, precision="bfloat16")
-    assert course[-1] < course[0]
-    assert all(p.dtype == torch.float32 for p in method.parameters())  # type: ignore[attr-defined]
-    exact = losses(build_method(method_kind, strength=0.3), data, epochs=3)
-    assert course == pytest.approx(exact, rel=0.1)
-    assert course != exact
-
-
-def test_a_training_can_be_abandoned(
-    build_method: BuildMethod, make_images: MakeImages, weights: Weights
-) -> None:
+def test_a_training_can_be_abandoned() -> None:
     """What a pruned trial does; and what was trained until then is what a full run had by then."""
     data, full, pruned = make_images(48), build_method(Contrastive), build_method(Contrastive)
     snapshots = [weights(full) for _ in fit(full, data, SETTINGS, epochs=3, seed=0)]
@@ -244,12 +211,7 @@ def through_a_file(state: dict[str, Any]) -> dict[str, Any]:
     ids=["adamw", "sgd", "muon", "plain averages"],
 )
 def test_a_training_that_goes_on_from_its_state_is_the_uninterrupted_one(
-    method_kind: type,
-    settings: Optimisation,
-    precision: Precision,
-    build_method: BuildMethod,
-    make_images: MakeImages,
-    weights: Weights,
+    method_kind: type, settings: Optimisation, precision: Precision
 ) -> None:
     """Losses and weights to the last bit, with dropout, views and another use of the generator."""
     data = make_images(48)
@@ -273,12 +235,7 @@ def test_a_training_that_goes_on_from_its_state_is_the_uninterrupted_one(
     assert same(weights(second), weights(whole))
 
 
-def test_a_training_goes_on_on_another_device_and_says_so(
-    build_method: BuildMethod,
-    make_images: MakeImages,
-    weights: Weights,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_a_training_goes_on_on_another_device_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
     """A CUDA generator's state has 16 bytes, a CPU's 5,056."""
     data = make_images(48)
 
@@ -319,9 +276,7 @@ def test_a_counter_that_is_not_stored_with_a_model_goes_on_too() -> None:
     assert again.count == 3
 
 
-def test_the_state_of_another_method_is_refused_and_changes_nothing(
-    build_method: BuildMethod, make_images: MakeImages, weights: Weights
-) -> None:
+def test_the_state_of_another_method_is_refused_and_changes_nothing() -> None:
     data, method = make_images(48), build_method(Supervised)
     state = fit(build_method(Contrastive), data, SETTINGS, epochs=3, seed=0).state_dict()
     course, before = fit(method, data, SETTINGS, epochs=3, seed=0), weights(method)
@@ -329,75 +284,6 @@ def test_the_state_of_another_method_is_refused_and_changes_nothing(
         course.load_state_dict(state)
     assert same(weights(method), before)
     assert next(course).epoch == 1
-
-
-class Reads(TorchDispatchMode):
-    """Lists the operations that hand a value of a tensor to Python: each waits for a device."""
-
-    WAITING = ("_local_scalar_dense", "is_nonzero", "nonzero", "equal", "masked_select", "unique")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[str] = []
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        name = func._schema.name.removeprefix("aten::")
-        masks = name.startswith("index") and any(
-            isinstance(part, Tensor) and part.dtype == torch.bool
-            for part in (args[1] if len(args) > 1 and isinstance(args[1], list | tuple) else ())
-        )
-        if name.startswith(self.WAITING) or masks:
-            self.found.append(name)
-        return func(*args, **(kwargs or {}))
-
-
-def count_calls(monkeypatch: pytest.MonkeyPatch, name: str, calls: list[str]) -> None:
-    original = getattr(Tensor, name)
-
-    def counted(self: Tensor, *args: Any, **kwargs: Any) -> Any:
-        calls.append(name)
-        return original(self, *args, **kwargs)
-
-    monkeypatch.setattr(Tensor, name, counted)
-
-
-@pytest.mark.parametrize("optimizer", ["adamw", "sgd", "muon"])
-def test_nothing_is_read_from_the_device_inside_an_epoch(
-    method_kind: type,
-    optimizer: str,
-    build_method: BuildMethod,
-    make_images: MakeImages,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Reading one value makes a GPU's queue run dry. An epoch of 9 steps reads as often as one
-    of 3, so no step reads; what remains is the reading of the losses after the last step.
-    """
-    settings = Optimisation(batch_size=8, optimizer=optimizer)  # type: ignore[arg-type]
-    calls: list[str] = []
-    for name in ("item", "tolist", "cpu", "numpy", "__bool__", "__float__", "__int__"):
-        count_calls(monkeypatch, name, calls)
-    found = []
-    for count in (24, 72):
-        method = build_method(method_kind, dropout=0.2)
-        marks: list[int] = []
-        loss = method.loss
-
-        def marked(*args: Any, loss: Any = loss, marks: list[int] = marks) -> Tensor:
-            marks.append(len(calls))
-            return loss(*args)
-
-        monkeypatch.setattr(method, "loss", marked)
-        data = make_images(count)
-        calls.clear()
-        with Reads() as reads:
-            next(fit(method, data, settings, epochs=1, seed=0))
-        assert marks == [0] * (count // 8)
-        found.append(reads.found)
-    losses_read = {"_local_scalar_dense"}  # .tolist() of N losses and .item() of their mean
-    assert {name for names in found for name in names} <= losses_read
-    assert len(found[1]) - len(found[0]) in (0, 9 - 3)
 
 
 def test_the_first_images_are_a_view_of_all() -> None:

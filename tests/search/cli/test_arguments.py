@@ -183,20 +183,6 @@ def test_for_debugging_an_error_has_its_traceback_and_an_interruption_none(
     assert capsys.readouterr().err == "interrupted\n"
 
 
-def test_the_options_of_the_design_are_all_there() -> None:
-    line = (
-        "--pipeline cifar_contrastive --trials 5 --epochs 2 --train-size 100 --data mini "
-        "--sampler gp --scheduler none --seed 3 --time-budget 30m --concurrency 2 "
-        "--cpus-per-trial 1 --gpus-per-trial 0 --device cpu --address auto --study s --resume "
-        "--tracking-uri http://h:5000 --dry-run --quiet --set width=32 --set lr=1e-3"
-    )
-    options = parser().parse_args(line.split())
-    assert options.set == ["width=32", "lr=1e-3"]
-    assert (options.time_budget, options.sampler, options.device) == (1800, "gp", "cpu")
-    assert parser().parse_args(["--replay", "abc"]).replay == "abc"
-    assert parser().parse_args(["--data-dir", "d"]).data_dir == "d"
-
-
 def test_help_and_wrong_arguments_answer_before_anything_heavy_is_imported() -> None:
     """The heavy libraries cost seconds; the answer needs none of them."""
     code = (

@@ -24,7 +24,8 @@ from search.spaces.pipeline import load_pipeline
 from search.tracking.store import Store
 from search.trials.trial import TrialImages
 from tests.damage import flip
-from trainers.data import TrainingData
+from tests.search.ready import few
+from tests.stores import prepare
 
 NAME = "mnist_contrastive"
 
@@ -55,9 +56,7 @@ class Made:
 
 
 @pytest.fixture
-def made(
-    tmp_path: Path, prepare: Callable[[Path], Path], few: Callable[[str], TrainingData]
-) -> Made:
+def made(tmp_path: Path) -> Made:
     prepare(tmp_path)
     params = {**load_pipeline(NAME).defaults, "width": 4}
     best = {"pipeline": NAME, "params": params, "epochs": 1}

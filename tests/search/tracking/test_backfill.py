@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import optuna
 import pytest
@@ -16,9 +14,10 @@ from search.tracking.recorder import Recorder
 from search.tracking.store import RunView, Store
 from search.trials import checkpoint
 from search.trials.config import TrialConfig
+from tests.search.ready import make_config
+from tests.stores import prepare
 
 METRIC = "valid/accuracy"
-MakeConfig = Callable[..., TrialConfig]
 STATES = {
     TrialState.COMPLETE: "FINISHED",
     TrialState.PRUNED: "FINISHED",
@@ -85,7 +84,7 @@ class Stores:
 
 
 @pytest.fixture
-def stores(tmp_path: Path, prepare: Callable[[Path], Path]) -> Stores:
+def stores(tmp_path: Path) -> Stores:
     return Stores(prepare(tmp_path))
 
 
@@ -104,7 +103,7 @@ def begin(stores: Stores, config: TrialConfig, epochs: int) -> None:
 @pytest.mark.parametrize("known", [None, 0, 1, 2])
 @pytest.mark.parametrize("kept", [True, False])
 def test_a_killed_drivers_records_are_completed(
-    state: TrialState, known: int | None, kept: bool, stores: Stores, make_config: MakeConfig
+    state: TrialState, known: int | None, kept: bool, stores: Stores
 ) -> None:
     """Killed before MLflow's run was made, or after so many of the trial's two epochs."""
     config = make_config()
@@ -137,9 +136,7 @@ def test_a_killed_drivers_records_are_completed(
     assert stores.recover() == 0, "nothing is left to do"
 
 
-def test_what_is_whole_is_left_alone_and_its_folder_removed(
-    stores: Stores, make_config: MakeConfig
-) -> None:
+def test_what_is_whole_is_left_alone_and_its_folder_removed(stores: Stores) -> None:
     """Killed between the last record and the removal of the folder."""
     config = make_config()
     stores.known_to_optuna(config, TrialState.PRUNED)
@@ -157,16 +154,3 @@ def test_duplicates_and_trials_that_never_started_have_no_records(stores: Stores
     stores.study.add_trial(create_trial(state=TrialState.WAITING))
     assert stores.recover() == 0
     assert stores.runs() == {}
-
-
-def test_in_any_order_with_others(stores: Stores, make_config: MakeConfig) -> None:
-    configs: list[tuple[TrialConfig, TrialState]] = []
-    for number, state in enumerate([*STATES, *STATES]):
-        config = make_config(trial_id=f"t{number}", number=number)
-        stores.known_to_optuna(config, state)
-        begin(stores, config, number % 3)
-        configs.append((config, state))
-    assert stores.recover() == len(configs)
-    found: dict[str, Any] = stores.runs()
-    for config, state in configs:
-        assert found[config.trial_id].status == STATES[state]

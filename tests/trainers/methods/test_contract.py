@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 import torch
 from torch import Tensor, nn
 
-from trainers.loop import DeviceImages
-from trainers.methods import AlignedAutoencoder, MaskedAutoencoder, Method, VariationalAutoencoder
+from tests.trainers.small import build_method, make_images
+from trainers.methods import AlignedAutoencoder, MaskedAutoencoder, VariationalAutoencoder
 from trainers.methods.masked import hide_squares
 
-BuildMethod = Callable[..., Method]
 Batch = tuple[Tensor, Tensor]
 
 
 @pytest.fixture
-def batch(make_images: Callable[..., DeviceImages]) -> Batch:
+def batch() -> Batch:
     """(16, 1, S, S) in [0, 1] and (16,)."""
     data = make_images(16)
     return data.images / 255, data.labels
@@ -27,26 +24,8 @@ def views(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def test_it_has_what_the_protocol_asks_for(
-    method_kind: type, build_method: BuildMethod, batch: Batch
-) -> None:
-    method = build_method(method_kind)
-    assert isinstance(method, nn.Module) and isinstance(method.uses_labels, bool)
-    assert type(method).uses_labels is method.uses_labels  # known without building one
-    latents = method.encoder(batch[0])
-    assert latents.ndim == 2 and len(latents) == 16
-    if method.decoder is not None:
-        images = method.decoder(latents)
-        assert images.shape == batch[0].shape and images.min() >= 0 and images.max() <= 1
-    if method.classifier is not None:
-        assert method.classifier(latents).ndim == 2
-    held = {id(parameter) for parameter in method.parameters()}
-    for part in (method.encoder, method.decoder, method.classifier):
-        assert part is None or all(id(parameter) in held for parameter in part.parameters())
-
-
 def test_the_loss_is_a_scalar_whose_gradient_reaches_every_parameter(
-    method_kind: type, build_method: BuildMethod, batch: Batch
+    method_kind: type, batch: Batch
 ) -> None:
     method, images = build_method(method_kind), batch[0].clone()
     loss = method.loss(*batch, views(0))
@@ -58,9 +37,7 @@ def test_the_loss_is_a_scalar_whose_gradient_reaches_every_parameter(
         assert parameter.grad is not None and parameter.grad.any(), name
 
 
-def test_the_generator_decides_the_views(
-    method_kind: type, build_method: BuildMethod, batch: Batch
-) -> None:
+def test_the_generator_decides_the_views(method_kind: type, batch: Batch) -> None:
     """All of them: the global generator is neither read nor moved."""
     method = build_method(method_kind)
     before = torch.get_rng_state()
@@ -73,9 +50,7 @@ def test_the_generator_decides_the_views(
     assert not torch.equal(method.loss(*batch, views(1)), first)
 
 
-def test_at_strength_zero_no_view_is_drawn(
-    method_kind: type, build_method: BuildMethod, batch: Batch
-) -> None:
+def test_at_strength_zero_no_view_is_drawn(method_kind: type, batch: Batch) -> None:
     """But a variational method its latents, and who hides squares those, and nothing else."""
     method, generator, expected = build_method(method_kind, strength=0.0), views(0), views(0)
     method.loss(*batch, generator)

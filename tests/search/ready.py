@@ -1,0 +1,32 @@
+"""Ready-made parts: mini data of few images, a configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from typing import Any
+
+from search.spaces.pipeline import Scalar, load_pipeline
+from search.trials.config import TrialConfig
+from trainers.data import LabelledImages, TrainingData, load_training
+
+
+@cache
+def few(dataset: str) -> TrainingData:
+    """Mini data cut down to 120 training and 40 validation images."""
+    data = load_training(dataset, mini=True, train_size=120)
+    valid = LabelledImages(data.valid.images[:40].copy(), data.valid.labels[:40].copy())
+    return replace(data, valid=valid)
+
+
+def make_config(
+    pipeline: str = "mnist_supervised",
+    changes: Mapping[str, Scalar] | None = None,
+    **fields: Any,
+) -> TrialConfig:
+    """One that trains in a moment, with these parameters and other fields changed."""
+    small = {"width": 4, "depth": 3, "batch_size": 40}
+    params = {**load_pipeline(pipeline).defaults, **small, **(changes or {})}
+    values = {"trial_id": "abc123abc123", "number": 0, "study": "s", "seed": 7, "epochs": 2}
+    return TrialConfig(**{**values, "pipeline": pipeline, "params": params, **fields})
