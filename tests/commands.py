@@ -129,7 +129,7 @@ def start(
     return Process([script, *arguments], out, err, status)
 
 
-def wait_for(process: Process, happened: Callable[[], object]) -> None:
+def wait_for(process: Process | subprocess.Popen[str], happened: Callable[[], object]) -> None:
     """Until it happened; fail if the command ends before or takes too long."""
     deadline = time.monotonic() + TIMEOUT
     while not happened():

@@ -7,9 +7,12 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from search.spaces.pipeline import Scalar, load_pipeline
+from search.spaces.pipeline import Scalar, load_pipeline, pipeline_names
 from search.trials.config import TrialConfig
 from trainers.data import LabelledImages, TrainingData, load_training
+
+# The pipelines for any images are built as these.
+BUILT_IN = [name for name in pipeline_names() if load_pipeline(name).dataset]
 
 
 @cache

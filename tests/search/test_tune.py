@@ -26,13 +26,11 @@ from search.study import study as studies
 from tests import commands
 from tests.commands import tune
 from tests.processes import descendants, title
+from tests.search.ready import BUILT_IN
 from tests.search.trials.test_trial import ALWAYS, MEASURED
 from tests.stores import prepare
 from tests.studies import trials_of
 from trainers.precision import DTYPES
-
-# The pipelines for any images are built as these.
-BUILT_IN = [name for name in pipeline_names() if not name.startswith("image_")]
 
 pytestmark = pytest.mark.slow
 

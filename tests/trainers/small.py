@@ -84,3 +84,13 @@ def weights(module: nn.Module) -> dict[str, Tensor]:
 def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
     """Whether two such copies are equal to the last bit."""
     return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
+
+
+def pictures(count: int = 16, channels: int = 3, side: int = 32, seed: int = 0) -> Tensor:
+    """(N, C, S, S) of uniform noise in [0, 1]."""
+    return torch.rand(count, channels, side, side, generator=drawing(seed))
+
+
+def drawing(seed: int) -> torch.Generator:
+    """Draws what the seed says."""
+    return torch.Generator().manual_seed(seed)

@@ -25,6 +25,7 @@ from search.cluster import nodes
 from search.errors import UserError
 from search.study import study as studies
 from search.trials import checkpoint
+from tests import commands
 from tests.processes import descendants, title
 from tests.stores import prepare
 from tests.studies import trials_of
@@ -357,11 +358,9 @@ def _trials(home: Path) -> Path:
 
 def _both_under_way(home: Path, process: subprocess.Popen[str]) -> set[str]:
     """Ids of the two first trials, once each has a checkpoint: one trains on each node."""
-    deadline = time.monotonic() + 900
-    while True:
-        found = {path.parent.name for path in _trials(home).glob(f"*/{checkpoint.FILE}")}
-        if len(found) == 2:
-            return found
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+
+    def found() -> set[str]:
+        return {path.parent.name for path in _trials(home).glob(f"*/{checkpoint.FILE}")}
+
+    commands.wait_for(process, lambda: len(found()) == 2)
+    return found()

@@ -13,15 +13,14 @@ from torch import Tensor
 
 from models import Classifier
 from search.spaces import builders
-from search.spaces.pipeline import LATENT_DIM, load_pipeline, pipeline_names
+from search.spaces.pipeline import LATENT_DIM, load_pipeline
 from search.spaces.rebuild import rebuild, untrained
 from search.trials.config import TrialConfig
 from search.trials.trial import TrialImages, build_method, weights_on_cpu
-from tests.search.ready import few, make_config
+from tests.search.ready import BUILT_IN, few, make_config
 from trainers.evaluation import Evaluation, encode, evaluate
 from trainers.loop import fit
 
-BUILT_IN = [name for name in pipeline_names() if load_pipeline(name).dataset]
 WITH_ABLATION = [name for name in BUILT_IN if load_pipeline(name).ablation]
 
 

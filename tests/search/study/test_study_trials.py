@@ -222,6 +222,15 @@ def test_an_error_is_a_failure_with_its_reason(drive: Drive) -> None:
     )
 
 
+@pytest.mark.parametrize("last", [None, {"epoch": 1, f"metrics/{METRIC}": 0.3}])
+def test_a_dead_process_is_a_failure(drive: Drive, last: dict[str, object] | None) -> None:
+    driven = drive()
+    driven.suggest("r0")
+    driven.searcher.on_trial_complete("r0", last, error=True)
+    assert driven.state(0) is TrialState.FAIL
+    assert "process died" in driven.study.trials[0].user_attrs[studies.ERROR]
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), None])
 @pytest.mark.parametrize("before", [None, 0.5])
 def test_a_metric_that_is_no_number_is_a_failure(

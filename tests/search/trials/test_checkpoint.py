@@ -15,17 +15,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from search.spaces.pipeline import pipeline_names
 from search.trials import checkpoint, process
 from search.trials.config import TrialConfig
 from search.trials.process import TrialProcess
 from search.trials.trial import Trial, TrialImages
-from tests.search.ready import few, make_config
+from tests.search.ready import BUILT_IN, few, make_config
 from tests.trial_steps import finish, told, worker
 from trainers.data import TrainingData
-
-# The pipelines for any images are built as these.
-BUILT_IN = [name for name in pipeline_names() if not name.startswith("image_")]
 
 
 def resume(

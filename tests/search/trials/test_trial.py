@@ -13,19 +13,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from search.spaces.pipeline import Pipeline, pipeline_names
+from search.spaces.pipeline import Pipeline
 from search.spaces.rebuild import rebuild
 from search.trials import trial as trial_module
 from search.trials.config import TrialConfig
 from search.trials.trial import Trial, TrialImages
-from tests.search.ready import few, make_config
+from tests.search.ready import BUILT_IN, few, make_config
 from tests.trial_steps import finish, told, with_loss, worker
 from trainers.evaluation import encode, reconstruction_mae
 from trainers.loop import NonFiniteLoss
 from trainers.methods import Autoencoder
-
-# The pipelines for any images are built as these.
-BUILT_IN = [name for name in pipeline_names() if not name.startswith("image_")]
 
 pytestmark = pytest.mark.slow
 

@@ -34,7 +34,10 @@ def test_nothing_is_left_open_and_the_trials_of_a_study_are_found_again(
         tags={"kind": "trial", "trial_id": "abc", "trial_state": "RUNNING"},
     )
     store.start_run(experiment, name="other", tags={"kind": "trial", "trial_id": "not mine"})
+    ended = store.start_run(experiment, name="it", parent=parent, tags={"kind": "other"})
+    store.end_run(ended, "FINISHED")
     run.close(optuna.create_study(direction="maximize"), 0, page=None, seconds=1.0)
     again = StudyRun(plan, plan.resources, store, experiment, "mine")
     [(trial_id, found)] = again.trial_runs().items()
     assert (trial_id, found.run_id, found.status) == ("abc", child, "KILLED")
+    assert [run.status for run in store.runs(experiment, kind="other")] == ["FINISHED"]
