@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,27 +34,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Of `-m faults`, which breaks searches by the hundred (tests/faults)."""
     parser.addoption("--kills", type=int, default=200, help="random kills")
     parser.addoption("--fault-seed", type=int, default=0, help="of the kills' moments")
-
-
-@pytest.fixture
-def unprivileged(tmp_path: Path) -> Callable[[], AbstractContextManager[None]]:
-    """`with unprivileged():` acts as nobody where the tests run as root, whom no mode stops."""
-
-    @contextmanager
-    def as_nobody() -> Iterator[None]:
-        if os.geteuid() != 0:
-            yield
-            return
-        for folder in (tmp_path, *tmp_path.parents):
-            if not folder.stat().st_mode & 0o005:  # pytest's own, closed to others
-                folder.chmod(folder.stat().st_mode | 0o055)
-        os.seteuid(65534)
-        try:
-            yield
-        finally:
-            os.seteuid(0)
-
-    return as_nobody
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

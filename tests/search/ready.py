@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from contextlib import chdir
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
+from search import rerun
+from search.finals.plan import FinalPlan, make_plan, open_store
 from search.spaces.pipeline import Scalar, load_pipeline, pipeline_names
+from search.tracking.store import Store
 from search.trials.config import TrialConfig
+from tests.stores import prepare
 from trainers.data import LabelledImages, TrainingData, load_training
 
 # The pipelines for any images are built as these.
@@ -33,3 +40,15 @@ def make_config(
     params = {**load_pipeline(pipeline).defaults, **small, **(changes or {})}
     values = {"trial_id": "abc123abc123", "number": 0, "study": "s", "seed": 7, "epochs": 2}
     return TrialConfig(**{**values, "pipeline": pipeline, "params": params, **fields})
+
+
+def planned(folder: Path, *more: str) -> tuple[FinalPlan, Store]:
+    """A rerun of a small configuration of mnist_contrastive, as `rerun.py` plans it there."""
+    name = "mnist_contrastive"
+    best = {"pipeline": name, "params": {**load_pipeline(name).defaults, "width": 4}, "epochs": 1}
+    (prepare(folder) / "best.json").write_text(json.dumps(best))
+    words = ["--pipeline", name, "--data", "mini", "--config", "best.json", *more]
+    options = rerun.parser().parse_args(words)
+    with chdir(folder):
+        store = open_store(options)
+        return make_plan(options, name, store), store

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -32,6 +32,7 @@ from search.study.storage import load_study, open_storage
 from tests import commands
 from tests.refusals import attempt
 from tests.stores import prepare
+from tests.unprivileged import unprivileged
 from trainers.protocol import VERSION
 
 SEARCH = ["--pipeline", "mnist_supervised", "--trials", "1", "--epochs", "1"]
@@ -40,7 +41,6 @@ KNOWN_WITHIN = 5.0
 
 
 Attempt = Callable[..., str]
-Unprivileged = Callable[[], AbstractContextManager[None]]
 
 
 @pytest.fixture(autouse=True)
@@ -111,12 +111,10 @@ def test_too_few_images(refused: Attempt) -> None:
     refused(2, *small, "50")
 
 
-def test_a_folder_that_must_not_be_written(
-    refused: Attempt, tmp_path: Path, unprivileged: Unprivileged
-) -> None:
+def test_a_folder_that_must_not_be_written(refused: Attempt, tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     Path.cwd().chmod(0o555)
-    with unprivileged():
+    with unprivileged(tmp_path):
         assert "cannot write to" in refused(1, *MINI)
 
 

@@ -94,3 +94,8 @@ def pictures(count: int = 16, channels: int = 3, side: int = 32, seed: int = 0) 
 def drawing(seed: int) -> torch.Generator:
     """Draws what the seed says."""
     return torch.Generator().manual_seed(seed)
+
+
+def normal(*shape: int, seed: int = 0) -> Tensor:
+    """Normal numbers."""
+    return torch.randn(shape, generator=drawing(seed))

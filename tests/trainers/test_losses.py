@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from tests.trainers.small import normal
 from trainers.losses import (
     align_uniform,
     barlow_twins,
@@ -20,10 +21,6 @@ from trainers.losses import (
 )
 
 TEMPERATURES = [0.05, 0.2, 1.0, 5.0]
-
-
-def normal(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
 def cosine(first: Tensor, second: Tensor) -> float:

@@ -160,15 +160,6 @@ def test_a_cell_knows_when_its_training_began_and_ended(
     assert (kept.began, kept.ended) == (began, 150_000)
 
 
-def test_a_weights_file_is_moved_onto_the_shelf(cell_store: CellStore, tmp_path: Path) -> None:
-    file = keep(cell_store, replace(CELL, seed=1)).folder / checkpoint.WEIGHTS
-    elsewhere = tmp_path / "abc.safetensors"
-    elsewhere.write_bytes(file.read_bytes())
-    kept = keep(cell_store, weights=elsewhere)
-    assert not elsewhere.exists()
-    assert (kept.folder / checkpoint.WEIGHTS).read_bytes() == file.read_bytes()
-
-
 @pytest.mark.parametrize("name", [cells.MODEL, checkpoint.WEIGHTS, cells.METRICS])
 @pytest.mark.parametrize("damage", [Path.unlink, flip])
 def test_a_damaged_cell_counts_as_missing_and_its_file_is_named(

@@ -6,7 +6,6 @@ import subprocess
 import sys
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from types import ModuleType
 
@@ -19,9 +18,9 @@ from search.errors import UserError
 from search.tune import parser
 from tests import commands
 from tests.refusals import attempt
+from tests.unprivileged import unprivileged
 from trainers.data import DataError
 
-Unprivileged = Callable[[], AbstractContextManager[None]]
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -217,7 +216,7 @@ def test_a_refused_argument_shows_no_password(capsys: pytest.CaptureFixture[str]
 
 @pytest.mark.parametrize("kind", [arguments.new_file, arguments.new_folder])
 def test_a_place_that_takes_no_files_is_refused_before_the_work(
-    kind: Callable[[str], str], tmp_path: Path, unprivileged: Unprivileged
+    kind: Callable[[str], str], tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
     reasons = r"no folder|not a (folder|regular)|cannot write|too long"
@@ -226,7 +225,7 @@ def test_a_place_that_takes_no_files_is_refused_before_the_work(
             kind(text)
     tmp_path.chmod(0o555)
     words = r"cannot write into .*: Permission"
-    with unprivileged(), pytest.raises(ArgumentTypeError, match=words):
+    with unprivileged(tmp_path), pytest.raises(ArgumentTypeError, match=words):
         kind(str(tmp_path / "new"))
 
 

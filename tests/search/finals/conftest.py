@@ -219,24 +219,13 @@ def rerun(
 # What is run ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Lane:
-    """Steps that follow one another in one folder; each can be waited for."""
-
-    folder: Path
-    pool: ThreadPoolExecutor
-
-    def then(self, step: Callable[..., Ended], *given: Any, **named: Any) -> Future[Ended]:
-        return self.pool.submit(step, self.folder, *given, **named)
-
-
 @pytest.fixture(scope="session")
 def reruns(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Ended]]]:
     """Name -> how that rerun ended; two go on at a time."""
-    one = Lane(tmp_path_factory.mktemp("whole"), ThreadPoolExecutor(1))
-    two = Lane(tmp_path_factory.mktemp("broken"), ThreadPoolExecutor(1))
-    for lane in (one, two):
-        add_study(lane.folder, "mnist_contrastive", *CANDIDATES)
+    one, two = ThreadPoolExecutor(1), ThreadPoolExecutor(1)  # each is one folder's: in its order
+    whole, broken = (tmp_path_factory.mktemp(name) for name in ("whole", "broken"))
+    for folder in (whole, broken):
+        add_study(folder, "mnist_contrastive", *CANDIDATES)
 
     def all_three(folder: Path) -> Ended:
         add_study(folder, "mnist_autoencoder", {})
@@ -250,25 +239,25 @@ def reruns(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Futur
         more = ("--pipeline", "mnist_autoencoder", "--top", "2", "--seeds", "3", "--quiet")
         return rerun(folder, *more, *ALONE, "--json", "more.json")
 
-    def elsewhere(_: Path, whole: Future[Ended], folder: Path) -> Ended:
-        best = whole.result().left.folder / "mlruns/champions/mnist_supervised-mini.json"
+    def elsewhere(folder: Path, earlier: Future[Ended]) -> Ended:
+        best = earlier.result().left.folder / "mlruns/champions/mnist_supervised-mini.json"
         given = ("--config", str(best), "--data", "mini", "--seeds", "2")
         without = ("--without", "ablation,defaults")
         return rerun(folder, "--pipeline", "mnist_supervised", *given, *without, *ALONE)
 
     steps = {
-        "first": one.then(rerun, *CONTRASTIVE, "--json", "out.json"),
-        "again": one.then(rerun, *CONTRASTIVE, "--json", "again.json"),
-        "all": one.then(all_three),
-        "more seeds": one.then(more_seeds),
+        "first": one.submit(rerun, whole, *CONTRASTIVE, "--json", "out.json"),
+        "again": one.submit(rerun, whole, *CONTRASTIVE, "--json", "again.json"),
+        "all": one.submit(all_three, whole),
+        "more seeds": one.submit(more_seeds, whole),
     }
     for name, moment, send in MOMENTS:
-        steps[name] = two.then(broken_off, moment, send)
-    steps["finished"] = two.then(rerun, *CONTRASTIVE, *ALONE, "--quiet")
-    steps["elsewhere"] = two.then(elsewhere, steps["all"], tmp_path_factory.mktemp("elsewhere"))
+        steps[name] = two.submit(broken_off, broken, moment, send)
+    steps["finished"] = two.submit(rerun, broken, *CONTRASTIVE, *ALONE, "--quiet")
+    steps["elsewhere"] = two.submit(elsewhere, tmp_path_factory.mktemp("else"), steps["all"])
     yield steps
-    for lane in (one, two):
-        lane.pool.shutdown(cancel_futures=True)
+    for pool in (one, two):
+        pool.shutdown(cancel_futures=True)
 
 
 # Interruptions, one after the other in the same folder ------------------------------------------

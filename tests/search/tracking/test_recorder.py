@@ -196,8 +196,8 @@ class Unreliable(Store):
         return broken
 
 
-@pytest.fixture
-def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True)
+def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recording_module, "PAUSE", 0.001)
     monkeypatch.setattr(recording_module, "LONGEST_PAUSE", 0.002)
     monkeypatch.setattr(recording_module, "TRIES", 1000)
@@ -205,7 +205,7 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_everything_is_recorded_once_by_a_store_that_breaks(
-    store: Store, fast: None, tmp_path: Path, seed: int
+    store: Store, tmp_path: Path, seed: int
 ) -> None:
     broken = Unreliable(store.uri, seed, share=0.3)
     experiment = store.experiment("e")
@@ -225,9 +225,7 @@ def test_everything_is_recorded_once_by_a_store_that_breaks(
         assert [(m.step, m.value) for m in history] == [(1, 1.0), (2, 0.5), (3, 1 / 3)]
 
 
-def test_a_record_bears_the_time_at_which_it_happened(
-    store: Store, fast: None, tmp_path: Path
-) -> None:
+def test_a_record_bears_the_time_at_which_it_happened(store: Store, tmp_path: Path) -> None:
     config, gate, said = make_config(), threading.Event(), []
     log = store.log
 
@@ -252,7 +250,7 @@ def test_a_record_bears_the_time_at_which_it_happened(
 
 
 def test_the_end_of_a_search_waits_as_long_as_the_environment_says(
-    store: Store, fast: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is left is counted, in order or not at all, and the trial's folder stays."""
     monkeypatch.setenv("LATENT_SEARCH_PATIENCE", "0.2")
@@ -279,7 +277,7 @@ def test_the_end_of_a_search_waits_as_long_as_the_environment_says(
     assert store.client.get_run(run_id).info.status == "RUNNING"
 
 
-def test_a_record_after_the_end_is_repeated_too(store: Store, fast: None, tmp_path: Path) -> None:
+def test_a_record_after_the_end_is_repeated_too(store: Store, tmp_path: Path) -> None:
     """The study's own run is closed when all of its trials are."""
     recording = recorder(store, tmp_path)
     recording.close()
@@ -294,7 +292,7 @@ def test_a_record_after_the_end_is_repeated_too(store: Store, fast: None, tmp_pa
 
 
 def test_one_bad_record_does_not_hold_up_the_others(
-    store: Store, fast: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The store answers, and fails at this one again and again."""
     monkeypatch.setattr(recording_module, "TRIES", 3)

@@ -49,14 +49,6 @@ def test_two_processes_that_make_the_same_store_both_succeed(tmp_path: Path) -> 
     assert not list(file.parent.glob("*.new*")) + list(file.parent.glob(".*.new*"))
 
 
-def test_an_existing_store_is_left_as_it_is(store: Store) -> None:
-    file = Path(store.uri.removeprefix("sqlite:///"))
-    made = file.stat().st_ino
-    experiment = store.experiment("kept")
-    assert Store(store.uri).experiment("kept") == experiment
-    assert file.stat().st_ino == made
-
-
 def test_a_relative_address_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As in the documentation of MLflow: sqlite:///mlflow.db."""
     monkeypatch.chdir(tmp_path)
