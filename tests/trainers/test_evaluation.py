@@ -10,13 +10,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.trainers.small import build_method, make_images, same, weights
+from tests.trainers.small import CLASSES, build_method, make_images, same, weights
 from trainers import evaluation
 from trainers.classifiers import fit_linear_classifier, nearest_classes, unscaled
 from trainers.evaluation import accuracy, decoded_mae, encode, evaluate, reconstruction_mae
 from trainers.methods import Autoencoder, Contrastive, Supervised, VariationalAutoencoder
-
-CLASSES = 4
 
 
 def metrics_of(*given: Any, **named: Any) -> dict[str, float]:

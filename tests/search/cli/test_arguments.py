@@ -137,22 +137,17 @@ def test_the_status_of_a_command_is_passed_on(
     assert capsys.readouterr() == ("", "")
 
 
+AGAIN = "run again with --debug for the traceback\n"
+
+
 @pytest.mark.parametrize(
     ("error", "status", "said"),
     [
         (UserError("no such study\nthere are: a"), 2, "error: no such study\nthere are: a\n"),
         (UserError("nothing to do", status=1), 1, "error: nothing to do\n"),
         (DataError("damaged file"), 1, "error: damaged file\n"),
-        (
-            ValueError("bad\nsecond line"),
-            1,
-            "error: ValueError: bad\nrun again with --debug for the traceback\n",
-        ),
-        (
-            RuntimeError(),
-            1,
-            "error: RuntimeError: no message\nrun again with --debug for the traceback\n",
-        ),
+        (ValueError("bad\nsecond line"), 1, f"error: ValueError: bad\n{AGAIN}"),
+        (RuntimeError(), 1, f"error: RuntimeError: no message\n{AGAIN}"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
     ],
     ids=lambda given: type(given).__name__ if isinstance(given, BaseException) else None,

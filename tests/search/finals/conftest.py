@@ -107,6 +107,16 @@ class Left:
         return dict(json.loads(self.artifact(run, "results.json").read_text()))
 
 
+def written(folder: Path) -> dict[str, int]:
+    """Every file of cells below a folder -> when it was written."""
+    finals = folder / "mlruns" / "finals"
+    return {
+        str(path.relative_to(finals)): path.stat().st_mtime_ns
+        for path in finals.rglob("*")
+        if path.is_file() and path.suffix not in (".lock", ".log")
+    }
+
+
 def look(folder: Path) -> Left:
     home = folder / "mlruns"
     client = MlflowClient(tracking_uri=f"sqlite:///{home / 'mlflow.db'}")
@@ -114,16 +124,11 @@ def look(folder: Path) -> Left:
     with sqlite3.connect(home / "mlflow.db") as database:
         [points] = database.execute("select count(*) from metrics").fetchone()
     ledger = home / "test_readings.jsonl"
-    finals = home / "finals"
     return Left(
         folder=folder,
         runs=[run for run in client.search_runs(ids) if run.data.tags.get("rerun")],
         points=points,
-        files={
-            str(path.relative_to(finals)): path.stat().st_mtime_ns
-            for path in finals.rglob("*")
-            if path.is_file() and path.suffix not in (".lock", ".log")
-        },
+        files=written(folder),
         readings=[json.loads(line) for line in ledger.read_text().splitlines()]
         if ledger.exists()
         else [],

@@ -16,6 +16,7 @@ from search.spaces import builders
 from search.spaces.pipeline import load_pipeline, pipeline_names
 from tests import commands
 from tests.noted_reads import NotedReads
+from tests.search.finals.conftest import written
 from tests.stores import prepare
 
 # The contract -----------------------------------------------------------------------------------
@@ -158,19 +159,11 @@ def test_the_numbers_are_those_of_the_cells(folder: Path, first: commands.Ended)
 
 @pytest.mark.slow
 def test_the_same_again_trains_and_reads_nothing(folder: Path, first: commands.Ended) -> None:
-    def files() -> dict[Path, int]:
-        finals = folder / "mlruns" / "finals"
-        return {
-            file: file.stat().st_mtime_ns
-            for file in finals.rglob("*")
-            if file.is_file() and file.suffix not in (".lock", ".log")
-        }
-
-    before, ledger = files(), (folder / "mlruns" / "test_readings.jsonl").read_text()
+    before, ledger = written(folder), (folder / "mlruns" / "test_readings.jsonl").read_text()
     again = commands.run("search/sweep.py", *GIVEN, "--json", "again.json", folder=folder)
     assert (again.status, again.err) == (0, "")
     assert "6 of them trained before" in again.out
     assert "forecast" not in again.out
-    assert files() == before
+    assert written(folder) == before
     assert (folder / "mlruns" / "test_readings.jsonl").read_text() == ledger
     assert (folder / "again.json").read_text() == (folder / "out.json").read_text()

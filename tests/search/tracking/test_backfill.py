@@ -15,6 +15,7 @@ from search.tracking.store import RunView, Store
 from search.trials import checkpoint
 from search.trials.config import TrialConfig
 from tests.search.ready import make_config
+from tests.search.tracking.test_recorder import recorder
 from tests.stores import prepare
 
 METRIC = "valid/accuracy"
@@ -32,7 +33,6 @@ class Stores:
     def __init__(self, folder: Path) -> None:
         self.store = Store(f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}")
         self.experiment = self.store.experiment("e")
-        self.parent = self.store.start_run(self.experiment, name="p", tags={"kind": "study"})
         self.study = optuna.create_study(direction="maximize")
         self.trials = folder / "trials"
 
@@ -42,15 +42,7 @@ class Stores:
         return {run.tags["trial_id"]: run for run in runs}
 
     def recorder(self) -> Recorder:
-        return Recorder(
-            self.store,
-            experiment_id=self.experiment,
-            parent=self.parent,
-            tags={"study": "s"},
-            params={"train_size": 10},
-            folder=self.trials,
-            runs=self.runs(),
-        )
+        return recorder(self.store, self.trials)
 
     def recover(self) -> int:
         recorder = self.recorder()
