@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -40,11 +41,8 @@ def test_the_newest_protocol_is_shown_unless_another_is_asked_for(
     def record(*given: object) -> None:
         seen.append(int(str(given[-1])))
 
-    class Named:
-        name = "vae"
-
     monkeypatch.setattr("analysis.load._record", record)
-    monkeypatch.setattr("analysis.load._sweep", lambda *given: Named)
+    monkeypatch.setattr("analysis.load._sweep", lambda *given: SimpleNamespace(name="vae"))
     monkeypatch.setattr("analysis.load.Findings", lambda **values: values)
     found = find(
         store, [NAME], mini=True, data_dir=None, home=tmp_path, sweeps=["vae"], protocol=asked

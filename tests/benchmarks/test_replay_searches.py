@@ -48,9 +48,7 @@ def recorded() -> Lines:
     return lines
 
 
-def test_defaults_then_random_then_searched_then_repeated(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_defaults_then_random_then_searched_then_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(record_curves, "RANDOM", 30)
     monkeypatch.setattr(record_curves, "SEARCHED", 30)
     lines: Lines = []
@@ -70,9 +68,7 @@ def test_a_recording_goes_on_where_it_was_broken_off(tmp_path: Path, recorded: L
     assert record_curves.propose(NAME, record_curves.read(file)) == (1, recorded[1]["params"])
 
 
-def test_what_came_into_a_space_after_its_curves_is_left_out(
-    recorded: Lines,
-) -> None:
+def test_what_came_into_a_space_after_its_curves_is_left_out(recorded: Lines) -> None:
     old = [{**each, "params": dict(each["params"])} for each in recorded]  # type: ignore[call-overload]
     for each in old:
         del each["params"]["temperature"]
@@ -133,9 +129,7 @@ def test_the_command_prints_a_line_for_each_way(
     assert ratios["ours"] > max(RANDOM_TRIALS / WORKERS / 4, ratios["no trial 0"])
 
 
-def test_an_unknown_way_is_refused_with_those_there_are(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_an_unknown_way_is_refused_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         replay_searches.main(["--way", "no trial 0", "--way", "hope"])
     assert ended.value.code == 2

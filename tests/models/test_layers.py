@@ -26,12 +26,6 @@ def test_stage_plan(depth: int, plan: tuple[int, ...]) -> None:
     assert convolutions_per_stage(depth) == plan
 
 
-@pytest.mark.parametrize("depth", [0, -1])
-def test_a_depth_under_one_is_refused(depth: int) -> None:
-    with pytest.raises(ValueError, match=f"depth is {depth}, it must be at least 1"):
-        convolutions_per_stage(depth)
-
-
 @pytest.mark.parametrize(
     ("size", "sides"), [(28, [28, 14, 7, 4]), (32, [32, 16, 8, 4]), (17, [17, 9, 5, 3])]
 )

@@ -183,9 +183,7 @@ def test_what_is_broken_is_found_told_and_fixed(
     assert healthy.study.trials[0].state is TrialState.COMPLETE
 
 
-def test_a_dead_drivers_trial_goes_back_into_the_queue(
-    healthy: Healthy,
-) -> None:
+def test_a_dead_drivers_trial_goes_back_into_the_queue(healthy: Healthy) -> None:
     trial = healthy.study.ask()
     config = {**healthy.study.trials[0].user_attrs[studies.CONFIG], "trial_id": "e" * 12}
     trial.set_user_attr(studies.CONFIG, {**config, "number": trial.number})

@@ -407,22 +407,17 @@ def stop_and_resume(folder: Path, send: signal.Signals) -> Stopped:
         os.close(reader)
     ended = interrupted(folder, send, screen)
     left = records(folder, "stop") if ended.status == 130 else None
-    interrupted_trials = begun_and_not_ended(folder, "stop")
+    interrupted_trials = [
+        trial.user_attrs[studies.CONFIG]["trial_id"]
+        for trial in trials_of(folder, "stop")
+        if not trial.state.is_finished() and trial.intermediate_values
+    ]
     quiet = [] if screen else ["--quiet"]
     words = (*STOPPED, "--resume", *quiet)
     resumed = commands.run("search/tune.py", *words, folder=folder, screen=screen)
     if screen is not None:
         os.close(screen)
     return Stopped(ended, left, interrupted_trials, resumed)
-
-
-def begun_and_not_ended(folder: Path, study: str) -> list[str]:
-    """Ids of trials that were reported of and have not ended."""
-    return [
-        trial.user_attrs[studies.CONFIG]["trial_id"]
-        for trial in trials_of(folder, study)
-        if not trial.state.is_finished() and trial.intermediate_values
-    ]
 
 
 @pytest.mark.parametrize("send", IN_ORDER)

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from tests.trainers.small import normal
+from tests.trainers.small import check_slopes, normal
 from trainers.losses import (
     align_uniform,
     barlow_twins,
@@ -162,6 +162,11 @@ def test_losses_are_float32_scalars_under_bfloat16(
     assert mixed.dtype == exact.dtype == torch.float32
     assert mixed.shape == exact.shape == ()
     torch.testing.assert_close(mixed, exact)
+
+
+@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+def test_gradients_against_finite_differences(loss: Callable[[Tensor, Tensor], Tensor]) -> None:
+    check_slopes(loss, normal(6, 4), normal(6, 4, seed=1))
 
 
 @pytest.mark.parametrize("temperature", [0.0, -0.1, math.nan])

@@ -82,9 +82,7 @@ def test_autocast_multiplies_in_the_precision_and_leaves_weights_alone() -> None
     assert layer.weight.dtype == torch.float32
 
 
-def test_cuda_adds_up_in_a_fixed_order_once_it_is_asked_to(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_cuda_adds_up_in_a_fixed_order_once_it_is_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", False)
     assert not torch.are_deterministic_algorithms_enabled()

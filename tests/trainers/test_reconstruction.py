@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.trainers.small import pictures
+from tests.trainers.small import check_slopes, pictures
 from trainers.reconstruction import CELL, FLOOR, PixelError, ReconstructionLoss, edge_strengths
 
 KINDS: tuple[PixelError, ...] = ("l1", "l2", "mixed")
@@ -107,6 +107,13 @@ def test_the_loss_is_float32_under_bfloat16(kind: PixelError) -> None:
         mixed = loss(output, target)
     assert mixed.dtype == torch.float32 and mixed.shape == ()
     torch.testing.assert_close(mixed, exact)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gradients_against_finite_differences(kind: PixelError) -> None:
+    loss = ReconstructionLoss(kind=kind, brightness_weight=0.3, texture_weight=2.0)
+    target = pictures(2, side=8, seed=1)
+    check_slopes(lambda output: loss(output, target), pictures(2, side=8))
 
 
 def test_gradients_of_flat_images_are_finite() -> None:

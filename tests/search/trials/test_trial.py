@@ -49,14 +49,6 @@ def images(pipeline: str) -> TrialImages:
     return TrialImages.load(few(pipeline.split("_")[0]), "cpu")
 
 
-def curve(config: TrialConfig, data: TrialImages) -> list[dict[str, float]]:
-    """The metrics of every epoch, times left out."""
-    return [
-        {name: value for name, value in metrics.items() if not name.startswith("time/")}
-        for metrics in Trial(config, data).epochs()
-    ]
-
-
 @pytest.mark.parametrize("pipeline", BUILT_IN)
 def test_every_pipeline_reports_the_same_columns(pipeline: str) -> None:
     config = make_config(pipeline, epochs=2, rungs=(1,))
@@ -83,7 +75,8 @@ def test_every_pipeline_reports_the_same_columns(pipeline: str) -> None:
 def test_a_frozen_encoder_is_measured_at_the_rungs_and_a_joint_classifier_in_every_epoch(
     pipeline: str, measured: list[int]
 ) -> None:
-    epochs = curve(make_config(pipeline, epochs=5, rungs=(2,)), images("mnist"))
+    config = make_config(pipeline, epochs=5, rungs=(2,))
+    epochs = list(Trial(config, images("mnist")).epochs())
     assert [m["epoch"] for m in epochs if "valid/accuracy" in m] == measured
     assert [m["epoch"] for m in epochs if "valid/linear_accuracy" in m] == [5], "at the end only"
 

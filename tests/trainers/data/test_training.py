@@ -20,7 +20,6 @@ from trainers.data import (
 from trainers.data.split import stratified_order
 from trainers.data.test_set import load_test
 
-REPOSITORY = Path(__file__).parents[3]
 PUBLISHED_COUNTS = {
     "mnist": [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949],
     "cifar": [5000] * 10,

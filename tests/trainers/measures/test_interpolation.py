@@ -52,6 +52,13 @@ def test_an_affine_decoder_draws_nothing_but_ghosts() -> None:
     np.testing.assert_allclose(found[1:-1], 1, atol=1e-5)
 
 
+def test_halfway_between_ghost_and_decision_is_one_half() -> None:
+    start, end = np.random.default_rng(0).uniform(size=(2, 1, 6, 6))
+    jump = np.stack([start] * 5 + [end] * 5)
+    found = ghosting((jump + path(start, end)) / 2)
+    np.testing.assert_allclose(found[1:-1], 0.5, atol=1e-5)
+
+
 def test_ghosting_is_that_of_a_slow_loop() -> None:
     walk = np.random.default_rng(0).uniform(size=(7, 3, 4, 4))
     found = ghosting(walk)
