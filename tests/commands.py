@@ -129,7 +129,7 @@ def start(
     return Process([script, *arguments], out, err, status)
 
 
-def wait_for(process: Process, happened: Callable[[], object]) -> None:
+def wait_for(process: Process | subprocess.Popen[str], happened: Callable[[], object]) -> None:
     """Until it happened; fail if the command ends before or takes too long."""
     deadline = time.monotonic() + TIMEOUT
     while not happened():
@@ -147,13 +147,31 @@ class Ended:
     err: str
 
 
-def run(script: str, *arguments: str, folder: Path, timeout: float = TIMEOUT, **how: Any) -> Ended:
-    """How `python SCRIPT ARGUMENTS` ended in that folder; keywords as `start` has them."""
+def run(
+    script: str,
+    *arguments: str,
+    folder: Path,
+    timeout: float = TIMEOUT,
+    until: Callable[[], object] | None = None,
+    send: signal.Signals = signal.SIGKILL,
+    **how: Any,
+) -> Ended:
+    """How `python SCRIPT ARGUMENTS` ended in that folder; other keywords as `start` has them.
+
+    Args:
+        until: what happens before it is sent the signal, with its group if it leads one: as
+            Ctrl-C in a terminal.
+    """
     process = start(script, *arguments, folder=folder, **how)
+    to_it = os.killpg if how.get("own_group") else os.kill
     try:
+        if until:
+            wait_for(process, until)
+            to_it(process.pid, send)
         out, err = process.communicate(timeout)
     finally:
-        process.kill()
+        if process.poll() is None:
+            to_it(process.pid, signal.SIGKILL)
     return Ended(process.wait(), out, err)
 
 
@@ -206,7 +224,7 @@ class _Warm:
     @classmethod
     def get(cls) -> _Warm:
         folder = Path(os.environ[RUN])
-        with cls._lock, _held(folder):
+        with cls._lock, alone(folder):
             if cls._one is None:
                 cls._one = cls(folder)
             return cls._one
@@ -218,7 +236,7 @@ class _Warm:
     def cluster(self) -> str:
         """The address of the test run's Ray, which is started when it is first asked for."""
         file, said = self._folder / "address", self._folder / "cluster.log"
-        with self._lock, _held(self._folder):
+        with self._lock, alone(self._folder):
             if not said.exists():
                 words = ("cluster", str(file))
                 request = Request(
@@ -238,7 +256,7 @@ class _Warm:
 
 
 @contextmanager
-def _held(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """Alone among the processes of a test run."""
     with (folder / "lock").open("w") as file:
         flock(file, LOCK_EX)
@@ -252,3 +270,8 @@ def begin_run() -> None:
         (folder / "pid").write_text(str(os.getpid()))
         os.environ[RUN] = str(folder)
         atexit.register(lambda: rmtree(folder, ignore_errors=True))
+
+
+def tune(folder: Path, *arguments: str) -> Ended:
+    """How `python search/tune.py ...` ended in that folder."""
+    return run("search/tune.py", *arguments, folder=folder)

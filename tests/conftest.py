@@ -1,15 +1,8 @@
-"""Settings for every test: nothing calls home, nothing depends on this machine's environment.
-
-And an empty MLflow store, which tests copy.
-"""
+"""Settings for every test: nothing calls home, nothing depends on this machine's environment."""
 
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,49 +34,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Of `-m faults`, which breaks searches by the hundred (tests/faults)."""
     parser.addoption("--kills", type=int, default=200, help="random kills")
     parser.addoption("--fault-seed", type=int, default=0, help="of the kills' moments")
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow database without runs, to be copied: migrating a fresh one takes seconds."""
-    from search.tracking.store import Store
-
-    file = tmp_path_factory.mktemp("store") / "mlflow.db"
-    Store(f"sqlite:///{file}")
-    return file
-
-
-@pytest.fixture(scope="session")
-def prepare(empty_store: Path) -> Callable[[Path], Path]:
-    """(folder) -> the folder with an empty store in mlruns/."""
-
-    def place(folder: Path) -> Path:
-        (folder / "mlruns").mkdir(parents=True, exist_ok=True)
-        shutil.copy(empty_store, folder / "mlruns" / "mlflow.db")
-        return folder
-
-    return place
-
-
-@pytest.fixture
-def unprivileged(tmp_path: Path) -> Callable[[], AbstractContextManager[None]]:
-    """`with unprivileged():` acts as nobody where the tests run as root, whom no mode stops."""
-
-    @contextmanager
-    def as_nobody() -> Iterator[None]:
-        if os.geteuid() != 0:
-            yield
-            return
-        for folder in (tmp_path, *tmp_path.parents):
-            if not folder.stat().st_mode & 0o005:  # pytest's own, closed to others
-                folder.chmod(folder.stat().st_mode | 0o055)
-        os.seteuid(65534)
-        try:
-            yield
-        finally:
-            os.seteuid(0)
-
-    return as_nobody
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

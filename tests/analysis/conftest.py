@@ -35,6 +35,7 @@ from search.spaces.pipeline import load_pipeline
 from search.spaces.rebuild import rebuild, untrained
 from search.spaces.rungs import rungs
 from tests import commands
+from tests.stores import prepare
 from trainers.data import DATASETS, LabelledImages, TrainingData, load_training
 from trainers.data.test_set import load_test
 from trainers.evaluation import encode
@@ -134,7 +135,7 @@ def only() -> Callable[..., Findings]:
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory, prepare: Callable[[Path], Path]) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One pipeline with final numbers, one with a search only, one sweep."""
     made = prepare(tmp_path_factory.mktemp("report"))
     best = {"pipeline": "mnist_autoencoder", "params": SMALL, "epochs": 1}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -11,6 +11,7 @@ from analysis import report
 from analysis.load import Images, find
 from search.errors import Failure
 from search.tracking.store import Store
+from tests.stores import prepare
 from trainers.protocol import VERSION
 
 NAME = "mnist_supervised"
@@ -21,7 +22,7 @@ def stand_in(home: Path) -> Images:
 
 
 @pytest.fixture
-def store(tmp_path: Path, prepare: Callable[[Path], Path]) -> Store:
+def store(tmp_path: Path) -> Store:
     """Studies of three versions; that of version 1 says nothing of it, as they did then."""
     store = Store(f"sqlite:///{prepare(tmp_path) / 'mlruns' / 'mlflow.db'}")
     experiment = store.experiment(f"{NAME}-mini")
@@ -45,11 +46,8 @@ def test_the_newest_protocol_is_shown_unless_another_is_asked_for(
     def record(*given: object) -> None:
         seen.append(int(str(given[-1])))
 
-    class Named:
-        name = "vae"
-
     monkeypatch.setattr("analysis.load._record", record)
-    monkeypatch.setattr("analysis.load._sweep", lambda *given: Named)
+    monkeypatch.setattr("analysis.load._sweep", lambda *given: SimpleNamespace(name="vae"))
     monkeypatch.setattr("analysis.load.Findings", lambda **values: values)
     found = find(store, [NAME], images=stand_in(tmp_path), sweeps=["vae"], protocol=asked)
     newest = VERSION + 1

@@ -9,7 +9,6 @@ import re
 import shutil
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,8 @@ from analysis.sweeps import chapter
 from analysis.theory import page as theory_page
 from search.files import locations
 from tests import commands
+from tests.stores import prepare
+from tests.unprivileged import unprivileged
 
 IDS = (
     *("summary", "reasoning", "search", "reconstructions", "interpolation", "tsne"),
@@ -187,9 +188,7 @@ def test_what_is_refused_leaves_no_folder(
 @pytest.mark.parametrize("command", [report_command.main, publish.main])
 def test_a_store_that_may_only_be_read_is_told_before_the_work(
     command: Callable[[list[str]], int],
-    prepare: Callable[[Path], Path],
     tmp_path: Path,
-    unprivileged: Callable[[], AbstractContextManager[None]],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -198,7 +197,7 @@ def test_a_store_that_may_only_be_read_is_told_before_the_work(
     capsys.readouterr()
     tmp_path.chmod(0o777)
     Path("mlruns").chmod(0o555)
-    with unprivileged():
+    with unprivileged(tmp_path):
         assert command(["--out", "out"]) == 1
     said = capsys.readouterr().err.splitlines()
     assert said[0].endswith("mlruns: Permission denied") and "folder of your own" in said[1]

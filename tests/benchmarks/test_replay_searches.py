@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from benchmarks.surrogate import Surrogate, as_recorded, trust
 from search.spaces.pipeline import load_pipeline
 
 NAME = "mnist_contrastive"
+Lines = list[dict[str, Any]]
 PIPELINE = load_pipeline(NAME)
 
 
@@ -38,20 +40,18 @@ def line(number: int, params: dict[str, float]) -> dict[str, object]:
 
 
 @pytest.fixture(scope="module")
-def recorded() -> list[dict[str, object]]:
-    lines: list[dict[str, object]] = []
+def recorded() -> Lines:
+    lines: Lines = []
     while len(lines) < 40:
         number, params = record_curves.propose(NAME, lines) or (0, {})
         lines.append(line(number, params))
     return lines
 
 
-def test_defaults_then_random_then_searched_then_repeated(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_defaults_then_random_then_searched_then_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(record_curves, "RANDOM", 30)
     monkeypatch.setattr(record_curves, "SEARCHED", 30)
-    lines: list[dict[str, object]] = []
+    lines: Lines = []
     while following := record_curves.propose(NAME, lines):
         lines.append(line(*following))
     assert [each["number"] for each in lines] == list(range(70))
@@ -61,18 +61,14 @@ def test_defaults_then_random_then_searched_then_repeated(
     assert [each["params"] for each in lines[60:]] == [each["params"] for each in lines[:60:6]]
 
 
-def test_a_recording_goes_on_where_it_was_broken_off(
-    tmp_path: Path, recorded: list[dict[str, object]]
-) -> None:
+def test_a_recording_goes_on_where_it_was_broken_off(tmp_path: Path, recorded: Lines) -> None:
     file = tmp_path / f"{NAME}.jsonl"
     file.write_text(json.dumps(recorded[0]) + "\n" + json.dumps(recorded[1])[:40])
     assert [line["number"] for line in record_curves.read(file)] == [0]
     assert record_curves.propose(NAME, record_curves.read(file)) == (1, recorded[1]["params"])
 
 
-def test_what_came_into_a_space_after_its_curves_is_left_out(
-    recorded: list[dict[str, object]],
-) -> None:
+def test_what_came_into_a_space_after_its_curves_is_left_out(recorded: Lines) -> None:
     old = [{**each, "params": dict(each["params"])} for each in recorded]  # type: ignore[call-overload]
     for each in old:
         del each["params"]["temperature"]
@@ -85,7 +81,7 @@ def test_what_came_into_a_space_after_its_curves_is_left_out(
 
 
 @pytest.mark.slow
-def test_the_surrogate_learns_the_curves(recorded: list[dict[str, object]]) -> None:
+def test_the_surrogate_learns_the_curves(recorded: Lines) -> None:
     rank, error = trust(PIPELINE.space, recorded)
     assert rank > 0.9 and error < 0.02
     surrogate = Surrogate(PIPELINE.space, recorded)
@@ -96,7 +92,7 @@ def test_the_surrogate_learns_the_curves(recorded: list[dict[str, object]]) -> N
     assert all(high >= low for high, low in zip(lucky, unlucky, strict=True))
 
 
-def test_time_and_measurements_of_a_replayed_search(recorded: list[dict[str, object]]) -> None:
+def test_time_and_measurements_of_a_replayed_search(recorded: Lines) -> None:
     surrogate = Surrogate(PIPELINE.space, recorded)
     chosen = replay_searches.ways(PIPELINE)
     for way in (chosen["ours"], chosen["plain pair"], chosen["no scheduler"]):
@@ -114,7 +110,7 @@ def test_time_and_measurements_of_a_replayed_search(recorded: list[dict[str, obj
 
 @pytest.mark.slow
 def test_the_command_prints_a_line_for_each_way(
-    tmp_path: Path, recorded: list[dict[str, object]], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, recorded: Lines, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = "".join(json.dumps(line) + "\n" for line in recorded)
     (tmp_path / f"{NAME}.jsonl").write_text(text)
@@ -133,9 +129,7 @@ def test_the_command_prints_a_line_for_each_way(
     assert ratios["ours"] > max(RANDOM_TRIALS / WORKERS / 4, ratios["no trial 0"])
 
 
-def test_an_unknown_way_is_refused_with_those_there_are(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_an_unknown_way_is_refused_with_those_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         replay_searches.main(["--way", "no trial 0", "--way", "hope"])
     assert ended.value.code == 2

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from tests.stores import prepare
+
 TOUR = Path(__file__).resolve().parents[2] / "examples" / "tour.ipynb"
 
 
 @pytest.mark.slow
 def test_every_cell_runs_and_the_latents_are_drawn(
-    tmp_path: Path, prepare: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait leave others the cores
     for name in ("JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):  # else they are made in the user's home

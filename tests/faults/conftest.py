@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
 from tests.faults.searches import Search
+from tests.stores import prepare
 from trainers.data import TrainingData, load_training
 
 
@@ -20,9 +20,7 @@ def data() -> TrainingData:
 
 
 @pytest.fixture(scope="session")
-def make_search(
-    tmp_path_factory: pytest.TempPathFactory, prepare: Callable[[Path], Path]
-) -> Callable[..., Search]:
+def make_search(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Search]:
     """(trials, epochs, ...) -> a `Search` in a new folder."""
 
     def make(*, trials: int = 4, epochs: int = 6, store: bool = True, **more: Any) -> Search:

@@ -6,24 +6,23 @@ import os
 import random
 import signal
 from collections.abc import Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import optuna
 import torch
 from mlflow.tracking import MlflowClient
 from optuna.trial import FrozenTrial, TrialState
 
 from search.files import fault_injection
 from search.study import study as studies
-from search.study.storage import open_storage, studies_exist, study_names
 from search.tracking.store import STATUS
 from search.trials.config import TrialConfig
 from search.trials.trial import Trial, TrialImages
 from tests import commands
 from tests.processes import descendants, title
+from tests.studies import trials_of
 from trainers.data import TrainingData
 
 CURVES = ("train/loss", "valid/accuracy")
@@ -93,14 +92,7 @@ class Search:
 
     def stored(self) -> list[FrozenTrial]:
         """The study's trials, as Optuna has them; none while there is no study."""
-        home = self.folder / "mlruns"
-        if not studies_exist(home):
-            return []
-        with closing(_Storage(home)) as opened:
-            names = study_names(opened.storage)
-            if STUDY not in names:
-                return []
-            return optuna.load_study(study_name=STUDY, storage=opened.storage).get_trials()
+        return trials_of(self.folder, STUDY)
 
     def whole(self, data: TrainingData, uri: str | None = None) -> list[FrozenTrial]:
         """Hold that three stores agree, and that every curve is that of an undisturbed training."""
@@ -143,15 +135,6 @@ class Search:
         doctor = commands.run("search/doctor.py", *words, folder=self.folder, timeout=120)
         assert (doctor.status, doctor.out) == (0, "all is well\n"), doctor.out
         return trials
-
-
-class _Storage:
-    def __init__(self, home: Path) -> None:
-        self.storage = open_storage(home)
-
-    def close(self) -> None:
-        self.storage.remove_session()
-        self.storage.engine.dispose()
 
 
 def undisturbed(config: TrialConfig, data: TrainingData, last: int) -> dict[str, dict[int, float]]:

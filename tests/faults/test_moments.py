@@ -17,6 +17,7 @@ from trainers.data import TrainingData
 
 pytestmark = pytest.mark.slow
 
+Background = dict[str, tuple[Any, Future[Any]]]
 KILLED = -9
 QUIET = "weights:1:full --quiet"  # fault and option; its errors are on standard error
 # moment:which time:action -> how the command ends. A worker that dies is replaced: nobody notices.
@@ -37,7 +38,7 @@ BROKEN = {
 
 
 @pytest.fixture(scope="module")
-def background(make_search: Callable[..., Any]) -> Iterator[dict[str, tuple[Any, Future[Any]]]]:
+def background(make_search: Callable[..., Any]) -> Iterator[Background]:
     """Fault -> the search, and how its first command ended; then it is gone on with."""
     pool = ThreadPoolExecutor(2)
     started = {}
@@ -64,7 +65,7 @@ def test_every_moment_is_met() -> None:
 
 @pytest.mark.parametrize("fault", BROKEN)
 def test_nothing_is_lost_and_all_agree(
-    fault: str, background: dict[str, tuple[Any, Future[Any]]], data: TrainingData
+    fault: str, background: Background, data: TrainingData
 ) -> None:
     search, future = background[fault]
     status, out, err = future.result()

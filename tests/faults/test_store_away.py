@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from optuna.trial import TrialState
@@ -12,13 +11,12 @@ from optuna.trial import TrialState
 from tests import commands
 from tests.faults.searches import Search
 from tests.mlflow_server import Server
+from tests.stores import prepare
 from trainers.data import TrainingData
 
 
 @pytest.fixture
-def search_and_server(
-    make_search: Callable[..., Search], prepare: Callable[[Path], Path]
-) -> Iterator[tuple[Search, Server]]:
+def search_and_server(make_search: Callable[..., Search]) -> Iterator[tuple[Search, Server]]:
     search = make_search(trials=6, epochs=15, store=False)
     server = Server(prepare(search.folder / "server") / "mlruns")
     search.own_ray = False

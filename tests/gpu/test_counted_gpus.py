@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests import commands
+
 PACKED = r"""
 import json, os
 
@@ -37,16 +35,10 @@ print(json.dumps([seen, left.get("GPU", 0), left.get("CPU", 0)]))
 
 
 @pytest.mark.slow
-def test_trials_lie_evenly_on_gpus_and_each_sees_one(tmp_path: Path) -> None:
+def test_trials_lie_evenly_on_gpus_and_each_sees_one() -> None:
     """Two on each of two GPUs, with two of nine CPUs each; the ninth is the driver's."""
-    done = subprocess.run(
-        [sys.executable, "-c", PACKED],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        cwd=ROOT,
-    )
-    assert done.returncode == 0, done.stderr
-    seen, gpus, cpus = json.loads(done.stdout.splitlines()[-1])
+    done = commands.cold(PACKED)
+    assert done.status == 0, done.err
+    seen, gpus, cpus = json.loads(done.out.splitlines()[-1])
     assert sorted(seen) == ["0", "0", "1", "1"]
     assert (gpus, cpus) == (0, 0), "there is no room for a fifth"

@@ -33,17 +33,18 @@ from trainers.loop import DeviceImages
 from trainers.precision import DTYPES
 
 
-def trace(name: str, precision: Any) -> dict[str, Any]:
+def trace(name: str, precision: Any, **changes: Any) -> dict[str, Any]:
     """Launches and faults of a step of a trial, which then measures all and gives its weights."""
     pipeline = load_pipeline(name)
-    spec, settings = pipeline.spec, builders.optimisation(pipeline.defaults)
+    params = {**pipeline.defaults, **changes}
+    spec, settings = pipeline.spec, builders.optimisation(params)
     colour._basis.cache_clear()
     config = TrialConfig(
         trial_id="t",
         number=0,
         study="s",
         pipeline=name,
-        params=pipeline.defaults,
+        params=params,
         seed=0,
         epochs=1,
         precision=precision,
@@ -78,10 +79,13 @@ def trace(name: str, precision: Any) -> dict[str, Any]:
     return {"launches": watch.launches, "faults": dict(watch.faults)}
 
 
-for name in sys.argv[2:] or [name for name in pipeline_names() if load_pipeline(name).dataset]:
-    for precision in DTYPES:
-        try:
-            traced = trace(name, precision)
-        except Exception as error:
-            traced = {"launches": 0, "faults": {f"{type(error).__name__}: {error}": 1}}
-        print(json.dumps({"pipeline": name, "precision": precision, **traced}), flush=True)
+names = sys.argv[2:] or [name for name in pipeline_names() if load_pipeline(name).dataset]
+wanted = [{"name": name, "precision": precision} for name in names for precision in DTYPES]
+for optimizer in ("adamw", "sgd"):  # not the default
+    wanted.append({"name": "cifar_supervised", "precision": "float32", "optimizer": optimizer})
+for each in wanted:
+    try:
+        traced = trace(**each)
+    except Exception as error:
+        traced = {"launches": 0, "faults": {f"{type(error).__name__}: {error}": 1}}
+    print(json.dumps({**each, **traced}), flush=True)

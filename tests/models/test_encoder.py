@@ -90,18 +90,6 @@ def test_patches_lie_side_by_side_and_leave_no_pixel_out(side: int) -> None:
     assert (seen.flatten(1).sum(1) == 1).all()
 
 
-@pytest.mark.parametrize("block", BLOCKS)
-@pytest.mark.parametrize("norm", NORMS)
-@pytest.mark.parametrize("depth", [1, 3, 6])
-def test_gradients_reach_every_parameter(block: Block, norm: Norm, depth: int) -> None:
-    torch.manual_seed(0)
-    encoder = ConvEncoder(channels=3, size=17, width=8, depth=depth, block=block, norm=norm)
-    encoder(pictures(3, 17, 8)).square().sum().backward()
-    for name, parameter in encoder.named_parameters():
-        assert parameter.grad is not None and parameter.grad.any(), name
-        assert parameter.grad.isfinite().all(), name
-
-
 def test_a_mean_readout_does_not_tell_where_something_is() -> None:
     """Without convolutions that see the border: patches, moved by whole last pixels."""
     maps = torch.arange(8.0).view(1, 2, 2, 2)

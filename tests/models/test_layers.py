@@ -26,12 +26,6 @@ def test_stage_plan(depth: int, plan: tuple[int, ...]) -> None:
     assert convolutions_per_stage(depth) == plan
 
 
-@pytest.mark.parametrize("depth", [0, -1])
-def test_a_depth_under_one_is_refused(depth: int) -> None:
-    with pytest.raises(ValueError, match=f"depth is {depth}, it must be at least 1"):
-        convolutions_per_stage(depth)
-
-
 @pytest.mark.parametrize(
     ("size", "sides"), [(28, [28, 14, 7, 4]), (32, [32, 16, 8, 4]), (17, [17, 9, 5, 3])]
 )
@@ -126,10 +120,13 @@ def test_parameter_count_against_a_count_by_hand() -> None:
     assert parameter_count() == 0
 
 
-def test_without_norms_every_convolution_has_a_bias() -> None:
-    for norm, biases in (("none", 3), ("batch", 0), ("group", 0)):
-        encoder = ConvEncoder(channels=1, size=28, width=8, norm=norm)  # type: ignore[arg-type]
-        assert sum(m.bias is not None for m in weighted_layers(encoder.stages)) == biases
+@pytest.mark.parametrize("network", [ConvEncoder, ConvDecoder])
+def test_without_norms_every_convolution_has_a_bias(network: type) -> None:
+    """A norm has its own shift; nothing but a decoder's last convolution is without one."""
+    last = network is ConvDecoder
+    for norm, biases in (("none", 6), ("batch", last), ("group", last)):
+        made = network(channels=1, size=28, width=8, depth=6, norm=norm)
+        assert sum(m.bias is not None for m in weighted_layers(made.stages)) == biases
 
 
 def test_parameter_count_leaves_frozen_weights_out() -> None:

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -31,6 +31,8 @@ from search.study import study as studies
 from search.study.storage import load_study, open_storage
 from tests import commands
 from tests.refusals import attempt
+from tests.stores import prepare
+from tests.unprivileged import unprivileged
 from trainers.protocol import VERSION
 
 SEARCH = ["--pipeline", "mnist_supervised", "--trials", "1", "--epochs", "1"]
@@ -39,7 +41,6 @@ KNOWN_WITHIN = 5.0
 
 
 Attempt = Callable[..., str]
-Unprivileged = Callable[[], AbstractContextManager[None]]
 
 
 @pytest.fixture(autouse=True)
@@ -110,12 +111,10 @@ def test_too_few_images(refused: Attempt) -> None:
     refused(2, *small, "50")
 
 
-def test_a_folder_that_must_not_be_written(
-    refused: Attempt, tmp_path: Path, unprivileged: Unprivileged
-) -> None:
+def test_a_folder_that_must_not_be_written(refused: Attempt, tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     Path.cwd().chmod(0o555)
-    with unprivileged():
+    with unprivileged(tmp_path):
         assert "cannot write to" in refused(1, *MINI)
 
 
@@ -170,16 +169,14 @@ def test_a_name_that_exists(refused: Attempt) -> None:
     assert "'mine'" in err and "--resume" in err and "--study" in err
 
 
-def test_nothing_to_resume(refused: Attempt, prepare: Callable[[Path], Path]) -> None:
+def test_nothing_to_resume(refused: Attempt) -> None:
     refused(2, *MINI, "--resume")  # and nothing is left on a fresh machine
     prepare(Path.cwd())
     open_storage(Path("mlruns")).engine.dispose()
     assert "has no study on mini data" in refused(2, *MINI, "--resume")
 
 
-def test_a_study_of_other_options_is_not_resumed(
-    refused: Attempt, prepare: Callable[[Path], Path]
-) -> None:
+def test_a_study_of_other_options_is_not_resumed(refused: Attempt) -> None:
     prepare(Path.cwd())
     storage = open_storage(Path("mlruns"))
     studies.create(
@@ -193,7 +190,7 @@ def test_a_study_of_other_options_is_not_resumed(
     assert not load_study(open_storage(Path("mlruns")), "mine").trials[0].params
 
 
-def test_a_replay_of_nothing(refused: Attempt, prepare: Callable[[Path], Path]) -> None:
+def test_a_replay_of_nothing(refused: Attempt) -> None:
     assert "--replay" in refused(2, "--replay", "abc")
     prepare(Path.cwd())
     open_storage(Path("mlruns")).engine.dispose()
@@ -301,7 +298,7 @@ def test_studies_that_are_no_database_or_of_a_later_optuna(refused: Attempt) -> 
     assert f"{Path.cwd()}/mlruns/optuna.db" in err and "updating optuna" in err
 
 
-def test_a_damaged_database_is_named(refused: Attempt, prepare: Callable[[Path], Path]) -> None:
+def test_a_damaged_database_is_named(refused: Attempt) -> None:
     """Its head is whole, what it holds is not."""
     prepare(Path.cwd())
     open_storage(Path("mlruns")).engine.dispose()

@@ -9,32 +9,30 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, chdir
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from search import champions, rerun
+from search import champions
 from search.cells import heldout
 from search.cells.opening import CHAMPION
 from search.cells.store import CellStore, TrainedCell
 from search.cells.training import facts, trial_config
 from search.errors import UserError
-from search.finals.plan import make_plan, open_store
 from search.finals.records import Records
 from search.finals.results import ResultRow
-from search.spaces.pipeline import load_pipeline
 from search.trials.trial import Trial, TrialImages
 from tests.damage import flip
+from tests.search.ready import planned
+from tests.unprivileged import unprivileged
 from trainers.data.test_set import load_test
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "mnist_contrastive-mini"
-Unprivileged = Callable[[], AbstractContextManager[None]]
 HERE = """
 from search import champions
 model = champions.load("mnist_contrastive-mini")
@@ -77,18 +75,10 @@ class Champion:
 
 
 @pytest.fixture(scope="module")
-def champion(prepare: Callable[[Path], Path], tmp_path_factory: pytest.TempPathFactory) -> Champion:
+def champion(tmp_path_factory: pytest.TempPathFactory) -> Champion:
     """Trained, tested, recorded and registered as `rerun.py` does it, but without Ray."""
-    folder = prepare(tmp_path_factory.mktemp("champion"))
-    params = {**load_pipeline("mnist_contrastive").defaults, "width": 4}
-    best = {"pipeline": "mnist_contrastive", "params": params, "epochs": 1}
-    (folder / "best.json").write_text(json.dumps(best))
-    options: Any = rerun.parser().parse_args(
-        [*("--pipeline", "mnist_contrastive", "--data", "mini"), *("--config", "best.json")]
-    )
-    with chdir(folder):
-        store = open_store(options)
-        plan = make_plan(options, "mnist_contrastive", store)
+    folder = tmp_path_factory.mktemp("champion")
+    plan, store = planned(folder)
     cell = plan.final_cells()[0]
     config = trial_config(cell, number=1, group="test", resources=plan.resources)
     trial = Trial(config, TrialImages.load(plan.data, "cpu"))
@@ -218,17 +208,14 @@ def test_weights_that_are_gone_or_damaged(
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o700], ids=["file", "folder"])
-def test_weights_that_may_not_be_read_are_not_gone(
-    champion: Champion, mode: int, unprivileged: Unprivileged
-) -> None:
+def test_weights_that_may_not_be_read_are_not_gone(champion: Champion, mode: int) -> None:
     file = champion.artifacts / "weights.safetensors"
     closed = file if mode == 0o600 else file.parent
     before = closed.stat().st_mode
-    champion.folder.chmod(0o755)  # pytest's own, closed to others
     closed.chmod(mode if os.geteuid() == 0 else 0)
     try:
         with (
-            unprivileged(),
+            unprivileged(champion.folder),
             pytest.raises(UserError, match=f"may not read .*{champion.run_id}") as caught,
         ):
             champions.load(NAME, tracking_uri=champion.uri)
@@ -238,15 +225,12 @@ def test_weights_that_may_not_be_read_are_not_gone(
     assert "gone" not in str(caught.value)
 
 
-def test_others_may_read_all_that_is_kept_and_recorded(
-    champion: Champion, unprivileged: Unprivileged
-) -> None:
+def test_others_may_read_all_that_is_kept_and_recorded(champion: Champion) -> None:
     mlruns = champion.folder / "mlruns"
     for path in (mlruns, *mlruns.rglob("*")):
         allowed = 0o055 if path.is_dir() else 0o044
         assert path.stat().st_mode & allowed == allowed, path
-    champion.folder.chmod(0o755)
-    with unprivileged():
+    with unprivileged(champion.folder):
         assert champions.load(NAME, tracking_uri=champion.uri).encoder
 
 

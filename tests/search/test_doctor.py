@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import optuna
 import pytest
@@ -20,7 +19,9 @@ from search.study.storage import open_storage
 from search.tracking.store import RunView, Store
 from search.trials.checkpoint import TRIALS
 from tests import commands
+from tests.commands import tune
 from tests.damage import flip
+from tests.stores import prepare
 
 pytestmark = pytest.mark.slow
 
@@ -66,11 +67,7 @@ class Healthy:
 
 
 @pytest.fixture(scope="module")
-def made(
-    tmp_path_factory: pytest.TempPathFactory,
-    prepare: Callable[[Path], Path],
-    tune: Callable[..., Any],
-) -> Healthy:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Healthy:
     folder = prepare(tmp_path_factory.mktemp("healthy"))
     assert tune(folder, *ARGUMENTS.split()).status == 0
     return Healthy(folder)
@@ -186,9 +183,7 @@ def test_what_is_broken_is_found_told_and_fixed(
     assert healthy.study.trials[0].state is TrialState.COMPLETE
 
 
-def test_a_dead_drivers_trial_goes_back_into_the_queue(
-    healthy: Healthy,
-) -> None:
+def test_a_dead_drivers_trial_goes_back_into_the_queue(healthy: Healthy) -> None:
     trial = healthy.study.ask()
     config = {**healthy.study.trials[0].user_attrs[studies.CONFIG], "trial_id": "e" * 12}
     trial.set_user_attr(studies.CONFIG, {**config, "number": trial.number})
@@ -280,7 +275,7 @@ def test_two_repairs_beside_a_search_lose_nothing(healthy: Healthy) -> None:
 
 
 def test_a_copied_study_goes_on_in_its_new_place(
-    healthy: Healthy, tmp_path: Path, tune: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+    healthy: Healthy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = {file: file.stat().st_mtime_ns for file in healthy.home.glob("artifacts/**/*")}
     copied = Healthy(shutil.copytree(healthy.folder, tmp_path / "copy"))

@@ -16,9 +16,10 @@ from torch import Tensor, nn
 
 from search.spaces import builders
 from search.spaces.pipeline import Pipeline, load_pipeline
+from tests.trainers.test_muon import by_definition
 from trainers.data import load_training
 from trainers.loop import DeviceImages, fit, fit_stems
-from trainers.muon import COEFFICIENTS, MATCHED_RMS, MOMENTUM
+from trainers.muon import MATCHED_RMS, MOMENTUM
 from trainers.precision import Precision
 
 pytestmark = pytest.mark.slow
@@ -96,15 +97,9 @@ def plain(name: str) -> list[float]:
 
 def muons_update(kernel: Tensor) -> Tensor:
     """The published loop on the whole matrix (Jordan et al., 2024), at AdamW's size."""
-    first, second, third = COEFFICIENTS
     rows = kernel.flatten(1)
-    tall = rows.shape[0] > rows.shape[1]
-    found = (rows.T if tall else rows) / rows.norm()
-    for _ in range(5):
-        gram = found @ found.T
-        found = first * found + (second * gram + third * gram @ gram) @ found
     size = MATCHED_RMS * math.sqrt(max(rows.shape))
-    return size * (found.T if tall else found).reshape(kernel.shape)
+    return size * by_definition(rows).reshape(kernel.shape)
 
 
 # Relative, of the first step's loss, the second's, and all: Adam's first step is nearly the sign

@@ -15,12 +15,6 @@ from search import main
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def said(*words: str, folder: Path) -> tuple[int, str, str]:
-    """(exit status, standard output, standard error) of a command from cold."""
-    ended = subprocess.run(words, cwd=folder, capture_output=True, text=True)
-    return ended.returncode, ended.stdout, ended.stderr
-
-
 @pytest.mark.parametrize("name", main.COMMANDS)
 @pytest.mark.parametrize("options", [["--help"], ["--nonsense"]])
 def test_a_command_is_its_script(name: str, options: list[str], tmp_path: Path) -> None:
@@ -29,11 +23,15 @@ def test_a_command_is_its_script(name: str, options: list[str], tmp_path: Path) 
     hides = tmp_path / "hides" / file  # what stands in the working folder is not what is run
     hides.parent.mkdir(parents=True)
     hides.write_text("raise SystemExit('wrong')")
-    by_script = said(sys.executable, str(ROOT / file), *options, folder=tmp_path)
-    program = "from search.main import main; main()"
-    installed = (sys.executable, "-P", "-c", program, name, *options)
-    assert said(*installed, folder=tmp_path / "hides") == by_script
-    assert by_script[0] == (0 if options == ["--help"] else 2)
+    program = ("-P", "-c", "from search.main import main; main()", name)
+    by_script, installed = (
+        subprocess.run([sys.executable, *words, *options], cwd=folder, capture_output=True)
+        for words, folder in (([ROOT / file], tmp_path), (program, tmp_path / "hides"))
+    )
+    assert (installed.returncode, installed.stdout, installed.stderr) == (
+        (by_script.returncode, by_script.stdout, by_script.stderr)
+    )
+    assert by_script.returncode == (0 if options == ["--help"] else 2)
 
 
 def test_without_a_command_they_are_listed(capsys: pytest.CaptureFixture[str]) -> None:

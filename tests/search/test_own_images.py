@@ -42,7 +42,7 @@ def searched(shapes: Path) -> commands.Ended:
     """A search of two trials on the files."""
     words = ("--pipeline", "mnist_supervised", "--data", "folder:shapes", "--no-flip")
     how = ("--trials", "2", "--epochs", "2", "--study", "first", "--scheduler", "none", *SMALL)
-    return commands.run("search/tune.py", *words, *how, folder=shapes)
+    return commands.tune(shapes, *words, *how)
 
 
 def test_a_search_names_its_data_and_is_trained_again_to_the_last_digit(
@@ -55,11 +55,9 @@ def test_a_search_names_its_data_and_is_trained_again_to_the_last_digit(
     )
     replayed = searched.out.split("--replay ")[1].split()[0]
     again = ("--replay", replayed, "--quiet")
-    refused = commands.run("search/tune.py", *again, folder=shapes)
+    refused = commands.tune(shapes, *again)
     assert refused.status == 2 and "the trial was trained on shapes" in refused.err
-    done = commands.run(
-        "search/tune.py", *again, "--data", "npz:shapes.npz", "--no-flip", folder=shapes
-    )
+    done = commands.tune(shapes, *again, "--data", "npz:shapes.npz", "--no-flip")
     assert done.status == 0, "arrays give the same curve: " + done.err
 
 
@@ -130,10 +128,10 @@ def test_the_champion_embeds_any_images(searched: commands.Ended, shapes: Path) 
 def test_pipelines_for_any_images_search_them_as_they_are(shapes: Path) -> None:
     words = ("--pipeline", "image_autoencoder", "--data", "npz:shapes.npz", "--image-size", "20")
     how = ("--trials", "1", "--epochs", "1", "--set", "width=16", "--set", "batch_size=128")
-    done = commands.run("search/tune.py", *words, *how, folder=shapes)
+    done = commands.tune(shapes, *words, *how)
     assert (done.status, done.err) == (0, "")
     assert "1 of 1 trials (1 complete" in done.out
-    alone = commands.run("search/tune.py", "--pipeline", "image_autoencoder", folder=shapes)
+    alone = commands.tune(shapes, "--pipeline", "image_autoencoder")
     assert alone.status == 2 and "images of your own: name them with --data" in alone.err
 
 
@@ -178,10 +176,10 @@ def test_what_does_not_fit_is_told_in_two_lines(shapes: Path, tmp_path: Path) ->
         ("folder", 2, "did you mean folder:?"),
     ):
         words = ("--pipeline", "cifar_supervised", "--trials", "1", "--data", data)
-        done = commands.run("search/tune.py", *words, folder=tmp_path)
+        done = commands.tune(tmp_path, *words)
         assert (done.status, said in done.err) == (status, True), done.err
         assert len(done.err.splitlines()) <= 3
     words = ("--pipeline", "mnist_supervised", "--data", "mini", "--no-flip")
-    done = commands.run("search/tune.py", *words, folder=tmp_path)
+    done = commands.tune(tmp_path, *words)
     assert done.status == 2 and "are for images of your own" in done.err
     assert not (tmp_path / "mlruns" / "studies").exists()

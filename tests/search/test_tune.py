@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import optuna
 import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
@@ -24,27 +23,17 @@ from optuna.trial import FrozenTrial, TrialState
 
 from search.spaces.pipeline import load_pipeline, pipeline_names
 from search.study import study as studies
-from search.study.storage import open_storage, study_names
 from tests import commands
+from tests.commands import tune
 from tests.processes import descendants, title
+from tests.search.ready import BUILT_IN
+from tests.search.trials.test_trial import ALWAYS, MEASURED
+from tests.stores import prepare
+from tests.studies import trials_of
 from trainers.precision import DTYPES
-
-# The pipelines for any images are built as these.
-BUILT_IN = [name for name in pipeline_names() if not name.startswith("image_")]
 
 pytestmark = pytest.mark.slow
 
-COLUMNS = {
-    "train/loss",
-    "train/lr",
-    *(f"train/{measure}" for measure in ("accuracy", "linear_accuracy", "knn_accuracy")),
-    *(f"valid/{measure}" for measure in ("accuracy", "linear_accuracy", "knn_accuracy")),
-    *(f"time/{part}_seconds" for part in ("epoch", "evaluation", "classifier", "linear", "knn")),
-    "objective",
-    "time/images_per_second",
-    "model/parameters",
-    "memory/peak_gib",
-}
 STATUS = {"COMPLETE": "FINISHED", "PRUNED": "FINISHED", "FAIL": "FAILED"}
 
 
@@ -82,17 +71,6 @@ class Records:
         listed = self.client.list_artifacts(run.info.run_id)
         root = Path(run.info.artifact_uri.removeprefix("file://"))
         return {entry.path: str(root / entry.path) for entry in listed}
-
-
-def trials_of(folder: Path, study: str) -> list[FrozenTrial]:
-    """Those that Optuna knows by now, of a study that may not be there yet."""
-    storage = open_storage(folder / "mlruns")
-    try:
-        if study not in study_names(storage):
-            return []
-        return optuna.load_study(study_name=study, storage=storage).get_trials()
-    finally:
-        storage.engine.dispose()
 
 
 def records(folder: Path, study: str) -> Records:
@@ -145,16 +123,13 @@ def agree(found: Records) -> None:
 
 # What is run, two searches at a time: much of a short one is waiting for processes to start ---
 
-SIGNALS = [signal.SIGTERM, signal.SIGINT, signal.SIGKILL]
+IN_ORDER = [signal.SIGTERM, signal.SIGINT, signal.SIGHUP]
+SIGNALS = [*IN_ORDER, signal.SIGKILL]
 Background = dict[str, tuple[Path, Future[Any]]]
 
 
 @pytest.fixture(scope="module")
-def background(
-    tune: Callable[..., Any],
-    prepare: Callable[[Path], Path],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Background]:
+def background(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Background]:
     """Name -> the folder, and what the search in it will come to."""
     pool = ThreadPoolExecutor(2)
     started: Background = {}
@@ -189,11 +164,11 @@ def test_every_pipeline_is_searched(pipeline: str, background: Background) -> No
     assert found.statuses() == {"FINISHED": 2}
     experiment = found.client.get_experiment(found.parent.info.experiment_id)
     assert experiment.name == f"{pipeline}-mini"
-    extra = {"valid/mae"} if pipeline.endswith(("autoencoder", "vae")) else set()
-    if pipeline.endswith("vae"):
-        extra |= {"valid/elbo", "valid/kl"}
+    decoded = {"valid/mae"} if pipeline.endswith(("autoencoder", "vae")) else set()
+    bound = {"valid/elbo", "valid/kl"} if pipeline.endswith("vae") else set()
     for run in found.children:
-        assert run.data.metrics.keys() == COLUMNS | extra
+        columns = ALWAYS - {"epoch"} | MEASURED | {"objective", "memory/peak_gib"}
+        assert run.data.metrics.keys() == columns | decoded | bound
     uses_labels = load_pipeline(pipeline).uses_labels
     for run in (found.parent, *found.children):
         assert run.data.tags["pipeline"] == pipeline
@@ -324,9 +299,7 @@ def test_the_screen_tells_how_to_go_on(rich: tuple[Path, Any]) -> None:
         assert chatter not in out
 
 
-def test_the_best_trial_trains_again_to_the_last_digit(
-    rich: tuple[Path, Any], tune: Callable[..., Any]
-) -> None:
+def test_the_best_trial_trains_again_to_the_last_digit(rich: tuple[Path, Any]) -> None:
     folder, done = rich
     command = re.search(r"--replay ([0-9a-f]{12})\b", done.out)
     assert command
@@ -337,7 +310,7 @@ def test_the_best_trial_trains_again_to_the_last_digit(
     assert len(records(folder, "rich").children) == before, "a replay records nothing"
 
 
-def test_a_replay_that_differs_says_so(rich: tuple[Path, Any], tune: Callable[..., Any]) -> None:
+def test_a_replay_that_differs_says_so(rich: tuple[Path, Any]) -> None:
     """One recorded value is changed, which no training can give."""
     folder, _ = rich
     found = records(folder, "rich")
@@ -349,7 +322,7 @@ def test_a_replay_that_differs_says_so(rich: tuple[Path, Any], tune: Callable[..
 
 
 def test_a_search_is_resumed_to_a_higher_number_without_training_again(
-    rich: tuple[Path, Any], tune: Callable[..., Any]
+    rich: tuple[Path, Any],
 ) -> None:
     folder, _ = rich
     before = {run.info.run_id: run for run in records(folder, "rich").children}
@@ -386,7 +359,7 @@ def test_a_search_is_resumed_to_a_higher_number_without_training_again(
 # Interruptions ----------------------------------------------------------------------------------
 
 
-def interrupted(folder: Path, send: signal.Signals, screen: int | None = None) -> commands.Ended:
+def interrupted(folder: Path, send: signal.Signals, screen: int | None) -> commands.Ended:
     """Start a search, wait until a trial has ended and others are under way, send the signal."""
     process = commands.start("search/tune.py", *STOPPED, folder=folder, own_ray=True, screen=screen)
     try:
@@ -425,27 +398,33 @@ class Stopped:
 
 
 def stop_and_resume(folder: Path, send: signal.Signals) -> Stopped:
-    ended = interrupted(folder, send)
+    """Interrupt a search and go on with it: where its terminal closes, on a pipe without a reader.
+
+    Its pipe alone, as `| head -1` closes it, stops nothing.
+    """
+    reader, screen = os.pipe() if send is signal.SIGHUP else (None, None)
+    if reader is not None:
+        os.close(reader)
+    ended = interrupted(folder, send, screen)
     left = records(folder, "stop") if ended.status == 130 else None
-    interrupted_trials = begun_and_not_ended(folder, "stop")
-    resumed = commands.run("search/tune.py", *STOPPED, "--resume", "--quiet", folder=folder)
+    interrupted_trials = [
+        trial.user_attrs[studies.CONFIG]["trial_id"]
+        for trial in trials_of(folder, "stop")
+        if not trial.state.is_finished() and trial.intermediate_values
+    ]
+    quiet = [] if screen else ["--quiet"]
+    words = (*STOPPED, "--resume", *quiet)
+    resumed = commands.run("search/tune.py", *words, folder=folder, screen=screen)
+    if screen is not None:
+        os.close(screen)
     return Stopped(ended, left, interrupted_trials, resumed)
 
 
-def begun_and_not_ended(folder: Path, study: str) -> list[str]:
-    """Ids of trials that were reported of and have not ended."""
-    return [
-        trial.user_attrs[studies.CONFIG]["trial_id"]
-        for trial in trials_of(folder, study)
-        if not trial.state.is_finished() and trial.intermediate_values
-    ]
-
-
-@pytest.mark.parametrize("send", SIGNALS[:2])
+@pytest.mark.parametrize("send", IN_ORDER)
 def test_an_interrupted_search_ends_in_order(send: signal.Signals, background: Background) -> None:
     stopped = background[send.name][1].result()
     assert (stopped.ended.status, stopped.ended.err) == (130, "")
-    assert "--resume" in stopped.ended.out
+    assert "--resume" in stopped.ended.out or send is signal.SIGHUP
     found = stopped.left
     assert found is not None
     agree(found)
@@ -479,7 +458,7 @@ def test_an_interrupted_search_is_finished_by_resuming(
 
 @pytest.mark.parametrize("send", SIGNALS)
 def test_a_resumed_trial_has_the_curve_of_an_uninterrupted_one(
-    send: signal.Signals, background: Background, tune: Callable[..., Any]
+    send: signal.Signals, background: Background
 ) -> None:
     """To the last digit: a replay trains it again in one piece."""
     folder, future = background[send.name]
@@ -487,26 +466,6 @@ def test_a_resumed_trial_has_the_curve_of_an_uninterrupted_one(
     again = tune(folder, "--replay", trial_id)
     assert (again.status, again.err) == (0, ""), again.out
     assert "the same curve" in again.out
-
-
-def test_a_terminal_that_closes_stops_a_search_in_order(
-    prepare: Callable[[Path], Path], tmp_path: Path
-) -> None:
-    """And its pipe alone, as `| head -1` closes it, stops nothing."""
-    folder = prepare(tmp_path)
-    reader, writer = os.pipe()
-    os.close(reader)
-    ended = interrupted(folder, signal.SIGHUP, screen=writer)
-    assert (ended.status, ended.err) == (130, "")
-    found = records(folder, "stop")
-    agree(found)
-    assert found.parent.info.status == "KILLED"
-    done = commands.run("search/tune.py", *STOPPED, "--resume", folder=folder, screen=writer)
-    os.close(writer)
-    assert (done.status, done.err) == (0, "")
-    found = records(folder, "stop")
-    agree(found)
-    assert (found.parent.info.status, found.statuses()) == ("FINISHED", {"FINISHED": 4})
 
 
 BUDGET = tiny("mnist_supervised", trials=500, epochs=20, study="budget")
@@ -545,7 +504,7 @@ def test_a_finite_space_ends_the_search(background: Background) -> None:
     assert len(found.children) == 2
 
 
-def test_a_dry_run_writes_nothing(tmp_path: Path, tune: Callable[..., Any]) -> None:
+def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     arguments = tiny("cifar_contrastive", trials=4, epochs=2, study="dry")
     limit = ("--limit", "model/parameters<=200000")
     done = tune(tmp_path, *arguments, *limit, "--dry-run")

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 import torch
 from sklearn.decomposition import PCA
-from torch import Tensor, nn
+from torch import nn
 
 from trainers.baselines import Frozen, PixelEncoder, empty_pca, fit_pca
-from trainers.evaluation import encode, evaluate
+from trainers.evaluation import encode
 from trainers.loop import DeviceImages
-
-MakeImages = Callable[..., DeviceImages]
 
 DIMENSIONS = 5
 
@@ -83,29 +79,3 @@ def test_nothing_of_them_is_trained() -> None:
         with pytest.raises(NotImplementedError, match="not trained"):
             frozen.loss(torch.rand(2, 1, 4, 4), torch.zeros(2), torch.Generator())
     assert Frozen(nn.Identity()).decoder is None
-
-
-@pytest.mark.parametrize(
-    ("kind", "extra"), [("pca", {"valid/mae", "train/mae"}), ("pixels", set())]
-)
-def test_they_are_measured_like_the_others(
-    kind: str, extra: set[str], make_images: MakeImages
-) -> None:
-    """Bars of four places under noise: the patterns are plain enough for both."""
-    train, valid = make_images(200), make_images(80, 1)
-    frozen = fit_pca(train, latent_dim=8) if kind == "pca" else Frozen(PixelEncoder())
-    found = evaluate(frozen, train, valid, classes=4, seed=0, final=True)
-    assert found.metrics.keys() == {
-        *(
-            f"{images}/{measure}"
-            for images in ("train", "valid")
-            for measure in ("accuracy", "linear_accuracy", "knn_accuracy")
-        ),
-        *(f"time/{part}_seconds" for part in ("classifier", "linear", "knn")),
-        "valid/rankme",
-        *extra,
-    }
-    assert found.metrics["valid/accuracy"] > 0.95
-
-    first: Tensor = next(found.classifier.parameters())
-    assert first.shape[1] == (8 if kind == "pca" else train.images[0].numel())

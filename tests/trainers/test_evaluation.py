@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,23 +10,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.trainers.small import CLASSES, build_method, make_images, same, weights
 from trainers import evaluation
 from trainers.classifiers import fit_linear_classifier, nearest_classes, unscaled
 from trainers.evaluation import accuracy, decoded_mae, encode, evaluate, reconstruction_mae
-from trainers.loop import DeviceImages, fit
 from trainers.measures.structure import rankme
-from trainers.methods import Autoencoder, Contrastive, Method, Supervised, VariationalAutoencoder
-from trainers.optimisation import Optimisation
-
-BuildMethod = Callable[..., Method]
-MakeImages = Callable[..., DeviceImages]
-Weights = Callable[[nn.Module], dict[str, Tensor]]
-
-CLASSES = 4
-
-
-def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
-    return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
+from trainers.methods import Autoencoder, Contrastive, Supervised, VariationalAutoencoder
 
 
 def metrics_of(*given: Any, **named: Any) -> dict[str, float]:
@@ -36,9 +24,7 @@ def metrics_of(*given: Any, **named: Any) -> dict[str, float]:
     return {name: value for name, value in metrics.items() if not name.startswith("time/")}
 
 
-def test_names_and_range_of_the_metrics(
-    method_kind: type, build_method: BuildMethod, make_images: MakeImages
-) -> None:
+def test_names_and_range_of_the_metrics(method_kind: type) -> None:
     method, train, valid = build_method(method_kind), make_images(120), make_images(40, 1)
     measures = ("accuracy", "linear_accuracy", "knn_accuracy")
     expected = {f"{images}/{measure}" for images in ("train", "valid") for measure in measures}
@@ -59,9 +45,7 @@ def test_names_and_range_of_the_metrics(
     assert rung == {"valid/accuracy": every["valid/accuracy"], **bound}
 
 
-def test_without_labels_the_rank_and_the_error_are_all_there_is(
-    build_method: BuildMethod, make_images: MakeImages
-) -> None:
+def test_without_labels_the_rank_and_the_error_are_all_there_is() -> None:
     train, valid = make_images(60), make_images(40, 1)
     method = build_method(Autoencoder)
     for images, accuracy_only in ((valid, True), (valid, False)):
@@ -74,9 +58,7 @@ def test_without_labels_the_rank_and_the_error_are_all_there_is(
     assert measured.metrics == {"valid/rankme": pytest.approx(rankme(latents))}
 
 
-def test_a_decoder_is_measured_on_training_images_for_final_numbers_only(
-    method_kind: type, build_method: BuildMethod, make_images: MakeImages
-) -> None:
+def test_a_decoder_is_measured_on_training_images_for_final_numbers_only(method_kind: type) -> None:
     method, train, valid = build_method(method_kind), make_images(60), make_images(40, 1)
     usual = metrics_of(method, train, valid)
     final = metrics_of(method, train, valid, final=True)
@@ -88,10 +70,7 @@ def test_a_decoder_is_measured_on_training_images_for_final_numbers_only(
 
 
 def test_a_sample_of_the_training_images_looks_for_neighbours_and_finally_all_do(
-    method_kind: type,
-    build_method: BuildMethod,
-    make_images: MakeImages,
-    monkeypatch: pytest.MonkeyPatch,
+    method_kind: type, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All of them are the bank, always, and each leaves itself out."""
     method, train, valid = build_method(method_kind), make_images(61), make_images(40, 1)
@@ -105,9 +84,7 @@ def test_a_sample_of_the_training_images_looks_for_neighbours_and_finally_all_do
     assert usual["train/accuracy"] == final["train/accuracy"]
 
 
-def test_weights_and_running_statistics_are_left_untouched(
-    method_kind: type, build_method: BuildMethod, make_images: MakeImages, weights: Weights
-) -> None:
+def test_weights_and_running_statistics_are_left_untouched(method_kind: type) -> None:
     method, train, valid = build_method(method_kind, dropout=0.2), make_images(60), make_images(40)
     before, drawn = weights(method), torch.get_rng_state()
     images = train.images.clone(), valid.images.clone()
@@ -120,24 +97,7 @@ def test_weights_and_running_statistics_are_left_untouched(
     assert again.items() <= first.metrics.items()
 
 
-def test_evaluating_after_each_epoch_does_not_change_the_training(
-    method_kind: type, build_method: BuildMethod, make_images: MakeImages, weights: Weights
-) -> None:
-    train, valid = make_images(48), make_images(20, 1)
-    settings = Optimisation(batch_size=16)
-    watched, alone = (build_method(method_kind, dropout=0.3) for _ in range(2))
-    watched_losses = []
-    for result in fit(watched, train, settings, epochs=2, seed=0):
-        watched_losses.append(result.loss)
-        evaluate(watched, train, valid, classes=CLASSES, seed=result.epoch)
-    losses = [result.loss for result in fit(alone, train, settings, epochs=2, seed=0)]
-    assert watched_losses == losses
-    assert same(weights(watched), weights(alone))
-
-
-def test_a_jointly_trained_classifier_is_the_one_measured(
-    build_method: BuildMethod, make_images: MakeImages
-) -> None:
+def test_a_jointly_trained_classifier_is_the_one_measured() -> None:
     """One that always says class 2 has the share of class 2 as its accuracy."""
     method, valid = build_method(Supervised), make_images(41)
 
@@ -154,7 +114,7 @@ def test_a_jointly_trained_classifier_is_the_one_measured(
 
 
 def test_for_the_others_the_protocols_classifier_is_trained_on_train_latents(
-    build_method: BuildMethod, make_images: MakeImages, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It is given (N, D) latents of the train images and their labels, never a pixel."""
     method, train, valid = build_method(Contrastive), make_images(60), make_images(30, 1)
@@ -177,9 +137,7 @@ def test_for_the_others_the_protocols_classifier_is_trained_on_train_latents(
     assert result.metrics["valid/accuracy"] == expected
 
 
-def test_the_linear_classifier_is_kept_and_is_the_one_measured(
-    method_kind: type, build_method: BuildMethod, make_images: MakeImages
-) -> None:
+def test_the_linear_classifier_is_kept_and_is_the_one_measured(method_kind: type) -> None:
     method, train, valid = build_method(method_kind), make_images(60), make_images(30, 1)
     measured = evaluate(method, train, valid, classes=CLASSES, seed=0)
     latents = [encode(method.encoder, data) for data in (train, valid)]
@@ -195,9 +153,7 @@ def test_the_linear_classifier_is_kept_and_is_the_one_measured(
     assert rung.linear is None
 
 
-def test_an_encoder_that_forgets_the_image_is_worth_chance(
-    method_kind: type, build_method: BuildMethod, make_images: MakeImages
-) -> None:
+def test_an_encoder_that_forgets_the_image_is_worth_chance(method_kind: type) -> None:
     """The images tell the classes apart; latents that are all equal do not. So no metric of
     accuracy can have seen anything but latents.
     """
@@ -214,9 +170,7 @@ def test_an_encoder_that_forgets_the_image_is_worth_chance(
         assert metrics[name] == pytest.approx(0.25), name
 
 
-def test_the_validation_labels_do_not_reach_the_classifier(
-    build_method: BuildMethod, make_images: MakeImages, weights: Weights
-) -> None:
+def test_the_validation_labels_do_not_reach_the_classifier() -> None:
     method, train, valid = build_method(Contrastive), make_images(60), make_images(40, 1)
     shuffled = replace(valid, labels=valid.labels.roll(1))
     honest = evaluate(method, train, valid, classes=CLASSES, seed=0)
@@ -225,9 +179,7 @@ def test_the_validation_labels_do_not_reach_the_classifier(
     assert honest.metrics["train/accuracy"] == other.metrics["train/accuracy"]
 
 
-def test_encoding_in_batches_is_one_pass_in_eval_mode(
-    build_method: BuildMethod, make_images: MakeImages, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_encoding_in_batches_is_one_pass_in_eval_mode(monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = build_method(Contrastive, dropout=0.5).encoder.train()
     data = make_images(25)
     monkeypatch.setattr(evaluation, "BATCH_SIZE", 7)  # 7, 7, 7 and 4
@@ -238,18 +190,14 @@ def test_encoding_in_batches_is_one_pass_in_eval_mode(
     torch.testing.assert_close(latents, expected)
 
 
-def test_encoding_in_bfloat16_is_close_and_float32(
-    build_method: BuildMethod, make_images: MakeImages
-) -> None:
+def test_encoding_in_bfloat16_is_close_and_float32() -> None:
     encoder, data = build_method(Contrastive).encoder, make_images(25)
     exact, rough = encode(encoder, data), encode(encoder, data, precision="bfloat16")
     assert rough.dtype == torch.float32 and not torch.equal(exact, rough)
     torch.testing.assert_close(rough, exact, atol=0.05 * exact.std().item(), rtol=0.05)
 
 
-def test_reconstruction_error_against_numpy(
-    build_method: BuildMethod, make_images: MakeImages, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_reconstruction_error_against_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
     method, data = build_method(Autoencoder), make_images(25)
     assert method.decoder is not None
     monkeypatch.setattr(evaluation, "BATCH_SIZE", 7)
@@ -263,9 +211,7 @@ def test_reconstruction_error_against_numpy(
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_latents_that_are_no_numbers_are_an_error(
-    method_kind: type, value: float, build_method: BuildMethod, make_images: MakeImages
-) -> None:
+def test_latents_that_are_no_numbers_are_an_error(method_kind: type, value: float) -> None:
     method = build_method(method_kind)
     with torch.no_grad():
         last = getattr(method.encoder, "to_mean", None) or method.encoder.to_latent

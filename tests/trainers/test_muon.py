@@ -8,14 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.trainers.small import normal
 from trainers.muon import COEFFICIENTS, MATCHED_RMS, MOMENTUM, STEPS, Muon, orthogonalised
-from trainers.optimisation import Optimisation, build_optimizer
 
 SHAPES = [(8, 8), (4, 30), (30, 4), (1, 9), (9, 1)]
-
-
-def drawn(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 def by_definition(matrix: Tensor) -> Tensor:
@@ -31,7 +27,7 @@ def by_definition(matrix: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_the_steps_on_the_small_side_are_the_published_ones(shape: tuple[int, int]) -> None:
-    matrix = drawn(*shape)
+    matrix = normal(*shape)
     torch.testing.assert_close(
         orthogonalised(matrix[None])[0].double(), by_definition(matrix), rtol=1e-4, atol=1e-4
     )
@@ -43,7 +39,7 @@ def test_singular_vectors_stay_and_values_come_near_one(
     shape: tuple[int, int], size: float
 ) -> None:
     """Near: the published coefficients trade exactness for speed and end between 0.68 and 1.2."""
-    matrix = size * drawn(*shape)
+    matrix = size * normal(*shape)
     left, values, right = torch.linalg.svd(matrix, full_matrices=False)
     inside = left.T @ orthogonalised(matrix[None])[0] @ right.T
     large = values > 0.03 * values.max()
@@ -62,7 +58,7 @@ def test_steps_of_a_kernel_written_out() -> None:
     optimizer = Muon([group], lr=1.0)
     expected, momentum = torch.ones(4, 12).double(), torch.zeros(4, 12).double()
     for step, rate in enumerate([0.1, 0.3, 0.05]):
-        gradient = drawn(4, 3, 2, 2, seed=step)
+        gradient = normal(4, 3, 2, 2, seed=step)
         kernel.grad = gradient.clone()
         optimizer.param_groups[0]["lr"] = rate
         optimizer.step()
@@ -77,46 +73,26 @@ def test_kernels_of_one_shape_move_together_as_each_would_alone() -> None:
     shapes = [(4, 3, 2, 2), (6, 4, 2, 2), (4, 3, 2, 2), (5, 3, 2, 2)]
 
     def moved(*chosen: int) -> list[Tensor]:
-        kernels = [nn.Parameter(drawn(*shapes[i], seed=i)) for i in chosen]
+        kernels = [nn.Parameter(normal(*shapes[i], seed=i)) for i in chosen]
         optimizer = Muon([{"params": kernels, "orthogonal": True}], lr=0.1)
         for step in range(2):
             for i, kernel in zip(chosen, kernels, strict=True):
                 without = i == 3  # is left where it is
-                kernel.grad = None if without else drawn(*shapes[i], seed=10 * step + i)
+                kernel.grad = None if without else normal(*shapes[i], seed=10 * step + i)
             optimizer.step()
         return [kernel.detach() for kernel in kernels]
 
     together = moved(0, 1, 2, 3)
     for i in range(3):
         torch.testing.assert_close(together[i], moved(i)[0])
-        assert not torch.equal(together[i], drawn(*shapes[i], seed=i))
-    assert torch.equal(together[3], drawn(*shapes[3], seed=3))
-
-
-def test_kernels_are_muons_and_all_else_is_adamws() -> None:
-    """Matrices, biases and norms move as under AdamW alone, to the last bit."""
-
-    def trained(optimizer: str) -> dict[str, Tensor]:
-        torch.manual_seed(0)
-        module = nn.Sequential(
-            nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Flatten(), nn.Linear(36, 2)
-        )
-        settings = Optimisation(optimizer=optimizer, lr=0.01)  # type: ignore[arg-type]
-        stepper = build_optimizer(module, settings)
-        for parameter in module.parameters():
-            parameter.grad = drawn(*parameter.shape)
-        stepper.step()
-        return {name: p.detach().clone() for name, p in module.named_parameters()}
-
-    ours, theirs = trained("muon"), trained("adamw")
-    different = {name for name in ours if not torch.equal(ours[name], theirs[name])}
-    assert different == {"0.weight"}
+        assert not torch.equal(together[i], normal(*shapes[i], seed=i))
+    assert torch.equal(together[3], normal(*shapes[3], seed=3))
 
 
 def test_one_rate_serves_both() -> None:
     """The size of a step is about AdamW's, so that a search's range of rates fits."""
     kernel = nn.Parameter(torch.zeros(64, 32, 3, 3))
-    kernel.grad = drawn(64, 32, 3, 3)
+    kernel.grad = normal(64, 32, 3, 3)
     Muon([{"params": [kernel], "weight_decay": 0.0, "orthogonal": True}], lr=1e-2).step()
     size = kernel.detach().square().mean().sqrt().item()
     assert 0.15e-2 < size < 0.3e-2

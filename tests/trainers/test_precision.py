@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 
+from tests.trainers.small import build_method, make_images
 from trainers import evaluation, precision
 from trainers.methods import Supervised
 from trainers.precision import DTYPES, Precision, autocast, fastest_precision
@@ -81,9 +82,7 @@ def test_autocast_multiplies_in_the_precision_and_leaves_weights_alone() -> None
     assert layer.weight.dtype == torch.float32
 
 
-def test_cuda_adds_up_in_a_fixed_order_once_it_is_asked_to(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_cuda_adds_up_in_a_fixed_order_once_it_is_asked_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", False)
     assert not torch.are_deterministic_algorithms_enabled()
@@ -98,9 +97,7 @@ def test_cuda_adds_up_in_a_fixed_order_once_it_is_asked_to(
         torch.utils.deterministic.fill_uninitialized_memory = True  # type: ignore[attr-defined]
 
 
-def test_measurements_are_in_real_float32(
-    monkeypatch: pytest.MonkeyPatch, build_method: Any, make_images: Any
-) -> None:
+def test_measurements_are_in_real_float32(monkeypatch: pytest.MonkeyPatch) -> None:
     """What torch does on a GPU otherwise, and what a training may ask for, is as before."""
     seen = []
     encode = evaluation.encode

@@ -9,16 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
 
+from tests.trainers.small import check_slopes, pictures
 from trainers.reconstruction import CELL, FLOOR, PixelError, ReconstructionLoss, edge_strengths
 
 KINDS: tuple[PixelError, ...] = ("l1", "l2", "mixed")
-
-
-def pictures(count: int = 2, channels: int = 3, side: int = 8, seed: int = 0) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return torch.rand(count, channels, side, side, generator=generator)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -46,7 +41,7 @@ def test_a_squared_error_is_that_of_brightness_and_of_colour(weight: float) -> N
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_weight_of_brightness_leaves_colour_alone(kind: PixelError) -> None:
-    target = pictures()
+    target = pictures(2, side=8)
     brighter, redder = target + 0.1, target + torch.tensor([0.2, -0.1, -0.1]).view(3, 1, 1)
     blind, plain = ReconstructionLoss(kind=kind, brightness_weight=0), ReconstructionLoss(kind=kind)
     assert blind(brighter, target).item() < 1e-6 < plain(brighter, target).item()
@@ -76,7 +71,7 @@ def slow_edge_strengths(image: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize(("channels", "side"), [(3, 8), (1, 12), (3, 10)])
 def test_edge_strengths_against_a_slow_reference(channels: int, side: int) -> None:
-    images = pictures(channels=channels, side=side)
+    images = pictures(2, channels, side)
     expected = np.stack([slow_edge_strengths(image) for image in images.double().numpy()])
     np.testing.assert_allclose(edge_strengths(images).numpy(), expected, atol=1e-5)
 
@@ -95,7 +90,7 @@ def test_texture_is_how_much_edge_and_not_where() -> None:
 
 
 def test_the_texture_weight_is_a_factor() -> None:
-    output, target = pictures(), pictures(seed=1)
+    output, target = pictures(2, side=8), pictures(2, side=8, seed=1)
     losses = [ReconstructionLoss(kind="l1", texture_weight=w)(output, target) for w in (0, 1, 3)]
     assert losses[1] > losses[0]
     torch.testing.assert_close(losses[2] - losses[0], 3 * (losses[1] - losses[0]))
@@ -105,7 +100,7 @@ def test_the_texture_weight_is_a_factor() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_loss_is_float32_under_bfloat16(kind: PixelError) -> None:
-    output, target = pictures().bfloat16(), pictures(seed=1).bfloat16()
+    output, target = pictures(2, side=8).bfloat16(), pictures(2, side=8, seed=1).bfloat16()
     loss = ReconstructionLoss(kind=kind, brightness_weight=0.3, texture_weight=2.0)
     exact = loss(output.float(), target.float())
     with torch.autocast("cpu", torch.bfloat16):
@@ -116,22 +111,14 @@ def test_the_loss_is_float32_under_bfloat16(kind: PixelError) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_gradients_against_finite_differences(kind: PixelError) -> None:
-    """Loosely, the loss being float32: slopes in ten directions, each by central differences."""
     loss = ReconstructionLoss(kind=kind, brightness_weight=0.3, texture_weight=2.0)
-    output, target = pictures().requires_grad_(), pictures(seed=1)
-    (gradient,) = torch.autograd.grad(loss(output, target), output)
-    for seed in range(10):
-        way = torch.randn(output.shape, generator=torch.Generator().manual_seed(100 + seed))
-        way /= way.norm()
-        with torch.no_grad():
-            ahead, behind = loss(output + 0.01 * way, target), loss(output - 0.01 * way, target)
-        slope = (gradient * way).sum().item()
-        assert (ahead - behind).item() / 0.02 == pytest.approx(slope, rel=0.02, abs=1e-3)
+    target = pictures(2, side=8, seed=1)
+    check_slopes(lambda output: loss(output, target), pictures(2, side=8))
 
 
 def test_gradients_of_flat_images_are_finite() -> None:
     flat = torch.full((1, 3, 8, 8), 0.5, requires_grad=True)
-    ReconstructionLoss(texture_weight=1.0)(flat, pictures(1)).backward()
+    ReconstructionLoss(texture_weight=1.0)(flat, pictures(1, side=8)).backward()
     assert flat.grad is not None and flat.grad.isfinite().all()
 
 

@@ -6,7 +6,6 @@ There is no graph on a CPU: what stands for one runs the step. Everything about 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -14,15 +13,14 @@ from typing import Any
 import pytest
 import torch
 
+from tests.trainers.small import build_method, make_images
 from trainers import recording
 from trainers.classifiers import fit_classifier
-from trainers.loop import DeviceImages, fit
-from trainers.methods import Method, Supervised
+from trainers.loop import fit
+from trainers.methods import Supervised
 from trainers.optimisation import Optimisation
 from trainers.recording import WARM, Recorded
 
-BuildMethod = Callable[..., Method]
-MakeImages = Callable[..., DeviceImages]
 SETTINGS = Optimisation(batch_size=16, lr=3e-3)
 
 
@@ -56,7 +54,7 @@ def test_only_a_gpu_records_and_only_where_it_is_asked_to(
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd", "muon"])
 def test_a_recorded_training_takes_the_same_course_and_goes_on(
-    optimizer: Any, records: list[Any], build_method: BuildMethod, make_images: MakeImages
+    optimizer: Any, records: list[Any]
 ) -> None:
     """Four steps an epoch; a loaded state lies elsewhere, and so the step is recorded anew."""
     settings, data = replace(SETTINGS, optimizer=optimizer), make_images(70)
@@ -85,11 +83,7 @@ def test_the_first_runs_count_and_are_as_they_are(records: list[Any]) -> None:
 
 
 def test_what_cannot_be_recorded_runs_as_it_is_and_says_so(
-    records: list[Any],
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    build_method: BuildMethod,
-    make_images: MakeImages,
+    records: list[Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(run: Any, generators: Any) -> Any:
         raise RuntimeError("operation not permitted when stream is capturing")

@@ -20,6 +20,7 @@ from search.finals.comparisons import RIGHT
 from tests.analysis.publication.conftest import lower, with_rows
 from trainers.protocol import VERSION
 
+Change = Callable[..., Published]
 NOTHING = Published(searches={}, finals={})
 
 
@@ -38,7 +39,7 @@ def found(published_folder: Path) -> Published:
 
 
 @pytest.fixture
-def changed(published_folder: Path) -> Callable[..., Published]:
+def changed(published_folder: Path) -> Change:
     """(pipeline, fields) -> all entries with this one's results changed."""
 
     def change(name: str, **fields: Any) -> Published:
@@ -86,7 +87,7 @@ def test_the_baselines_are_measured_likewise_and_the_shared_ones_stand_once(
     assert not [row for row in text.splitlines() if row.startswith("| `cifar_autoencoder` | abl")]
 
 
-def test_what_was_promised_and_kept(found: Published, changed: Callable[..., Published]) -> None:
+def test_what_was_promised_and_kept(found: Published, changed: Change) -> None:
     [row] = lines(tables.optimism(found))["cifar_contrastive"]
     _, valid, test, gap, readings = row
     assert float(gap) == pytest.approx(float(valid) - float(test), abs=0.011)
@@ -96,7 +97,7 @@ def test_what_was_promised_and_kept(found: Published, changed: Callable[..., Pub
 
 
 def test_a_table_holds_rows_of_the_newest_protocol_only(
-    found: Published, changed: Callable[..., Published], published_folder: Path
+    found: Published, changed: Change, published_folder: Path
 ) -> None:
     """Lower numbers of today's go first: the others may be higher for no other reason."""
     earlier = changed("cifar_supervised", protocol=1).of_one_protocol()
@@ -123,9 +124,7 @@ def test_searches_tell_their_budget(found: Published) -> None:
     assert row[6] == "11", "640 seconds"
 
 
-def test_others_and_depths_and_verdicts(
-    found: Published, changed: Callable[..., Published]
-) -> None:
+def test_others_and_depths_and_verdicts(found: Published, changed: Change) -> None:
     ours = lines(tables.others(found))
     assert len(lines(tables.others(NOTHING))) == 6 < len(ours) == 12
     [alone], [jointly] = ours["**cifar_contrastive**"], ours["**cifar_supervised**"]
@@ -156,7 +155,7 @@ def test_verdicts_are_of_the_champion_not_of_a_later_rerun(
     assert tables.verdicts(entries.read(published_folder)) == tables.verdicts(found)
 
 
-def test_the_order_of_a_short_search(changed: Callable[..., Published], found: Published) -> None:
+def test_the_order_of_a_short_search(changed: Change, found: Published) -> None:
     assert tables.carrying(found) == "not measured\n"
     [final] = found.finals["mnist_supervised"]
     first = final.champion

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from trainers.losses import kl_to_standard_normal
+
 # Universal approximation and depth (000, question 2)
 
 
@@ -117,11 +119,6 @@ def efficient_weights(q: Tensor, k: Tensor) -> Tensor:
     return torch.softmax(q / math.sqrt(q.shape[1]), dim=1) @ torch.softmax(k, dim=0).T
 
 
-def multiplications(n: int, d: int) -> tuple[int, int]:
-    """The multiplications of (Q K^T) V and of Q (K^T V), for matrices (n, d)."""
-    return 2 * n * n * d, 2 * n * d * d
-
-
 # Evidence bounds (000, questions 9 and 10)
 
 
@@ -132,23 +129,10 @@ def bound_and_gap(joint: np.ndarray, q: np.ndarray) -> tuple[float, float]:
     return bound, float((q * np.log(q / posterior)).sum())
 
 
-def kl_to_standard_normal(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """KL(N(mean, diag(variance)) || N(0, I)) in nats: (..., D) each -> (...)."""
-    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(-1)
-
-
 def kl_at_the_end(x0: Tensor, alpha_bar: float) -> Tensor:
     """KL(q(x_T | x_0) || N(0, I)) of a diffusion, in nats: (..., D) -> (...)."""
     log_variance = torch.full_like(x0, math.log1p(-alpha_bar))
     return kl_to_standard_normal(math.sqrt(alpha_bar) * x0, log_variance)
-
-
-# Affine maps (002, question 1)
-
-
-def compose_affine(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
-    """x -> A (C x + d) + b as one affine map: its matrix A C and its offset A d + b."""
-    return a @ c, a @ d + b
 
 
 # Stationary points (002, question 2)

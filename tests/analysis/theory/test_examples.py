@@ -173,12 +173,6 @@ def test_with_one_feature_the_proposal_is_blind_to_the_query() -> None:
     assert (examples.attention_weights(q, k) @ v).std() > 0.01
 
 
-def test_multiplications_cross_where_n_is_d() -> None:
-    assert examples.multiplications(64, 64)[0] == examples.multiplications(64, 64)[1]
-    quadratic, linear = examples.multiplications(1024, 64)
-    assert quadratic / linear == 1024 / 64
-
-
 # Evidence bounds
 
 
@@ -195,31 +189,12 @@ def test_a_bound_for_every_q(seed: int) -> None:
     assert gap == pytest.approx(0, abs=1e-12)
 
 
-def test_divergence_from_the_standard_normal() -> None:
-    mean, log_variance = normal(5, 3), normal(5, 3, seed=1)
-    ours = examples.kl_to_standard_normal(mean, log_variance)
-    from_ = torch.distributions.Normal(mean, (log_variance / 2).exp())
-    to = torch.distributions.Normal(torch.zeros_like(mean), torch.ones_like(mean))
-    torch.testing.assert_close(ours, torch.distributions.kl_divergence(from_, to).sum(-1))
-
-
 def test_the_last_term_of_a_diffusion_vanishes_with_the_signal() -> None:
     x0 = normal(2, 8)
     kept = 0.3
     by_hand = (kept * x0.square().sum(-1) - 8 * kept - 8 * math.log(1 - kept)) / 2
-    torch.testing.assert_close(examples.kl_at_the_end(x0, kept), by_hand)
+    torch.testing.assert_close(examples.kl_at_the_end(x0, kept), by_hand.float())
     assert (examples.kl_at_the_end(x0, 1e-6) < 1e-5).all()
-
-
-# Affine maps
-
-
-def test_two_affine_maps_are_one() -> None:
-    a, b, c, d = (normal(*s, seed=i) for i, s in enumerate([(2, 3), (2,), (3, 4), (3,)]))
-    matrix, offset = examples.compose_affine(a, b, c, d)
-    x = normal(4, seed=9)
-    torch.testing.assert_close(matrix @ x + offset, a @ (c @ x + d) + b)
-    assert matrix.shape == (2, 4)
 
 
 # Stationary points

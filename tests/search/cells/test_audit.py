@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +15,13 @@ from search.doctor import main
 from search.files import seals
 from search.trials.checkpoint import WEIGHTS
 from tests.damage import flip
+from tests.stores import prepare
 
 TRAINING = {"model.json", METRICS, WEIGHTS}
 
 
 @pytest.fixture
-def kept(
-    prepare: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> TrainedCell:
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainedCell:
     prepare(tmp_path)
     monkeypatch.chdir(tmp_path)
     cell = Cell(kind="pixels", dataset="mnist", data="0" * 16, train_size=9, seed=1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -11,19 +10,14 @@ from search.cells import baselines
 from search.cells.heldout import TestSet
 from search.cells.store import CellStore
 from search.cluster.resources import Resources
-from search.spaces.pipeline import load_pipeline, pipeline_names
+from search.spaces.pipeline import load_pipeline
 from search.trials.trial import TrialImages
 from tests.made_cell import made_cell
-from trainers.data import TrainingData
-
-# The pipelines for any images are built as these.
-BUILT_IN = [name for name in pipeline_names() if not name.startswith("image_")]
+from tests.search.ready import BUILT_IN, few
 
 
 @pytest.mark.parametrize("name", BUILT_IN)
-def test_an_untrained_encoder_has_the_measures_of_the_protocol(
-    name: str, few: Callable[[str], TrainingData], tmp_path: Path
-) -> None:
+def test_an_untrained_encoder_has_the_measures_of_the_protocol(name: str, tmp_path: Path) -> None:
     pipeline = load_pipeline(name)
     params = {**pipeline.defaults, "width": 4}
     cell = made_cell(

@@ -25,7 +25,7 @@ from search.trials import checkpoint
 from tests import commands
 from tests.damage import flip
 from tests.made_cell import made_cell
-from trainers.data import TrainingData
+from tests.search.ready import few
 
 CELL = made_cell(device="cpu", precision="float32")
 OTHERWISE: Mapping[str, object] = {
@@ -109,7 +109,7 @@ def test_what_a_pipeline_builds_with_is_part_of_the_id(
     assert ids[0] != ids[1]
 
 
-def test_a_row_is_of_one_device_and_one_number_format(few: Callable[[str], TrainingData]) -> None:
+def test_a_row_is_of_one_device_and_one_number_format() -> None:
     def ids(kind: str, resources: Resources) -> list[str]:
         plan: Any = SimpleNamespace(resources=resources, seeds=(11, 12))
         params = {"width": 16, "depth": 3}
@@ -158,43 +158,6 @@ def test_a_cell_knows_when_its_training_began_and_ended(
     curves = [{"epoch": 1.0, "timestamp": 1e5, **spent}, {"epoch": 2.0, "timestamp": 1.5e5}]
     kept = cell_store.keep(CELL, weights=WEIGHTS, curves=curves, facts=FACTS)
     assert (kept.began, kept.ended) == (began, 150_000)
-
-
-def test_the_hash_tells_weights_apart(cell_store: CellStore) -> None:
-    others = [replace(CELL, seed=seed) for seed in (1, 2)]
-    changed = {**WEIGHTS, "classifier.bias": torch.tensor([0.0, 1e-7])}
-    first, same, other = (
-        keep(cell_store, cell, weights).weights_hash()
-        for cell, weights in ((CELL, WEIGHTS), (others[0], WEIGHTS), (others[1], changed))
-    )
-    assert first == same != other
-    assert len(first) == 16
-
-
-def test_what_the_test_set_said_is_read_back(cell_store: CellStore) -> None:
-    kept = keep(cell_store)
-    assert not kept.tested
-    np.savez_compressed(
-        kept.folder / cells.TEST_OUTPUTS, predictions=np.array([1, 2]), labels=np.array([1, 3])
-    )
-    assert not kept.tested, "the numbers are written last"
-    (kept.folder / cells.TEST_METRICS).write_text('{"accuracy": 0.5}')
-    assert kept.tested
-    assert kept.test == {"accuracy": 0.5}
-    outputs = kept.test_outputs()
-    assert {name: values.tolist() for name, values in outputs.items()} == {
-        "predictions": [1, 2],
-        "labels": [1, 3],
-    }
-
-
-def test_a_weights_file_is_moved_onto_the_shelf(cell_store: CellStore, tmp_path: Path) -> None:
-    file = keep(cell_store, replace(CELL, seed=1)).folder / checkpoint.WEIGHTS
-    elsewhere = tmp_path / "abc.safetensors"
-    elsewhere.write_bytes(file.read_bytes())
-    kept = keep(cell_store, weights=elsewhere)
-    assert not elsewhere.exists()
-    assert (kept.folder / checkpoint.WEIGHTS).read_bytes() == file.read_bytes()
 
 
 @pytest.mark.parametrize("name", [cells.MODEL, checkpoint.WEIGHTS, cells.METRICS])

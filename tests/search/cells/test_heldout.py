@@ -92,7 +92,7 @@ def test_a_reading_that_breaks_off_is_none(
 
 
 def test_numbers_are_never_there_without_their_line(
-    make_kept: MakeKept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: Open
+    make_kept: MakeKept, tmp_path: Path, opened: Open
 ) -> None:
     """A ledger that cannot be written leaves the cell untested."""
     kept, test = make_kept(), opened()

@@ -16,8 +16,8 @@ from search.errors import UserError
 from search.files import seals
 from search.finals.best_rerun import finished_reruns, write_result
 from search.tracking.store import Store
-from search.trials.config import TrialConfig
 from tests.damage import flip
+from tests.search.ready import make_config
 from trainers.data import TrainingData
 
 NAMES = ("model.json", "weights.safetensors", "test.json", "test.npz")
@@ -75,11 +75,7 @@ def test_what_is_damaged_is_named_with_what_mends_it(
 
 
 def test_a_trials_weights_are_those_that_were_recorded(
-    store: Store,
-    run_id: str,
-    kept: TrainedCell,
-    tmp_path: Path,
-    make_config: Callable[..., TrialConfig],
+    store: Store, run_id: str, kept: TrainedCell, tmp_path: Path
 ) -> None:
     config = make_config(changes=kept.cell.params)
     store.log_text(run_id, json.dumps(config.to_json()), "config.json")

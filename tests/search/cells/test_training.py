@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from search.cluster.resources import Resources
 from search.errors import FAILED, UserError
 from search.spaces.pipeline import METRIC
 from tests.made_cell import made_cell
+from tests.search.ready import few
 from trainers.data import TrainingData
 
 CELL = made_cell(epochs=2)
@@ -41,7 +41,7 @@ def train(cells: list[Cell], cell_store: CellStore, data: TrainingData) -> dict[
 
 
 def test_a_full_disk_ends_it_and_keeps_the_checkpoint(
-    few: Callable[[str], TrainingData], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nothing is made of fewer cells than were asked for."""
     cells = [CELL, replace(CELL, seed=8)]
@@ -65,7 +65,7 @@ def test_a_full_disk_ends_it_and_keeps_the_checkpoint(
 
 
 def test_what_a_killed_process_left_of_a_whole_cell_is_removed(
-    few: Callable[[str], TrainingData], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Killed when the cell was kept, before its trial's folder was removed."""
     cell_store = CellStore(tmp_path / "finals")

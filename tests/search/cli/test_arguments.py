@@ -6,7 +6,6 @@ import subprocess
 import sys
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from types import ModuleType
 
@@ -19,9 +18,9 @@ from search.errors import UserError
 from search.tune import parser
 from tests import commands
 from tests.refusals import attempt
+from tests.unprivileged import unprivileged
 from trainers.data import DataError
 
-Unprivileged = Callable[[], AbstractContextManager[None]]
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -138,22 +137,17 @@ def test_the_status_of_a_command_is_passed_on(
     assert capsys.readouterr() == ("", "")
 
 
+AGAIN = "run again with --debug for the traceback\n"
+
+
 @pytest.mark.parametrize(
     ("error", "status", "said"),
     [
         (UserError("no such study\nthere are: a"), 2, "error: no such study\nthere are: a\n"),
         (UserError("nothing to do", status=1), 1, "error: nothing to do\n"),
         (DataError("damaged file"), 1, "error: damaged file\n"),
-        (
-            ValueError("bad\nsecond line"),
-            1,
-            "error: ValueError: bad\nrun again with --debug for the traceback\n",
-        ),
-        (
-            RuntimeError(),
-            1,
-            "error: RuntimeError: no message\nrun again with --debug for the traceback\n",
-        ),
+        (ValueError("bad\nsecond line"), 1, f"error: ValueError: bad\n{AGAIN}"),
+        (RuntimeError(), 1, f"error: RuntimeError: no message\n{AGAIN}"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
     ],
     ids=lambda given: type(given).__name__ if isinstance(given, BaseException) else None,
@@ -181,20 +175,6 @@ def test_for_debugging_an_error_has_its_traceback_and_an_interruption_none(
     assert capsys.readouterr().err.endswith("UserError: wrong\n")
     assert arguments.run(Namespace(debug=True), stopped) == 130
     assert capsys.readouterr().err == "interrupted\n"
-
-
-def test_the_options_of_the_design_are_all_there() -> None:
-    line = (
-        "--pipeline cifar_contrastive --trials 5 --epochs 2 --train-size 100 --data mini "
-        "--sampler gp --scheduler none --seed 3 --time-budget 30m --concurrency 2 "
-        "--cpus-per-trial 1 --gpus-per-trial 0 --device cpu --address auto --study s --resume "
-        "--tracking-uri http://h:5000 --dry-run --quiet --set width=32 --set lr=1e-3"
-    )
-    options = parser().parse_args(line.split())
-    assert options.set == ["width=32", "lr=1e-3"]
-    assert (options.time_budget, options.sampler, options.device) == (1800, "gp", "cpu")
-    assert parser().parse_args(["--replay", "abc"]).replay == "abc"
-    assert parser().parse_args(["--data-dir", "d"]).data_dir == "d"
 
 
 def test_help_and_wrong_arguments_answer_before_anything_heavy_is_imported() -> None:
@@ -231,7 +211,7 @@ def test_a_refused_argument_shows_no_password(capsys: pytest.CaptureFixture[str]
 
 @pytest.mark.parametrize("kind", [arguments.new_file, arguments.new_folder])
 def test_a_place_that_takes_no_files_is_refused_before_the_work(
-    kind: Callable[[str], str], tmp_path: Path, unprivileged: Unprivileged
+    kind: Callable[[str], str], tmp_path: Path
 ) -> None:
     (tmp_path / "file").touch()
     reasons = r"no folder|not a (folder|regular)|cannot write|too long"
@@ -240,7 +220,7 @@ def test_a_place_that_takes_no_files_is_refused_before_the_work(
             kind(text)
     tmp_path.chmod(0o555)
     words = r"cannot write into .*: Permission"
-    with unprivileged(), pytest.raises(ArgumentTypeError, match=words):
+    with unprivileged(tmp_path), pytest.raises(ArgumentTypeError, match=words):
         kind(str(tmp_path / "new"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import threading
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from ray.tune.schedulers import TrialScheduler
@@ -34,6 +35,13 @@ def test_ray_compares_at_the_same_epochs(grace: float) -> None:
         assert below == rungs(epochs, grace), (epochs, grace)
 
 
+def built(**changes: Any) -> tuple[ResumableASHA, RungRecord]:
+    """With rungs after one and three of nine epochs."""
+    record = RungRecord()
+    settings = {"metric": "valid/accuracy", "epochs": 9, "grace": 1 / 9, **changes}
+    return build_asha(record=record, **settings), record
+
+
 def decisions(asha: ResumableASHA, name: str, *results: dict[str, float]) -> list[str]:
     """What becomes of a trial at each of its results."""
     trial = SimpleNamespace(trial_id=name, config={})
@@ -46,8 +54,7 @@ def at(epoch: int, value: float, metric: str = "valid/accuracy") -> dict[str, fl
 
 
 def test_of_those_that_reach_a_rung_one_in_three_goes_on() -> None:
-    record = RungRecord()
-    asha = build_asha(metric="valid/accuracy", epochs=9, grace=1 / 9, record=record)
+    asha, record = built()
     on: list[str] = []
     for number in range(30):
         # Each is worse than all before it, so that what goes on is the first few alone.
@@ -63,8 +70,7 @@ def test_of_those_that_reach_a_rung_one_in_three_goes_on() -> None:
 def test_what_was_reported_before_a_restart_counts() -> None:
     """Ten good trials are known; a bad one that comes after the restart is stopped by them."""
     for known, decision in ((False, TrialScheduler.CONTINUE), (True, TrialScheduler.STOP)):
-        record = RungRecord()
-        asha = build_asha(metric="valid/accuracy", epochs=9, grace=1 / 9, record=record)
+        asha, record = built()
         if known:
             asha.recall({f"old {n}": {1: 0.9 + n / 1000, 3: 0.95} for n in range(10)})
         assert decisions(asha, "new", at(1, 0.5)) == [decision]
@@ -72,8 +78,7 @@ def test_what_was_reported_before_a_restart_counts() -> None:
 
 
 def test_of_a_goal_to_minimise_the_smaller_values_go_on() -> None:
-    record = RungRecord()
-    asha = build_asha(metric="valid/mae", mode="min", epochs=9, grace=1 / 9, record=record)
+    asha, record = built(metric="valid/mae", mode="min")
     asha.recall({f"old {n}": {1: 0.5 + n / 1000} for n in range(10)})
     for name, value in (("worse", 0.9), ("better", 0.1)):
         decisions(asha, name, at(1, value, "valid/mae"))
@@ -81,9 +86,8 @@ def test_of_a_goal_to_minimise_the_smaller_values_go_on() -> None:
 
 
 def test_a_resumed_trial_is_not_asked_again_at_a_rung_that_it_passed() -> None:
-    record = RungRecord()
+    asha, record = built()
     record.passed["resumed"] = frozenset({1})
-    asha = build_asha(metric="valid/accuracy", epochs=9, grace=1 / 9, record=record)
     asha.recall({f"old {n}": {1: 0.9, 3: 0.95} for n in range(10)})
     made = decisions(asha, "resumed", *(at(epoch, 0.5) for epoch in (1, 2, 3)))
     assert made == [TrialScheduler.CONTINUE, TrialScheduler.CONTINUE, TrialScheduler.STOP]
@@ -91,8 +95,7 @@ def test_a_resumed_trial_is_not_asked_again_at_a_rung_that_it_passed() -> None:
 
 
 def test_an_epoch_that_was_not_measured_stops_nobody() -> None:
-    record = RungRecord()
-    asha = build_asha(metric="valid/accuracy", epochs=9, grace=1 / 3, record=record)
+    asha, record = built(grace=1 / 3)
     assert decisions(asha, "t", {"epoch": 1}, {"epoch": 2}) == 2 * [TrialScheduler.CONTINUE]
     assert record.stopped == set()
 

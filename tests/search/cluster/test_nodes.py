@@ -11,13 +11,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
-import optuna
 import pytest
 import torch
 from mlflow.tracking import MlflowClient
@@ -25,9 +24,11 @@ from mlflow.tracking import MlflowClient
 from search.cluster import nodes
 from search.errors import UserError
 from search.study import study as studies
-from search.study.storage import open_storage
 from search.trials import checkpoint
+from tests import commands
 from tests.processes import descendants, title
+from tests.stores import prepare
+from tests.studies import trials_of
 from trainers.precision import DTYPES
 
 pytestmark = pytest.mark.slow
@@ -289,9 +290,7 @@ def test_a_node_that_would_train_something_else_is_refused(
 # A node that dies: the last test, for the cluster has one node after it --------------------------
 
 
-def test_a_search_outlives_a_node(
-    two_nodes: Cluster, tmp_path: Path, prepare: Callable[[Path], Path]
-) -> None:
+def test_a_search_outlives_a_node(two_nodes: Cluster, tmp_path: Path) -> None:
     """And one of a user's own pipeline, which no node has a file of."""
     home = prepare(tmp_path) / "mlruns"
     (tmp_path / "own.py").write_text("from search.pipelines.mnist_supervised import PIPELINE")
@@ -333,10 +332,8 @@ def test_a_search_outlives_a_node(
     assert "4 of 4 trials (4 complete" in out
     for trial, known in kept.items():
         assert longest[trial] > len(known) > 0, "it went on from its checkpoint"
-    storage = open_storage(home)
-    trials = optuna.load_study(study_name="killed", storage=storage).get_trials()
+    trials = trials_of(tmp_path, "killed")
     trained = [trial for trial in trials if not studies.is_duplicate(trial)]
-    storage.engine.dispose()
     assert [trial.state.name for trial in trained] == ["COMPLETE"] * 4
     client = MlflowClient(tracking_uri=f"sqlite:///{home / 'mlflow.db'}")
     ids = [experiment.experiment_id for experiment in client.search_experiments()]
@@ -364,11 +361,9 @@ def _trials(home: Path) -> Path:
 
 def _both_under_way(home: Path, process: subprocess.Popen[str]) -> set[str]:
     """Ids of the two first trials, once each has a checkpoint: one trains on each node."""
-    deadline = time.monotonic() + 900
-    while True:
-        found = {path.parent.name for path in _trials(home).glob(f"*/{checkpoint.FILE}")}
-        if len(found) == 2:
-            return found
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+
+    def found() -> set[str]:
+        return {path.parent.name for path in _trials(home).glob(f"*/{checkpoint.FILE}")}
+
+    commands.wait_for(process, lambda: len(found()) == 2)
+    return found()

@@ -6,7 +6,7 @@ from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from unittest.mock import Mock
+from unittest.mock import MagicMock
 
 import pytest
 import torch
@@ -180,17 +180,11 @@ def test_the_memory_is_that_of_training_and_of_all_measurements(
 
 
 def test_a_gpu_that_cannot_train_is_told_in_two_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Pool:
-        def __init__(self, *given: Any, **named: Any) -> None: ...
-        def __enter__(self) -> Pool:
-            return self
-
-        def __exit__(self, *given: Any) -> None: ...
-        def submit(self, *given: Any) -> Any:
-            said = "CUDA error: no kernel image is available for execution\nCompile with"
-            return Namespace(result=Mock(side_effect=RuntimeError(said)))
-
-    monkeypatch.setattr(profile_trial, "ProcessPoolExecutor", Pool)
+    said = "CUDA error: no kernel image is available for execution\nCompile with"
+    pool = MagicMock()
+    submit = pool.return_value.__enter__.return_value.submit
+    submit.return_value.result.side_effect = RuntimeError(said)
+    monkeypatch.setattr(profile_trial, "ProcessPoolExecutor", pool)
     with pytest.raises(UserError) as caught:
         profile_trial.profile_locally(request("cuda"))
     what, how = str(caught.value).splitlines()

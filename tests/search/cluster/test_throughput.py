@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from search.cluster import throughput
 from search.cluster.resources import Resources
 from search.spaces.pipeline import load_pipeline
-from trainers.data import TrainingData
+from tests.search.ready import few
 
 
 @pytest.mark.slow
@@ -24,10 +23,7 @@ from trainers.data import TrainingData
     ids=["shared", "one trial", "cpu"],
 )
 def test_those_that_share_a_gpu_are_timed_together(
-    resources: Resources,
-    at_a_time: int,
-    few: Callable[[str], TrainingData],
-    monkeypatch: pytest.MonkeyPatch,
+    resources: Resources, at_a_time: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On CPUs here, each in a process of its own."""
     pools: list[int] = []

@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 import sqlite3
 
-import pytest
-
 from search.files.home import is_full
 
 
@@ -24,23 +22,14 @@ def raised_by(error: Exception, after: Exception) -> Exception:
 FULL = OSError(errno.ENOSPC, "No space left on device")
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
+def test_a_full_disk_is_known_and_nothing_else_is_taken_for_one() -> None:
+    for error in (
         FULL,
         OSError(errno.EDQUOT, "Disk quota exceeded"),
         sqlite3.OperationalError("database or disk is full"),
         raised_by(RuntimeError("the search broke"), FULL),
         raised_by(RuntimeError("b"), raised_by(ValueError("a"), FULL)),
-    ],
-    ids=repr,
-)
-def test_a_full_disk_is_known(error: Exception) -> None:
-    assert is_full(error)
-
-
-@pytest.mark.parametrize(
-    "error", [PermissionError(errno.EACCES, "denied"), ValueError("full of mistakes")], ids=repr
-)
-def test_nothing_else_is_taken_for_one(error: Exception) -> None:
-    assert not is_full(error)
+    ):
+        assert is_full(error), error
+    for error in (PermissionError(errno.EACCES, "denied"), ValueError("full of mistakes")):
+        assert not is_full(error), error

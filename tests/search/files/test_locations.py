@@ -16,6 +16,7 @@ from search.errors import UserError
 from search.files import locations
 from search.tracking import registry
 from search.tracking.store import Store
+from tests.stores import prepare
 
 NAME = "mnist_supervised-mini"
 
@@ -36,7 +37,7 @@ def files(folder: Path) -> dict[Path, bytes]:
 
 
 @pytest.fixture
-def original(prepare: Callable[[Path], Path], tmp_path: Path) -> Path:
+def original(tmp_path: Path) -> Path:
     """A store with a champion."""
     folder = prepare(tmp_path / "a folder")
     store = store_of(folder)

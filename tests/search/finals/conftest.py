@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import signal
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from search.tracking.provenance import TWIN_OF
 from search.tracking.store import Store
 from search.trials.config import TrialConfig
 from tests import commands
+from tests.stores import prepare
 from trainers.data import load_training
 from trainers.protocol import VERSION
 
@@ -39,7 +39,6 @@ CANDIDATES = ({**TINY, "width": 1}, {**TINY, "width": 4}, {**TINY, "width": 8})
 DIVERGES = {"lr": 1e20}
 
 Changes = Mapping[str, Scalar]
-AddStudy = Callable[..., str]
 
 
 @dataclass(frozen=True)
@@ -108,6 +107,16 @@ class Left:
         return dict(json.loads(self.artifact(run, "results.json").read_text()))
 
 
+def written(folder: Path) -> dict[str, int]:
+    """Every file of cells below a folder -> when it was written."""
+    finals = folder / "mlruns" / "finals"
+    return {
+        str(path.relative_to(finals)): path.stat().st_mtime_ns
+        for path in finals.rglob("*")
+        if path.is_file() and path.suffix not in (".lock", ".log")
+    }
+
+
 def look(folder: Path) -> Left:
     home = folder / "mlruns"
     client = MlflowClient(tracking_uri=f"sqlite:///{home / 'mlflow.db'}")
@@ -115,165 +124,113 @@ def look(folder: Path) -> Left:
     with sqlite3.connect(home / "mlflow.db") as database:
         [points] = database.execute("select count(*) from metrics").fetchone()
     ledger = home / "test_readings.jsonl"
-    finals = home / "finals"
     return Left(
         folder=folder,
         runs=[run for run in client.search_runs(ids) if run.data.tags.get("rerun")],
         points=points,
-        files={
-            str(path.relative_to(finals)): path.stat().st_mtime_ns
-            for path in finals.rglob("*")
-            if path.is_file() and path.suffix not in (".lock", ".log")
-        },
+        files=written(folder),
         readings=[json.loads(line) for line in ledger.read_text().splitlines()]
         if ledger.exists()
         else [],
     )
 
 
-@pytest.fixture(scope="session")
-def add_study(prepare: Callable[[Path], Path]) -> AddStudy:
-    """(folder, pipeline, changed parameters of each trial) -> a study of COMPLETE trials in it.
+def add_study(
+    folder: Path,
+    pipeline: str,
+    *trials: Changes,
+    study: str = "first",
+    epochs: int = 1,
+    fingerprint: str | None = None,
+    twin_of: str | None = None,
+) -> str:
+    """Add a study of COMPLETE trials with these changed parameters; returns the store's address.
 
-    The first trial is the most promising: 0.9, 0.8, and so on. Returns the store's address.
+    The first trial is the most promising: 0.9, 0.8, and so on.
     """
-
-    def add(
-        folder: Path,
-        pipeline: str,
-        *trials: Changes,
-        study: str = "first",
-        epochs: int = 1,
-        fingerprint: str | None = None,
-        twin_of: str | None = None,
-    ) -> str:
-        if not (folder / "mlruns" / "mlflow.db").exists():
-            prepare(folder)
-        store = Store(f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}")
-        loaded = load_pipeline(pipeline)
-        data = load_training(loaded.dataset, mini=True)
-        experiment = store.experiment(f"{pipeline}-mini")
-        tags = {
-            "pipeline": pipeline,
-            "study": study,
-            "data": "mini",
-            "data_fingerprint": fingerprint or data.fingerprint,
-            "protocol": str(VERSION),
-            **({TWIN_OF: twin_of} if twin_of else {}),
-        }
-        parent = store.start_run(experiment, name=study, tags={**tags, "kind": "study"})
-        for number, changes in enumerate(trials):
-            config = TrialConfig(
-                trial_id=hashlib.sha256(f"{pipeline} {study} {number}".encode()).hexdigest()[:12],
-                number=number,
-                study=study,
-                pipeline=pipeline,
-                params={**loaded.defaults, **changes},
-                seed=number,
-                epochs=epochs,
-            )
-            run = store.start_run(
-                experiment,
-                name=f"trial {number:03d}",
-                parent=parent,
-                tags={
-                    **tags,
-                    "kind": "trial",
-                    "trial_state": "COMPLETE",
-                    "trial_id": config.trial_id,
-                    "trial_number": str(number),
-                },
-            )
-            store.log(
-                run,
-                params={**config.params, "train_size": len(data.train), "epochs": epochs},
-                metrics={"valid/accuracy": 0.9 - number / 10},
-            )
-            store.log_text(run, json.dumps(config.to_json()), "config.json")
-            store.end_run(run, "FINISHED")
-        store.end_run(parent, "FINISHED")
-        return store.uri
-
-    return add
+    if not (folder / "mlruns" / "mlflow.db").exists():
+        prepare(folder)
+    store = Store(f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}")
+    loaded = load_pipeline(pipeline)
+    data = load_training(loaded.dataset, mini=True)
+    experiment = store.experiment(f"{pipeline}-mini")
+    tags = {
+        "pipeline": pipeline,
+        "study": study,
+        "data": "mini",
+        "data_fingerprint": fingerprint or data.fingerprint,
+        "protocol": str(VERSION),
+        **({TWIN_OF: twin_of} if twin_of else {}),
+    }
+    parent = store.start_run(experiment, name=study, tags={**tags, "kind": "study"})
+    for number, changes in enumerate(trials):
+        config = TrialConfig(
+            trial_id=hashlib.sha256(f"{pipeline} {study} {number}".encode()).hexdigest()[:12],
+            number=number,
+            study=study,
+            pipeline=pipeline,
+            params={**loaded.defaults, **changes},
+            seed=number,
+            epochs=epochs,
+        )
+        run = store.start_run(
+            experiment,
+            name=f"trial {number:03d}",
+            parent=parent,
+            tags={
+                **tags,
+                "kind": "trial",
+                "trial_state": "COMPLETE",
+                "trial_id": config.trial_id,
+                "trial_number": str(number),
+            },
+        )
+        store.log(
+            run,
+            params={**config.params, "train_size": len(data.train), "epochs": epochs},
+            metrics={"valid/accuracy": 0.9 - number / 10},
+        )
+        store.log_text(run, json.dumps(config.to_json()), "config.json")
+        store.end_run(run, "FINISHED")
+    store.end_run(parent, "FINISHED")
+    return store.uri
 
 
 # The command ------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How a command ended, and what stood in its folder then."""
+class Ended(commands.Ended):
+    """And what stood in its folder then."""
 
-    status: int
-    out: str
-    err: str
     left: Left
 
 
-def environment() -> dict[str, str]:
-    """A plain one, in which a rerun's numbers do not hang on how busy the machine is."""
-    # Without bfloat16 instructions float32 is the faster one, by whatever clock.
-    return commands.plain_environment() | {"ONEDNN_MAX_CPU_ISA": "AVX2"}
-
-
-def begin(folder: Path, *arguments: str, own_ray: bool = False) -> commands.Process:
-    """`python search/rerun.py ...` under way in that folder, in a process group of its own."""
-    where = {"folder": folder, "environment": environment(), "own_ray": own_ray}
-    return commands.start("search/rerun.py", *arguments, **where, own_group=True)
-
-
-def rerun(folder: Path, *arguments: str) -> Ended:
-    """How `python search/rerun.py ...` ended in that folder."""
-    return stop_when(folder, arguments, happened=None)
-
-
-def stop_when(
+def rerun(
     folder: Path,
-    arguments: Sequence[str],
-    *,
-    happened: Callable[[], object] | None,
+    *arguments: str,
+    until: Callable[[], object] | None = None,
     send: signal.Signals = signal.SIGKILL,
 ) -> Ended:
-    """Start the command, send its whole group the signal once `happened`, and wait for its end.
-
-    The group is what Ctrl-C in a terminal reaches too. It has a Ray of its own.
-    """
-    process = begin(folder, *arguments, own_ray=happened is not None)
-    try:
-        if happened:
-            commands.wait_for(process, happened)
-            os.killpg(process.pid, send)
-        out, err = process.communicate()
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-    return Ended(process.returncode, out, err, look(folder))
+    """How `python search/rerun.py ...` ended in that folder; one that is broken off has own Ray."""
+    # Without bfloat16 instructions float32 is the faster one, by whatever clock: a rerun's numbers
+    # do not hang on how busy the machine is.
+    environment = commands.plain_environment() | {"ONEDNN_MAX_CPU_ISA": "AVX2"}
+    how = {"environment": environment, "own_group": True, "own_ray": until is not None}
+    done = commands.run("search/rerun.py", *arguments, folder=folder, until=until, send=send, **how)
+    return Ended(**vars(done), left=look(folder))
 
 
 # What is run ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Lane:
-    """Steps that follow one another in one folder; each can be waited for."""
-
-    folder: Path
-    pool: ThreadPoolExecutor
-
-    def then(self, step: Callable[..., Ended], *given: Any, **named: Any) -> Future[Ended]:
-        return self.pool.submit(step, self.folder, *given, **named)
-
-
 @pytest.fixture(scope="session")
-def reruns(
-    add_study: AddStudy, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[dict[str, Future[Ended]]]:
+def reruns(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[Ended]]]:
     """Name -> how that rerun ended; two go on at a time."""
-    one = Lane(tmp_path_factory.mktemp("whole"), ThreadPoolExecutor(1))
-    two = Lane(tmp_path_factory.mktemp("broken"), ThreadPoolExecutor(1))
-    for lane in (one, two):
-        add_study(lane.folder, "mnist_contrastive", *CANDIDATES)
+    one, two = ThreadPoolExecutor(1), ThreadPoolExecutor(1)  # each is one folder's: in its order
+    whole, broken = (tmp_path_factory.mktemp(name) for name in ("whole", "broken"))
+    for folder in (whole, broken):
+        add_study(folder, "mnist_contrastive", *CANDIDATES)
 
     def all_three(folder: Path) -> Ended:
         add_study(folder, "mnist_autoencoder", {})
@@ -287,25 +244,25 @@ def reruns(
         more = ("--pipeline", "mnist_autoencoder", "--top", "2", "--seeds", "3", "--quiet")
         return rerun(folder, *more, *ALONE, "--json", "more.json")
 
-    def elsewhere(_: Path, whole: Future[Ended], folder: Path) -> Ended:
-        best = whole.result().left.folder / "mlruns/champions/mnist_supervised-mini.json"
+    def elsewhere(folder: Path, earlier: Future[Ended]) -> Ended:
+        best = earlier.result().left.folder / "mlruns/champions/mnist_supervised-mini.json"
         given = ("--config", str(best), "--data", "mini", "--seeds", "2")
         without = ("--without", "ablation,defaults")
         return rerun(folder, "--pipeline", "mnist_supervised", *given, *without, *ALONE)
 
     steps = {
-        "first": one.then(rerun, *CONTRASTIVE, "--json", "out.json"),
-        "again": one.then(rerun, *CONTRASTIVE, "--json", "again.json"),
-        "all": one.then(all_three),
-        "more seeds": one.then(more_seeds),
+        "first": one.submit(rerun, whole, *CONTRASTIVE, "--json", "out.json"),
+        "again": one.submit(rerun, whole, *CONTRASTIVE, "--json", "again.json"),
+        "all": one.submit(all_three, whole),
+        "more seeds": one.submit(more_seeds, whole),
     }
     for name, moment, send in MOMENTS:
-        steps[name] = two.then(broken_off, moment, send)
-    steps["finished"] = two.then(rerun, *CONTRASTIVE, *ALONE, "--quiet")
-    steps["elsewhere"] = two.then(elsewhere, steps["all"], tmp_path_factory.mktemp("elsewhere"))
+        steps[name] = two.submit(broken_off, broken, moment, send)
+    steps["finished"] = two.submit(rerun, broken, *CONTRASTIVE, *ALONE, "--quiet")
+    steps["elsewhere"] = two.submit(elsewhere, tmp_path_factory.mktemp("else"), steps["all"])
     yield steps
-    for lane in (one, two):
-        lane.pool.shutdown(cancel_futures=True)
+    for pool in (one, two):
+        pool.shutdown(cancel_futures=True)
 
 
 # Interruptions, one after the other in the same folder ------------------------------------------
@@ -347,6 +304,5 @@ MOMENTS = (
 def broken_off(folder: Path, moment: Callable[[Path], int], send: signal.Signals) -> Ended:
     """Go on until there is one more of what `moment` counts, then send the signal."""
     before = moment(folder)
-    return stop_when(
-        folder, (*CONTRASTIVE, *ALONE), happened=lambda: moment(folder) > before, send=send
-    )
+    words = (*CONTRASTIVE, *ALONE)
+    return rerun(folder, *words, until=lambda: moment(folder) > before, send=send)

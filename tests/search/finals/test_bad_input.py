@@ -13,6 +13,8 @@ import pytest
 from search import rerun
 from search.spaces.pipeline import load_pipeline, pipeline_names
 from tests.refusals import attempt, check, contents
+from tests.search.finals.conftest import add_study
+from tests.stores import prepare
 
 NAME = "mnist_contrastive"
 ONE = ("--pipeline", NAME, "--data", "mini")
@@ -21,7 +23,6 @@ BEST = {"pipeline": NAME, "params": dict(load_pipeline(NAME).defaults), "epochs"
 LOCK = "mlruns/finals/driver.lock"
 
 Attempt = Callable[..., str]
-AddStudy = Callable[..., str]
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +45,7 @@ def refused_in_a_store(refused: Attempt) -> Attempt:
 
 
 @pytest.fixture
-def studies(add_study: AddStudy) -> None:
+def studies() -> None:
     """Two studies of the pipeline, on mini data."""
     add_study(Path.cwd(), NAME, {"width": 4}, study="first")
     add_study(Path.cwd(), NAME, {"width": 8}, study="second")
@@ -58,9 +59,7 @@ def test_no_store_at_all(refused: Attempt) -> None:
         assert "there is no MLflow store at sqlite:///" in refused(2, "--pipeline", pipeline)
 
 
-def test_a_store_without_studies(
-    refused_in_a_store: Attempt, prepare: Callable[[Path], Path]
-) -> None:
+def test_a_store_without_studies(refused_in_a_store: Attempt) -> None:
     prepare(Path.cwd())
     for data in ([], ["--data", "mini"]):
         err = refused_in_a_store(1, "--pipeline", NAME, *data)
@@ -68,7 +67,7 @@ def test_a_store_without_studies(
         assert "python search/tune.py --pipeline mnist_contrastive" in err
 
 
-def test_all_of_nothing(prepare: Callable[[Path], Path], capfd: pytest.CaptureFixture[str]) -> None:
+def test_all_of_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     """Each pipeline is named on stdout before the error."""
     prepare(Path.cwd())
     before = set(contents(Path.cwd()))
@@ -91,7 +90,7 @@ def test_studies_of_another_pipeline_or_on_mini_only(
     assert "stand-in data only" in err and "--data-dir" in err
 
 
-def test_studies_on_other_data(refused_in_a_store: Attempt, add_study: AddStudy) -> None:
+def test_studies_on_other_data(refused_in_a_store: Attempt) -> None:
     add_study(Path.cwd(), NAME, {"width": 4}, fingerprint="0123456789abcdef")
     for options in ((), ("--study", "first")):
         err = refused_in_a_store(1, *ONE, *options)
@@ -134,10 +133,7 @@ NONE = "best.json: not a configuration\nit is JSON with"
     ids=lambda given: str(given)[:30],
 )
 def test_a_configuration_that_cannot_be_used(
-    refused_in_a_store: Attempt,
-    prepare: Callable[[Path], Path],
-    content: bytes | str | Mapping[str, object] | None,
-    said: str,
+    refused_in_a_store: Attempt, content: bytes | str | Mapping[str, object] | None, said: str
 ) -> None:
     prepare(Path.cwd())
     if isinstance(content, Mapping):

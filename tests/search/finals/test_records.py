@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from search import rerun
 from search.cells import heldout
 from search.cells.baselines import make
 from search.cells.store import CellStore, TrainedCell
 from search.cells.training import facts
-from search.finals.plan import FinalPlan, make_plan, open_store
+from search.finals.plan import FinalPlan
 from search.finals.records import Records
-from search.spaces.pipeline import load_pipeline
 from search.tracking.store import Store
 from search.trials.trial import TrialImages
 from tests.damage import flip
-from trainers.data import TrainingData
+from tests.search.ready import few, planned
 
 NAME = "mnist_contrastive"
 
@@ -55,21 +50,10 @@ class Made:
 
 
 @pytest.fixture
-def made(
-    tmp_path: Path, prepare: Callable[[Path], Path], few: Callable[[str], TrainingData]
-) -> Made:
-    prepare(tmp_path)
-    params = {**load_pipeline(NAME).defaults, "width": 4}
-    best = {"pipeline": NAME, "params": params, "epochs": 1}
-    (tmp_path / "best.json").write_text(json.dumps(best))
-    options: Any = rerun.parser().parse_args(
-        ["--pipeline", NAME, "--data", "mini", "--config", "best.json", "--seeds", "2"]
-    )
-    with chdir(tmp_path):
-        store = open_store(options)
-        plan = make_plan(options, NAME, store)
+def made(tmp_path: Path) -> Made:
+    plan, store = planned(tmp_path, "--seeds", "2")
     kept = make(
-        plan.cells("random_encoder", params)[0],
+        plan.cells("random_encoder", plan.candidates[0].params)[0],
         cell_store=CellStore(tmp_path / "mlruns" / "finals"),
         images=TrialImages.load(few("mnist"), "cpu"),
         resources=plan.resources,

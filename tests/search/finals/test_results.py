@@ -29,12 +29,7 @@ def make_kept(tmp_path: Path) -> MakeKept:
     cell_store = CellStore(tmp_path / "finals")
 
     def make(
-        seed: int,
-        valid: float,
-        test: float | None = None,
-        *,
-        test_mae: float | None = None,
-        **last: float,
+        seed: int, valid: float, test: float | None = None, mae: float | None = None, **last: float
     ) -> TrainedCell:
         cell = made_cell(seed=seed, params={"width": 16, "lr": 1e-3}, epochs=2)
         times = {"time/epoch_seconds": 1.5, "time/evaluation_seconds": 0.25}
@@ -46,8 +41,8 @@ def make_kept(tmp_path: Path) -> MakeKept:
         kept = cell_store.keep(cell, weights={"w": torch.zeros(1)}, curves=curves, facts={})
         if test is not None:
             said: dict[str, Any] = {"accuracy": test, "per_class": [test] * 3, "images": 10}
-            if test_mae is not None:
-                said["mae"] = test_mae
+            if mae is not None:
+                said["mae"] = mae
             wrong = np.arange(10) >= round(10 * test)
             np.savez(kept.folder / TEST_OUTPUTS, labels=np.zeros(10), predictions=wrong)
             (kept.folder / TEST_METRICS).write_text(json.dumps(said))
@@ -96,7 +91,7 @@ def test_a_tested_cell_has_its_test_metrics(make_kept: MakeKept) -> None:
     assert TEST not in cell_metrics(make_kept(1, 0.8))
     tested = cell_metrics(make_kept(2, 0.8, 0.75))
     assert tested[TEST] == 0.75 and "test/mae" not in tested
-    assert cell_metrics(make_kept(3, 0.8, 0.75, test_mae=0.2))["test/mae"] == 0.2
+    assert cell_metrics(make_kept(3, 0.8, 0.75, mae=0.2))["test/mae"] == 0.2
 
 
 def test_a_cell_that_nobody_trained_took_no_time_to_train(tmp_path: Path) -> None:

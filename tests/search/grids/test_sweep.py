@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +16,8 @@ from search.spaces import builders
 from search.spaces.contract import NotedReads
 from search.spaces.pipeline import load_pipeline, pipeline_names
 from tests import commands
+from tests.search.finals.conftest import written
+from tests.stores import prepare
 
 # The contract -----------------------------------------------------------------------------------
 
@@ -74,34 +74,29 @@ GIVEN = shlex.split(
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, prepare: Callable[[Path], Path]) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return prepare(tmp_path_factory.mktemp("sweep"))
 
 
 @pytest.fixture(scope="module")
-def interrupted(folder: Path) -> tuple[int, str, str]:
-    """Status, output and errors of a run that got Ctrl-C after its first training."""
-    process = commands.start("search/sweep.py", *GIVEN, folder=folder, own_group=True, own_ray=True)
+def interrupted(folder: Path) -> commands.Ended:
+    """A run that got Ctrl-C after its first training."""
     finals = folder / "mlruns" / "finals"
-    commands.wait_for(process, lambda: list(finals.glob("[0-9a-f]*/model.json")))
-    os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate()
-    return process.wait(), out, err
+    how = {"until": lambda: list(finals.glob("[0-9a-f]*/model.json")), "send": signal.SIGINT}
+    where = {"folder": folder, "own_group": True, "own_ray": True}
+    return commands.run("search/sweep.py", *GIVEN, **where, **how)
 
 
 @pytest.fixture(scope="module")
-def first(folder: Path, interrupted: tuple[int, str, str]) -> commands.Ended:
+def first(folder: Path, interrupted: commands.Ended) -> commands.Ended:
     """The whole sweep, going on where the interrupted one had left it."""
     return commands.run("search/sweep.py", *GIVEN, "--json", "out.json", folder=folder)
 
 
 @pytest.mark.slow
-def test_ctrl_c_keeps_what_is_trained_and_says_how_to_go_on(
-    interrupted: tuple[int, str, str],
-) -> None:
-    status, out, err = interrupted
-    assert (status, err) == (130, "")
-    last = out.splitlines()[-1]
+def test_ctrl_c_keeps_what_is_trained_and_says_how_to_go_on(interrupted: commands.Ended) -> None:
+    assert (interrupted.status, interrupted.err) == (130, "")
+    last = interrupted.out.splitlines()[-1]
     assert last.startswith("interrupted; what is trained is kept. To go on: python search/sweep.py")
     assert last.endswith(" ".join(GIVEN))
 
@@ -164,19 +159,11 @@ def test_the_numbers_are_those_of_the_cells(folder: Path, first: commands.Ended)
 
 @pytest.mark.slow
 def test_the_same_again_trains_and_reads_nothing(folder: Path, first: commands.Ended) -> None:
-    def files() -> dict[Path, int]:
-        finals = folder / "mlruns" / "finals"
-        return {
-            file: file.stat().st_mtime_ns
-            for file in finals.rglob("*")
-            if file.is_file() and file.suffix not in (".lock", ".log")
-        }
-
-    before, ledger = files(), (folder / "mlruns" / "test_readings.jsonl").read_text()
+    before, ledger = written(folder), (folder / "mlruns" / "test_readings.jsonl").read_text()
     again = commands.run("search/sweep.py", *GIVEN, "--json", "again.json", folder=folder)
     assert (again.status, again.err) == (0, "")
     assert "6 of them trained before" in again.out
     assert "forecast" not in again.out
-    assert files() == before
+    assert written(folder) == before
     assert (folder / "mlruns" / "test_readings.jsonl").read_text() == ledger
     assert (folder / "again.json").read_text() == (folder / "out.json").read_text()

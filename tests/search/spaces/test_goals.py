@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from search.errors import UserError
@@ -19,9 +17,8 @@ from search.spaces.goals import (
     parse_aims,
 )
 from search.spaces.pipeline import load_pipeline
-from search.trials.config import TrialConfig
 from search.trials.trial import Trial, TrialImages
-from trainers.data import TrainingData
+from tests.search.ready import few, make_config
 
 PIPELINE = load_pipeline("cifar_autoencoder")
 
@@ -96,9 +93,7 @@ def test_aims_stand_in_the_identity_only_where_they_are_not_the_pipelines_own() 
 
 
 @pytest.mark.parametrize("pipeline", ["mnist_supervised", "mnist_autoencoder", "mnist_vae"])
-def test_the_metrics_that_can_be_named_are_those_that_a_trial_logs(
-    pipeline: str, few: Callable[[str], TrainingData], make_config: Callable[..., TrialConfig]
-) -> None:
+def test_the_metrics_that_can_be_named_are_those_that_a_trial_logs(pipeline: str) -> None:
     changes = {"latent_dim": 8} if pipeline == "mnist_vae" else {}
     config = make_config(pipeline, changes, epochs=1)
     [metrics] = Trial(config, TrialImages.load(few("mnist"), "cpu")).epochs()

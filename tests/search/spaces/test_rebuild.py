@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +13,14 @@ from torch import Tensor
 
 from models import Classifier
 from search.spaces import builders
-from search.spaces.pipeline import LATENT_DIM, load_pipeline, pipeline_names
+from search.spaces.pipeline import LATENT_DIM, load_pipeline
 from search.spaces.rebuild import rebuild, untrained
 from search.trials.config import TrialConfig
 from search.trials.trial import TrialImages, build_method, weights_on_cpu
-from trainers.data import TrainingData
+from tests.search.ready import BUILT_IN, few, make_config
 from trainers.evaluation import Evaluation, encode, evaluate
 from trainers.loop import fit
 
-Few = Callable[[str], TrainingData]
-MakeConfig = Callable[..., TrialConfig]
-
-BUILT_IN = [name for name in pipeline_names() if load_pipeline(name).dataset]
 WITH_ABLATION = [name for name in BUILT_IN if load_pipeline(name).ablation]
 
 
@@ -86,9 +81,7 @@ TRAINED = [pytest.param("trained", name, marks=pytest.mark.slow) for name in BUI
 @pytest.mark.parametrize(
     ("kind", "pipeline"), [*TRAINED, *(("ablation", name) for name in WITH_ABLATION)]
 )
-def test_a_trained_pipeline_and_its_ablation(
-    kind: str, pipeline: str, few: Few, make_config: MakeConfig, tmp_path: Path
-) -> None:
+def test_a_trained_pipeline_and_its_ablation(kind: str, pipeline: str, tmp_path: Path) -> None:
     config = make_config(pipeline, epochs=1, ablation=kind == "ablation")
     images = TrialImages.load(few(pipeline.split("_")[0]), "cpu")
     method, measured = trained(config, images)
@@ -96,7 +89,7 @@ def test_a_trained_pipeline_and_its_ablation(
     assert_same(describe(kind, config), method, measured, images, tmp_path)
 
 
-def test_a_random_encoder(few: Few, make_config: MakeConfig, tmp_path: Path) -> None:
+def test_a_random_encoder(tmp_path: Path) -> None:
     model = describe("random_encoder", make_config("mnist_autoencoder"))
     images = TrialImages.load(few("mnist"), "cpu")
     torch.manual_seed(5)
@@ -107,7 +100,7 @@ def test_a_random_encoder(few: Few, make_config: MakeConfig, tmp_path: Path) -> 
 
 @pytest.mark.parametrize("dataset", ["mnist", "cifar"])
 @pytest.mark.parametrize("kind", ["pca", "pixels"])
-def test_what_is_not_trained(kind: str, dataset: str, few: Few, tmp_path: Path) -> None:
+def test_what_is_not_trained(kind: str, dataset: str, tmp_path: Path) -> None:
     """Components that no image gave do as well as fitted ones."""
     model = {"kind": kind, "dataset": dataset, "pipeline": "", "params": {}}
     images = TrialImages.load(few(dataset), "cpu")
@@ -122,9 +115,7 @@ def test_what_is_not_trained(kind: str, dataset: str, few: Few, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("hidden", [(512, 512), (1024,)])
-def test_a_classifier_of_an_earlier_protocol(
-    hidden: tuple[int, ...], few: Few, tmp_path: Path
-) -> None:
+def test_a_classifier_of_an_earlier_protocol(hidden: tuple[int, ...], tmp_path: Path) -> None:
     """Of other layers, and no linear one: models that were registered so are still good."""
     model = {"kind": "pixels", "dataset": "mnist", "pipeline": "", "params": {}}
     images = TrialImages.load(few("mnist"), "cpu")
@@ -139,7 +130,7 @@ def kernel(method: Any) -> Tensor:
     return next(p for p in method.encoder.parameters() if p.ndim == 4)
 
 
-def test_the_seed_makes_the_weights_of_an_untrained_one(make_config: MakeConfig) -> None:
+def test_the_seed_makes_the_weights_of_an_untrained_one() -> None:
     """Those from which the pipeline's own training starts."""
     config = make_config("cifar_supcon")
     model = describe("random_encoder", config)
@@ -172,7 +163,7 @@ def initial_weights(model: dict[str, Any]) -> dict[str, Tensor]:
     ],
 )
 def test_weights_of_another_architecture_are_an_error(
-    pipeline: str, changes: dict[str, int], make_config: MakeConfig
+    pipeline: str, changes: dict[str, int]
 ) -> None:
     model = describe("trained", make_config(pipeline))
     other = describe("trained", make_config(pipeline, changes))
@@ -182,7 +173,7 @@ def test_weights_of_another_architecture_are_an_error(
             rebuild(one, initial_weights(another))
 
 
-def test_weights_of_another_data_set_or_kind_are_an_error(make_config: MakeConfig) -> None:
+def test_weights_of_another_data_set_or_kind_are_an_error() -> None:
     config = make_config("mnist_contrastive")
     trained = describe("trained", config)
     for model, said in (

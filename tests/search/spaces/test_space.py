@@ -129,11 +129,6 @@ def test_a_log_scale_is_drawn_evenly_on_the_log_scale() -> None:
     assert abs(below - 1000) < 5 * math.sqrt(500)
 
 
-def test_the_same_seed_draws_the_same() -> None:
-    first, second = (spaces.draw(SPACE, np.random.default_rng(3)) for _ in range(2))
-    assert first == second
-
-
 def test_the_largest_configuration() -> None:
     assert spaces.largest(SPACE, DEFAULTS) == {
         **{"width": 64, "depth": 6, "lr": 2e-3},

@@ -108,21 +108,3 @@ def test_a_proposal_may_end_before_it_is_kept(study: optuna.Study) -> None:
     assert [t.state.name for t in stored] == ["RUNNING", "FAIL", "RUNNING"]
     assert stored[1].user_attrs == {"duplicate_of": 0}
     assert stored[2].params == third.params
-
-
-def test_an_interrupted_trial_is_the_next_proposal(study: optuna.Study) -> None:
-    ledger = CachedStudy(study)
-    trial = ledger.ask(SPACE)
-    trial.set_user_attr("config", {"trial_id": "abc"})
-    ledger.keep(trial)
-    ledger.report(trial, 0.4, 1)
-    ledger.requeue(trial)
-    assert study.get_trials()[0].state is TrialState.WAITING
-    again = CachedStudy(study)
-    same = again.ask(SPACE)
-    assert (same.number, same.params, same.user_attrs) == (0, DEFAULTS, trial.user_attrs)
-    again.keep(same)
-    again.report(same, 0.5, 2)
-    again.tell(same, TrialState.COMPLETE, 0.5)
-    check(again, study)
-    assert study.get_trials()[0].intermediate_values == {1: 0.4, 2: 0.5}

@@ -244,9 +244,7 @@ def test_a_metric_that_is_no_number_is_a_failure(
     assert METRIC in driven.study.trials[0].user_attrs[studies.ERROR]
 
 
-def test_none_stays_running_after_an_interruption_and_the_same_trial_returns(
-    drive: Drive,
-) -> None:
+def test_none_stays_running_after_an_interruption_and_the_same_trial_returns(drive: Drive) -> None:
     driven = drive()
     configs = [driven.suggest(f"r{n}") for n in range(3)]
     train(driven, "r0", [0.1, 0.2, 0.3])

@@ -26,13 +26,14 @@ from search.sweeps import (
 from trainers.data import DATASETS
 
 SEEDS = (1, 2, 3)
+LINE = "MNIST autoencoder"
 
 
 def row(
     x: float,
     metrics: Mapping[str, float],
     *,
-    line: str = "MNIST autoencoder",
+    line: str = LINE,
     changes: Mapping[str, Any] | None = None,
     measured: Sequence[Mapping[str, Any]] = (),
 ) -> GridRow:
@@ -56,14 +57,25 @@ def outcome(*rows: GridRow) -> GridResult:
     )
 
 
-def line(*values: float, mae: Sequence[float] = ()) -> GridResult:
-    sizes = (2, 8, 32, 128, 512)
+Lines = Mapping[str, Mapping[float, Sequence[float]]]
+
+
+def table(metrics: Sequence[str], lines: Lines, more: Mapping[str, float] | None = None) -> Any:
+    """Line -> place -> a value of each of the metrics; `more` is the same everywhere."""
     return outcome(
         *(
-            row(x, {latent_dim.TEST: value, **({latent_dim.MAE: mae[i]} if mae else {})})
-            for i, (x, value) in enumerate(zip(sizes, values, strict=False))
+            row(x, {**dict(zip(metrics, values, strict=True)), **(more or {})}, line=line)
+            for line, places in lines.items()
+            for x, values in places.items()
         )
     )
+
+
+def sizes(*values: float, mae: Sequence[float] = ()) -> GridResult:
+    """Accuracies with 2, 8, 32, ... numbers, and reconstruction errors."""
+    places = zip((2, 8, 32, 128, 512), zip(values, mae or values, strict=True), strict=False)
+    metrics = (latent_dim.TEST, latent_dim.MAE if mae else "other")
+    return table(metrics, {LINE: dict(places)})
 
 
 @pytest.mark.parametrize(
@@ -76,17 +88,17 @@ def line(*values: float, mae: Sequence[float] = ()) -> GridResult:
     ],
 )
 def test_latent_dim(values: Sequence[float], said: str) -> None:
-    [told] = latent_dim.answer(line(*values))
+    [told] = latent_dim.answer(sizes(*values))
     assert said in told
     assert told.startswith("MNIST autoencoder: 40.0 % at d = 2")
 
 
 def test_latent_dim_tells_of_the_reconstruction_error() -> None:
-    told = latent_dim.answer(line(0.4, 0.5, mae=(0.2, 0.1)))
+    told = latent_dim.answer(sizes(0.4, 0.5, mae=(0.2, 0.1)))
     assert (
         "0.2000 at d = 2, the least is 0.1000 at d = 8; it still falls at the largest d." in told[1]
     )
-    told = latent_dim.answer(line(0.4, 0.5, 0.5, mae=(0.2, 0.1005, 0.1)))
+    told = latent_dim.answer(sizes(0.4, 0.5, 0.5, mae=(0.2, 0.1005, 0.1)))
     assert "from d = 8 on it is within 0.001 of that." in told[1]
 
 
@@ -113,24 +125,15 @@ def test_depth_says_when_more_layers_do_not_help() -> None:
     assert depth.answer(outcome(*rows))[-1].endswith("more layers do not lower it.")
 
 
-def correlated(*values: tuple[float, float, float]) -> GridResult:
-    return outcome(
-        *(
-            row(
-                x,
-                {
-                    decorrelation.CORRELATION: value,
-                    decorrelation.RANK: rank,
-                    decorrelation.SHARE: rank / x,
-                },
-            )
-            for x, value, rank in values
-        )
-    )
+def correlated(*values: tuple[float, float, float]) -> list[str]:
+    """What is said of a mean correlation and an effective rank at each size."""
+    metrics = (decorrelation.CORRELATION, decorrelation.RANK, decorrelation.SHARE)
+    places = {x: (correlation, rank, rank / x) for x, correlation, rank in values}
+    return list(decorrelation.answer(table(metrics, {LINE: places})))
 
 
 def test_decorrelation_is_not_misled_by_the_mean() -> None:
-    told = decorrelation.answer(correlated((2, 0.3, 1.9), (128, 0.1, 60.0)))
+    told = correlated((2, 0.3, 1.9), (128, 0.1, 60.0))
     assert "It is highest at d = 2 and falls to the largest d." in told[0]
     assert "95 % of the coordinates at d = 2, 47 % at d = 128" in told[1]
     assert told[2].startswith("The mean misleads here: it is lower with the larger vector")
@@ -138,37 +141,30 @@ def test_decorrelation_is_not_misled_by_the_mean() -> None:
 
 
 def test_decorrelation_without_a_difference_in_the_mean() -> None:
-    told = decorrelation.answer(correlated((2, 0.3, 1.9), (128, 0.3, 60.0)))
+    told = correlated((2, 0.3, 1.9), (128, 0.3, 60.0))
     assert told[2].startswith("The mean misleads here: it is not shown to differ")
 
 
 def test_decorrelation_when_both_agree() -> None:
-    told = decorrelation.answer(correlated((2, 0.1, 1.9), (128, 0.3, 20.0)))
+    told = correlated((2, 0.1, 1.9), (128, 0.3, 20.0))
     assert "It is highest at the largest d." in told[0]
     assert told[2].startswith("Both say the same: the larger vector is more correlated")
-    told = decorrelation.answer(correlated((2, 0.3, 1.0), (128, 0.1, 127.0)))
+    told = correlated((2, 0.3, 1.0), (128, 0.1, 127.0))
     assert told[2] == "The larger vector is not the more redundant one by its effective rank."
 
 
-def walks(*values: tuple[float, float, float, float, float]) -> GridResult:
-    names = (interpolation.USUAL, interpolation.GHOST, interpolation.SPARSITY, interpolation.MAE)
-    return outcome(
-        *(
-            row(
-                x,
-                {
-                    **dict(zip(names, rest, strict=True)),
-                    interpolation.ENTROPY: 0.5,
-                    interpolation.VALID: 0.6 if x == 2 else 0.97,
-                },
-            )
-            for x, *rest in values
-        )
-    )
+WALKS = (interpolation.USUAL, interpolation.GHOST, interpolation.SPARSITY, interpolation.MAE)
+
+
+def walks(small: Sequence[float], large: Sequence[float]) -> list[str]:
+    """What is said where only latents of 128 numbers, not of 2, are read without errors."""
+    places = {2: (*small, 0.6), 128: (*large, 0.97)}
+    metrics = (*WALKS, interpolation.VALID)
+    return list(interpolation.answer(table(metrics, {LINE: places}, {interpolation.ENTROPY: 0.5})))
 
 
 def test_interpolation_names_the_better_size_and_the_price() -> None:
-    told = interpolation.answer(walks((2, 0.9, 0.1, 1.1, 0.08), (128, 0.3, 0.5, 2.0, 0.02)))
+    told = walks((0.9, 0.1, 1.1, 0.08), (0.3, 0.5, 2.0, 0.02))
     assert "d = 2 interpolates best and d = 128 worst." in told[0]
     assert told[1].endswith("with d = 128 only. Among these d = 128 interpolates best.")
     assert "the more a middle is both digits at once" in told[2]
@@ -177,7 +173,7 @@ def test_interpolation_names_the_better_size_and_the_price() -> None:
 
 
 def test_interpolation_says_the_opposite_of_the_opposite() -> None:
-    told = interpolation.answer(walks((2, 0.3, 0.5, 2.0, 0.02), (128, 0.9, 0.1, 1.1, 0.08)))
+    told = walks((0.3, 0.5, 2.0, 0.02), (0.9, 0.1, 1.1, 0.08))
     assert "d = 128 interpolates best and d = 2 worst." in told[0]
     assert "more of a cross-fade is not shown" in told[2]
     assert "emptier space with more coordinates is not shown" in told[3]
@@ -228,26 +224,14 @@ def test_few_labels(frozen: Sequence[float], tuned: Sequence[float], said: str) 
     assert "The least of all is 2" in told[-1] and "from scratch, 20 labels" in told[-1]
 
 
-def curves(**errors: Sequence[float]) -> GridResult:
-    """PCA and autoencoders at d = 2, 8, 20."""
-    names = {"pca_": pca.PCA, "connected": pca.CONNECTED, "convolutional": pca.CONVOLUTIONAL}
-    return outcome(
-        *(
-            row(x, {pca.TEST: error, pca.EXPLAINED: 1 - 5 * error}, line=names[name])
-            for name, values in errors.items()
-            for x, error in zip((2, 8, 20), values, strict=True)
-        )
-    )
-
-
 def test_pca_names_who_is_ahead_where() -> None:
-    told = pca.answer(
-        curves(
-            pca_=(0.14, 0.09, 0.05),
-            connected=(0.15, 0.08, 0.06),
-            convolutional=(0.1, 0.05, 0.03),
-        )
-    )
+    errors = {
+        pca.PCA: {2: 0.14, 8: 0.09, 20: 0.05},
+        pca.CONNECTED: {2: 0.15, 8: 0.08, 20: 0.06},
+        pca.CONVOLUTIONAL: {2: 0.1, 8: 0.05, 20: 0.03},
+    }
+    lines = {n: {x: (e, 1 - 5 * e) for x, e in each.items()} for n, each in errors.items()}
+    told = pca.answer(table((pca.TEST, pca.EXPLAINED), lines))
     assert "convolutional autoencoder has a test error of 0.1000 against PCA's 0.1400" in told[0]
     assert told[0].endswith("below PCA at every d.")
     assert "below PCA at d = 8, not at d = 2, 20" in told[1]
@@ -260,12 +244,12 @@ def test_pca_names_who_is_ahead_where() -> None:
 
 
 def test_pca_says_when_absolute_and_squared_error_disagree() -> None:
-    def ends(error: float, explained: float, name: str) -> GridRow:
-        return row(20, {pca.TEST: error, pca.EXPLAINED: explained}, line=name)
-
-    lines = ((0.07, 0.67, pca.PCA), (0.047, 0.74, pca.CONNECTED), (0.058, 0.8, pca.CONVOLUTIONAL))
-    start = [row(2, {pca.TEST: 0.12, pca.EXPLAINED: 0.2}, line=name) for *_, name in lines]
-    told = pca.answer(outcome(*start, *(ends(*line) for line in lines)))
+    lines = {
+        pca.PCA: {2: (0.12, 0.2), 20: (0.07, 0.67)},
+        pca.CONNECTED: {2: (0.12, 0.2), 20: (0.047, 0.74)},
+        pca.CONVOLUTIONAL: {2: (0.12, 0.2), 20: (0.058, 0.8)},
+    }
+    told = pca.answer(table((pca.TEST, pca.EXPLAINED), lines))
     assert told[4] == (
         "At d = 20 the fully connected one has the smaller absolute error and the convolutional "
         "one explains more of the variance, which goes by squares: the errors of the fully "
@@ -278,23 +262,15 @@ def test_a_knee_is_where_the_curve_bends() -> None:
     assert pca.knee(bent, "m") == 4
 
 
-def sampled(**values: tuple[float, float, float]) -> GridResult:
-    """Frechet distance, emptiness and error of each line with d = 16."""
-    names = {"variational": vae.VARIATIONAL, "plain": vae.PLAIN, "textbook": vae.TEXTBOOK}
-    metrics = (vae.FRECHET, vae.EMPTY, vae.MAE)
+def sampled(**values: tuple[float, float, float]) -> list[str]:
+    """What is said of the Frechet distance, emptiness and error of each line with d = 16."""
     more = {vae.CONFIDENCE: 0.9, vae.KL: 12.0, "real/confidence": 0.97, "real/frechet": 1.0}
-    return outcome(
-        *(
-            row(16, {**dict(zip(metrics, each, strict=True)), **more}, line=names[name])
-            for name, each in values.items()
-        )
-    )
+    lines = {getattr(vae, name): {16.0: each} for name, each in values.items()}
+    return list(vae.answer(table((vae.FRECHET, vae.EMPTY, vae.MAE), lines, more)))
 
 
 def test_vae_says_whose_samples_are_digits_and_why() -> None:
-    told = vae.answer(
-        sampled(variational=(20, 1.0, 0.06), plain=(20, 1.1, 0.03), textbook=(90, 1.8, 0.04))
-    )
+    told = sampled(VARIATIONAL=(20, 1.0, 0.06), PLAIN=(20, 1.1, 0.03), TEXTBOOK=(90, 1.8, 0.04))
     assert told[0] == (
         "d = 16: decoded draws of N(0, I) are 20.0 (variational), 20.0 (plain) and 90.0 (fully "
         "connected) away from real digits by the Frechet distance in a classifier's latent; "
@@ -309,40 +285,29 @@ def test_vae_says_whose_samples_are_digits_and_why() -> None:
 
 
 def test_vae_says_the_opposite_of_the_opposite() -> None:
-    told = vae.answer(sampled(variational=(90, 1.8, 0.03), plain=(20, 1.0, 0.06)))
+    told = sampled(VARIATIONAL=(90, 1.8, 0.03), PLAIN=(20, 1.0, 0.06))
     assert told[0].endswith("samples are farther from digits than those of: plain.")
     assert told[2].endswith(
         "coordinates of mean 0 and variance 1 (plain) is not shown at this size."
     )
 
 
-def encoded(**accuracies: Sequence[float]) -> GridResult:
-    """Every shape with 25,000 and 400,000 weights, on MNIST."""
-    names = {
-        "convolutional": encoders.CONVOLUTIONAL,
-        "one_layer": encoders.ONE_LAYER,
-        "shuffled": encoders.SHUFFLED,
-        "shallow": encoders.SHALLOW,
-        "deep": encoders.DEEP,
+def encoded(**accuracies: Sequence[float]) -> list[str]:
+    """What is said of each shape with 25,000 and 400,000 weights, on MNIST."""
+    lines = {
+        f"MNIST {getattr(encoders, name)}": {25_000: values[:1], 400_000: values[1:]}
+        for name, values in accuracies.items()
     }
-    return outcome(
-        *(
-            row(x, {encoders.TEST: value}, line=f"MNIST {names[name]}")
-            for name, values in accuracies.items()
-            for x, value in zip((25_000, 400_000), values, strict=True)
-        )
-    )
+    return list(encoders.answer(table((encoders.TEST,), lines)))
 
 
 def test_encoders_say_what_convolution_geometry_and_depth_bring() -> None:
-    told = encoders.answer(
-        encoded(
-            convolutional=(0.98, 0.99),
-            one_layer=(0.95, 0.97),
-            shuffled=(0.90, 0.955),
-            shallow=(0.92, 0.96),
-            deep=(0.93, 0.96),
-        )
+    told = encoded(
+        CONVOLUTIONAL=(0.98, 0.99),
+        ONE_LAYER=(0.95, 0.97),
+        SHUFFLED=(0.90, 0.955),
+        SHALLOW=(0.92, 0.96),
+        DEEP=(0.93, 0.96),
     )
     assert told[0] == (
         "MNIST: the convolutional encoder against the MLP with one, points of accuracy: "
@@ -357,13 +322,8 @@ def test_encoders_say_what_convolution_geometry_and_depth_bring() -> None:
 
 
 def test_encoders_say_the_opposite_of_the_opposite() -> None:
-    told = encoders.answer(
-        encoded(
-            convolutional=(0.90, 0.92),
-            shuffled=(0.93, 0.98),
-            shallow=(0.95, 0.96),
-            deep=(0.93, 0.94),
-        )
+    told = encoded(
+        CONVOLUTIONAL=(0.90, 0.92), SHUFFLED=(0.93, 0.98), SHALLOW=(0.95, 0.96), DEEP=(0.93, 0.94)
     )
     assert "-5.0 with 25,000 weights, -4.0 with 400,000 weights." in told[0]
     assert "reach 90.0 %, 6.0 points less than the best MLP, which has 400,000." in told[1]
@@ -393,21 +353,19 @@ def test_a_budget_that_no_width_meets_is_left_out() -> None:
     assert lines["CIFAR-10 CNN, 3 layers"] == 25_000
 
 
-def descended(**curves: tuple[Sequence[float], Sequence[float]]) -> GridResult:
-    """Each pair of averages with two rates, and their loss curves."""
-    names = dict(zip(("adam", "gradients", "squares", "both"), averaging.AVERAGES, strict=True))
-    return outcome(
-        *(
-            row(
-                rate,
-                {averaging.LOSS: curve[-1]},
-                line=f"MNIST {names[name]}",
-                measured=[{averaging.CURVE: list(curve)}] * 3,
-            )
-            for name, pair in curves.items()
-            for rate, curve in zip((0.001, 0.01), pair, strict=True)
+def descended(curves: Mapping[str, Sequence[Sequence[float]]]) -> list[str]:
+    """What is said of each pair of averages with two rates, and their loss curves."""
+    rows = [
+        row(
+            rate,
+            {averaging.LOSS: curve[-1]},
+            line=averaging.line_of("mnist_autoencoder", name),
+            measured=[{averaging.CURVE: list(curve)}] * 3,
         )
-    )
+        for name, pair in curves.items()
+        for rate, curve in zip((0.001, 0.01), pair, strict=True)
+    ]
+    return list(averaging.answer(outcome(*rows)))
 
 
 def test_averaging_measures_the_whole_curve_and_its_end() -> None:
@@ -418,11 +376,11 @@ def test_averaging_measures_the_whole_curve_and_its_end() -> None:
 
 
 def test_averaging_compares_each_at_its_best_rate() -> None:
-    told = averaging.answer(
-        descended(
-            adam=((8.0, 4.0, 2.0, 1.0), (9.0, 9.0, 9.0, 9.0)),
-            both=((9.0, 9.0, 9.0, 9.0), (6.0, 5.0, 4.0, 4.0)),
-        )
+    told = descended(
+        {
+            averaging.ADAM: ((8.0, 4.0, 2.0, 1.0), (9.0, 9.0, 9.0, 9.0)),
+            averaging.BOTH: ((9.0, 9.0, 9.0, 9.0), (6.0, 5.0, 4.0, 4.0)),
+        }
     )
     assert told[0].endswith(
         "ends at 1 with Adam (rate 0.001), 4 with both plain (rate 0.01), each at its best rate."
@@ -434,7 +392,6 @@ def test_averaging_compares_each_at_its_best_rate() -> None:
 
 
 def test_averaging_says_when_plain_means_do_as_well() -> None:
-    told = averaging.answer(
-        descended(adam=((2.0, 1.0), (2.0, 1.0)), squares=((2.0, 0.5), (2.0, 2.0)))
-    )
+    curves = {averaging.ADAM: ((2.0, 1.0),) * 2, "squares plain": ((2.0, 0.5), (2.0, 2.0))}
+    told = descended(curves)
     assert "squares plain ends no higher than Adam, at 0.50 times its loss." in told[1]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,12 +14,13 @@ from search.files import locks
 from search.tracking import audit
 from search.tracking.audit import HOUR
 from search.tracking.store import Store
+from tests.stores import prepare
 
 NAME = "mnist_supervised-mini"
 
 
 @pytest.fixture
-def home(prepare: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """With two databases, as after `--tracking-uri sqlite:///mlruns/other.db`."""
     made = prepare(tmp_path) / "mlruns"
     shutil.copy(made / "mlflow.db", made / "other.db")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import optuna
 import pytest
@@ -16,9 +14,11 @@ from search.tracking.recorder import Recorder
 from search.tracking.store import RunView, Store
 from search.trials import checkpoint
 from search.trials.config import TrialConfig
+from tests.search.ready import make_config
+from tests.search.tracking.test_recorder import recorder
+from tests.stores import prepare
 
 METRIC = "valid/accuracy"
-MakeConfig = Callable[..., TrialConfig]
 STATES = {
     TrialState.COMPLETE: "FINISHED",
     TrialState.PRUNED: "FINISHED",
@@ -33,7 +33,6 @@ class Stores:
     def __init__(self, folder: Path) -> None:
         self.store = Store(f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}")
         self.experiment = self.store.experiment("e")
-        self.parent = self.store.start_run(self.experiment, name="p", tags={"kind": "study"})
         self.study = optuna.create_study(direction="maximize")
         self.trials = folder / "trials"
 
@@ -43,15 +42,7 @@ class Stores:
         return {run.tags["trial_id"]: run for run in runs}
 
     def recorder(self) -> Recorder:
-        return Recorder(
-            self.store,
-            experiment_id=self.experiment,
-            parent=self.parent,
-            tags={"study": "s"},
-            params={"train_size": 10},
-            folder=self.trials,
-            runs=self.runs(),
-        )
+        return recorder(self.store, self.trials)
 
     def recover(self) -> int:
         recorder = self.recorder()
@@ -85,7 +76,7 @@ class Stores:
 
 
 @pytest.fixture
-def stores(tmp_path: Path, prepare: Callable[[Path], Path]) -> Stores:
+def stores(tmp_path: Path) -> Stores:
     return Stores(prepare(tmp_path))
 
 
@@ -104,7 +95,7 @@ def begin(stores: Stores, config: TrialConfig, epochs: int) -> None:
 @pytest.mark.parametrize("known", [None, 0, 1, 2])
 @pytest.mark.parametrize("kept", [True, False])
 def test_a_killed_drivers_records_are_completed(
-    state: TrialState, known: int | None, kept: bool, stores: Stores, make_config: MakeConfig
+    state: TrialState, known: int | None, kept: bool, stores: Stores
 ) -> None:
     """Killed before MLflow's run was made, or after so many of the trial's two epochs."""
     config = make_config()
@@ -137,9 +128,7 @@ def test_a_killed_drivers_records_are_completed(
     assert stores.recover() == 0, "nothing is left to do"
 
 
-def test_what_is_whole_is_left_alone_and_its_folder_removed(
-    stores: Stores, make_config: MakeConfig
-) -> None:
+def test_what_is_whole_is_left_alone_and_its_folder_removed(stores: Stores) -> None:
     """Killed between the last record and the removal of the folder."""
     config = make_config()
     stores.known_to_optuna(config, TrialState.PRUNED)
@@ -157,16 +146,3 @@ def test_duplicates_and_trials_that_never_started_have_no_records(stores: Stores
     stores.study.add_trial(create_trial(state=TrialState.WAITING))
     assert stores.recover() == 0
     assert stores.runs() == {}
-
-
-def test_in_any_order_with_others(stores: Stores, make_config: MakeConfig) -> None:
-    configs: list[tuple[TrialConfig, TrialState]] = []
-    for number, state in enumerate([*STATES, *STATES]):
-        config = make_config(trial_id=f"t{number}", number=number)
-        stores.known_to_optuna(config, state)
-        begin(stores, config, number % 3)
-        configs.append((config, state))
-    assert stores.recover() == len(configs)
-    found: dict[str, Any] = stores.runs()
-    for config, state in configs:
-        assert found[config.trial_id].status == STATES[state]

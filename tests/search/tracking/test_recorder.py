@@ -18,8 +18,7 @@ from search.tracking.recorder import Recorder
 from search.tracking.store import Step, Store
 from search.trials.config import TrialConfig
 from search.trials.outcome import TrialOutcome
-
-MakeConfig = Callable[..., TrialConfig]
+from tests.search.ready import make_config
 
 
 def recorder(store: Store, folder: Path, **options: Any) -> Recorder:
@@ -71,7 +70,7 @@ def run_of(store: Store, config: TrialConfig) -> str:
     ids=lambda given: given.state if isinstance(given, TrialOutcome) else given,
 )
 def test_how_a_trial_ended_is_told(
-    store: Store, make_config: MakeConfig, outcome: TrialOutcome, status: str, tmp_path: Path
+    store: Store, outcome: TrialOutcome, status: str, tmp_path: Path
 ) -> None:
     config = make_config()
     own = tmp_path / "trials" / config.trial_id
@@ -94,25 +93,7 @@ def test_how_a_trial_ended_is_told(
     assert own.exists() == (outcome.state == "INTERRUPTED"), "the checkpoint that it goes on from"
 
 
-def test_weights_become_an_artifact_and_leave_the_disk(
-    store: Store, make_config: MakeConfig, tmp_path: Path
-) -> None:
-    config = make_config()
-    file = tmp_path / config.trial_id / "weights.safetensors"
-    file.parent.mkdir()
-    file.write_bytes(b"weights")
-    recording = recorder(store, tmp_path)
-    tell(recording, [config], 0, TrialOutcome(state="COMPLETE", value=0.5, weights=str(file)))
-    recording.close()
-    run_id = run_of(store, config)
-    artifacts = store.client.list_artifacts(run_id)
-    assert [a.path for a in artifacts] == ["config.json", "weights.safetensors"]
-    assert not file.parent.exists()
-
-
-def test_a_resumed_trial_goes_on_in_its_run(
-    store: Store, make_config: MakeConfig, tmp_path: Path
-) -> None:
+def test_a_resumed_trial_goes_on_in_its_run(store: Store, tmp_path: Path) -> None:
     """It tells its first epochs again, one of which is not known, and runs on other threads."""
     for threads, epochs in ((1, 2), (4, 4)):
         recording = recorder(store, tmp_path)
@@ -126,9 +107,7 @@ def test_a_resumed_trial_goes_on_in_its_run(
     assert run.data.params["threads"] == "1"  # where it began
 
 
-def test_a_store_that_refuses_does_not_stop_the_search(
-    store: Store, make_config: MakeConfig, tmp_path: Path
-) -> None:
+def test_a_store_that_refuses_does_not_stop_the_search(store: Store, tmp_path: Path) -> None:
     config = make_config()
     recording = recorder(store, tmp_path)
     recording.trial_started(config)
@@ -140,7 +119,7 @@ def test_a_store_that_refuses_does_not_stop_the_search(
 
 
 def test_epochs_are_written_together_and_soon(
-    store: Store, make_config: MakeConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A batch costs as much as an epoch; one that trains slowly is seen while it trains."""
     monkeypatch.setattr(recording_module, "BATCH_SECONDS", 0.5)
@@ -217,8 +196,8 @@ class Unreliable(Store):
         return broken
 
 
-@pytest.fixture
-def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(autouse=True)
+def _fast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recording_module, "PAUSE", 0.001)
     monkeypatch.setattr(recording_module, "LONGEST_PAUSE", 0.002)
     monkeypatch.setattr(recording_module, "TRIES", 1000)
@@ -226,7 +205,7 @@ def fast(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_everything_is_recorded_once_by_a_store_that_breaks(
-    store: Store, fast: None, make_config: MakeConfig, tmp_path: Path, seed: int
+    store: Store, tmp_path: Path, seed: int
 ) -> None:
     broken = Unreliable(store.uri, seed, share=0.3)
     experiment = store.experiment("e")
@@ -246,9 +225,7 @@ def test_everything_is_recorded_once_by_a_store_that_breaks(
         assert [(m.step, m.value) for m in history] == [(1, 1.0), (2, 0.5), (3, 1 / 3)]
 
 
-def test_a_record_bears_the_time_at_which_it_happened(
-    store: Store, fast: None, make_config: MakeConfig, tmp_path: Path
-) -> None:
+def test_a_record_bears_the_time_at_which_it_happened(store: Store, tmp_path: Path) -> None:
     config, gate, said = make_config(), threading.Event(), []
     log = store.log
 
@@ -273,11 +250,7 @@ def test_a_record_bears_the_time_at_which_it_happened(
 
 
 def test_the_end_of_a_search_waits_as_long_as_the_environment_says(
-    store: Store,
-    fast: None,
-    make_config: MakeConfig,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is left is counted, in order or not at all, and the trial's folder stays."""
     monkeypatch.setenv("LATENT_SEARCH_PATIENCE", "0.2")
@@ -304,7 +277,7 @@ def test_the_end_of_a_search_waits_as_long_as_the_environment_says(
     assert store.client.get_run(run_id).info.status == "RUNNING"
 
 
-def test_a_record_after_the_end_is_repeated_too(store: Store, fast: None, tmp_path: Path) -> None:
+def test_a_record_after_the_end_is_repeated_too(store: Store, tmp_path: Path) -> None:
     """The study's own run is closed when all of its trials are."""
     recording = recorder(store, tmp_path)
     recording.close()
@@ -319,11 +292,7 @@ def test_a_record_after_the_end_is_repeated_too(store: Store, fast: None, tmp_pa
 
 
 def test_one_bad_record_does_not_hold_up_the_others(
-    store: Store,
-    fast: None,
-    make_config: MakeConfig,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The store answers, and fails at this one again and again."""
     monkeypatch.setattr(recording_module, "TRIES", 3)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,12 +11,13 @@ from search.doctor import main
 from search.tracking.provenance import home_tag
 from search.tracking.store import Store
 from tests.mlflow_server import Server
+from tests.stores import prepare
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def address(tmp_path: Path, prepare: Callable[[Path], Path]) -> Iterator[str]:
+def address(tmp_path: Path) -> Iterator[str]:
     """Of a server on a database and a folder of artifacts of its own."""
     server = Server(prepare(tmp_path / "server") / "mlruns")
     server.start()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from search.errors import UserError
 from search.files.sqlite import sqlite_uri
 from search.study.storage import open_storage
 from search.tracking.store import Store, open_existing
+from tests.stores import prepare
 
 ROOT = Path(__file__).resolve().parents[3]
 MAKE = "from sys import argv; from search.tracking.store import Store; "
@@ -47,14 +47,6 @@ def test_two_processes_that_make_the_same_store_both_succeed(tmp_path: Path) -> 
     names = {experiment.name for experiment in client.search_experiments()}
     assert {"one", "two"} <= names
     assert not list(file.parent.glob("*.new*")) + list(file.parent.glob(".*.new*"))
-
-
-def test_an_existing_store_is_left_as_it_is(store: Store) -> None:
-    file = Path(store.uri.removeprefix("sqlite:///"))
-    made = file.stat().st_ino
-    experiment = store.experiment("kept")
-    assert Store(store.uri).experiment("kept") == experiment
-    assert file.stat().st_ino == made
 
 
 def test_a_relative_address_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,18 +83,6 @@ def test_a_run_is_found_by_its_tags(store: Store) -> None:
     assert store.find_trial("c") is None
 
 
-def test_everything_of_a_batch_is_written(store: Store) -> None:
-    run_id = store.start_run(store.experiment("e"), name="r", tags={"kind": "trial"})
-    for step, value in ((1, 0.25), (2, 0.5)):
-        store.log(run_id, metrics={"valid/accuracy": value, "train/loss": 1.0}, step=step)
-    store.log(run_id, params={"lr": 0.00123456789, "width": 32}, tags={"trial_state": "RUNNING"})
-    data = store.client.get_run(run_id).data
-    assert data.metrics == {"valid/accuracy": 0.5, "train/loss": 1.0}
-    assert data.params == {"lr": "0.00123457", "width": "32"}
-    assert data.tags["trial_state"] == "RUNNING"
-    assert store.history(run_id, "valid/accuracy") == {1: 0.25, 2: 0.5}
-
-
 def test_a_batch_costs_one_call(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
     real = MlflowClient.log_batch
@@ -119,24 +99,8 @@ def test_a_batch_costs_one_call(store: Store, monkeypatch: pytest.MonkeyPatch) -
     assert calls == ["batch"]
 
 
-def test_children_that_are_open(store: Store) -> None:
-    experiment = store.experiment("e")
-    parent = store.start_run(experiment, name="p", tags={})
-    children = [store.start_run(experiment, name=f"c{n}", tags={}, parent=parent) for n in (0, 1)]
-    store.end_run(children[0], "FINISHED")
-    assert store.open_children(experiment, parent) == children[1:]
-    store.reopen_run(children[0])
-    assert sorted(store.open_children(experiment, parent)) == sorted(children)
-    store.end_run(children[0], "KILLED")
-    ended = store.client.get_run(children[0]).info
-    assert ended.status == "KILLED"
-    assert ended.end_time >= ended.start_time
-
-
 @pytest.mark.parametrize("name", ["q?x=1", "per%20cent #ü", "100%"])
-def test_a_folder_of_any_name_holds_all_that_is_written(
-    tmp_path: Path, prepare: Callable[[Path], Path], name: str
-) -> None:
+def test_a_folder_of_any_name_holds_all_that_is_written(tmp_path: Path, name: str) -> None:
     folder = prepare(tmp_path / name)
     open_storage(folder / "mlruns").engine.dispose()
     store = Store(sqlite_uri(folder / "mlruns" / "mlflow.db"))
@@ -153,9 +117,7 @@ def test_a_folder_of_any_name_holds_all_that_is_written(
 @pytest.mark.parametrize(
     ("schema", "said"), [("ffffffffffff", "newer MLflow"), ("0584bdc529eb", "older MLflow")]
 )
-def test_a_schema_of_another_mlflow(
-    tmp_path: Path, prepare: Callable[[Path], Path], schema: str, said: str
-) -> None:
+def test_a_schema_of_another_mlflow(tmp_path: Path, schema: str, said: str) -> None:
     file = prepare(tmp_path) / "mlruns" / "mlflow.db"
     with closing(sqlite3.connect(file)) as database:
         database.execute("UPDATE alembic_version SET version_num = ?", (schema,))

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import logging
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -15,24 +15,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from search.spaces.pipeline import pipeline_names
 from search.trials import checkpoint, process
 from search.trials.config import TrialConfig
 from search.trials.process import TrialProcess
 from search.trials.trial import Trial, TrialImages
+from tests.search.ready import BUILT_IN, few, make_config
 from tests.trial_steps import finish, told, worker
 from trainers.data import TrainingData
-
-# The pipelines for any images are built as these.
-BUILT_IN = [name for name in pipeline_names() if not name.startswith("image_")]
-
-Few = Callable[[str], TrainingData]
-MakeConfig = Callable[..., TrialConfig]
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 def resume(
@@ -44,9 +33,7 @@ def resume(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("pipeline", BUILT_IN)
-def test_a_trial_that_died_goes_on_to_the_last_digit(
-    pipeline: str, few: Few, make_config: MakeConfig, tmp_path: Path
-) -> None:
+def test_a_trial_that_died_goes_on_to_the_last_digit(pipeline: str, tmp_path: Path) -> None:
     """Killed between two epochs, or after the last one and before anybody was told."""
     config = make_config(pipeline, {"augment_strength": 0.5}, epochs=3, rungs=(1,))
     data = few(pipeline.split("_")[0])
@@ -74,11 +61,7 @@ def test_a_trial_that_died_goes_on_to_the_last_digit(
     ids=lambda change: next(iter(change)),
 )
 def test_another_configuration_begins_anew(
-    change: dict[str, Any],
-    few: Few,
-    make_config: MakeConfig,
-    tmp_path: Path,
-    caplog: pytest.LogCaptureFixture,
+    change: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     config = make_config(epochs=3)
     worker(config, few("mnist"), tmp_path).step()
@@ -92,7 +75,7 @@ def test_another_configuration_begins_anew(
     assert next(trial.epochs())["epoch"] == 1
 
 
-def test_it_goes_on_in_another_place(few: Few, make_config: MakeConfig, tmp_path: Path) -> None:
+def test_it_goes_on_in_another_place(tmp_path: Path) -> None:
     config = make_config(epochs=3)
     worker(config, few("mnist"), tmp_path).step()
     moved = dataclasses.replace(config, threads=2, number=7, study="other")
@@ -102,9 +85,7 @@ def test_it_goes_on_in_another_place(few: Few, make_config: MakeConfig, tmp_path
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "text", "of other code"])
-def test_a_damaged_checkpoint_is_not_used(
-    damage: str, few: Few, make_config: MakeConfig, tmp_path: Path
-) -> None:
+def test_a_damaged_checkpoint_is_not_used(damage: str, tmp_path: Path) -> None:
     config, data = make_config(epochs=2), few("mnist")
     whole = finish(worker(config, data, tmp_path / "whole"))
     worker(config, data, tmp_path).step()
@@ -122,7 +103,7 @@ def test_a_damaged_checkpoint_is_not_used(
 
 
 def test_64_flipped_bytes_are_found_wherever_they_are(
-    few: Few, make_config: MakeConfig, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     config = make_config(epochs=2)
     worker(config, few("mnist"), tmp_path).step()
@@ -143,9 +124,7 @@ def test_64_flipped_bytes_are_found_wherever_they_are(
     assert len(resume(config, few("mnist"), tmp_path)[1]) == 1
 
 
-def test_one_from_before_they_had_a_digest_is_used(
-    few: Few, make_config: MakeConfig, tmp_path: Path
-) -> None:
+def test_one_from_before_they_had_a_digest_is_used(tmp_path: Path) -> None:
     config, data = make_config(epochs=2), few("mnist")
     whole = finish(worker(config, data, tmp_path / "whole"))
     worker(config, data, tmp_path).step()
@@ -155,7 +134,7 @@ def test_one_from_before_they_had_a_digest_is_used(
     assert told(finish(worker(config, data, tmp_path))) == told(whole)
 
 
-def test_code_in_a_checkpoint_is_not_run(few: Few, make_config: MakeConfig, tmp_path: Path) -> None:
+def test_code_in_a_checkpoint_is_not_run(tmp_path: Path) -> None:
     class Harm:
         def __reduce__(self) -> tuple[Any, ...]:
             return (tmp_path.joinpath("harmed").touch, ())
@@ -172,7 +151,7 @@ def test_code_in_a_checkpoint_is_not_run(few: Few, make_config: MakeConfig, tmp_
 
 
 def test_a_process_that_dies_while_writing_leaves_the_one_before(
-    few: Few, make_config: MakeConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config, data = make_config(epochs=3), few("mnist")
     made = worker(config, data, tmp_path)
@@ -196,11 +175,7 @@ def test_a_process_that_dies_while_writing_leaves_the_one_before(
 
 
 def test_a_full_disk_does_not_end_a_trial(
-    few: Few,
-    make_config: MakeConfig,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def full(content: Any, handle: Any) -> None:
         raise OSError(28, "No space left on device")
@@ -214,7 +189,7 @@ def test_a_full_disk_does_not_end_a_trial(
     assert "No space left on device" in caplog.text
 
 
-def test_the_history_is_plain(few: Few, make_config: MakeConfig, tmp_path: Path) -> None:
+def test_the_history_is_plain(tmp_path: Path) -> None:
     config = make_config(epochs=2, rungs=(1,))
     result = worker(config, few("mnist"), tmp_path).step()
     [entry] = checkpoint.history(tmp_path / config.trial_id)
@@ -223,7 +198,7 @@ def test_the_history_is_plain(few: Few, make_config: MakeConfig, tmp_path: Path)
 
 
 def test_one_is_written_when_the_training_since_the_last_was_long_enough(
-    few: Few, make_config: MakeConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An epoch takes 1.5 s here, and a checkpoint 0.1 s: one epoch in two is worth it."""
     now = 0.0

@@ -12,12 +12,9 @@ import pytest
 import torch
 
 from search.trials import process, trial as trial_module
-from search.trials.config import TrialConfig
+from tests.search.ready import few, make_config
 from tests.trial_steps import finish, told, with_loss, worker
-from trainers.data import TrainingData
 
-MakeConfig = Callable[..., TrialConfig]
-Few = Callable[[str], TrainingData]
 NO_MEMORY = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
 
@@ -41,7 +38,7 @@ def fails(monkeypatch: pytest.MonkeyPatch) -> Callable[[Iterator[Exception | Non
 
 
 def test_a_trial_without_memory_goes_on_once_from_its_checkpoint(
-    few: Few, make_config: MakeConfig, tmp_path: Path, fails: Any
+    tmp_path: Path, fails: Any
 ) -> None:
     """120 images in batches of 40: the fifth step is in the second of three epochs."""
     config, data = make_config(epochs=3), few("mnist")
@@ -64,12 +61,7 @@ def test_a_trial_without_memory_goes_on_once_from_its_checkpoint(
     ids=str,
 )
 def test_a_lost_device_ends_the_process_and_is_told_of_no_trial(
-    error: Exception,
-    few: Few,
-    make_config: MakeConfig,
-    tmp_path: Path,
-    fails: Any,
-    monkeypatch: pytest.MonkeyPatch,
+    error: Exception, tmp_path: Path, fails: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config, data = make_config(epochs=2), few("mnist")
     undisturbed = told(finish(worker(config, data, tmp_path / "undisturbed")))
@@ -96,12 +88,7 @@ def test_a_lost_device_ends_the_process_and_is_told_of_no_trial(
     ids=["broken", "exclusive", "full"],
 )
 def test_a_node_whose_device_takes_no_images_is_told_of_no_trial(
-    error: Exception,
-    few: Few,
-    make_config: MakeConfig,
-    tmp_path: Path,
-    fails: Any,
-    monkeypatch: pytest.MonkeyPatch,
+    error: Exception, tmp_path: Path, fails: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It would fail each of them at once, and so take them all."""
     config = make_config(epochs=2)

@@ -13,23 +13,19 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from search.spaces.pipeline import Pipeline, pipeline_names
+from search.spaces.pipeline import Pipeline
+from search.spaces.rebuild import rebuild
 from search.trials import trial as trial_module
 from search.trials.config import TrialConfig
 from search.trials.trial import Trial, TrialImages
+from tests.search.ready import BUILT_IN, few, make_config
 from tests.trial_steps import finish, told, with_loss, worker
-from trainers.data import TrainingData
 from trainers.evaluation import encode, reconstruction_mae
 from trainers.loop import NonFiniteLoss
 from trainers.methods import Autoencoder
 
-# The pipelines for any images are built as these.
-BUILT_IN = [name for name in pipeline_names() if not name.startswith("image_")]
-
 pytestmark = pytest.mark.slow
 
-Few = Callable[[str], TrainingData]
-MakeConfig = Callable[..., TrialConfig]
 ALWAYS = {
     "epoch",
     "train/loss",
@@ -49,29 +45,14 @@ MEASURED = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-
-
-def images(few: Few, pipeline: str) -> TrialImages:
+def images(pipeline: str) -> TrialImages:
     return TrialImages.load(few(pipeline.split("_")[0]), "cpu")
 
 
-def curve(config: TrialConfig, data: TrialImages) -> list[dict[str, float]]:
-    """The metrics of every epoch, times left out."""
-    return [
-        {name: value for name, value in metrics.items() if not name.startswith("time/")}
-        for metrics in Trial(config, data).epochs()
-    ]
-
-
 @pytest.mark.parametrize("pipeline", BUILT_IN)
-def test_every_pipeline_reports_the_same_columns(
-    pipeline: str, few: Few, make_config: MakeConfig
-) -> None:
+def test_every_pipeline_reports_the_same_columns(pipeline: str) -> None:
     config = make_config(pipeline, epochs=2, rungs=(1,))
-    trial = Trial(config, images(few, pipeline))
+    trial = Trial(config, images(pipeline))
     extra = {"valid/mae"} if pipeline.endswith(("autoencoder", "vae")) else set()
     bound = {"valid/elbo", "valid/kl"} if pipeline.endswith("vae") else set()
     epochs = list(trial.epochs())
@@ -92,14 +73,15 @@ def test_every_pipeline_reports_the_same_columns(
     ("pipeline", "measured"), [("mnist_autoencoder", [2, 5]), ("mnist_supervised", [1, 2, 3, 4, 5])]
 )
 def test_a_frozen_encoder_is_measured_at_the_rungs_and_a_joint_classifier_in_every_epoch(
-    few: Few, make_config: MakeConfig, pipeline: str, measured: list[int]
+    pipeline: str, measured: list[int]
 ) -> None:
-    epochs = curve(make_config(pipeline, epochs=5, rungs=(2,)), images(few, "mnist"))
+    config = make_config(pipeline, epochs=5, rungs=(2,))
+    epochs = list(Trial(config, images("mnist")).epochs())
     assert [m["epoch"] for m in epochs if "valid/accuracy" in m] == measured
     assert [m["epoch"] for m in epochs if "valid/linear_accuracy" in m] == [5], "at the end only"
 
 
-def test_a_configuration_survives_json(make_config: MakeConfig) -> None:
+def test_a_configuration_survives_json() -> None:
     config = make_config(rungs=(1, 3), precision="bfloat16", threads=2, final=True, ablation=True)
     text = json.dumps(config.to_json())
     back = TrialConfig.from_json(json.loads(text))
@@ -112,7 +94,7 @@ def test_a_configuration_survives_json(make_config: MakeConfig) -> None:
 @pytest.mark.parametrize("final", [False, True])
 @pytest.mark.parametrize("pipeline", ["mnist_supervised", "mnist_autoencoder"])
 def test_a_trial_is_worth_what_it_has_at_its_end_and_keeps_the_weights_of_it(
-    pipeline: str, final: bool, few: Few, make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+    pipeline: str, final: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second of three epochs is said to be the best, and counts for nothing."""
     real = trial_module.evaluate
@@ -125,7 +107,7 @@ def test_a_trial_is_worth_what_it_has_at_its_end_and_keeps_the_weights_of_it(
 
     monkeypatch.setattr(trial_module, "evaluate", evaluate)
     config = make_config(pipeline, epochs=3, rungs=(1, 2), final=final)
-    trial = Trial(config, images(few, "mnist"))
+    trial = Trial(config, images("mnist"))
     epochs = []
     for metrics in trial.epochs():
         assert bool(trial.weights) == (metrics["epoch"] == 3)
@@ -139,44 +121,24 @@ def test_a_trial_is_worth_what_it_has_at_its_end_and_keeps_the_weights_of_it(
 
 
 @pytest.mark.parametrize("pipeline", BUILT_IN)
-def test_the_weights_make_the_reported_accuracy_again(
-    pipeline: str, few: Few, make_config: MakeConfig
-) -> None:
-    data = images(few, pipeline)
+def test_the_weights_make_the_reported_accuracy_again(pipeline: str) -> None:
+    data = images(pipeline)
     trial = Trial(make_config(pipeline, epochs=3), data)
     *_, end = trial.epochs()
-    expected = end["valid/accuracy"]
-    weights = trial.weights
-    assert all(v.device.type == "cpu" and v.is_contiguous() for v in weights.values())
-    fresh = Trial(trial.config, data)
-    encoder = fresh.method.encoder
-    prefix = "method.encoder."
-    encoder.load_state_dict(
-        {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
-    )
-    from models import Classifier
-
-    classifier = fresh.method.classifier or Classifier(
-        latent_dim=trial.config.params.get("latent_dim", 128), classes=10
-    )
-    assert isinstance(classifier, nn.Module)
-    classifier.load_state_dict(
-        {k.removeprefix("classifier."): v for k, v in weights.items() if k.startswith("classifier")}
-    )
-    with torch.no_grad():
-        guesses = classifier.eval()(encode(encoder, data.valid)).argmax(1)
+    assert all(v.device.type == "cpu" and v.is_contiguous() for v in trial.weights.values())
+    model = {"kind": "trained", "dataset": data.spec.name, **trial.config.to_json()}
+    made = rebuild(model, trial.weights)
+    guesses = made.classifier(encode(made.encoder, data.valid)).argmax(1)
     hits = (guesses == data.valid.labels).float().mean().item()
-    assert hits == pytest.approx(expected, abs=1e-6)
+    assert hits == pytest.approx(end["valid/accuracy"], abs=1e-6)
 
 
 # Final trainings -------------------------------------------------------------------------------
 
 
-def test_a_final_training_is_trained_as_its_precision_says_and_measured_in_float32(
-    few: Few, make_config: MakeConfig
-) -> None:
+def test_a_final_training_is_trained_as_its_precision_says_and_measured_in_float32() -> None:
     """Without `final` the same training is measured in bfloat16 too."""
-    data = images(few, "mnist")
+    data = images("mnist")
     config = make_config("mnist_autoencoder", epochs=2, precision="bfloat16", final=True)
     trial = Trial(config, data)
     final = list(trial.epochs())
@@ -185,29 +147,16 @@ def test_a_final_training_is_trained_as_its_precision_says_and_measured_in_float
     exact = reconstruction_mae(trial.method.encoder, decoder, data.valid)
     rough = reconstruction_mae(trial.method.encoder, decoder, data.valid, precision="bfloat16")
     assert exact != rough
-    assert final[-1]["valid/mae"] == exact
+    assert final[-1]["valid/mae"] == exact and "train/mae" in final[-1]
     usual = list(Trial(dataclasses.replace(config, final=False), data).epochs())
-    assert usual[-1]["valid/mae"] == rough
+    assert usual[-1]["valid/mae"] == rough and "train/mae" not in usual[-1]
     assert [m["train/loss"] for m in final] == [m["train/loss"] for m in usual]
     float32 = list(Trial(dataclasses.replace(config, precision="float32"), data).epochs())
     assert [m["train/loss"] for m in final] != [m["train/loss"] for m in float32]
 
 
-@pytest.mark.parametrize("pipeline", ["mnist_autoencoder", "mnist_supervised", "mnist_supcon"])
-def test_a_final_training_ends_with_the_metrics_of_its_training_images(
-    pipeline: str, few: Few, make_config: MakeConfig
-) -> None:
-    data = images(few, "mnist")
-    config = make_config(pipeline, epochs=2, rungs=(1,), final=True)
-    first, last = Trial(config, data).epochs()
-    usual = list(Trial(dataclasses.replace(config, final=False), data).epochs())
-    extra = {"train/mae"} if pipeline == "mnist_autoencoder" else set()
-    assert last.keys() - usual[-1].keys() == extra
-    assert first.keys() == usual[0].keys(), "only at the end"
-
-
 def test_a_final_training_is_measured_in_float32_at_its_end_alone(
-    few: Few, make_config: MakeConfig, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     measured: list[str] = []
     evaluate = trial_module.evaluate
@@ -218,15 +167,13 @@ def test_a_final_training_is_measured_in_float32_at_its_end_alone(
 
     monkeypatch.setattr(trial_module, "evaluate", noting)
     config = make_config("mnist_supervised", epochs=3, precision="bfloat16", final=True)
-    list(Trial(config, images(few, "mnist")).epochs())
+    list(Trial(config, images("mnist")).epochs())
     assert measured == ["bfloat16", "bfloat16", "float32"]
 
 
 @pytest.mark.parametrize("pipeline", ["mnist_contrastive", "cifar_supcon"])
-def test_an_ablation_is_the_same_encoder_that_reconstructs(
-    pipeline: str, few: Few, make_config: MakeConfig
-) -> None:
-    data = images(few, pipeline)
+def test_an_ablation_is_the_same_encoder_that_reconstructs(pipeline: str) -> None:
+    data = images(pipeline)
     config = make_config(pipeline, epochs=1)
     whole = Trial(config, data)
     without = Trial(dataclasses.replace(config, ablation=True), data)
@@ -241,17 +188,15 @@ def test_an_ablation_is_the_same_encoder_that_reconstructs(
     assert "method.decoder.from_latent.0.weight" in without.weights
 
 
-def test_a_pipeline_without_an_ablation_says_so(few: Few, make_config: MakeConfig) -> None:
+def test_a_pipeline_without_an_ablation_says_so() -> None:
     with pytest.raises(ValueError, match="there is no ablation of: classify MNIST"):
-        Trial(make_config("mnist_supervised", ablation=True), images(few, "mnist"))
+        Trial(make_config("mnist_supervised", ablation=True), images("mnist"))
 
 
 # The same inside Ray's worker, which is stepped by hand ----------------------------------------
 
 
-def test_a_worker_steps_epoch_by_epoch_and_writes_the_weights_at_the_end(
-    few: Few, make_config: MakeConfig, tmp_path: Path
-) -> None:
+def test_a_worker_steps_epoch_by_epoch_and_writes_the_weights_at_the_end(tmp_path: Path) -> None:
     from safetensors.torch import load_file
 
     config = make_config("mnist_autoencoder", epochs=3, rungs=(1,))
@@ -268,9 +213,7 @@ def test_a_worker_steps_epoch_by_epoch_and_writes_the_weights_at_the_end(
     assert "method.encoder.to_latent.2.weight" in weights
 
 
-def test_a_reused_worker_trains_as_a_fresh_one(
-    few: Few, make_config: MakeConfig, tmp_path: Path
-) -> None:
+def test_a_reused_worker_trains_as_a_fresh_one(tmp_path: Path) -> None:
     first = make_config(epochs=2, trial_id="one")
     second = make_config("mnist_supervised", {"lr": 1e-3}, epochs=2, trial_id="two", seed=9)
     reused = worker(first, few("mnist"), tmp_path)
@@ -281,7 +224,7 @@ def test_a_reused_worker_trains_as_a_fresh_one(
 
 
 def test_a_reused_worker_keeps_nothing_of_ended_trials_and_skips_the_libraries(
-    few: Few, make_config: MakeConfig, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
     gc.unfreeze()
     reused = worker(make_config(epochs=1, trial_id="0"), few("mnist"), tmp_path)
@@ -315,18 +258,13 @@ def spoiled(at_step: int, value: float) -> Callable[[str], Pipeline]:
 
 @pytest.mark.parametrize(("value", "said"), [(float("nan"), "nan"), (float("inf"), "inf")])
 def test_a_diverging_trial_fails_with_the_step_and_the_value(
-    value: float,
-    said: str,
-    few: Few,
-    make_config: MakeConfig,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    value: float, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """120 images in batches of 40: step 4 is the second of the second epoch."""
     monkeypatch.setattr(trial_module, "load_pipeline", spoiled(4, value))
     config = make_config(epochs=3)
     with pytest.raises(NonFiniteLoss) as caught:
-        list(Trial(config, images(few, "mnist")).epochs())
+        list(Trial(config, images("mnist")).epochs())
     assert caught.value.step == 4
     results = finish(worker(config, few("mnist"), tmp_path))
     assert results[0]["epoch"] == 1
@@ -334,9 +272,7 @@ def test_a_diverging_trial_fails_with_the_step_and_the_value(
     assert not list(tmp_path.rglob("*.safetensors"))
 
 
-def test_a_broken_trial_reports_its_traceback_and_the_worker_lives_on(
-    few: Few, make_config: MakeConfig, tmp_path: Path
-) -> None:
+def test_a_broken_trial_reports_its_traceback_and_the_worker_lives_on(tmp_path: Path) -> None:
     wrong = make_config("mnist_supervised", {"batch_size": 1000})
     made = worker(wrong, few("mnist"), tmp_path)
     end = made.step()
@@ -347,8 +283,7 @@ def test_a_broken_trial_reports_its_traceback_and_the_worker_lives_on(
     assert made.step()["epoch"] == 1
 
 
-def test_the_number_of_threads_is_the_configurations(
-    few: Few, make_config: MakeConfig, tmp_path: Path
-) -> None:
+def test_the_number_of_threads_is_the_configurations(tmp_path: Path) -> None:
     worker(make_config(threads=2), few("mnist"), tmp_path).step()
     assert torch.get_num_threads() == 2
+    torch.set_num_threads(1)  # as conftest.py has it

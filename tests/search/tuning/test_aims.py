@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shlex
-import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -13,21 +12,23 @@ from optuna.trial import TrialState
 from search.spaces.goals import FEASIBLE, FRONT, Limit
 from search.spaces.pipeline import OBJECTIVE
 from search.study import study as studies
-from search.study.storage import load_study, open_storage, study_names
+from search.study.storage import load_study, open_storage
 from search.study.study import Study
 from search.tracking.store import RunView, Store
 from tests import commands
+from tests.commands import tune
+from tests.stores import prepare
+from tests.studies import trials_of
 
 pytestmark = pytest.mark.slow
 
-Tune = Callable[..., commands.Ended]
 BASE = shlex.split("--pipeline cifar_autoencoder --data mini --train-size 256")
 TINY = shlex.split("--set depth=3 --set batch_size=128 --set block=strided --set width=16:32")
 EXPERIMENT = "cifar_autoencoder-mini"
 
 
 @pytest.fixture(autouse=True)
-def _a_store(tmp_path: Path, prepare: Callable[[Path], Path]) -> None:
+def _a_store(tmp_path: Path) -> None:
     """A ready one, in the folder of each search."""
     prepare(tmp_path)
 
@@ -45,31 +46,20 @@ def left(folder: Path, name: str) -> tuple[Study, RunView, dict[int, RunView]]:
 
 def killed(folder: Path, name: str, *arguments: str) -> None:
     """A search of that name, killed once a trial has ended and another is under way."""
-    process = commands.start(
-        "search/tune.py", *arguments, "--study", name, folder=folder, own_ray=True, own_group=True
-    )
-    try:
-        commands.wait_for(process, lambda: _under_way(folder, name))
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
 
+    def under_way() -> bool:
+        trials = [trial for trial in trials_of(folder, name) if studies.CONFIG in trial.user_attrs]
+        return {trial.state.is_finished() for trial in trials} == {True, False}
 
-def _under_way(folder: Path, name: str) -> bool:
-    if not (folder / "mlruns" / "optuna.db").exists():
-        return False
-    storage = open_storage(folder / "mlruns")
-    if name not in study_names(storage):
-        return False
-    study = load_study(storage, name)
-    return bool(studies.trained(study) and studies.running(study))
+    words = ("search/tune.py", *arguments, "--study", name)
+    commands.run(*words, folder=folder, until=under_way, own_ray=True)
 
 
 def doctor(folder: Path) -> str:
     return commands.run("search/doctor.py", folder=folder).out
 
 
-def test_a_limited_search_goes_on_after_a_kill(tune: Tune, tmp_path: Path) -> None:
+def test_a_limited_search_goes_on_after_a_kill(tmp_path: Path) -> None:
     """The defaults are beyond the limit on weights, and some trials end beyond that on errors."""
     limits = ("--limit", "model/parameters<=300000", "--limit", "valid/mae<=0.21")
     search = (*BASE, *TINY, *limits, "--trials", "6", "--epochs", "2", "--concurrency", "2")
@@ -104,7 +94,7 @@ def test_a_limited_search_goes_on_after_a_kill(tune: Tune, tmp_path: Path) -> No
     assert doctor(tmp_path) == "all is well\n"
 
 
-def test_if_no_trial_keeps_a_limit_there_is_no_best(tune: Tune, tmp_path: Path) -> None:
+def test_if_no_trial_keeps_a_limit_there_is_no_best(tmp_path: Path) -> None:
     limit = Limit.parse("valid/mae<=0.001")
     search = f"--limit {limit} --trials 2 --epochs 1 --study n".split()
     ended = tune(tmp_path, *BASE, *TINY, *search)
@@ -122,9 +112,7 @@ def test_if_no_trial_keeps_a_limit_there_is_no_best(tune: Tune, tmp_path: Path) 
     assert again.status == 1 and "--study n: no trial keeps valid/mae<=0.001" in again.err
 
 
-def test_a_search_with_two_goals_goes_on_after_a_kill_and_shows_its_front(
-    tune: Tune, tmp_path: Path
-) -> None:
+def test_a_search_with_two_goals_goes_on_after_a_kill_and_shows_its_front(tmp_path: Path) -> None:
     goals = ("--objective", "valid/accuracy", "--objective", "valid/mae:min")
     search = (*BASE, *TINY, *goals, "--trials", "5", "--epochs", "2", "--concurrency", "2")
     killed(tmp_path, "two", *search)

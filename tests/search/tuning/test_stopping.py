@@ -16,7 +16,7 @@ from search.study import study as studies
 from search.study.storage import load_study, open_storage
 from search.trials.outcome import TrialOutcome
 from search.tuning.stopping import Enough
-from tests import commands
+from tests.commands import tune
 from tests.search.tuning.test_twin import WORDS
 
 COMPLETE, PRUNED, FAIL = TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL
@@ -76,9 +76,7 @@ def test_the_trials_of_earlier_calls_count_in_the_order_of_their_ends() -> None:
 
 
 @pytest.mark.slow
-def test_a_search_ends_at_its_target_and_a_resumed_one_at_once(
-    tune: Callable[..., commands.Ended], tmp_path: Path
-) -> None:
+def test_a_search_ends_at_its_target_and_a_resumed_one_at_once(tmp_path: Path) -> None:
     words = [*WORDS, "--study", "s", "--trials", "30", "--target", "0.05"]
     ended = tune(tmp_path, *words)
     assert (ended.status, ended.err) == (0, "")

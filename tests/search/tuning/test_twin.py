@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from search.study import study as studies
 from search.study.storage import load_study, open_storage, study_names
 from search.tracking.provenance import TWIN_OF
 from search.tracking.store import Store
-from tests import commands
+from tests.commands import tune
 
 WORDS = ["--pipeline", "mnist_contrastive", "--data", "mini", "--train-size", "256"]
 WORDS += ["--epochs", "3", "--set", "width=16", "--set", "depth=3", "--set", "batch_size=256"]
@@ -20,9 +19,7 @@ BASELINE = ["--study", "s", "--trials", "4", "--baseline", "random"]
 
 
 @pytest.mark.slow
-def test_a_twin_draws_at_random_stops_nothing_and_ends_in_time(
-    tune: Callable[..., commands.Ended], tmp_path: Path
-) -> None:
+def test_a_twin_draws_at_random_stops_nothing_and_ends_in_time(tmp_path: Path) -> None:
     ended = tune(tmp_path, *WORDS, *BASELINE)
     assert ended.status == 0, ended.err
     assert "s: 4 of 4 trials" in ended.out and "as long as s took" in ended.out

@@ -9,11 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.unprivileged import unprivileged
 from trainers.data import DataError, load_training
 
 
 def everything_under(folder: Path) -> dict[Path, tuple[int, int]]:
     return {p: (p.stat().st_mtime_ns, p.stat().st_mode) for p in [folder, *folder.rglob("*")]}
+
+
+def refusal(tiny: Any) -> str:
+    """What is said of a data set that cannot be loaded."""
+    with pytest.raises(DataError) as error:
+        load_training(tiny.dataset, data_dir=tiny.folder)
+    return str(error.value)
 
 
 def test_every_layout_gives_the_images_and_their_own_labels(tiny: Any) -> None:
@@ -27,11 +35,11 @@ def test_every_layout_gives_the_images_and_their_own_labels(tiny: Any) -> None:
     assert found == {image.tobytes(): label for image, label in expected}
 
 
-def test_a_read_only_folder_serves_and_stays_as_it_was(tiny: Any, unprivileged: Any) -> None:
+def test_a_read_only_folder_serves_and_stays_as_it_was(tiny: Any) -> None:
     for path in [*tiny.folder.rglob("*"), tiny.folder]:
         path.chmod(0o555 if path.is_dir() else 0o444)
     before = everything_under(tiny.folder)
-    with unprivileged():
+    with unprivileged(tiny.folder.parent):
         with pytest.raises(PermissionError):
             (tiny.folder / "written").touch()
         load_training(tiny.dataset, data_dir=tiny.folder)
@@ -47,9 +55,7 @@ def test_a_damaged_file_is_named_and_never_trained_on(tiny: Any, damage: str) ->
     else:
         content = content[: len(content) // 2 if damage == "truncated" else 0]
     path.write_bytes(content)
-    with pytest.raises(DataError) as error:
-        load_training(tiny.dataset, data_dir=tiny.folder)
-    problem, mending = str(error.value).splitlines()
+    problem, mending = refusal(tiny).splitlines()
     assert str(path) in problem
     assert "damaged" in problem
     assert "Delete it" in mending
@@ -61,8 +67,7 @@ def test_a_batch_is_verified_before_it_is_unpickled(
 ) -> None:
     monkeypatch.setattr("pickle.loads", lambda *_, **__: pytest.fail("unpickled"))
     tiny.written[0].write_bytes(b"cos\nsystem\n(S'true'\ntR.")
-    with pytest.raises(DataError):
-        load_training("cifar", data_dir=tiny.folder)
+    refusal(tiny)
 
 
 def test_an_unpacked_file_goes_before_the_packed_one_beside_it(tiny_mnist: Any) -> None:
@@ -70,19 +75,15 @@ def test_an_unpacked_file_goes_before_the_packed_one_beside_it(tiny_mnist: Any) 
         path.with_name(path.name + ".gz").write_bytes(b"not gzip")
     load_training("mnist", data_dir=tiny_mnist.folder)
     tiny_mnist.written[0].write_bytes(b"not idx")
-    with pytest.raises(DataError, match=r"train-images-idx3-ubyte is damaged"):
-        load_training("mnist", data_dir=tiny_mnist.folder)
+    assert "train-images-idx3-ubyte is damaged" in refusal(tiny_mnist)
 
 
 def test_a_missing_file_is_named_with_its_folder(tiny: Any) -> None:
     tiny.written[-1].unlink()
-    with pytest.raises(DataError) as error:
-        load_training(tiny.dataset, data_dir=tiny.folder)
-    assert str(tiny.folder) in str(error.value)
+    said = refusal(tiny)
     name = {"mnist": "train-labels-idx1-ubyte", "cifar": "data_batch_"}[tiny.dataset]
-    assert name in str(error.value)
-    assert "--data mini" in str(error.value)
-    assert len(str(error.value).splitlines()) <= 3
+    assert str(tiny.folder) in said and name in said and "--data mini" in said
+    assert len(said.splitlines()) <= 3
 
 
 @pytest.mark.parametrize("kind", ["absent", "file", "empty"])
@@ -106,10 +107,10 @@ def test_a_folder_named_too_deep_is_answered_with_the_right_one(tiny_mnist: Any)
     assert str(error.value).splitlines()[1] == f"{tiny_mnist.folder} holds it: give that folder."
 
 
-def test_an_unreadable_folder_is_an_error_that_names_it(tiny_mnist: Any, unprivileged: Any) -> None:
+def test_an_unreadable_folder_is_an_error_that_names_it(tiny_mnist: Any) -> None:
     tiny_mnist.folder.chmod(0)
     with (
-        unprivileged(),
+        unprivileged(tiny_mnist.folder.parent),
         pytest.raises(DataError, match="cannot be read: Permission denied") as error,
     ):
         load_training("mnist", data_dir=tiny_mnist.folder)
@@ -117,13 +118,11 @@ def test_an_unreadable_folder_is_an_error_that_names_it(tiny_mnist: Any, unprivi
     assert str(tiny_mnist.folder) in str(error.value)
 
 
-def test_a_search_passes_over_an_unreadable_folder(
-    tmp_path: Path, tiny_mnist: Any, unprivileged: Any
-) -> None:
+def test_a_search_passes_over_an_unreadable_folder(tmp_path: Path, tiny_mnist: Any) -> None:
     shutil.copytree(tiny_mnist.folder, tmp_path / "cluster")
     shutil.copytree(tiny_mnist.folder, tmp_path / "cwd/data")
     (tmp_path / "cwd/data").chmod(0)
-    with unprivileged():
+    with unprivileged(tmp_path):
         assert load_training("mnist").folder == str(tmp_path / "cluster")
     (tmp_path / "cwd/data").chmod(0o755)
 
@@ -163,5 +162,4 @@ def test_an_idx_file_that_contradicts_its_header_is_refused(
     tiny_mnist.written[0].write_bytes(tiny_mnist.written[0].read_bytes()[:-1])
     tiny_mnist.change_checksums()
     monkeypatch.setitem(training.TRAINING_FILES, "mnist", tiny_mnist.files)
-    with pytest.raises(DataError, match="holds 156799 values"):
-        load_training("mnist", data_dir=tiny_mnist.folder)
+    assert "holds 156799 values" in refusal(tiny_mnist)

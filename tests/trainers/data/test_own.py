@@ -17,6 +17,7 @@ from trainers.data.test_set import load_test_of
 
 COUNTS = {"bee": 30, "ant": 50}  # images of a class
 SIZE = 12
+Load = Callable[..., TrainingData]
 
 
 def drawn(count: int, seed: int, shape: tuple[int, ...] = (SIZE, SIZE, 3)) -> np.ndarray:
@@ -35,7 +36,7 @@ def insects(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def load(tmp_path: Path) -> Callable[..., TrainingData]:
+def load(tmp_path: Path) -> Load:
     def load(text: str, train_size: int | None = None, **settings: Any) -> TrainingData:
         own = Own.parse(text, **settings)
         return load_own(own, cache=tmp_path / "cache", train_size=train_size)
@@ -48,7 +49,7 @@ def save(file: Path, **arrays: Any) -> Path:
     return file
 
 
-def refusal(load: Callable[..., TrainingData], text: str, **settings: Any) -> str:
+def refusal(load: Load, text: str, **settings: Any) -> str:
     with pytest.raises(DataError) as caught:
         load(text, **settings)
     assert len(str(caught.value).splitlines()) <= 3
@@ -56,7 +57,7 @@ def refusal(load: Callable[..., TrainingData], text: str, **settings: Any) -> st
 
 
 def test_folder_and_arrays_give_one_fingerprint_and_one_split(
-    insects: Path, tmp_path: Path, load: Callable[..., TrainingData]
+    insects: Path, tmp_path: Path, load: Load
 ) -> None:
     from_files = load(f"folder:{insects}")
     images = np.concatenate([drawn(30, 0), drawn(50, 1)])[::-1]  # in another order
@@ -87,7 +88,7 @@ def test_folder_and_arrays_give_one_fingerprint_and_one_split(
 
 
 def test_it_is_decoded_once_and_again_when_a_file_changes(
-    insects: Path, load: Callable[..., TrainingData], tmp_path: Path
+    insects: Path, load: Load, tmp_path: Path
 ) -> None:
     first = load(f"folder:{insects}")
     shutil.move(insects / "ant" / "0.png", tmp_path / "0.png")
@@ -98,9 +99,7 @@ def test_it_is_decoded_once_and_again_when_a_file_changes(
     assert len(list((tmp_path / "cache").iterdir())) == 2, "found again, and nothing partial left"
 
 
-def test_train_size_takes_a_prefix_in_proportion(
-    insects: Path, load: Callable[..., TrainingData]
-) -> None:
+def test_train_size_takes_a_prefix_in_proportion(insects: Path, load: Load) -> None:
     whole, few = load(f"folder:{insects}"), load(f"folder:{insects}", train_size=16)
     assert np.array_equal(few.train.images, whole.train.images[:16])
     assert np.bincount(few.train.labels).tolist() == [10, 6]
@@ -109,7 +108,7 @@ def test_train_size_takes_a_prefix_in_proportion(
 
 
 def test_the_datas_own_test_images_are_kept_apart(
-    insects: Path, tmp_path: Path, load: Callable[..., TrainingData]
+    insects: Path, tmp_path: Path, load: Load
 ) -> None:
     root = tmp_path / "parts"
     shutil.copytree(insects, root / "train")
@@ -124,9 +123,7 @@ def test_the_datas_own_test_images_are_kept_apart(
     assert {image.transpose(1, 2, 0).tobytes() for image in test.images} == expected
 
 
-def test_sizes_and_colours_are_chosen_by_the_images(
-    tmp_path: Path, load: Callable[..., TrainingData]
-) -> None:
+def test_sizes_and_colours_are_chosen_by_the_images(tmp_path: Path, load: Load) -> None:
     labels = np.arange(12) % 2
     grey = save(tmp_path / "grey.npz", images=drawn(12, 0, (20, 20)), labels=labels)
     wide = save(tmp_path / "wide.npz", images=drawn(12, 0, (20, 40, 3)), labels=labels)
@@ -142,9 +139,7 @@ def test_sizes_and_colours_are_chosen_by_the_images(
     assert any(np.array_equal(image, middle) for image in kept), "the middle square"
 
 
-def test_a_set_of_torchvisions_is_read_where_its_files_lie(
-    tmp_path: Path, load: Callable[..., TrainingData]
-) -> None:
+def test_a_set_of_torchvisions_is_read_where_its_files_lie(tmp_path: Path, load: Load) -> None:
     raw = tmp_path / "KMNIST" / "raw"
     raw.mkdir(parents=True)
     for part, count in (("train", 60), ("t10k", 20)):
@@ -158,7 +153,7 @@ def test_a_set_of_torchvisions_is_read_where_its_files_lie(
     assert (len(data.train) + len(data.valid), len(load_test_of(data))) == (60, 20)
 
 
-def test_sixteen_bits_are_scaled(tmp_path: Path, load: Callable[..., TrainingData]) -> None:
+def test_sixteen_bits_are_scaled(tmp_path: Path, load: Load) -> None:
     root = tmp_path / "scans"
     for name in COUNTS:
         (root / name).mkdir(parents=True)
@@ -169,7 +164,7 @@ def test_sixteen_bits_are_scaled(tmp_path: Path, load: Callable[..., TrainingDat
 
 
 def test_unreadable_images_are_named_and_counted_and_may_be_left_out(
-    insects: Path, tmp_path: Path, load: Callable[..., TrainingData]
+    insects: Path, tmp_path: Path, load: Load
 ) -> None:
     whole = (insects / "bee" / "1.png").read_bytes()
     (insects / "ant" / "empty.png").touch()
@@ -182,17 +177,13 @@ def test_unreadable_images_are_named_and_counted_and_may_be_left_out(
     assert len(data.train) + len(data.valid) + len(load_test_of(data)) == 80
 
 
-def test_a_link_out_of_the_folder_is_refused(
-    insects: Path, tmp_path: Path, load: Callable[..., TrainingData]
-) -> None:
+def test_a_link_out_of_the_folder_is_refused(insects: Path, tmp_path: Path, load: Load) -> None:
     Image.new("RGB", (SIZE, SIZE)).save(tmp_path / "secret.png")
     (insects / "bee" / "link.png").symlink_to(tmp_path / "secret.png")
     assert "link that leaves" in refusal(load, f"folder:{insects}")
 
 
-def test_damaged_arrays_are_told_and_made_again(
-    insects: Path, tmp_path: Path, load: Callable[..., TrainingData]
-) -> None:
+def test_damaged_arrays_are_told_and_made_again(insects: Path, tmp_path: Path, load: Load) -> None:
     data = load(f"folder:{insects}")
     assert data.folder is not None
     for part, read in (("test", lambda: load_test_of(data)), ("train", None)):
@@ -227,13 +218,13 @@ TWO = np.arange(20) % 2
     ],
 )
 def test_arrays_that_are_no_images_are_refused(
-    arrays: dict[str, Any], said: str, tmp_path: Path, load: Callable[..., TrainingData]
+    arrays: dict[str, Any], said: str, tmp_path: Path, load: Load
 ) -> None:
     assert said in refusal(load, f"npz:{save(tmp_path / 'bad.npz', **arrays)}")
     assert not list(tmp_path.glob("cache/*"))
 
 
-def test_what_is_not_there_is_named(tmp_path: Path, load: Callable[..., TrainingData]) -> None:
+def test_what_is_not_there_is_named(tmp_path: Path, load: Load) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.npz").write_bytes(b"no arrays")
     for text, said in {

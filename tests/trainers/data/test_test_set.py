@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tests import commands
 from trainers.data import DATASETS, DataError, load_training, test_set
 from trainers.data.test_set import load_test
 
@@ -23,9 +22,7 @@ def test_training_never_imports_the_test_set_nor_anything_heavy() -> None:
         "for name in trainers.data.DATASETS: trainers.data.load_training(name, mini=True)\n"
         "print(*sys.modules)"
     )
-    run = [sys.executable, "-c", code]
-    out = subprocess.run(run, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
-    loaded = set(out.split())
+    loaded = set(commands.cold(code).out.split())
     assert "trainers.data.training" in loaded
     assert not loaded & {"trainers.data.test_set", "torch", "torchvision", "ray", "mlflow"}
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.trainers.small import drawing, pictures
 from trainers.augmentation import NaturalImages
 from trainers.losses import align_uniform, barlow_twins
 from trainers.methods import AlignedAutoencoder
@@ -17,14 +18,6 @@ from trainers.methods.aligned import Agreement
 from trainers.reconstruction import ReconstructionLoss
 
 LABELS = torch.zeros(16)
-
-
-def pictures() -> Tensor:
-    return torch.rand(16, 3, 32, 32, generator=torch.Generator().manual_seed(0))
-
-
-def generator() -> torch.Generator:
-    return torch.Generator().manual_seed(1)
 
 
 class Columns(nn.Module):
@@ -68,7 +61,7 @@ def test_the_latents_of_two_views_of_an_image_are_compared(
 ) -> None:
     """With a decoder that is right whatever it gets, the rest of the loss is theirs."""
     method = make(agreement=name, mask_ratio=mask_ratio)
-    loss = method.loss(pictures(), LABELS, generator())
+    loss = method.loss(pictures(), LABELS, drawing(1))
     first, second = method.encoder.seen.chunk(2)
     assert not torch.equal(first, second), "two draws of the same image"
     expected = 0.75 * agreement(Columns()(first), Columns()(second))
@@ -79,14 +72,14 @@ def test_both_views_must_become_the_clean_image() -> None:
     """A decoder that is off by 0.1 in one half of the pictures has half of that error's loss."""
     halves = torch.cat([pictures(), pictures() + 0.1])
     method = make(decoder=Constant(halves), agreement_weight=0.0)
-    loss = method.loss(pictures(), LABELS, generator())
+    loss = method.loss(pictures(), LABELS, drawing(1))
     assert loss.item() == pytest.approx(4 * 0.1**2 / 2, rel=1e-3)
 
 
 def test_squares_are_hidden_from_the_encoder_only_where_asked_for() -> None:
     plain, hiding = make(), make(mask_ratio=0.5)
     for method in (plain, hiding):
-        method.loss(pictures(), LABELS, generator())
+        method.loss(pictures(), LABELS, drawing(1))
     differ = (plain.encoder.seen != hiding.encoder.seen).any(1)[:, ::4, ::4].float().mean()
     assert 0.1 < differ < 0.4  # shares are uniform up to a half
 

@@ -2,55 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import pytest
 import torch
 from torch import Tensor, nn
 
-from trainers.loop import DeviceImages
-from trainers.methods import AlignedAutoencoder, MaskedAutoencoder, Method, VariationalAutoencoder
+from tests.trainers.small import build_method, drawing, make_images
+from trainers.methods import AlignedAutoencoder, MaskedAutoencoder, VariationalAutoencoder
 from trainers.methods.masked import hide_squares
 
-BuildMethod = Callable[..., Method]
-Batch = tuple[Tensor, Tensor]
 
-
-@pytest.fixture
-def batch(make_images: Callable[..., DeviceImages]) -> Batch:
+def batch() -> tuple[Tensor, Tensor]:
     """(16, 1, S, S) in [0, 1] and (16,)."""
     data = make_images(16)
     return data.images / 255, data.labels
 
 
-def views(seed: int) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
-
-
-def test_it_has_what_the_protocol_asks_for(
-    method_kind: type, build_method: BuildMethod, batch: Batch
-) -> None:
-    method = build_method(method_kind)
-    assert isinstance(method, nn.Module) and isinstance(method.uses_labels, bool)
-    assert type(method).uses_labels is method.uses_labels  # known without building one
-    latents = method.encoder(batch[0])
-    assert latents.ndim == 2 and len(latents) == 16
-    if method.decoder is not None:
-        images = method.decoder(latents)
-        assert images.shape == batch[0].shape and images.min() >= 0 and images.max() <= 1
-    if method.classifier is not None:
-        assert method.classifier(latents).ndim == 2
-    held = {id(parameter) for parameter in method.parameters()}
-    for part in (method.encoder, method.decoder, method.classifier):
-        assert part is None or all(id(parameter) in held for parameter in part.parameters())
-
-
-def test_the_loss_is_a_scalar_whose_gradient_reaches_every_parameter(
-    method_kind: type, build_method: BuildMethod, batch: Batch
-) -> None:
-    method, images = build_method(method_kind), batch[0].clone()
-    loss = method.loss(*batch, views(0))
-    assert torch.equal(batch[0], images), "they are left as they were"
+def test_the_loss_is_a_scalar_whose_gradient_reaches_every_parameter(method_kind: type) -> None:
+    method, (images, labels) = build_method(method_kind), batch()
+    loss = method.loss(images, labels, drawing(0))
+    assert torch.equal(images, batch()[0]), "they are left as they were"
     assert loss.shape == () and loss.dtype == torch.float32 and loss.isfinite()
     loss.backward()
     assert isinstance(method, nn.Module)
@@ -58,41 +27,27 @@ def test_the_loss_is_a_scalar_whose_gradient_reaches_every_parameter(
         assert parameter.grad is not None and parameter.grad.any(), name
 
 
-def test_labels_change_the_loss_exactly_where_they_are_declared(
-    method_kind: type, build_method: BuildMethod, batch: Batch
-) -> None:
-    method, (images, labels) = build_method(method_kind), batch
-    permuted = labels[torch.randperm(16, generator=views(1))]
-    assert not torch.equal(permuted, labels)
-    loss = method.loss(images, labels, views(0))
-    assert torch.equal(method.loss(images, permuted, views(0)), loss) is not method.uses_labels
-
-
-def test_the_generator_decides_the_views(
-    method_kind: type, build_method: BuildMethod, batch: Batch
-) -> None:
+def test_the_generator_decides_the_views(method_kind: type) -> None:
     """All of them: the global generator is neither read nor moved."""
     method = build_method(method_kind)
     before = torch.get_rng_state()
-    first = method.loss(*batch, views(0))
+    first = method.loss(*batch(), drawing(0))
     assert torch.equal(torch.get_rng_state(), before)
     torch.manual_seed(12345)
-    generator = views(0)
-    assert torch.equal(method.loss(*batch, generator), first)
-    assert not torch.equal(method.loss(*batch, generator), first), "the next draw is another"
-    assert not torch.equal(method.loss(*batch, views(1)), first)
+    generator = drawing(0)
+    assert torch.equal(method.loss(*batch(), generator), first)
+    assert not torch.equal(method.loss(*batch(), generator), first), "the next draw is another"
+    assert not torch.equal(method.loss(*batch(), drawing(1)), first)
 
 
-def test_at_strength_zero_no_view_is_drawn(
-    method_kind: type, build_method: BuildMethod, batch: Batch
-) -> None:
+def test_at_strength_zero_no_view_is_drawn(method_kind: type) -> None:
     """But a variational method its latents, and who hides squares those, and nothing else."""
-    method, generator, expected = build_method(method_kind, strength=0.0), views(0), views(0)
-    method.loss(*batch, generator)
+    method, generator, expected = build_method(method_kind, strength=0.0), drawing(0), drawing(0)
+    method.loss(*batch(), generator)
     if method_kind is VariationalAutoencoder:
-        torch.randn(method.encoder(batch[0]).shape, generator=expected)
+        torch.randn(method.encoder(batch()[0]).shape, generator=expected)
     if isinstance(method, MaskedAutoencoder):
         views_of_an_image = 2 if isinstance(method, AlignedAutoencoder) else 1
-        images = batch[0].repeat(views_of_an_image, 1, 1, 1)
+        images = batch()[0].repeat(views_of_an_image, 1, 1, 1)
         hide_squares(images, method.mask_ratio, expected)
     assert torch.equal(generator.get_state(), expected.get_state())

@@ -6,20 +6,13 @@ import math
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from tests.trainers.small import drawing, pictures
 from trainers.augmentation import NaturalImages
 from trainers.methods import MaskedAutoencoder
 from trainers.methods.masked import hide_squares
 from trainers.reconstruction import ReconstructionLoss
-
-
-def pictures(count: int = 400, channels: int = 3, side: int = 32) -> Tensor:
-    return torch.rand(count, channels, side, side, generator=torch.Generator().manual_seed(0))
-
-
-def generator() -> torch.Generator:
-    return torch.Generator().manual_seed(1)
 
 
 def copying(mask_ratio: float, strength: float = 0.0) -> MaskedAutoencoder:
@@ -35,8 +28,8 @@ def copying(mask_ratio: float, strength: float = 0.0) -> MaskedAutoencoder:
 
 @pytest.mark.parametrize(("channels", "side"), [(3, 32), (1, 28), (3, 30)])
 def test_whole_squares_are_hidden_in_the_images_mean_colour(channels: int, side: int) -> None:
-    images = pictures(channels=channels, side=side)
-    seen = hide_squares(images, 0.75, generator())
+    images = pictures(400, channels=channels, side=side)
+    seen = hide_squares(images, 0.75, drawing(1))
     hidden = (seen != images).any(1, keepdim=True)
     squares = hidden[:, :, ::4, ::4]
     spread = squares.repeat_interleave(4, 2).repeat_interleave(4, 3)[:, :, :side, :side]
@@ -50,7 +43,7 @@ def test_an_image_hides_from_nothing_to_the_ratio() -> None:
     the squares' own draw, its deviation 0.18; the mean of 4,000 is off by 0.015 once in 10⁷ seeds.
     """
     images = pictures(4000)
-    seen = hide_squares(images, 0.6, generator())
+    seen = hide_squares(images, 0.6, drawing(1))
     share = (seen != images).any(1)[:, ::4, ::4].float().mean((1, 2))
     assert share.mean().item() == pytest.approx(0.3, abs=0.015)
     assert (share < 0.1).float().mean() > 0.1 and (share > 0.5).float().mean() > 0.1
@@ -59,10 +52,10 @@ def test_an_image_hides_from_nothing_to_the_ratio() -> None:
 def test_the_view_without_gaps_is_the_target() -> None:
     """Copying is right where nothing is hidden, crop and colours included, and wrong elsewhere."""
     images, labels = pictures(16), torch.zeros(16)
-    assert copying(0.0, strength=0.5).loss(images, labels, generator()).item() == 0
+    assert copying(0.0, strength=0.5).loss(images, labels, drawing(1)).item() == 0
     method = copying(0.5)
-    seen = hide_squares(images, 0.5, generator())
-    loss = method.loss(images, labels, generator()).item()
+    seen = hide_squares(images, 0.5, drawing(1))
+    loss = method.loss(images, labels, drawing(1)).item()
     assert loss == pytest.approx(4 * (seen - images).square().mean().item()) and loss > 0.01
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
 from models import MLPDecoder, MLPEncoder, VariationalEncoder
+from tests.trainers.small import drawing
 from trainers.augmentation import augmentation_for
 from trainers.evaluation import evaluate, evidence_lower_bound
 from trainers.loop import DeviceImages, fit
@@ -41,10 +42,6 @@ def stripes(count: int) -> DeviceImages:
     return DeviceImages(images=images, labels=torch.arange(count) % 2)
 
 
-def generator() -> torch.Generator:
-    return torch.Generator().manual_seed(3)
-
-
 def test_the_divergence_is_torchs() -> None:
     mean, log_variance = torch.randn(5, 4), torch.randn(5, 4)
     expected = kl_divergence(Normal(mean, (log_variance / 2).exp()), Normal(0.0, 1.0)).sum(1)
@@ -63,10 +60,10 @@ def test_the_likelihood_is_torchs_for_black_and_white() -> None:
 def test_the_loss_is_the_bound_a_pixel() -> None:
     made, images = method(kl_weight=2.0).eval(), torch.rand(6, 1, 8, 8)
     mean, log_variance = made.encoder.distribution(images)
-    noise = torch.randn(mean.shape, generator=generator())
+    noise = torch.randn(mean.shape, generator=drawing(3))
     output = made.decoder(mean + (log_variance / 2).exp() * noise)
     expected = bernoulli_nll(output, images) + 2 * kl_to_standard_normal(mean, log_variance)
-    found = made.loss(images, torch.zeros(6), generator())
+    found = made.loss(images, torch.zeros(6), drawing(3))
     torch.testing.assert_close(found, expected.mean() / PIXELS)
 
 
@@ -75,13 +72,13 @@ def test_the_weight_rises_over_the_warm_up() -> None:
     mean, log_variance = made.encoder.distribution(images)
     divergence = kl_to_standard_normal(mean, log_variance).mean() / PIXELS
     made.train()
-    losses = torch.stack([made.loss(images, torch.zeros(6), generator()) for _ in range(7)])
+    losses = torch.stack([made.loss(images, torch.zeros(6), drawing(3)) for _ in range(7)])
     steps = losses.diff() / divergence
     torch.testing.assert_close(steps[:4], torch.full((4,), 0.25), rtol=1e-3, atol=1e-3)
     torch.testing.assert_close(steps[4:], torch.zeros(2), atol=1e-4, rtol=0)
     made.eval()
     before = made.steps.clone()
-    made.loss(images, torch.zeros(6), generator())
+    made.loss(images, torch.zeros(6), drawing(3))
     assert torch.equal(made.steps, before), "measuring is no training"
 
 
@@ -109,7 +106,7 @@ def test_training_raises_the_bound_and_it_is_reported() -> None:
 def test_the_bound_is_that_of_a_slow_loop() -> None:
     made, data = method().eval(), stripes(6)
     images: Tensor = data.images.float() / 255
-    noise = torch.randn(6, 2, generator=generator())
+    noise = torch.randn(6, 2, generator=drawing(3))
     total = 0.0
     for number in range(6):
         mean, log_variance = made.encoder.distribution(images[number : number + 1])
