@@ -41,7 +41,7 @@ class Entry:
 
     Attributes:
         pipeline: that it is of.
-        data: where the images are from; `mini` are stand-ins.
+        data: `real`, `mini` (stand-ins), or the name of a user's own images.
         command: that repeats it.
     """
 
@@ -63,7 +63,7 @@ class Search(Entry):
         plain = {n: t for n, t in study.tags.items() if not n.startswith("mlflow.") or n == COMMIT}
         return cls(
             pipeline=record.name,
-            data=record.data.source,
+            data=record.data.label,
             command=search_command(record, study),
             study=replace(study, tags=plain),
         )
@@ -99,7 +99,7 @@ class Final(Entry):
         assert record.result is not None, f"{record.name} is not final"
         return cls(
             pipeline=record.name,
-            data=record.data.source,
+            data=record.data.label,
             command=rerun_command(record.command),
             run=record.run_id,
             result=dict(record.result),

@@ -8,7 +8,7 @@ from pathlib import Path
 from analysis.cache import Cache
 from analysis.load import Images
 from analysis.publication.entries import Final, Published
-from analysis.records import SIX, Findings, PipelineRecord, SweepRecord
+from analysis.records import BUILT_IN, OF_ANY_IMAGES, SIX, Findings, PipelineRecord, SweepRecord
 from search.cells.opening import open_folder
 from search.champions import published_folder
 from search.errors import Failure
@@ -38,13 +38,15 @@ def assemble(
         name: _record(final, published, published_folder(name, folder), images, cache)
         for name, final in published.champions().items()
     }
+    expected = SIX if images.label in BUILT_IN else OF_ANY_IMAGES
     swept = {record.name for record in sweeps}
     return Findings(
         records=records,
-        missing={n: f"python search/tune.py --pipeline {n}" for n in SIX if n not in records},
+        missing={n: f"python search/tune.py --pipeline {n}" for n in expected if n not in records},
         sweeps=tuple(sweeps),
         unswept=tuple(name for name in sweep_names() if name not in swept),
         data=images.label,
+        data_words=images.words,
         seed=0,
         points=points,
         embedding="tsne",

@@ -46,21 +46,20 @@ def run(options: Namespace) -> int:
             say = f"not what {out}/ says: {stale}; run analysis/publish.py --tables"
             console.print(say, markup=False)
         return FAILED if stale else 0
-    mini = options.data == "mini"
+    home = HOME.absolute()
+    images = Images.of(options, home)
     for option, folder in (("--out", PUBLISHED), ("--report", REPORT)):
         given = getattr(options, option.strip("-"))
-        if mini and given and Path(given) == Path(folder):
-            say = f"stand-in data are not published in {folder}/\ngive another {option}"
-            raise UserError(say)
+        if images.label != "real" and given and Path(given) == Path(folder):
+            whose = "stand-in data" if images.label == "mini" else f"results of {images.label}"
+            raise UserError(f"{whose} are not published in {folder}/\ngive another {option}")
     if options.report:
         _replace(Path(options.report), {})
-    home = HOME.absolute()
-    added, sweeps = ([], ()) if options.tables else _add(options, out, home)
+    added, sweeps = ([], ()) if options.tables else _add(options, images, out)
     published = entries.read(out)
     added += pages.refresh(_pages(out), published)
     if options.report:
         check_disk(home)  # keeps the computed arrays, and who saw the test images
-        images = Images.of(options, home)
         points = options.points
         findings = assemble(published, out, images=images, points=points, sweeps=sweeps)
         console.print(_report(findings, Path(options.report)), markup=False)
@@ -68,15 +67,17 @@ def run(options: Namespace) -> int:
     return 0
 
 
-def _add(options: Namespace, out: Path, home: Path) -> tuple[list[Path], tuple[SweepRecord, ...]]:
+def _add(
+    options: Namespace, images: Images, out: Path
+) -> tuple[list[Path], tuple[SweepRecord, ...]]:
     """Add what the store holds; returns the files and, for a report, its sweeps."""
-    store = open_existing(address.resolve_uri(options.tracking_uri, home))
-    check_disk(home)
+    store = open_existing(address.resolve_uri(options.tracking_uri, images.home))
+    check_disk(images.home)
     check_disk(out)
     findings = find(
         store,
         every_pipeline(),
-        images=Images.of(options, home),
+        images=images,
         sweeps=sweep_names() if options.report else (),
     )
     added = [*_entries(store, findings, out)]

@@ -10,7 +10,7 @@ from analysis import result_rows
 from analysis.document import heads
 from analysis.history.rank_transfer import compute_carrying
 from analysis.publication.entries import Final, Json, Published, in_order
-from analysis.records import SIX
+from analysis.records import BUILT_IN, SIX
 from analysis.result_rows import MEASURES, PCA, RANDOM, SHARED, mean, with_interval
 from analysis.writers import markdown
 from analysis.writers.markdown import escape
@@ -46,7 +46,9 @@ def baselines(published: Published) -> str:
     for name, final in published.champions().items():
         for row in final.result["rows"][1:]:
             shared = row["name"] in SHARED
-            whose = DATASETS[load_pipeline(name).dataset].title if shared else f"`{name}`"
+            dataset = load_pipeline(name).dataset
+            images = DATASETS[dataset].title if final.data in BUILT_IN else final.data
+            whose = images if shared else f"`{name}`"
             if row["name"] in BASELINES:
                 rows.setdefault((whose, row["name"]), (str(len(row["seeds"])), *_measures(row)))
     shown = [(*named, *cells) for named, cells in rows.items()]

@@ -164,10 +164,12 @@ class _Rerun:
         pca = self._row(PCA, "baseline", plan.cells("pca"), NOTES[PCA])
         assert pca is not None
         errors = {row.name: _mean(row, ERROR) for row in finals.values()}
-        kept = as_good_as_pca(plan.name, errors, _mean(pca, ERROR))
+        own = plan.data.source == "own"  # a user's few images are soon learned by heart by PCA
+        kept = set(errors) if own else as_good_as_pca(plan.name, errors, _mean(pca, ERROR))
         for name, error in errors.items():
-            if name not in kept:
-                self._warn(f"{name} is no champion: its {ERROR} is {error:.4f}, above PCA's")
+            if name not in kept or (own and error > _mean(pca, ERROR)):
+                told = f"{name}: its {ERROR} is {error:.4f}, PCA's {_mean(pca, ERROR):.4f}"
+                self._warn(told if own else f"{told}, so it is no champion")
         return {index: row for index, row in finals.items() if row.name in kept}
 
     def _known_beside(self, chosen: Candidate, epochs: int) -> list[Cell]:
