@@ -13,6 +13,7 @@ COMMANDS = {
     "rerun": ("search.rerun", "train the best configurations again and read the test set once"),
     "sweep": ("search.sweep", "train a fixed grid and answer one question from it"),
     "embed": ("search.embed", "write the latent vectors of any images"),
+    "studies": ("search.studies", "list, show, stop and delete studies"),
     "report": ("analysis.report", "draw the report from what MLflow holds"),
     "doctor": ("search.doctor", "compare the records of all searches, and fix them"),
 }

@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from analysis import publish, report
-from search import doctor, embed, rerun, sweep, tune
+from search import doctor, embed, rerun, studies, sweep, tune
 from search.cli.arguments import Parser
 from search.grids.sweep import sweep_names
 from search.spaces.pipeline import pipeline_names
@@ -38,6 +38,7 @@ PARSERS: dict[str, Callable[[], Parser]] = {
     "search/sweep.py": sweep.parser,
     "search/doctor.py": doctor.parser,
     "search/embed.py": embed.parser,
+    "search/studies.py": studies.parser,
     "analysis/report.py": report.parser,
     "analysis/publish.py": publish.parser,
 }

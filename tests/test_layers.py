@@ -59,6 +59,7 @@ PACKAGES = {
     "sweep": "grids cluster cli",
     "doctor": "cells tracking cli files",
     "embed": "cells tracking cluster cli spaces files champions",
+    "studies": "tuning tracking study cli spaces files",
     "main": "spaces",
     "champions": "cells tracking files",
 }

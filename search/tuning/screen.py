@@ -103,11 +103,11 @@ def conclude(
     console.print()
     if ended and not aims.several:
         console.print("Best trials")
-        console.print(_ranking(ended[:SHOWN], aims))
+        console.print(ranking(ended[:SHOWN], aims))
         console.print()
     elif best:
         console.print(f"Front: no trial is better in both {' and '.join(map(str, aims.goals))}")
-        console.print(_front(best, aims))
+        console.print(front(best, aims))
         console.print()
     shares, epoch = plots.importance(study)
     if shares:
@@ -153,7 +153,7 @@ def _id(trial: FrozenTrial) -> str:
     return str(trial.user_attrs[studies.CONFIG]["trial_id"])
 
 
-def _ranking(trials: Sequence[FrozenTrial], aims: goals.Aims) -> Table:
+def ranking(trials: Sequence[FrozenTrial], aims: goals.Aims) -> Table:
     """A line a parameter, so that any number of them fits; trials beyond a limit come last."""
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("")
@@ -170,7 +170,7 @@ def _ranking(trials: Sequence[FrozenTrial], aims: goals.Aims) -> Table:
     return table
 
 
-def _front(trials: Sequence[FrozenTrial], aims: goals.Aims) -> Table:
+def front(trials: Sequence[FrozenTrial], aims: goals.Aims) -> Table:
     """A line a trial."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for column in ("trial", *(goal.metric for goal in aims.goals)):
