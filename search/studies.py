@@ -15,9 +15,9 @@ if __name__ == "__main__":
 from search.cli import arguments
 
 if TYPE_CHECKING:
-    from optuna import Study
     from rich.console import Console
 
+    from search.study.study import Study
     from search.tracking.store import RunView, Store
 
 EXAMPLES = """\
@@ -163,11 +163,10 @@ def _stop(console: Console, home: Path, name: str) -> int:
 def _delete(console: Console, home: Path, study: Study, options: Namespace) -> int:
     import shutil
 
-    import optuna
-
     from search.errors import UserError
     from search.files import locks
     from search.study import study as studies
+    from search.study.storage import delete_study
     from search.tracking import address
     from search.tracking.store import open_existing
 
@@ -189,7 +188,7 @@ def _delete(console: Console, home: Path, study: Study, options: Namespace) -> i
         for left in (home / "studies" / name).iterdir():
             if left.name not in ("driver.lock", "driver.pid"):
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
-        optuna.delete_study(study_name=name, storage=study._storage)
+        delete_study(study)
     shutil.rmtree(home / "studies" / name, ignore_errors=True)
     console.print(f"deleted {name}; MLflow frees its files with `mlflow gc`", markup=False)
     return 0

@@ -58,6 +58,11 @@ def load_study(storage: RDBStorage, name: str) -> Study:
     return optuna.load_study(storage=storage, study_name=name)
 
 
+def delete_study(study: Study) -> None:
+    """Take a study out of the database, with its trials."""
+    optuna.delete_study(study_name=study.study_name, storage=study._storage)
+
+
 def find_trial(storage: RDBStorage, trial_id: str) -> tuple[Study, dict[str, Any]] | None:
     """The study and the stored configuration of the trial with this id, in any study."""
     for name in study_names(storage):
