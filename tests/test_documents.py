@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from analysis import publish, report
 from search import doctor, embed, rerun, studies, sweep, tune
 from search.cli.arguments import Parser
 from search.grids.sweep import sweep_names
+from search.spaces import pipeline
 from search.spaces.pipeline import pipeline_names
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,7 +30,7 @@ FOLDERS += ("trainers",)
 KNOWN = {file.name for folder in FOLDERS for file in (ROOT / folder).rglob("*")}
 KNOWN |= {file.name for file in ROOT.iterdir()}
 MADE = {
-    *("best.json", "final.json", "model.json", "results.json"),
+    *("best.json", "final.json", "model.json", "results.json", "mine.py"),
     *("index.html", "report.pdf", "search.html"),
 }
 FILE = re.compile(r"[\w./*-]*\w\.(?:py|md|json|jsonl|toml|txt|yaml|sh|svg|png|ipynb|cff|html|pdf)")
@@ -110,6 +112,10 @@ def test_every_command_has_options_that_exist(
     page: str, script: str, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)  # some options look whether a file could be written
+    monkeypatch.setattr(pipeline, "_adopted", {})
+    for folder in ("examples", "mlruns/pipelines"):  # as after a first search
+        (tmp_path / folder).mkdir(parents=True)
+        shutil.copy(ROOT / "examples" / "my_pipeline.py", tmp_path / folder)
     if script not in PARSERS:
         assert (ROOT / script).exists()
     elif words != ["--help"] and "..." not in words:
