@@ -1,5 +1,6 @@
 """The search: it proposes configurations, trains them, and records the results.
 
+    api.py         the same from Python: `search.run(...)`
     tune.py        searches; rerun.py makes final numbers; sweep.py compares settings
     doctor.py      compares all records; champions.py loads a champion
 
@@ -14,3 +15,19 @@
 A package may import those that its `__init__.py` names; docs/architecture.md draws them. May import
 trainers/ and models/; never analysis/.
 """
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from search.api import Final, Study, Trial, run
+
+__all__ = ["Final", "Study", "Trial", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    """What `api.py` has: Optuna and Ray are imported when it is first asked for."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from search import api
+
+    return getattr(api, name)

@@ -125,9 +125,9 @@ def _dispatch(options: Namespace) -> int:
         from search.tuning.forecast import forecast
 
         return forecast(options)
-    from search.tuning.driver import run
+    from search.tuning.driver import search
 
-    return run(options)
+    return search(options).status
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ THIRD_PARTY = {
     "trainers": {"torch", "torchvision", "numpy", "scipy", "sklearn", "PIL"},
 }
 SERVICES = {"ray", "optuna", "mlflow", "rich", "plotly", "pyarrow", "safetensors", "filelock"}
+SERVICES |= {"IPython", "pandas"}  # a notebook brings the one, MLflow the other
 THIRD_PARTY["search"] = THIRD_PARTY["trainers"] | SERVICES
 TEST_SET = "trainers.data.test_set"
 TRIAL_PATH = (
@@ -60,6 +61,7 @@ PACKAGES = {
     "doctor": "cells tracking cli files",
     "embed": "cells tracking cluster cli spaces files champions",
     "studies": "tuning tracking study cli spaces files",
+    "api": "champions rerun tune tuning finals study cluster cli spaces files",
     "main": "spaces",
     "champions": "cells tracking files",
 }

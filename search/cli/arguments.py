@@ -29,7 +29,13 @@ FORMATS = ("html", "pdf", "png", "svg", "csv", "tex")
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are two lines and name the nearest valid option."""
+    """An argument parser whose errors are two lines and name the nearest valid option.
+
+    Attributes:
+        raises: whether an error is an exception, for a caller from Python.
+    """
+
+    raises = False
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **settings)
@@ -52,6 +58,8 @@ class Parser(argparse.ArgumentParser):
         try:
             parsed, unknown = self.parse_known_args(words, namespace)
         except UserError as error:  # of a user's own pipeline
+            if self.raises:
+                raise
             self.exit(error.status, f"error: {shorten(without_secrets(str(error)))}\n")
         except OSError as error:  # no file can have this name
             self.error(f"{error.filename}: {error.strerror}")
@@ -68,6 +76,8 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print two lines and exit with status 2."""
         message = re.sub(r"^argument (\S+?)(/\S+)?: ", r"\1: ", message)
+        if self.raises:
+            raise UserError(without_secrets(message))
         text = shorten(without_secrets(f"error: {message}\nsee {self.prog} --help"))
         self.exit(WRONG_ARGUMENTS, f"{text}\n")
 

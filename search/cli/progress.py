@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from search.cli.notebook import Cell, in_notebook
 from search.spaces.goals import Aims
 from search.spaces.pipeline import METRIC
 from search.trials.config import TrialConfig
@@ -72,8 +73,10 @@ class Progress:
         self._best = best
         self._beyond = 0  # complete trials that exceed a limit
         self._began = time.monotonic()
-        self._live: Live | None = None
-        if self._console.is_terminal and not quiet:
+        self._live: Live | Cell | None = None
+        if in_notebook() and not quiet:
+            self._live = Cell(self._draw)
+        elif self._console.is_terminal and not quiet:
             self._live = Live(
                 console=self._console,
                 get_renderable=self._draw,
@@ -113,6 +116,7 @@ class Progress:
         row.epoch = int(metrics["epoch"])
         row.seconds = metrics.get("time/epoch_seconds", row.seconds)
         row.value = metrics.get(self._metric, row.value)
+        self._refresh()
 
     def trial_ended(self, config: TrialConfig, outcome: TrialOutcome) -> None:
         """Update the counts; print a line without a terminal, and for every failure."""
@@ -125,6 +129,7 @@ class Progress:
         nearer = worth is not None and (not self._best or goal.better(worth, self._best[0]))
         if worth is not None and nearer and not self._aims.several:
             self._best = (worth, config)
+        self._refresh()
         if self._live and outcome.state != "FAIL":
             return
         value = "" if row.value is None else f"  {self._metric} {row.value:.4f}"
@@ -136,6 +141,10 @@ class Progress:
             f"{self._noun} {config.number:>3}  {outcome.state.lower():<8}"
             f"  {row.epoch}/{config.epochs} epochs{value}{reason}{best}  {self._left()}"
         )
+
+    def _refresh(self) -> None:
+        if isinstance(self._live, Cell):  # a terminal's is drawn by a thread of its own
+            self._live.refresh()
 
     def _ended(self) -> int:
         return sum(self._counts[s] for s in ("COMPLETE", "PRUNED", "FAIL"))

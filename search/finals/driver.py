@@ -27,6 +27,23 @@ if TYPE_CHECKING:
 
 def run(options: Namespace) -> int:
     """Make the final numbers as the options say; returns the exit status."""
+    try:
+        _, failed = final_numbers(options)
+    except Interrupted:
+        show_interrupted(
+            Console(highlight=False, quiet=options.quiet), "search/rerun.py", *options.arguments
+        )
+        return INTERRUPTED
+    return FAILED if failed else 0
+
+
+def final_numbers(options: Namespace) -> tuple[list[Result], bool]:
+    """The final numbers, and whether a pipeline of several could not be measured.
+
+    Raises:
+        UserError, DataError: nothing can be measured; says why.
+        Interrupted: it was told to stop.
+    """
     everything = options.pipeline == "all"
     names = pipeline_names() if everything else [options.pipeline]
     store = open_store(options)
@@ -37,32 +54,28 @@ def run(options: Namespace) -> int:
     skipped: dict[str, str] = {}
     failed = locked = False
     with ExitStack() as held, StopOnSignal() as stop:
-        try:
-            for name in names:
-                try:
-                    plan = make_plan(options, name, store)
-                    if not locked:  # not before all is known to be right: it makes a folder
-                        held.enter_context(locks.lock_cells(home))
-                        locked = True
-                    from search.finals.screen import show
-                    from search.finals.session import rerun
+        for name in names:
+            try:
+                plan = make_plan(options, name, store)
+                if not locked:  # not before all is known to be right: it makes a folder
+                    held.enter_context(locks.lock_cells(home))
+                    locked = True
+                from search.finals.screen import show
+                from search.finals.session import rerun
 
-                    result = rerun(plan, store, stop, console)
-                except UserError as error:
-                    if not everything:
-                        raise
-                    if isinstance(error, NothingToRerun):
-                        skipped[name] = str(error).splitlines()[0]
-                        console.print(f"{skipped[name]}: skipped", style="yellow", markup=False)
-                    else:
-                        failed = True
-                        console.print(f"{name}: {error}", style="red", markup=False)
-                    continue
-                results.append(result)
-                show(console, plan, result)
-        except Interrupted:
-            show_interrupted(console, "search/rerun.py", *options.arguments)
-            return INTERRUPTED
+                result = rerun(plan, store, stop, console)
+            except UserError as error:
+                if not everything:
+                    raise
+                if isinstance(error, NothingToRerun):
+                    skipped[name] = str(error).splitlines()[0]
+                    console.print(f"{skipped[name]}: skipped", style="yellow", markup=False)
+                else:
+                    failed = True
+                    console.print(f"{name}: {error}", style="red", markup=False)
+                continue
+            results.append(result)
+            show(console, plan, result)
         if not results and not failed:
             raise Failure(
                 "no pipeline has a finished study\n"
@@ -76,7 +89,7 @@ def run(options: Namespace) -> int:
     if options.json:
         _write_json(Path(options.json), results, skipped, compared)
     conclude(console, results, store)
-    return FAILED if failed else 0
+    return results, failed
 
 
 def _write_json(

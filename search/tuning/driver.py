@@ -10,6 +10,7 @@ import time
 from argparse import Namespace
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from search.cli.signals import StopOnSignal
@@ -26,13 +27,14 @@ if TYPE_CHECKING:
     from search.tuning.session import Ended
 
 
-def run(options: Namespace) -> int:
-    """Search as the options say; returns the exit status."""
+def search(options: Namespace) -> Ended:
+    """Search as the options say; of a study with a twin, the study and both their ends."""
     plan = make_plan(options)
     ended = _search(plan)
     if plan.baseline and ended.status == 0:
-        ended = _search(plan.twin(ended.study, ended.seconds))
-    return ended.status
+        twin = _search(plan.twin(ended.study, ended.seconds))
+        return replace(ended, status=twin.status, troubles=twin.troubles)
+    return ended
 
 
 def _search(plan: Plan) -> Ended:
@@ -54,13 +56,13 @@ def _search(plan: Plan) -> Ended:
             ray.enter_context(
                 ray_session.running(plan.resources, plan.data, plan.address, stop.listen)
             )
-        from search.tuning.session import search
+        from search.tuning import session
 
         store = opening.result()
         if stop.event.is_set():
             raise KeyboardInterrupt
         beside.submit(plots.prepare)  # while the first workers start
-        return search(plan, name, known, store, stop, ray, began)
+        return session.search(plan, name, known, store, stop, ray, began)
 
 
 def _trials_left(plan: Plan, known: RDBStorage | None, name: str | None) -> bool:

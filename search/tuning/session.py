@@ -6,7 +6,7 @@ import logging
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -55,11 +55,13 @@ class Ended:
         status: the exit status.
         study: its name.
         seconds: how long it was searched, in all calls.
+        troubles: what went wrong, and how to mend it.
     """
 
     status: int
     study: str
     seconds: float
+    troubles: Sequence[str] = ()
 
 
 def search(
@@ -185,7 +187,7 @@ def search(
         )
     if plan.quiet:  # errors go to standard error, which the log received until here
         print(*wrong, sep="\n", end="\n" * bool(wrong), file=sys.stderr)
-    return Ended(status=status, study=name, seconds=study_run.seconds)
+    return Ended(status=status, study=name, seconds=study_run.seconds, troubles=wrong)
 
 
 def _close(

@@ -28,7 +28,9 @@ def test_every_cell_runs_and_the_latents_are_drawn(
     texts = "".join(out.get("text", "") for out in outputs)
     assert "4 of 4 trials" in texts, "the search ended"
     tables = [out.data for out in outputs if "data" in out and "text/html" in out.data]
-    assert len(tables) == 1 and "metrics.objective" in tables[0]["text/html"]
+    live, trials, final = (table["text/html"] for table in tables)
+    assert "4/4" in live and "best" in live, "drawn in place, as it was at its end"
+    assert "<pre" in final and "params_lr" in trials
     [picture] = [out.data["image/png"] for out in outputs if "image/png" in out.get("data", {})]
     assert len(picture) > 10_000
 

@@ -1,0 +1,59 @@
+"""The live table of a search in a notebook's cell, drawn in place."""
+
+from __future__ import annotations
+
+import io
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console, RenderableType
+
+WIDTH = 110
+SECONDS = 0.5  # between two drawings
+FRAME = '<pre style="line-height:1.2;white-space:pre">{code}</pre>'
+
+
+def in_notebook() -> bool:
+    """Whether a notebook's kernel runs this process."""
+    shell: Any = sys.modules.get("IPython")
+    return shell is not None and type(shell.get_ipython()).__name__ == "ZMQInteractiveShell"
+
+
+class Cell:
+    """As rich's `Live`, for a notebook: it is drawn when it is told to be, at most twice a second.
+
+    Args:
+        draw: gives what is to be shown.
+    """
+
+    def __init__(self, draw: Callable[[], RenderableType]) -> None:
+        self._draw = draw
+        self._drawn = 0.0
+        self._handle: Any = None
+
+    def start(self) -> None:
+        """Draw it for the first time."""
+        from IPython.display import HTML, display
+
+        self._handle = display(HTML(self._html()), display_id=True)
+
+    def refresh(self, *, last: bool = False) -> None:
+        """Draw it again, unless it was drawn a moment ago."""
+        from IPython.display import HTML
+
+        if last or time.monotonic() - self._drawn > SECONDS:
+            self._handle.update(HTML(self._html()))
+
+    def stop(self) -> None:
+        """Draw how it ended."""
+        self.refresh(last=True)
+
+    def _html(self) -> str:
+        self._drawn = time.monotonic()
+        console = Console(
+            record=True, file=io.StringIO(), width=WIDTH, highlight=False, force_jupyter=False
+        )
+        console.print(self._draw())
+        return console.export_html(inline_styles=True, code_format=FRAME)
