@@ -170,10 +170,8 @@ def record(pipeline: str, number: int, params: dict[str, Any], data_dir: str) ->
     if len(values) == definition.epochs:
         at_end = {name: round(metrics[name], 4) for name in AT_END if name in metrics}
         latents = encode(trial.method.encoder, images.valid)
-        at_end["rankme"] = round(rankme(latents.numpy()), 3)
-        at_end["rankme_unscaled"] = round(
-            rankme(unscaled(trial.method.encoder, latents).numpy()), 3
-        )
+        at_end["rankme"] = round(rankme(latents), 3)
+        at_end["rankme_unscaled"] = round(rankme(unscaled(trial.method.encoder, latents)), 3)
     return {
         "number": number,
         "params": params,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
 
+from search.spaces import pipeline
 from tests import commands
 
 os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
@@ -28,6 +30,13 @@ SHARED = {  # set-ups of more than one file
 
 # Tests run beside the searches that they start: with more threads they would spin and wait.
 torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def nothing_adopted() -> Iterator[None]:
+    """A user's own pipelines are known to a process; no test leaves one to the next."""
+    yield
+    pipeline._adopted.clear()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +41,8 @@ def with_loss(
 ) -> Callable[..., Pipeline]:
     """Load pipelines as usual, but for the loss of their methods."""
 
-    def load(name: str) -> Pipeline:
-        pipeline = load_pipeline(name)
+    def load(record: Mapping[str, Any]) -> Pipeline:
+        pipeline = load_pipeline(record["pipeline"])
 
         def build(params: Any, spec: Any) -> Any:
             method: Any = pipeline.builder()(params, spec)

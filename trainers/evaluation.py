@@ -137,7 +137,7 @@ def evaluate(
     valid_latents = encode(method.encoder, valid, precision=precision)
     if not torch.isfinite(valid_latents).all():
         raise ArithmeticError("the encoder's latents are not finite")
-    metrics["valid/rankme"] = rankme(valid_latents.cpu().numpy())
+    metrics["valid/rankme"] = rankme(valid_latents)
     if isinstance(method.encoder, VariationalEncoder) and method.decoder is not None:
         metrics["valid/elbo"], metrics["valid/kl"] = evidence_lower_bound(
             method.encoder, method.decoder, valid, seed=seed

@@ -87,7 +87,7 @@ class TestSet:
         latents = encode(model.encoder, self._images)
         numbers: dict[str, Any] = {
             "images": len(latents),
-            "rankme": rankme(latents.cpu().numpy()),
+            "rankme": rankme(latents),
         }
         outputs: dict[str, Tensor] = {}
         if model.classifier is not None:

@@ -6,10 +6,11 @@ import io
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from typing import IO, TextIO
 
+from search.cli.notebook import in_notebook
 from search.errors import without_secrets
 
 
@@ -60,8 +61,9 @@ def keep_standard_streams() -> None:
 def output_to(path: Path) -> Iterator[IO[str]]:
     """Send all printed output, that of libraries and of C++ included, to the file at `path`.
 
-    Yields the real standard output, for the lines that the user is to see.
+    Yields the real standard output, for the lines that the user is to see; in a notebook, its cell.
     """
+    cell = sys.stdout if in_notebook() else None
     path.parent.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -69,14 +71,20 @@ def output_to(path: Path) -> Iterator[IO[str]]:
     with path.open("ab") as sink:
         os.dup2(sink.fileno(), 1)
         os.dup2(sink.fileno(), 2)
-    screen = unbroken(os.dup(kept[0]))
+    screen = cell or unbroken(os.dup(kept[0]))
     try:
-        yield screen
+        with ExitStack() as streams:
+            if cell:  # its streams are no files
+                log = streams.enter_context(path.open("a", encoding="utf-8"))
+                streams.enter_context(redirect_stdout(log))
+                streams.enter_context(redirect_stderr(log))
+            yield screen
     finally:
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError):  # the log's disk is full; the user has the messages
                 stream.flush()
-        screen.close()
+        if not cell:
+            screen.close()
         os.dup2(kept[0], 1)
         os.dup2(kept[1], 2)
         for descriptor in kept:

@@ -197,9 +197,8 @@ def read_own(file: Path) -> str:
         UserError: the file is missing, has the name of a built-in pipeline, or fails.
     """
     name = file.stem
-    if not name.isidentifier() or (FOLDER / f"{name}.py").exists():
-        taken = "is a built-in pipeline's" if name.isidentifier() else "is no name in Python"
-        raise UserError(f"{file}: {name!r} {taken}\nrename the file")
+    if not name.isidentifier():
+        raise UserError(f"{file}: {name!r} is no name in Python\nrename the file")
     try:
         source = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -217,6 +216,8 @@ def adopt(name: str, source: str) -> Pipeline:
     Raises:
         UserError: it fails, has no `PIPELINE`, or one with a default outside its space.
     """
+    if (FOLDER / f"{name}.py").exists():
+        raise UserError(f"{name}.py: {name!r} is a built-in pipeline's\nrename the file")
     if name in _adopted and _adopted[name][0] == source:
         return _adopted[name][1]
     file = f"<pipeline {name}>"
@@ -239,7 +240,7 @@ def adopt(name: str, source: str) -> Pipeline:
         )
     for parameter in {**pipeline.space, **pipeline.defaults}:
         given, kind = pipeline.defaults.get(parameter), pipeline.space.get(parameter)
-        if kind is None or given is None or not _contains(kind, given):
+        if kind is None or given is None or not _holds(kind, given):
             raise UserError(
                 f"{name}.py: the default {parameter}={given!r} is not in the space: {kind}\n"
                 "give every parameter of the space a default inside it"
@@ -248,11 +249,11 @@ def adopt(name: str, source: str) -> Pipeline:
     return pipeline
 
 
-def _contains(kind: BaseDistribution, value: Scalar) -> bool:
-    try:
-        return kind._contains(kind.to_internal_repr(value))
-    except (TypeError, ValueError):
-        return False
+def _holds(kind: Any, value: Scalar) -> bool:
+    """Whether a distribution has the value."""
+    if hasattr(kind, "choices"):
+        return value in kind.choices
+    return isinstance(value, int | float) and bool(kind.low <= value <= kind.high)
 
 
 @functools.cache

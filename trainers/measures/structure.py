@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
+from torch import Tensor
 
 T = 2.0  # of the uniformity, as Wang and Isola (2020) use it
 
@@ -84,17 +86,20 @@ def effective_rank(z: np.ndarray) -> float:
     return rank_of(spectrum(z))
 
 
-def rankme(z: np.ndarray) -> float:
+def rankme(z: Tensor) -> float:
     """How many directions latents use, their mean included, in [1, D]; 0 where all are zero.
 
     Exp of the entropy of the singular values: Garrido et al. (2023), "RankMe: Assessing the
     Downstream Performance of Pretrained Self-Supervised Representations by Their Rank", equation 1.
 
     Args:
-        z: (N, D) latents.
+        z: (N, D) latents, on any device; it is measured there.
     """
-    z = np.asarray(z, dtype=np.float64)
-    return rank_of(np.sqrt(np.clip(np.linalg.eigvalsh(z.T @ z), 0, None)))
+    z = z.double()
+    values = torch.linalg.eigvalsh(z.T @ z).clamp(min=0).sqrt()
+    shares = values / values.sum().clamp(min=torch.finfo(z.dtype).tiny)
+    entropy = torch.special.entr(shares).sum()
+    return float((entropy.exp() * (values.sum() > 0)).item())
 
 
 def rank_of(values: np.ndarray) -> float:

@@ -31,7 +31,7 @@ def fails(monkeypatch: pytest.MonkeyPatch) -> Callable[[Iterator[Exception | Non
 
             return loss
 
-        monkeypatch.setattr(trial_module, "load_pipeline", with_loss(change))
+        monkeypatch.setattr(trial_module, "pipeline_of", with_loss(change))
 
     monkeypatch.setattr(process, "WAIT_SECONDS", (0.0, 0.0))
     return with_errors

@@ -41,6 +41,7 @@ MEASURED = {
     "valid/linear_accuracy",
     "train/knn_accuracy",
     "valid/knn_accuracy",
+    "valid/rankme",
     *(f"time/{part}_seconds" for part in ("evaluation", "classifier", "linear", "knn")),
 }
 
@@ -59,7 +60,7 @@ def test_every_pipeline_reports_the_same_columns(pipeline: str) -> None:
     assert [metrics["epoch"] for metrics in epochs] == [1, 2]
     rung, end = epochs
     time = "time/evaluation_seconds"
-    compared_by = {"valid/accuracy", time, "time/classifier_seconds"}
+    compared_by = {"valid/accuracy", "valid/rankme", time, "time/classifier_seconds"}
     assert rung.keys() == ALWAYS | compared_by | bound, "what a scheduler needs"
     assert end.keys() == ALWAYS | MEASURED | extra | bound | {"objective"}
     for metrics in epochs:
@@ -246,7 +247,7 @@ def test_a_reused_worker_keeps_nothing_of_ended_trials_and_skips_the_libraries(
     assert skipped[2] <= skipped[1] <= skipped[0], "what later trials make is not among it"
 
 
-def spoiled(at_step: int, value: float) -> Callable[[str], Pipeline]:
+def spoiled(at_step: int, value: float) -> Callable[..., Pipeline]:
     """A pipeline whose loss becomes `value` at that step."""
 
     def change(loss: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -261,7 +262,7 @@ def test_a_diverging_trial_fails_with_the_step_and_the_value(
     value: float, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """120 images in batches of 40: step 4 is the second of the second epoch."""
-    monkeypatch.setattr(trial_module, "load_pipeline", spoiled(4, value))
+    monkeypatch.setattr(trial_module, "pipeline_of", spoiled(4, value))
     config = make_config(epochs=3)
     with pytest.raises(NonFiniteLoss) as caught:
         list(Trial(config, images("mnist")).epochs())

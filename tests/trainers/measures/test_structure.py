@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
 from trainers.measures.structure import (
     alignment,
@@ -76,11 +77,13 @@ def test_effective_rank_in_closed_form() -> None:
 
 def test_rankme_in_closed_form() -> None:
     """Singular values, of latents that are not centred: as the paper's equation has them."""
-    assert rankme(np.eye(7)) == pytest.approx(7)
-    assert rankme(np.ones((5, 4))) == pytest.approx(1)
-    assert rankme(np.zeros((5, 4))) == 0
-    shares = np.linalg.svd(Z + 1, compute_uv=False) / np.linalg.svd(Z + 1, compute_uv=False).sum()
-    assert rankme(Z + 1) == pytest.approx(math.exp(-(shares * np.log(shares)).sum()))
+    assert rankme(torch.eye(7)) == pytest.approx(7)
+    assert rankme(torch.ones(5, 4)) == pytest.approx(1)
+    assert rankme(torch.zeros(5, 4)) == 0
+    values = np.linalg.svd(Z + 1, compute_uv=False)
+    shares = values / values.sum()
+    entropy = -(shares * np.log(shares)).sum()
+    assert rankme(torch.from_numpy(Z + 1)) == pytest.approx(math.exp(entropy))
 
 
 def test_correlation() -> None:
