@@ -177,7 +177,7 @@ def _parsed(make: Callable[[], Parser], given: Mapping[str, Any]) -> Namespace:
             words.append(option)
         elif isinstance(value, list | tuple):
             words += [word for each in value for word in (option, str(each))]
-        elif value not in (None, False):
+        elif value is not None and value is not False:
             words += [option, str(value)]
     parser = make()
     parser.raises = True

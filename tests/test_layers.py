@@ -130,7 +130,8 @@ def tops(module: str) -> set[str]:
 def loaded_by(module: str) -> set[str]:
     """Our own modules that importing this one runs directly: those named and the packages above."""
     # `search.run` is looked up when a person asks for it; nothing in the package does.
-    named = imported(module) - ({"search.api"} if module == "search" else set())
+    asked_for = "search.api" if module == "search" else "-"
+    named = {name for name in imported(module) if not name.startswith(asked_for)}
     for folder in BY_NAME.get(module, ()):
         named |= {name for name in FILES if name.startswith(folder)}
     with_parents = {

@@ -6,9 +6,10 @@ import io
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console, RenderableType
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 WIDTH = 110
 SECONDS = 0.5  # between two drawings
@@ -51,6 +52,8 @@ class Cell:
         self.refresh(last=True)
 
     def _html(self) -> str:
+        from rich.console import Console
+
         self._drawn = time.monotonic()
         console = Console(
             record=True, file=io.StringIO(), width=WIDTH, highlight=False, force_jupyter=False

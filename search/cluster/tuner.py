@@ -62,11 +62,23 @@ def train(
             storage_path=str(ray_folder.parent),
             stop=StopWhen(over),
             verbose=0,
+            progress_reporter=NoReport(),
             callbacks=[ForgetStatistics()],
             failure_config=tune.FailureConfig(max_failures=3),
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
         ),
     ).fit()
+
+
+class NoReport(tune.ProgressReporter):
+    """Ray's own, which would clear a notebook's cell at `verbose=0` too."""
+
+    def should_report(self, trials: Any, done: bool = False) -> bool:
+        """Never."""
+        return False
+
+    def report(self, trials: Any, done: bool, *sys_info: Any) -> None:
+        """Nothing."""
 
 
 class ForgetStatistics(tune.Callback):
