@@ -57,19 +57,28 @@ def create(
     return study
 
 
-def reopen(storage: RDBStorage, name: str, *, identity: Mapping[str, Any]) -> Study:
+def reopen(
+    storage: RDBStorage, name: str, *, identity: Mapping[str, Any], accept_source: bool = False
+) -> Study:
     """Open an existing study and put its interrupted trials back into the queue.
+
+    Args:
+        accept_source: go on with another text of a user's own pipeline; each trial keeps its own.
 
     Raises:
         UserError: the study belongs to another search, see `check_identity`.
     """
     study = optuna.load_study(storage=storage, study_name=name)
-    check_identity(study, identity)
+    check_identity(study, identity, accept_source=accept_source)
+    if accept_source:
+        study.set_user_attr(IDENTITY, dict(identity))
     requeue_running(study)
     return study
 
 
-def check_identity(study: Study, identity: Mapping[str, Any]) -> None:
+def check_identity(
+    study: Study, identity: Mapping[str, Any], *, accept_source: bool = False
+) -> None:
     """Make sure that the study belongs to the search of this identity.
 
     Raises:
@@ -78,30 +87,23 @@ def check_identity(study: Study, identity: Mapping[str, Any]) -> None:
     before = study.user_attrs.get(IDENTITY, {})
     check_protocol(study)
     asked = json.loads(json.dumps(dict(identity)))
-    differences = [
-        f"{key}: {_short(before.get(key))} then, {_short(asked.get(key))} now"
-        for key in sorted({*before, *asked})
-        if before.get(key) != asked.get(key)
-    ]
-    if before.get("source") != asked.get("source") and {**before, "source": 0} == {
-        **asked,
-        "source": 0,
-    }:
+    differing = [key for key in sorted({*before, *asked}) if before.get(key) != asked.get(key)]
+    if differing == ["source"] and not accept_source:
         raise UserError(
             f"study {study.study_name!r} was searched with another text of "
             f"{asked['pipeline']}.py\n"
             "bring it back, add --accept-source to go on with this one, or leave --resume out"
         )
+    differences = [
+        f"{key}: {_short(before.get(key))} then, {_short(asked.get(key))} now"
+        for key in differing
+        if key != "source" or not accept_source
+    ]
     if differences:
         raise UserError(
             f"study {study.study_name!r} belongs to another search; {'; '.join(differences[:3])}\n"
             "give the same options to go on, or leave --resume out to start a new study"
         )
-
-
-def accept_source(study: Study, source: str | None) -> None:
-    """Go on with another text of a user's own pipeline; each trial keeps that of its own."""
-    study.set_user_attr(IDENTITY, {**study.user_attrs.get(IDENTITY, {}), "source": source})
 
 
 def check_protocol(study: Study) -> None:

@@ -69,9 +69,7 @@ def _trials_left(plan: Plan, known: RDBStorage | None, name: str | None) -> bool
     if known is None or name is None or name not in study_names(known):
         return True
     study = load_study(known, name)
-    if plan.accept_source:
-        studies.accept_source(study, plan.source)
-    studies.check_identity(study, plan.identity)
+    studies.check_identity(study, plan.identity, accept_source=plan.accept_source)
     if Enough(plan, studies.trained(study)).reason:
         return False
     return plan.twin_of is not None or sum(studies.counts(study).values()) < plan.trials

@@ -93,13 +93,15 @@ def search(
         experiment_id = store.experiment(plan.experiment, tags)
         plan.choose_study(storage)  # another driver may have created it and have ended
         exists = name in study_names(storage)
-        if plan.source:
-            durable.write(plan.home / OWN / f"{plan.pipeline_name}.py", plan.source)
         if exists:
-            study = studies.reopen(storage, name, identity=plan.identity)
+            study = studies.reopen(
+                storage, name, identity=plan.identity, accept_source=plan.accept_source
+            )
         else:
             first = None if plan.twin_of else plan.defaults
             study = studies.create(storage, name, identity=plan.identity, defaults=first)
+        if plan.source:
+            durable.write(plan.home / OWN / f"{plan.pipeline_name}.py", plan.source)
         resources = _in_the_precision_of(study, plan.resources)
         so_far = len(study.get_trials(deepcopy=False))
         study.sampler = samplers.build_sampler(plan.sampler, seed=plan.seed, trials_so_far=so_far)
