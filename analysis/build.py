@@ -20,6 +20,7 @@ from analysis.records import BUILT_IN, Findings, every_pipeline
 from analysis.theory import page as theory_page
 from analysis.tsne.embedding import require
 from analysis.writers import files, page, pdf
+from search.cli import output
 from search.errors import UserError
 from search.files.home import HOME, check_disk
 from search.grids.sweep import sweep_names
@@ -44,7 +45,7 @@ def write(options: Namespace) -> int:
     check_disk(home)  # keeps the computed arrays, and who saw the test images
     images, notices = _which_images(options, store, home)
     names = options.pipeline or every_pipeline()
-    console = Console(highlight=False, quiet=options.quiet)
+    console = output.console(quiet=options.quiet)
     with _progress(console) as progress:
         task = progress.add_task("reading MLflow", total=len(SECTIONS) + len(options.formats) + 2)
         findings = find(

@@ -7,7 +7,7 @@ search goes (TPE after all those before), then every sixth of these once more wi
 which says how much of a difference is luck. Each is trained for all of its epochs with nobody
 stopping it, and measured after every epoch. A line of `benchmarks/curves/<pipeline>.jsonl` holds
 its parameters, `valid/accuracy` by epoch, the seconds of one thread that an epoch and a measurement
-took, and what was measured at its end, RankMe included. It goes on where it was broken off.
+took, and what was measured at its end, with and without labels. It goes on where it was broken off.
 `replay_searches.py` reads the files.
 
 Sizes are reduced: 6,000 training and 2,000 validation images. So these curves say how
@@ -137,8 +137,8 @@ def record(pipeline: str, number: int, params: dict[str, Any], data_dir: str) ->
 
     from search.spaces.pipeline import load_pipeline
     from search.trials.trial import Trial, TrialImages
-    from trainers.classifiers import unscaled
-    from trainers.evaluation import encode
+    from trainers.augmentation import augmentation_for
+    from trainers.evaluation import JUDGING, encode, information
     from trainers.measures.structure import rankme
     from trainers.precision import fastest_precision
 
@@ -169,9 +169,10 @@ def record(pipeline: str, number: int, params: dict[str, Any], data_dir: str) ->
     share = training / max(training + measuring, 1e-9)
     if len(values) == definition.epochs:
         at_end = {name: round(metrics[name], 4) for name in AT_END if name in metrics}
-        latents = encode(trial.method.encoder, images.valid)
-        at_end["rankme"] = round(rankme(latents), 3)
-        at_end["rankme_unscaled"] = round(rankme(unscaled(trial.method.encoder, latents)), 3)
+        encoder, spec = trial.method.encoder, images.spec
+        views = augmentation_for(digits=spec.glyphs, flips=spec.flips, strength=JUDGING)
+        at_end["rankme"] = round(rankme(encode(encoder, images.valid)), 3)
+        at_end["view_information"] = round(information(encoder, images.valid, views), 3)
     return {
         "number": number,
         "params": params,

@@ -28,6 +28,9 @@ def __getattr__(name: str) -> Any:
     """What `api.py` has: Optuna and Ray are imported when it is first asked for."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from search.cli import notebook
+
+    notebook.decline_widgets()
     from search import api
 
     return getattr(api, name)

@@ -17,7 +17,7 @@ if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 from search import errors
-from search.cli import arguments
+from search.cli import arguments, output
 
 EXAMPLES = """\
 examples:
@@ -49,7 +49,6 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(options: Namespace) -> int:
-    from rich.console import Console
     from rich.table import Table
 
     from search.cells.audit import damaged_cells
@@ -60,7 +59,7 @@ def _run(options: Namespace) -> int:
     from search.tracking.store import open_existing
 
     home = HOME.absolute()
-    console = Console(highlight=False, quiet=options.quiet)
+    console = output.console(quiet=options.quiet)
     uri = address.resolve_uri(options.tracking_uri, home)
     store = open_existing(uri, moved=True)
     inconsistencies = []

@@ -18,7 +18,7 @@ if __name__ == "__main__":
     # As a script, Python puts search/ first on the path, where files could hide packages.
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from search.cli import arguments
+from search.cli import arguments, output
 from search.spaces.pipeline import experiment_name, of_experiment
 
 if TYPE_CHECKING:
@@ -86,7 +86,6 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(options: Namespace) -> int:
     import torch
-    from rich.console import Console
     from rich.progress import track
 
     from search.cluster.resources import choose_device, gpu_count
@@ -95,7 +94,7 @@ def _run(options: Namespace) -> int:
     from trainers.loop import DeviceImages
     from trainers.precision import exact_float32
 
-    console = Console(highlight=False, quiet=options.quiet)
+    console = output.console(quiet=options.quiet)
     whose, opened = _network(options)
     source = _Source.open(options, described(opened.info))
     device = torch.device(choose_device(options.device, None, gpus=gpu_count()))

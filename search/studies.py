@@ -12,7 +12,7 @@ if __name__ == "__main__":
     # As a script, Python puts search/ first on the path, where files could hide packages.
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from search.cli import arguments
+from search.cli import arguments, output
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -60,7 +60,6 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(options: Namespace) -> int:
-    from rich.console import Console
 
     from search.errors import UserError
     from search.files.home import HOME
@@ -68,7 +67,7 @@ def _run(options: Namespace) -> int:
     from search.study.storage import load_study, open_storage, studies_exist, study_names
 
     home = HOME.absolute()
-    console = Console(highlight=False, quiet=options.quiet)
+    console = output.console(quiet=options.quiet)
     storage = open_storage(home) if studies_exist(home) else None
     names = study_names(storage) if storage else []
     if options.action == "list":

@@ -85,6 +85,8 @@ NOT_IN_THE_NUMBERS = {
     "search.trials.process",
     "search.spaces.space",  # a pipeline's table of ranges and defaults
     "search.errors",
+    "search.cli.output",
+    "search.cli.notebook",
 }
 MODES = ("r", "r+", "w", "w+", "a", "a+", "x")  # of files with text
 DYNAMIC = ("import_module", "__import__", "runpy", "spec_from_file_location", "exec(")

@@ -10,19 +10,23 @@ import torch
 from torch import Tensor, nn
 
 from models import LinearHead, VariationalEncoder
+from trainers.augmentation import Augmentation, augmentation_for
 from trainers.classifiers import (
     fit_classifier,
     fit_linear_classifier,
     nearest_classes,
     unscaled,
 )
+from trainers.data import DatasetSpec
 from trainers.loop import DeviceImages
 from trainers.losses import bernoulli_nll, kl_to_standard_normal
-from trainers.measures.structure import rankme
+from trainers.measures.structure import rankme, view_information
 from trainers.methods import Method
 from trainers.precision import Precision, autocast, exact_float32
 
 BATCH_SIZE = 1000
+JUDGING = 0.5  # the strength of the views by which latents are judged without labels
+VIEWED, VIEWS = 500, 10  # how many images, and views of each
 SAMPLE = 5_000  # training images whose nearest neighbours are looked for at a trial's end
 
 
@@ -46,6 +50,36 @@ def encode(encoder: nn.Module, data: DeviceImages, *, precision: Precision = "fl
     encoder.eval()
     with autocast(precision, data.images.device):
         return torch.cat([encoder(images).float() for images in _batches(data)])
+
+
+def judging_views(spec: DatasetSpec) -> Augmentation | None:
+    """The views by which latents of images without labels are judged; None where there are some.
+
+    Their strength is the same whatever a method was trained with.
+    """
+    if spec.classes:
+        return None
+    return augmentation_for(digits=spec.glyphs, flips=spec.flips, strength=JUDGING)
+
+
+@torch.no_grad()
+def information(
+    encoder: nn.Module,
+    data: DeviceImages,
+    views: Augmentation,
+    *,
+    precision: Precision = "float32",
+) -> float:
+    """What a view's latent tells of its image (`view_information`), of the first images of `data`.
+
+    The views are the same in every call.
+    """
+    encoder.eval()
+    generator = torch.Generator(data.images.device).manual_seed(0)
+    images = torch.cat(list(_batches(data.first(min(VIEWED, len(data))))))
+    with autocast(precision, images.device):
+        latents = [encoder(views(images, generator)).float() for _ in range(VIEWS)]
+    return view_information(torch.stack(latents))
 
 
 @torch.no_grad()
@@ -112,6 +146,7 @@ def evaluate(
     valid: DeviceImages,
     *,
     classes: int,
+    views: Augmentation | None = None,
     seed: int,
     precision: Precision = "float32",
     accuracy_only: bool = False,
@@ -124,7 +159,9 @@ def evaluate(
 
     Args:
         classes: how many there are; 0 for images without labels, on which no accuracy is measured
-            but the rank of the latents and the error of a decoder.
+            but the rank of the latents, what they tell of an image's views, and the error of a
+            decoder.
+        views: of images without labels; None: that is not measured.
         accuracy_only: measure on the validation images what a scheduler compares trials by: the
             classifier's accuracy, the latents' rank, and a variational encoder's bound.
         final: look for the nearest neighbours of all training images, not of a few thousand, and
@@ -149,6 +186,10 @@ def evaluate(
                 method.encoder, method.decoder, images, precision=precision
             )
     if not classes:
+        if views:
+            metrics["valid/view_information"] = information(
+                method.encoder, valid, views, precision=precision
+            )
         if "valid/mae" in metrics:
             metrics["valid/neg_mae"] = -metrics["valid/mae"]
         return Evaluation(metrics=metrics)

@@ -9,8 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from rich.console import Console
-
 from analysis import build, fingerprint
 from analysis.load import Images, every_final, find
 from analysis.publication import entries, pages
@@ -21,6 +19,7 @@ from analysis.theory.page import THEORY
 from analysis.writers import files, markdown, pdf
 from search.cells.opening import CHAMPION
 from search.champions import published_folder
+from search.cli import output
 from search.errors import FAILED, Failure, UserError
 from search.files import durable
 from search.files.home import HOME, check_disk
@@ -39,7 +38,7 @@ LARGEST = LARGEST_WEIGHTS = 8_000_000
 def run(options: Namespace) -> int:
     """Publish, or look after what is published only; returns the exit status."""
     out = Path(options.out)
-    console = Console(highlight=False, quiet=options.quiet)
+    console = output.console(quiet=options.quiet)
     if options.check:
         stale = ", ".join(map(str, pages.refresh(_pages(out), entries.read(out), write=False)))
         if stale:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import IO, Any
 
 import torch
-from rich.console import Console
 
 from models import parameter_count
 from search.cells.cell import Cell
 from search.cells.store import CellStore, TrainedCell
 from search.cells.training import facts
+from search.cli import output
 from search.cluster.resources import Resources, cpu_count
 from search.spaces.pipeline import LATENT_DIM
 from search.spaces.rebuild import untrained
@@ -20,7 +20,7 @@ from search.trials.process import peak_memory_gib, reset_peak_memory
 from search.trials.trial import TrialImages, weights_on_cpu
 from trainers.baselines import fit_pca
 from trainers.data import TrainingData
-from trainers.evaluation import evaluate
+from trainers.evaluation import evaluate, judging_views
 from trainers.loop import fit_stems
 
 
@@ -47,7 +47,7 @@ def make_missing(
     torch.set_num_threads(cpu_count())
     images = TrialImages.load(data, resources.driver_device)
     known = {**facts(resources), "threads": torch.get_num_threads()}
-    say = Console(file=screen, highlight=False, quiet=quiet)
+    say = output.console(screen, quiet=quiet)
     for number, cell in enumerate(missing, start=1):
         raise_if_interrupted()
         say.print(f"baseline {number}/{len(missing)}: {cell.kind}", style="dim")
@@ -86,6 +86,7 @@ def make(
         images.train,
         images.valid,
         classes=len(images.spec.classes),
+        views=judging_views(images.spec),
         seed=cell.seed,
         precision=precision,
         final=True,

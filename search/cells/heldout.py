@@ -31,7 +31,13 @@ from trainers import protocol
 from trainers.classifiers import nearest_classes, unscaled
 from trainers.data import LabelledImages, TrainingData
 from trainers.data.test_set import load_test_of
-from trainers.evaluation import decoded_mae, encode, evidence_lower_bound
+from trainers.evaluation import (
+    decoded_mae,
+    encode,
+    evidence_lower_bound,
+    information,
+    judging_views,
+)
 from trainers.loop import DeviceImages
 from trainers.measures.structure import rankme
 from trainers.precision import exact_float32
@@ -67,6 +73,7 @@ class TestSet:
     ) -> None:
         where = torch.device(device)
         test = load_test_of(data, data_dir)
+        self._views = judging_views(data.spec)
         self._images = DeviceImages.load(test, where)
         self._train = DeviceImages.load(data.train, where)
         self._ledger = ledger
@@ -89,6 +96,8 @@ class TestSet:
             "images": len(latents),
             "rankme": rankme(latents),
         }
+        if self._views:
+            numbers["view_information"] = information(model.encoder, self._images, self._views)
         outputs: dict[str, Tensor] = {}
         if model.classifier is not None:
             measured, outputs = self._classified(model, latents)

@@ -27,6 +27,8 @@ METRICS = (
     "valid/neg_mae",
     "valid/rankme",
     "test/rankme",
+    "valid/view_information",
+    "test/view_information",
     "valid/elbo",
     "valid/kl",
     "test/elbo",

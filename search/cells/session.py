@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from typing import IO
 
 import torch
-from rich.console import Console
 
 from search.cells import baselines
 from search.cells.cell import Cell
@@ -17,6 +16,7 @@ from search.cells.plan import CellPlan
 from search.cells.runs import CellRuns
 from search.cells.store import CellStore, TrainedCell
 from search.cells.training import train_cells
+from search.cli import output
 from search.cli.progress import warn
 from search.cli.signals import Interrupted, StopOnSignal
 from search.cluster.resources import cpu_count
@@ -44,7 +44,7 @@ class CellSession:
         self._cell_store = cell_store
         self._stop = stop
         self._screen = screen
-        self.console = Console(file=screen, highlight=False, quiet=plan.quiet)
+        self.console = output.console(screen, quiet=plan.quiet)
         self.failures: dict[Cell, str] = {}
 
     def raise_if_interrupted(self) -> None:

@@ -149,7 +149,7 @@ def train_cells(
         trial_config(cell, number=number, group=title, resources=resources)
         for number, cell in enumerate(missing, start=1)
     ]
-    aims = Aims.of(METRIC if data.classes else "valid/rankme")
+    aims = Aims.of(METRIC if data.classes else "valid/view_information")
     keeper = CellWriter(cell_store, missing, resources)
     progress = Progress(
         screen,

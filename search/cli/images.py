@@ -78,7 +78,7 @@ def load_images(
     else:
         from trainers.data.own import load_own
 
-        console = Console(stderr=True)
+        console = Console(stderr=True, force_jupyter=False)
         shown = functools.partial(
             track,
             description=f"reading {own.name}",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from rich.console import Console
 from rich.table import Table
 
+from search.cli import output
 from search.errors import FAILED
 from search.spaces import space
 from search.spaces.pipeline import Params, load_pipeline, pipeline_names
@@ -12,7 +12,7 @@ from search.spaces.pipeline import Params, load_pipeline, pipeline_names
 
 def show(only: str | None) -> int:
     """Print one pipeline or all; returns the exit status."""
-    console = Console(highlight=False)
+    console = output.console()
     for name in [only] if only else pipeline_names():
         pipeline = load_pipeline(name)
         labels = "uses labels" if pipeline.uses_labels else "no labels"
@@ -28,7 +28,7 @@ def show_check(name: str) -> int:
     """Print a line for each clause of the contract of pipelines; returns 1 if one is broken."""
     from search.spaces.contract import violations
 
-    console = Console(highlight=False)
+    console = output.console()
     broken = 0
     for clause, problem in violations(load_pipeline(name)):
         broken += problem is not None

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import io
+import logging
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-WIDTH = 110
+WIDTH = 96  # of a cell in a window that shows the folders beside it
 SECONDS = 0.5  # between two drawings
 FRAME = '<pre style="line-height:1.2;white-space:pre">{code}</pre>'
 
@@ -20,6 +22,12 @@ def in_notebook() -> bool:
     """Whether a notebook's kernel runs this process."""
     shell: Any = sys.modules.get("IPython")
     return shell is not None and type(shell.get_ipython()).__name__ == "ZMQInteractiveShell"
+
+
+def decline_widgets() -> None:
+    """Keep tqdm and Ray from asking for ipywidgets, which nothing here uses."""
+    warnings.filterwarnings("ignore", message="IProgress not found")
+    logging.getLogger("ray.widgets.util").setLevel(logging.WARNING)
 
 
 class Cell:

@@ -8,10 +8,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
-from typing import IO, TextIO
+from typing import IO, TYPE_CHECKING, TextIO
 
 from search.cli.notebook import in_notebook
 from search.errors import without_secrets
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 class _Unbroken(io.FileIO):
@@ -35,6 +38,13 @@ def unbroken(descriptor: int, *, owned: bool = True) -> TextIO:
     """A line-buffered text stream to `descriptor` that never fails to write and hides secrets."""
     raw = io.BufferedWriter(_Unbroken(descriptor, "w", closefd=owned))
     return _Discreet(raw, encoding="utf-8", errors="replace", line_buffering=True)
+
+
+def console(screen: IO[str] | None = None, *, quiet: bool = False) -> Console:
+    """What a command prints with, to standard output or `screen`; in a notebook too it is text."""
+    from rich.console import Console
+
+    return Console(file=screen, highlight=False, quiet=quiet, force_jupyter=False)
 
 
 def keep_standard_streams() -> None:

@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from search.cli import output
 from search.cli.notebook import Cell, in_notebook
 from search.spaces.goals import Aims
 from search.spaces.pipeline import METRIC
@@ -60,7 +61,7 @@ class Progress:
         noun: str = "trial",
         until: float | None = None,
     ) -> None:
-        self._console = Console(file=screen, highlight=False, quiet=quiet, soft_wrap=False)
+        self._console = output.console(screen, quiet=quiet)
         self._title = title
         self._total = total
         self._counts = Counter(ended)

@@ -10,8 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-
+from search.cli import output
 from search.cli.progress import warn
 from search.cli.signals import Interrupted, StopOnSignal, show_interrupted
 from search.errors import FAILED, INTERRUPTED, Failure, UserError
@@ -30,9 +29,7 @@ def run(options: Namespace) -> int:
     try:
         _, failed = final_numbers(options)
     except Interrupted:
-        show_interrupted(
-            Console(highlight=False, quiet=options.quiet), "search/rerun.py", *options.arguments
-        )
+        show_interrupted(output.console(quiet=options.quiet), "search/rerun.py", *options.arguments)
         return INTERRUPTED
     return FAILED if failed else 0
 
@@ -49,7 +46,7 @@ def final_numbers(options: Namespace) -> tuple[list[Result], bool]:
     store = open_store(options)
     home = HOME.absolute()
     check_disk(home)
-    console = Console(highlight=False, quiet=options.quiet)
+    console = output.console(quiet=options.quiet)
     results: list[Result] = []
     skipped: dict[str, str] = {}
     failed = locked = False

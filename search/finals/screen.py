@@ -27,6 +27,7 @@ COLUMNS = {
     "test/mae": "MAE",
     "test/elbo": "ELBO",
     "test/rankme": "RankMe",
+    "test/view_information": "views",
     "model/parameters": "weights",
     "time/train_seconds": "s",
 }
@@ -150,7 +151,7 @@ def _cell(metric: str, estimate: Estimate | None) -> str:
         return f"{estimate.mean:.0f}"
     if metric.endswith("mae"):
         return f"{estimate.mean:.4f}"
-    if metric.endswith(("elbo", "rankme")):
+    if metric.endswith(("elbo", "rankme", "information")):
         return f"{estimate.mean:.2f}"
     if metric == TEST:
         return estimate.text(2, factor=100)

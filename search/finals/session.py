@@ -59,7 +59,7 @@ class _Rerun:
     ) -> None:
         self._plan = plan
         self._records = records
-        say = Console(file=screen, highlight=False, quiet=plan.quiet)
+        say = output.console(screen, quiet=plan.quiet)
         self._warn = functools.partial(warn, say)
         self._cell_store = CellStore(plan.home / "finals", say=self._warn)
         self._session = CellSession(plan, self._cell_store, stop, screen)

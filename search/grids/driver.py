@@ -7,8 +7,7 @@ from argparse import Namespace
 from contextlib import ExitStack
 from pathlib import Path
 
-from rich.console import Console
-
+from search.cli import output
 from search.cli.signals import Interrupted, StopOnSignal, show_interrupted
 from search.errors import FAILED, INTERRUPTED
 from search.files import durable, locks
@@ -25,7 +24,7 @@ def run(options: Namespace) -> int:
     home = HOME.absolute()
     uri = address.resolve_uri(options.tracking_uri, home)
     address.probe(uri)
-    console = Console(highlight=False, quiet=options.quiet)
+    console = output.console(quiet=options.quiet)
     names = sweep_names() if options.sweep == "all" else [options.sweep]
     plans = [make_plan(options, name, uri) for name in names]
     check_disk(home)

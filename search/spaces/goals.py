@@ -22,10 +22,10 @@ AT_THE_END = (
     "valid/rankme",
 )
 OF_LABELS = ("accuracy", "classifier_seconds", "knn_seconds", "linear_seconds")
-# A scheduler can compare these. The negated error is measured where there are no labels.
+# A scheduler can compare these. The last two are measured where there are no labels.
 AT_RUNGS = (
     *("train/loss", "valid/accuracy", "valid/elbo", "valid/kl"),
-    *("valid/neg_mae", "valid/rankme"),
+    *("valid/rankme", "valid/neg_mae", "valid/view_information"),
 )
 
 # Tags in MLflow.
@@ -196,7 +196,7 @@ def metric_names(pipeline: Pipeline) -> list[str]:
     names += ["valid/elbo", "valid/kl"] if hasattr(method.encoder, "distribution") else []
     if not pipeline.spec.classes:
         names = [name for name in names if not name.endswith(OF_LABELS)]
-        names += ["valid/neg_mae"] * (method.decoder is not None)
+        names += ["valid/view_information", *["valid/neg_mae"] * (method.decoder is not None)]
     return sorted(names)
 
 

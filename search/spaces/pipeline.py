@@ -107,7 +107,7 @@ class Pipeline:
         return replace(self, **changes)
 
     def _metric_without_labels(self, spec: DatasetSpec) -> str:
-        """What is maximised: how many directions the latents use, or the error, negated.
+        """What is maximised: what latents tell of an image's views, or the error, negated.
 
         Raises:
             UserError: nothing can be learned without labels.
@@ -120,7 +120,7 @@ class Pipeline:
             )
         if self.metric != METRIC:
             return self.metric
-        return "valid/neg_mae" if self.reconstructs else "valid/rankme"
+        return "valid/neg_mae" if self.reconstructs else "valid/view_information"
 
     def builder(self, *, ablation: bool = False) -> Build:
         """The function that builds the method, or its ablation.

@@ -15,7 +15,7 @@ from search.spaces import builders
 from search.spaces.pipeline import OBJECTIVE, Pipeline, pipeline_of
 from search.trials.config import TrialConfig
 from trainers.data import DatasetSpec, TrainingData
-from trainers.evaluation import Evaluation, evaluate
+from trainers.evaluation import Evaluation, evaluate, judging_views
 from trainers.loop import DeviceImages, fit
 
 
@@ -121,6 +121,7 @@ class Trial:
                     self.images.train,
                     self.images.valid,
                     classes=len(self.images.spec.classes),
+                    views=judging_views(self.images.spec),
                     seed=config.seed,
                     precision="float32" if final else config.precision,
                     accuracy_only=not at_end,

@@ -5,10 +5,9 @@ from __future__ import annotations
 from argparse import Namespace
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 
-from search.cli import progress
+from search.cli import output, progress
 from search.cli.listing import space_table
 from search.cluster.throughput import time_training
 from search.spaces import space
@@ -25,7 +24,7 @@ PLOTS_MIB = 5.0
 def forecast(options: Namespace) -> int:
     """Show the space, the resources, and the forecast; returns the exit status."""
     plan = make_plan(options)
-    console = Console(highlight=False)
+    console = output.console()
     console.print(f"{plan.pipeline_name}: {plan.pipeline.summary}", style="bold")
     console.print(space_table(plan.space, plan.defaults, "trial 0"))
     data = plan.data

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from search import errors
+from search.cli import output
 from search.cli.images import label, load_images
 from search.cluster.resources import choose_device, gpu_count
 from search.errors import FAILED, Failure, UserError
@@ -25,7 +26,7 @@ from search.trials.config import TrialConfig
 from search.trials.trial import Trial, TrialImages
 from trainers.data import TrainingData
 
-CURVES = ("train/loss", "valid/accuracy", "valid/rankme")
+CURVES = ("train/loss", "valid/accuracy", "valid/rankme", "valid/view_information")
 
 
 def replay(options: Namespace) -> int:
@@ -46,7 +47,7 @@ def replay(options: Namespace) -> int:
     studies.check_protocol(study)
     data = _same_data(options, identity)
     device = choose_device(options.device, None, gpus=gpu_count())
-    console = Console(highlight=False, quiet=options.quiet)
+    console = output.console(quiet=options.quiet)
     if device != config.device:
         console.print(
             f"recorded on {config.device}, trained again on {device}: "

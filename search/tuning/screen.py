@@ -19,7 +19,7 @@ from search.tracking import address, views
 from search.tuning.plan import Plan
 
 MEANING = {
-    "valid/rankme": ", how many directions the latents use (Garrido et al., 2023)",
+    "valid/view_information": ", how much a view's latent tells of which image it shows, in nats",
     "valid/neg_mae": ", the reconstructions' mean absolute error with a minus before it",
 }
 SHOWN = 5

@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 import numpy as np
-from rich.console import Console
 
 from search.cli import output
 from search.cli.progress import Progress, say
@@ -109,7 +108,7 @@ def search(
         wanted = ENDLESS if plan.twin_of else plan.trials
         enough = Enough(plan, studies.trained(study))
         missing = 0 if enough.reason else max(0, wanted - sum(ended.values()))
-        console = Console(file=screen, highlight=False, quiet=plan.quiet)
+        console = output.console(screen, quiet=plan.quiet)
         announce(console, plan, resources, name, log_file, missing)
         study_run = StudyRun(plan, resources, store, experiment_id, name)
         until = None

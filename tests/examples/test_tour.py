@@ -26,13 +26,19 @@ def test_every_cell_runs_and_the_latents_are_drawn(
     outputs = [out for cell in tour.cells for out in cell.get("outputs", ())]
     assert [out for out in outputs if out.output_type == "error"] == []
     pages = [out.data["text/html"] for out in outputs if "text/html" in out.get("data", {})]
-    assert any("4 of 4 trials" in page for page in pages), "the search ended"
+    texts = {name: _texts(outputs, name) for name in ("stdout", "stderr")}
+    assert "4 of 4 trials" in texts["stdout"], "the search ended"
+    assert texts["stderr"] == "", "neither Ray nor tqdm asks for widgets"
     live = [page for page in pages if "4/4" in page and "best" in page]
     assert live, "the table that is drawn in place, as it was at its end"
     [trials] = [page for page in pages if "dataframe" in page]
     assert "params_lr" in trials and "value" in trials
     [picture] = [out.data["image/png"] for out in outputs if "image/png" in out.get("data", {})]
     assert len(picture) > 10_000
+
+
+def _texts(outputs: list[nbformat.NotebookNode], name: str) -> str:
+    return "".join(out.text for out in outputs if out.get("name") == name)
 
 
 def test_it_is_kept_without_outputs() -> None:

@@ -139,7 +139,10 @@ def test_images_without_labels_are_searched_measured_and_kept(shapes: Path) -> N
     labelled = np.load(shapes / "shapes.npz")["images"]
     np.savez(shapes / "unlabelled.npz", images=labelled)
     data = ("--data", "npz:unlabelled.npz")
-    for method, metric in (("contrastive", "valid/rankme"), ("autoencoder", "valid/neg_mae")):
+    for method, metric in (
+        ("contrastive", "valid/view_information"),
+        ("autoencoder", "valid/neg_mae"),
+    ):
         words = ("--pipeline", f"image_{method}", *data)
         how = ("--trials", "3", "--epochs", "2", "--set", "width=16", "--set", "batch_size=256")
         done = commands.run("search/tune.py", *words, *how, folder=shapes)
@@ -155,7 +158,8 @@ def test_images_without_labels_are_searched_measured_and_kept(shapes: Path) -> N
     [result] = json.loads((shapes / "unlabelled.json").read_bytes())["pipelines"].values()
     rows = {row["name"]: row["metrics"] for row in result["rows"]}
     assert {"defaults", "ablation", "random encoder", "PCA", "raw pixels"} < rows.keys()
-    assert all(len(row["test/rankme"]) == 2 for row in rows.values())
+    judged = ("test/rankme", "valid/view_information", "test/view_information")
+    assert all(len(row[name]) == 2 for row in rows.values() for name in judged)
     assert not any("accuracy" in metric for row in rows.values() for metric in row)
     with chdir(shapes):
         model = champions.load("image_contrastive@unlabelled")

@@ -12,8 +12,18 @@ from torch import Tensor, nn
 
 from tests.trainers.small import CLASSES, build_method, make_images, same, weights
 from trainers import evaluation
+from trainers.augmentation import Digits
 from trainers.classifiers import fit_linear_classifier, nearest_classes, unscaled
-from trainers.evaluation import accuracy, decoded_mae, encode, evaluate, reconstruction_mae
+from trainers.data.datasets import find_spec
+from trainers.evaluation import (
+    accuracy,
+    decoded_mae,
+    encode,
+    evaluate,
+    information,
+    judging_views,
+    reconstruction_mae,
+)
 from trainers.measures.structure import rankme
 from trainers.methods import Autoencoder, Contrastive, Supervised, VariationalAutoencoder
 
@@ -56,6 +66,20 @@ def test_without_labels_the_rank_and_the_error_are_all_there_is() -> None:
     measured = evaluate(build_method(Contrastive), train, valid, classes=0, seed=0)
     latents = encode(build_method(Contrastive).encoder, valid)
     assert measured.metrics == {"valid/rankme": pytest.approx(rankme(latents))}
+
+
+def test_views_judge_without_labels_and_are_the_same_whenever_they_are_drawn() -> None:
+    labelled = find_spec("mnist")
+    assert judging_views(labelled) is None
+    views = judging_views(replace(labelled, classes=()))
+    assert views == Digits(evaluation.JUDGING)
+    method, train, valid = build_method(Contrastive), make_images(60), make_images(40, 1)
+    torch.manual_seed(5)
+    measured = evaluate(method, train, valid, classes=0, views=views, seed=0)
+    torch.manual_seed(6)
+    told = information(method.encoder, valid, Digits(evaluation.JUDGING))
+    assert measured.metrics["valid/view_information"] == told > 0
+    assert information(nn.Flatten(), valid, lambda images, _: images * 0) == 0
 
 
 def test_a_decoder_is_measured_on_training_images_for_final_numbers_only(method_kind: type) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+RIDGE = 0.01  # of the views' mean variance: directions that no view moves in count for little
 T = 2.0  # of the uniformity, as Wang and Isola (2020) use it
 
 
@@ -100,6 +101,29 @@ def rankme(z: Tensor) -> float:
     shares = values / values.sum().clamp(min=torch.finfo(z.dtype).tiny)
     entropy = torch.special.entr(shares).sum()
     return float((entropy.exp() * (values.sum() > 0)).item())
+
+
+def view_information(views: Tensor) -> float:
+    """How much one view's latent tells of which image it shows, in nats; 0: nothing.
+
+    The mutual information of a latent and its image, (log det T - log det W) / 2, if latents are
+    distributed normally: T is their covariance, W that of the views of one image around their mean,
+    both with `RIDGE` of W's mean variance on the diagonal. LiDAR (Thilak et al., 2024, "LiDAR:
+    Sensing Linear Probing Performance in Joint Embedding SSL Architectures") takes the rank of the
+    same two scatters.
+
+    Args:
+        views: (V, N, D) latents of V views of each of N images, on any device.
+    """
+    views = views.double()
+    around_all = (views - views.mean((0, 1))).flatten(0, 1)
+    around_own = (views - views.mean(0)).flatten(0, 1)
+    total, within = (z.T @ z / len(z) for z in (around_all, around_own))
+    least = torch.finfo(views.dtype).tiny
+    ridge = (RIDGE * within.diagonal().mean()).clamp(min=least) * torch.eye(
+        len(within), dtype=views.dtype, device=views.device
+    )
+    return float((torch.logdet(total + ridge) - torch.logdet(within + ridge)).item()) / 2
 
 
 def rank_of(values: np.ndarray) -> float:

@@ -17,6 +17,7 @@ from trainers.measures.structure import (
     rankme,
     spectrum,
     uniformity,
+    view_information,
 )
 
 RNG = np.random.default_rng(2)
@@ -84,6 +85,19 @@ def test_rankme_in_closed_form() -> None:
     shares = values / values.sum()
     entropy = -(shares * np.log(shares)).sum()
     assert rankme(torch.from_numpy(Z + 1)) == pytest.approx(math.exp(entropy))
+
+
+def test_view_information_in_closed_form() -> None:
+    """Two directions: one tells the images apart, the other only their views."""
+    means = torch.tensor([0.0, 2.0, 4.0, 6.0])
+    moved = [(x, y) for x in (-0.5, 0.5) for y in (-1.0, 1.0)]
+    views = torch.stack([torch.stack([means + x, torch.full_like(means, y)], 1) for x, y in moved])
+    ridge = 0.01 * (0.25 + 1) / 2
+    told = math.log((5 + 0.25 + ridge) / (0.25 + ridge)) / 2
+    assert view_information(views) == pytest.approx(told)
+    assert view_information(10 * views + 3) == pytest.approx(told)
+    assert view_information(torch.ones(2, 4, 3)) == 0
+    assert view_information(views.flip(1)) == pytest.approx(told), "in any order"
 
 
 def test_correlation() -> None:
