@@ -10,12 +10,10 @@ from pathlib import Path
 from models import LatentModel
 from search.cells.opening import Opened, open_cell, open_folder, rerun_command
 from search.errors import Failure, without_secrets
-from search.files.home import HOME, ROOT
+from search.files.home import HOME, PUBLISHED
 from search.files.sqlite import sqlite_uri
 from search.tracking import address, registry
 from search.tracking.store import PARENT, open_existing
-
-PUBLISHED = ROOT / "docs" / "results"
 
 
 def load(name: str, *, tracking_uri: str | None = None) -> LatentModel:

@@ -71,6 +71,8 @@ def parser() -> arguments.Parser:
     option("--target VALUE", arguments.finite, good)
     poor = "stop when so many trials in a row have brought none better"
     option("--stop-after N", arguments.positive, poor)
+    start = "a study of this folder, or a published one, whose trials' order the sampler is to know"
+    option("--from STUDY", arguments.name, start)
     twin = "afterwards, for as long as the study took: random, a random search as its twin"
     option("--baseline NAME", arguments.one_of("random"), twin)
     option(

@@ -10,6 +10,7 @@ from pathlib import Path
 from search.errors import Failure
 
 ROOT = Path(__file__).resolve().parents[2]
+PUBLISHED = ROOT / "docs" / "results"
 
 HOME = Path("mlruns")
 OWN = "pipelines"  # folder in it: the texts of a user's own pipelines that were searched

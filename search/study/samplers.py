@@ -7,6 +7,7 @@ trials weigh little. So the best and the newest trials are enough.
 
 from __future__ import annotations
 
+import copy
 import heapq
 from collections.abc import Sequence
 from typing import Any
@@ -21,14 +22,20 @@ from search.study import study as studies
 
 MOST = 150  # up to this many trials the proposals equal those of Optuna's own TPE
 LEARNED_FROM = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
+STARTUP = 10  # trials that are drawn at random before TPE proposes, as in Optuna
 BEST = 25  # TPE's density of good trials has at most this many
 
 
-def build_sampler(name: str, *, seed: int, trials_so_far: int) -> BaseSampler:
+def build_sampler(
+    name: str, *, seed: int, trials_so_far: int, known: Sequence[FrozenTrial] = ()
+) -> BaseSampler:
     """`tpe`, `random` or `gp`.
 
     The seed depends on how many trials there are: a resumed study would otherwise propose its
     first configurations again.
+
+    Args:
+        known: trials of an earlier search, from which TPE learns.
     """
     import warnings
 
@@ -40,7 +47,7 @@ def build_sampler(name: str, *, seed: int, trials_so_far: int) -> BaseSampler:
         return optuna.samplers.GPSampler(seed=mixed)
     # TPE models each parameter by itself: in replayed searches the joint model missed the target
     # more often (docs/speed.md).
-    return BoundedTPE(multivariate=False, constant_liar=True, seed=mixed)
+    return BoundedTPE(known, multivariate=False, constant_liar=True, seed=mixed)
 
 
 class BoundedTPE(TPESampler):
@@ -48,12 +55,20 @@ class BoundedTPE(TPESampler):
 
     It looks at all trials of a study with two goals, which has no scheduler and so few trials. The
     settings are those of `TPESampler`, `constant_liar` included.
+
+    Args:
+        known: trials of an earlier search, the best first. Its values need not compare with those
+            of this one: of both TPE is shown each trial's place among its own.
     """
+
+    def __init__(self, known: Sequence[FrozenTrial] = (), **settings: Any) -> None:
+        super().__init__(**{"n_startup_trials": max(0, STARTUP - len(known)), **settings})
+        self._known = known
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """As in Optuna; what the proposal learns from is chosen once, for all its parameters."""
         super().before_trial(study, trial)
-        self._bounded: Any = study if len(study.directions) > 1 else _View(study)
+        self._bounded: Any = study if len(study.directions) > 1 else _View(study, self._known)
 
     def _sample(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
@@ -71,12 +86,21 @@ def shown(trials: Sequence[FrozenTrial], *, minimise: bool = False) -> list[Froz
     running = {t.number for t in old if t.state is TrialState.RUNNING}
     ended = [t for t in old if t.number not in running]
     sign = 1 if minimise else -1
-    best = heapq.nsmallest(BEST, ended, key=lambda trial: _rank(trial, sign))
+    best = heapq.nsmallest(BEST, ended, key=lambda trial: rank(trial, sign))
     kept = running.union(t.number for t in best)
     return [*(t for t in old if t.number in kept), *trials[-newest:]]
 
 
-def _rank(trial: FrozenTrial, sign: int) -> tuple[float, ...]:
+def by_place(ordered: Sequence[FrozenTrial], *, minimise: bool) -> list[FrozenTrial]:
+    """Copies of trials, the best first, whose values are their places: 1 is best, 1 / N worst."""
+    copies = [copy.copy(trial) for trial in ordered]
+    for place, trial in enumerate(copies):
+        trial.state = TrialState.COMPLETE
+        trial.values = [(-1 if minimise else 1) * (1 - place / len(copies))]
+    return copies
+
+
+def rank(trial: FrozenTrial, sign: int) -> tuple[float, ...]:
     """Optuna's order, the best first: complete trials, then pruned ones that came furthest.
 
     Those beyond a limit come last, the least first.
@@ -95,10 +119,19 @@ def _rank(trial: FrozenTrial, sign: int) -> tuple[float, ...]:
 class _View:
     """A study that shows TPE only the `shown` trials; the study answers everything else."""
 
-    def __init__(self, study: optuna.Study) -> None:
+    def __init__(self, study: optuna.Study, known: Sequence[FrozenTrial]) -> None:
         self._study = study
+        minimise = study.direction is StudyDirection.MINIMIZE
         trials = study.get_trials(deepcopy=False, states=LEARNED_FROM)
-        self._shown = shown(trials, minimise=study.direction is StudyDirection.MINIMIZE)
+        self._shown = shown(trials, minimise=minimise)
+        if known:  # they come first: the newest weigh most
+            ended = [t for t in self._shown if t.state is not TrialState.RUNNING]
+            ended.sort(key=lambda trial: rank(trial, 1 if minimise else -1))
+            own = {t.number: t for t in by_place(ended, minimise=minimise)}
+            earlier = by_place(known, minimise=minimise)
+            for place, trial in enumerate(earlier):
+                trial.number = place - len(known)
+            self._shown = [*earlier, *(own.get(t.number, t) for t in self._shown)]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._study, name)

@@ -29,6 +29,7 @@ CONFIG = "config"  # user attribute of a trial: its TrialConfig
 DUPLICATE = "duplicate_of"  # user attribute of a proposal that was not trained
 ERROR = "error"
 REFUSED = "refused"  # user attribute of a proposal beyond a limit, which was not trained: the limit
+KNOWN = "known"  # user attribute of a study that was started from another: what that one found
 IDENTITY = "identity"  # user attribute of a study: the settings that a resumed search must repeat
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
@@ -39,19 +40,26 @@ def create(
     *,
     identity: Mapping[str, Any],
     defaults: Mapping[str, Scalar] | None,
+    known: Mapping[str, Any] | None = None,
 ) -> Study:
-    """Create a study with the defaults, if given, as its first proposal; the caller holds its lock.
+    """Create a study; the caller holds its lock.
 
-    The identity is written last; a study without one is incomplete and is recreated.
+    Its first proposals are the defaults, if given, and the best of what is `known` of an earlier
+    search. The identity is written last; a study without one is incomplete and is recreated.
     """
     for summary in optuna.study.get_all_study_summaries(storage, include_best_trial=False):
-        incomplete = IDENTITY not in summary.user_attrs and summary.n_trials <= 1
+        most = 1 + (KNOWN in summary.user_attrs)
+        incomplete = IDENTITY not in summary.user_attrs and summary.n_trials <= most
         if summary.study_name == name and incomplete:
             optuna.delete_study(study_name=name, storage=storage)
     directions = [goal.direction for goal in _aims(identity).goals]
     study = optuna.create_study(storage=storage, study_name=name, directions=directions)
     if defaults is not None:
         study.enqueue_trial(dict(defaults))
+    if known:
+        study.set_user_attr(KNOWN, dict(known))
+        if (best := dict(known["configurations"][0])) != defaults:
+            study.enqueue_trial(best)
     fault_injection.reach("creating study")
     study.set_user_attr(IDENTITY, dict(identity))
     return study

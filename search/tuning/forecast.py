@@ -34,6 +34,8 @@ def forecast(options: Namespace) -> int:
         f"{plan.resources.describe()}\n{aims_in_words(plan)}",
         soft_wrap=True,
     )
+    if plan.known:
+        console.print(plan.known.describe(), soft_wrap=True)
     rng = np.random.default_rng(plan.seed)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for column in ("images/s", "epoch", "weights", "configuration"):

@@ -22,7 +22,8 @@ from search.spaces.goals import Aims, parse_aims
 from search.spaces.pipeline import Pipeline, Scalar, experiment_name, load_pipeline, source_of
 from search.spaces.rungs import rungs
 from search.spaces.space import Space, narrow, signature, values
-from search.study.storage import RDBStorage, study_names
+from search.study.known import Known, find
+from search.study.storage import RDBStorage, open_storage, studies_exist, study_names
 from search.tracking.address import probe, resolve_uri
 from trainers import protocol
 from trainers.data import TrainingData
@@ -54,6 +55,7 @@ class Plan:
         baseline: `random` if a random search follows as the study's twin.
         target, stop_after: the value that ends the search; the trials in a row without a better
             one that do.
+        known: what an earlier search found, from which a new study starts.
         twin_of: the study whose twin this search is, if it is one. It draws at random, stops no
             trial, and ends after `time_budget` seconds in all, however often it is interrupted.
         settings: the arguments of `--set`.
@@ -86,6 +88,7 @@ class Plan:
     baseline: str | None = None
     target: float | None = None
     stop_after: int | None = None
+    known: Known | None = None
     twin_of: str | None = None
 
     def twin(self, study: str, seconds: float) -> Plan:
@@ -100,6 +103,7 @@ class Plan:
             baseline=None,
             target=None,
             stop_after=None,
+            known=None,
             twin_of=study,
         )
 
@@ -180,9 +184,20 @@ def make_plan(options: Namespace) -> Plan:
     pipeline, data = load_images(
         options, load_pipeline(options.pipeline), train_size=options.train_size
     )
+    start = getattr(options, "from")
+    if start and options.resume:
+        raise UserError("--from starts a study, --resume goes on with one\ngive one of them")
+    if start and (options.sampler != "tpe" or len(options.objective) > 1):
+        raise UserError(
+            "--from teaches the sampler tpe the order of trials by one goal\n"
+            "leave --from out, or --sampler and the second --objective"
+        )
     aims = parse_aims(pipeline, options.objective, options.limit)
     scheduler = _scheduler(options.scheduler, aims)
     space, defaults = narrow(pipeline.space, pipeline.defaults, options.set)
+    known = None
+    if start:
+        known = find(start, open_storage(home) if studies_exist(home) else None, space)
     uri = resolve_uri(options.tracking_uri, home)
     probe(uri)
     if options.address:
@@ -204,6 +219,7 @@ def make_plan(options: Namespace) -> Plan:
         tracking_uri=uri,
         settings=tuple(options.set),
         arguments=tuple(options.arguments),
+        known=known,
         **{name: getattr(options, name) for name in AS_GIVEN},
     )
 

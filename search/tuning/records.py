@@ -76,6 +76,7 @@ class StudyRun:
                 "sampler": plan.sampler,
                 "scheduler": plan.scheduler,
                 "seed": str(plan.seed),
+                **({"from": plan.known.source} if plan.known else {}),
                 "machine": provenance.machine(self._resources.device),
                 "mlflow.note.content": _note(plan.pipeline, plan.data.label),
             },

@@ -14,6 +14,7 @@ from search.cluster.resources import Resources
 from search.errors import INTERRUPTED, without_secrets
 from search.spaces import goals
 from search.study import plots, study as studies
+from search.study.known import Known
 from search.study.study import FrozenTrial, Study, TrialState
 from search.tracking import address, views
 from search.tuning.plan import Plan
@@ -26,7 +27,13 @@ SHOWN = 5
 
 
 def announce(
-    console: Console, plan: Plan, resources: Resources, study: str, log_file: Path, missing: int
+    console: Console,
+    plan: Plan,
+    resources: Resources,
+    study: str,
+    log_file: Path,
+    missing: int,
+    known: Known | None = None,
 ) -> None:
     """Print the plan of the search, its data, and where it writes its records."""
     data = plan.data
@@ -39,7 +46,7 @@ def announce(
         f"{len(data.train):,} train and {len(data.valid):,} validation images ({where})\n"
         f"{trials} of up to {plan.epochs} epochs; {plan.sampler} proposes, "
         f"{plan.scheduler} stops; {resources.describe()}\n"
-        f"{aims_in_words(plan)}{_early(plan)}"
+        f"{aims_in_words(plan)}{_early(plan)}{_start(known)}"
         f"MLflow: {without_secrets(plan.tracking_uri)}\n"
         f"log: {log_file}\n",
         soft_wrap=True,
@@ -54,6 +61,10 @@ def aims_in_words(plan: Plan) -> str:
     if not plan.data.classes:
         lines.append(f"no labels: trials are compared by {metric}{MEANING.get(metric, '')}\n")
     return "".join(lines)
+
+
+def _start(known: Known | None) -> str:
+    return f"{known.describe()}\n" if known else ""
 
 
 def _early(plan: Plan) -> str:
@@ -232,7 +243,7 @@ def _resume_command(plan: Plan, study: str) -> str:
     while words:
         word = words.pop(0)
         option, equals, _ = word.partition("=")
-        if option in ("--study", "--trials"):
+        if option in ("--study", "--trials", "--from"):
             if not equals:
                 words.pop(0)
         elif option != "--resume":

@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from search.files.home import OWN, is_full
 from search.spaces.goals import PARAMETERS, known_before
 from search.spaces.pipeline import Scalar
 from search.study import samplers, study as studies
+from search.study.known import Known
 from search.study.storage import RDBStorage, open_storage, study_names
 from search.study.study import Study
 from search.study.study_trials import StudyTrials
@@ -98,18 +99,30 @@ def search(
             )
         else:
             first = None if plan.twin_of else plan.defaults
-            study = studies.create(storage, name, identity=plan.identity, defaults=first)
+            study = studies.create(
+                storage,
+                name,
+                identity=plan.identity,
+                defaults=first,
+                known=asdict(plan.known) if plan.known else None,
+            )
         if plan.source:
             durable.write(plan.home / OWN / f"{plan.pipeline_name}.py", plan.source)
         resources = _in_the_precision_of(study, plan.resources)
         so_far = len(study.get_trials(deepcopy=False))
-        study.sampler = samplers.build_sampler(plan.sampler, seed=plan.seed, trials_so_far=so_far)
+        found = Known.of(study)
+        study.sampler = samplers.build_sampler(
+            plan.sampler,
+            seed=plan.seed,
+            trials_so_far=so_far,
+            known=found.trials(plan.space) if found else (),
+        )
         ended = studies.counts(study)
         wanted = ENDLESS if plan.twin_of else plan.trials
         enough = Enough(plan, studies.trained(study))
         missing = 0 if enough.reason else max(0, wanted - sum(ended.values()))
         console = output.console(screen, quiet=plan.quiet)
-        announce(console, plan, resources, name, log_file, missing)
+        announce(console, plan, resources, name, log_file, missing, found)
         study_run = StudyRun(plan, resources, store, experiment_id, name)
         until = None
         if plan.time_budget:
