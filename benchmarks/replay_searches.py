@@ -1,14 +1,22 @@
 """How soon a search finds what a plain random search finds: real searchers, replayed training.
 
-    python benchmarks/replay_searches.py [--pipeline all] [--seeds 10] [--trials 150]
+    python benchmarks/replay_searches.py [--pipeline all] [--seeds 50] [--workers 2] [--half all]
 
 The samplers and schedulers are the real ones, this project's and Ray Tune's, asked and told as Ray
 asks and tells them; only the training is replaced, by `surrogate.py` on the recorded curves of
-`record_curves.py`. Time is simulated: two trials at a time, each costs its epochs and its
-measurements. For every seed the target is the best that a random search of 50 full trials measures;
-the ratio is that search's whole time over the time until the other measures as much. Prints medians
-over the seeds, and in brackets in how many of them the target was reached.
+`record_curves.py`. Time is simulated: so many trials at a time, each costs its epochs, its
+measurements and the seconds that its proposal took. For every seed the target is the best that a
+random search of 50 full trials measures; the ratio is that search's whole time over the time until
+the other measures as much, or over the other's whole time if it never does. Prints geometric means
+over the seeds with bootstrap intervals, in how many of them the target was reached, and by how much
+the best measured so far is short of it after a quarter, a half and all of the random search's time.
 
+`--half even` and `--half odd` know every other curve only, and draw other seeds: ways are chosen by
+one half and reported by the other.
+
+- `oracle`: every trial that will not reach the target is stopped at the first rung: what stopping
+  may bring at most, with proposals at random or by TPE.
+- `short, then full`: so many trials of one short time, then the best of them to their ends.
 - `plain pair`: `OptunaSearch` + `ASHAScheduler` with their defaults, as the guides join them,
   measured after every epoch.
 - `ours`: this project's, the defaults as trial 0, measured at its rungs.
@@ -19,11 +27,13 @@ over the seeds, and in brackets in how many of them the target was reached.
 from __future__ import annotations
 
 import argparse
+import bisect
 import heapq
 import math
 import multiprocessing
-import statistics
 import sys
+import time
+import warnings
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -36,7 +46,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 import optuna
-from optuna.samplers import BaseSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
@@ -49,13 +59,16 @@ from search.cluster.searcher import TrialSearcher
 from search.spaces.goals import Aims
 from search.spaces.pipeline import Pipeline, load_pipeline
 from search.spaces.rungs import REDUCTION
+from search.spaces.space import key
 from search.study import samplers
 from search.study.study_trials import StudyTrials
 from search.trials.config import TrialConfig
 from search.trials.outcome import METRICS
 
-WORKERS = 2
 RANDOM_TRIALS = 50  # of the search whose result is the target
+SHARES = (0.25, 0.5, 1.0)  # of its time, after which the regret is taken
+SHORT, TO_THE_END = 2, 6  # epochs of the short trials; one in so many goes on
+HALVES = {"all": (0, 1), "even": (0, 2), "odd": (1, 2)}  # curves from here in steps
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +81,8 @@ class Way:
         reduction: one in so many goes on from a rung.
         defaults: whether the pipeline's defaults are trial 0.
         every_epoch: measured after each, not at the rungs only.
+        oracle: trials are stopped by what they would reach.
+        short: trials are short, and the best of so many go on to their ends.
     """
 
     sampler: Callable[[int], BaseSampler] | None
@@ -75,6 +90,8 @@ class Way:
     reduction: int = REDUCTION
     defaults: bool = False
     every_epoch: bool = False
+    oracle: bool = False
+    short: int | None = None
 
 
 def tpe(**settings: Any) -> Callable[[int], BaseSampler]:
@@ -90,6 +107,11 @@ def tpe(**settings: Any) -> Callable[[int], BaseSampler]:
     return build
 
 
+def random(seed: int) -> BaseSampler:
+    """Proposals at random."""
+    return RandomSampler(seed=seed)
+
+
 def ways(pipeline: Pipeline) -> dict[str, Way]:
     """The compared ways, by name; `pipeline` has a grace of its own."""
     base = Way(sampler=tpe(), grace=pipeline.grace)
@@ -98,7 +120,11 @@ def ways(pipeline: Pipeline) -> dict[str, Way]:
         "ours": replace(base, defaults=True),
         "no trial 0": base,
         "no scheduler": replace(base, grace=None),
-        "random + ASHA": replace(base, sampler=lambda seed: RandomSampler(seed=seed)),
+        "oracle": replace(base, oracle=True),
+        "random + oracle": replace(base, oracle=True, sampler=random),
+        "short, then full": replace(base, short=18, sampler=random),
+        "random + ASHA": replace(base, sampler=random),
+        "GP": replace(base, sampler=lambda seed: GPSampler(seed=seed)),
         "5 start-ups": replace(base, sampler=tpe(n_startup_trials=5)),
         "20 start-ups": replace(base, sampler=tpe(n_startup_trials=20)),
         "multivariate": replace(base, sampler=tpe(multivariate=True, group=True)),
@@ -115,10 +141,11 @@ QUICK = ("plain pair", "ours", "no trial 0")
 
 def main(argv: Sequence[str] | None = None) -> None:
     """A table: a line for each way, a column for each pipeline."""
-    numbers = {"seeds": 10, "first_seed": 0, "trials": 150}
+    numbers = {"seeds": 50, "trials": 150, "workers": 2}
     parser = machine.options(__doc__, "3 seeds, 60 trials, three ways", **numbers)
     parser.add_argument("--pipeline", default="all", choices=["all", *PIPELINES])
     parser.add_argument("--way", action="append", help="this one only; may be given again")
+    parser.add_argument("--half", default="all", choices=HALVES)
     parser.add_argument("--curves", type=Path, default=CURVES)
     options = parser.parse_args(argv)
     if options.quick:
@@ -127,60 +154,112 @@ def main(argv: Sequence[str] | None = None) -> None:
     known = list(ways(load_pipeline(names[0])))
     if unknown := set(options.way or ()) - set(known):
         parser.error(f"no way {unknown.pop()!r}, there are: {', '.join(known)}")
+    chosen = options.way or (QUICK if options.quick else known)
     where = machine.announce("ray", "optuna", "scikit-learn")
-    times_faster: dict[str, dict[str, tuple[float, int]]] = {}
-    trusted: dict[str, dict[str, float]] = {}
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=context) as pool:
-        running = [pool.submit(replay, name, options) for name in names]
-        for name, future in zip(names, running, strict=True):
-            trusted[name], columns = future.result()
-            machine.show(f"{name}, recorded curves", trusted[name])
-            for way, ratio in columns.items():
-                times_faster.setdefault(way, {})[name] = ratio
-    print(f"times faster than {RANDOM_TRIALS} random full trials, median of {options.seeds} seeds")
-    for way, columns in times_faster.items():
-        machine.show(
-            way, {p: f"{ratio:.1f} ({reached})" for p, (ratio, reached) in columns.items()}
-        )
-    figures = {"seeds": options.seeds, "surrogates": trusted, "times_faster": times_faster}
+        running = [pool.submit(replay, name, chosen, options) for name in names]
+        replayed = {name: future.result() for name, future in zip(names, running, strict=True)}
+    trusted = {name: trusted for name, (trusted, _) in replayed.items()}
+    for name in names:
+        machine.show(f"{name}, recorded curves", trusted[name])
+    searches = options.seeds * len(names)
+    print(f"times faster than {RANDOM_TRIALS} random full trials, {options.workers} at a time")
+    times_faster, over_all = {}, {}
+    for way in chosen:
+        outcomes = [replayed[name][1][way] for name in names]
+        ratios = np.log([[one.ratio for one in seeds] for seeds in outcomes])
+        reached = np.array([[one.reached for one in seeds] for seeds in outcomes])
+        regret = np.mean([[one.regret for one in seeds] for seeds in outcomes], axis=(0, 1))
+        means = np.exp(ratios.mean(1))
+        times_faster[way] = {
+            name: (float(mean), int(many))
+            for name, mean, many in zip(names, means, reached.sum(1), strict=True)
+        }
+        draws = np.random.default_rng(0).integers(0, options.seeds, (2000, options.seeds))
+        low, high = np.exp(np.percentile(ratios.mean(0)[draws].mean(1), [2.5, 97.5]))
+        over_all[way] = {
+            "mean": float(np.exp(ratios.mean())),
+            "low": float(low),
+            "high": float(high),
+            "reached": float(reached.mean()),
+            "regret": regret.tolist(),
+        }
+        shown = {p: f"{mean:.1f} ({many})" for p, (mean, many) in times_faster[way].items()}
+        total = f"{over_all[way]['mean']:.1f} [{low:.1f}, {high:.1f}]"
+        short = ", ".join(f"{100 * share:.2f}" for share in regret)
+        told = f"{reached.sum()} of {searches} reached, short by {short} points"
+        machine.show(way, {"all": f"{total}, {told}", **shown})
+    figures = {
+        **{name: getattr(options, name) for name in (*numbers, "half")},
+        "surrogates": trusted,
+        "times_faster": times_faster,
+        "over_all": over_all,
+    }
     machine.keep(options.json, machine=where, figures=figures)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """A search against the random one of its seed.
+
+    Attributes:
+        ratio: how many times sooner the target was measured.
+        reached: whether it was.
+        regret: by how much the best was short of it after `SHARES` of the random one's time.
+    """
+
+    ratio: float
+    reached: bool
+    regret: tuple[float, ...]
+
+
 def replay(
-    name: str, options: argparse.Namespace
-) -> tuple[dict[str, float], dict[str, tuple[float, int]]]:
-    """How far to trust the curves of a pipeline; way -> (median ratio, times reached)."""
+    name: str, chosen: Sequence[str], options: argparse.Namespace
+) -> tuple[dict[str, float], dict[str, list[Outcome]]]:
+    """How far to trust the curves of a pipeline; way -> an outcome a seed."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    recorded = read(options.curves / f"{name}.jsonl")
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+    first, step = HALVES[options.half]
+    recorded = halved(read(options.curves / f"{name}.jsonl"), first, step)
     definition = as_recorded(load_pipeline(name), recorded)
-    rank, error = trust(definition.space, recorded)
     surrogate = Surrogate(definition.space, recorded)
-    chosen = ways(definition)
-    if options.quick or options.way:
-        chosen = {way: chosen[way] for way in options.way or QUICK}
-    seeds = range(options.first_seed, options.first_seed + options.seeds)
-    goals = [target(definition, surrogate, seed) for seed in seeds]
-    columns = {}
-    for way, settings in chosen.items():
-        ratios = [
-            whole / until(goal, search(definition, surrogate, settings, seed, options.trials))
-            for seed, (goal, whole) in zip(seeds, goals, strict=True)
-        ]
-        columns[way] = statistics.median(ratios), sum(ratio > 0 for ratio in ratios)
-    return {"curves": len(recorded), "rank": rank, "error": error}, columns
+    outcomes: dict[str, list[Outcome]] = {way: [] for way in chosen}
+    settings = {way: ways(definition)[way] for way in chosen}
+    for seed in range(first, first + step * options.seeds, step):
+        many = {"seed": seed, "workers": options.workers}
+        plain = Way(sampler=random, grace=None)
+        events = list(search(definition, surrogate, plain, trials=RANDOM_TRIALS, **many))
+        goal, whole = max(value for _, value in events), events[-1][0]
+        for way, how in settings.items():
+            one = search(definition, surrogate, how, trials=options.trials, goal=goal, **many)
+            outcomes[way].append(compared(one, goal, whole))
+    once = len({key(line["params"]) for line in recorded})
+    curves = {"curves": len(recorded), "pairs": len(recorded) - once}
+    return {**curves, **trust(definition.space, recorded)}, outcomes
 
 
-def target(pipeline: Pipeline, surrogate: Surrogate, seed: int) -> tuple[float, float]:
-    """(best accuracy, seconds) of a random search that stops nobody."""
-    plain = Way(sampler=lambda number: RandomSampler(seed=number), grace=None)
-    events = list(search(pipeline, surrogate, plain, seed, RANDOM_TRIALS))
-    return max(value for _, value in events), max(at for at, _ in events)
+def halved(recorded: Sequence[dict[str, Any]], first: int, step: int) -> list[dict[str, Any]]:
+    """Every `step`-th configuration from the `first` on, with both of its seeds."""
+    order = list(dict.fromkeys(key(line["params"]) for line in recorded))
+    kept = set(order[first::step])
+    return [line for line in recorded if key(line["params"]) in kept]
 
 
-def until(goal: float, events: Iterator[tuple[float, float]]) -> float:
-    """The simulated time at which `goal` is first measured; infinite if never."""
-    return next((at for at, value in events if value >= goal), math.inf)
+def compared(events: Iterator[tuple[float, float]], goal: float, whole: float) -> Outcome:
+    """A search's (time, accuracy) against a random one's best and whole time."""
+    seen: list[tuple[float, float]] = []
+    for at, value in events:
+        seen.append((at, value))
+        if value >= goal:
+            break
+    reached = value >= goal
+    best = [max((v for t, v in seen if t <= share * whole), default=0.0) for share in SHARES]
+    return Outcome(
+        ratio=whole / (at if reached else max(at, whole)),
+        reached=reached,
+        regret=tuple(max(0.0, goal - one) for one in best),
+    )
 
 
 @dataclass
@@ -194,31 +273,45 @@ class _Running:
 
 
 def search(
-    pipeline: Pipeline, surrogate: Surrogate, way: Way, seed: int, trials: int
+    pipeline: Pipeline,
+    surrogate: Surrogate,
+    way: Way,
+    *,
+    seed: int,
+    trials: int,
+    workers: int = 2,
+    goal: float = math.inf,
 ) -> Iterator[tuple[float, float]]:
-    """(time, accuracy) of every measurement, in the order of time."""
-    searcher, scheduler, rungs = _parts(pipeline, way, seed)
+    """(time, accuracy) of every measurement, in the order of time; `goal` is the oracle's."""
+    searcher, scheduler, rungs, record = _parts(pipeline, way, seed)
     measured = range(1, pipeline.epochs + 1) if way.every_epoch else {*rungs, pipeline.epochs}
     events: list[tuple[float, int, _Running]] = []
+    paused: list[tuple[float, int, _Running]] = []  # the worst first
+    going_on: list[tuple[float, int, _Running]] = []
     number = 0
 
     def start(now: float) -> None:
         nonlocal number
+        if going_on:
+            return proceed(now, *going_on.pop()[1:])
         if number == trials:
-            return
+            return None
         trial_id = f"{number}"
+        began = time.process_time()
         suggested = searcher.suggest(trial_id)
+        now += time.process_time() - began
         assert isinstance(suggested, dict)
         params = suggested.get("params", suggested)
-        draw = np.random.default_rng([seed, zlib.crc32(repr(sorted(params.items())).encode())])
+        luck = np.random.default_rng([seed, zlib.crc32(repr(sorted(params.items())).encode())])
+        curve = surrogate.curve(params, luck)
         running = _Running(
-            named=SimpleNamespace(trial_id=trial_id),
-            curve=surrogate.curve(params, float(draw.standard_normal())),
+            named=SimpleNamespace(trial_id=trial_id, reaches=curve[-1] >= goal),
+            curve=curve,
             seconds=surrogate.seconds(params),
         )
         scheduler.on_trial_add(None, running.named)  # type: ignore[arg-type]
         number += 1
-        proceed(now, int(trial_id), running)
+        return proceed(now, int(trial_id), running)
 
     def proceed(now: float, order: int, running: _Running) -> None:
         running.epoch += 1
@@ -226,7 +319,7 @@ def search(
         took = training + (measuring if running.epoch in measured else 0.0)
         heapq.heappush(events, (now + took, order, running))
 
-    for _ in range(WORKERS):
+    for _ in range(workers):
         start(0.0)
     while events:
         now, order, running = heapq.heappop(events)
@@ -246,6 +339,17 @@ def search(
                 searcher.on_trial_result(trial_id, result)
             proceed(now, order, running)
             continue
+        if decision == TrialScheduler.PAUSE:
+            searcher.on_trial_result(trial_id, result)
+            bisect.insort(paused, (value, order, running))
+            if len(paused) == way.short:
+                going_on += paused[-(way.short // TO_THE_END) :]
+                for _, _, left in paused[: -len(going_on)]:
+                    record.stopped.add(left.named.trial_id)
+                    searcher.on_trial_complete(left.named.trial_id)
+                paused.clear()
+            start(now)
+            continue
         scheduler.on_trial_complete(None, running.named, result)  # type: ignore[arg-type]
         searcher.on_trial_complete(trial_id, result)
         start(now)
@@ -253,16 +357,17 @@ def search(
 
 def _parts(
     pipeline: Pipeline, way: Way, seed: int
-) -> tuple[Searcher, TrialScheduler, tuple[int, ...]]:
-    """Searcher, scheduler, and the epochs at which trials are compared."""
+) -> tuple[Searcher, TrialScheduler, tuple[int, ...], RungRecord]:
+    """Searcher, scheduler, the epochs at which trials are compared, and who was stopped."""
     epochs = pipeline.epochs
     rungs = () if way.grace is None else _rungs(epochs, way.grace, way.reduction)
+    record = RungRecord()
     if way.sampler is None:
         plain = OptunaSearch(space=dict(pipeline.space), metric=METRIC, mode="max", seed=seed)
         asha = ASHAScheduler(
             time_attr="epoch", metric=METRIC, mode="max", max_t=epochs, grace_period=1
         )
-        return plain, asha, rungs
+        return plain, asha, rungs, record
     study = optuna.create_study(direction="maximize", sampler=way.sampler(seed))
     if way.defaults:
         study.enqueue_trial(dict(pipeline.defaults))
@@ -270,11 +375,14 @@ def _parts(
     def make_config(trial_id: str, number: int, params: Mapping[str, Any]) -> TrialConfig:
         return machine.trial_config("", params, trial_id=trial_id, number=number, epochs=epochs)
 
-    record = RungRecord()
     source = StudyTrials(study, space=pipeline.space, make_config=make_config, seed=seed)
     searcher = TrialSearcher(source, aims=Aims.of(METRIC), listeners=[], rungs=record)
     if way.grace is None:
-        return searcher, FIFOScheduler(), rungs
+        return searcher, FIFOScheduler(), rungs, record
+    if way.short:
+        return searcher, Shorts(), (SHORT,), record
+    if way.oracle:
+        return searcher, Oracle(record, rungs[0]), rungs, record
     scheduler = ResumableASHA(
         record,
         time_attr="epoch",
@@ -284,7 +392,30 @@ def _parts(
         grace_period=rungs[0],
         reduction_factor=way.reduction,
     )
-    return searcher, scheduler, rungs
+    return searcher, scheduler, rungs, record
+
+
+class Shorts(FIFOScheduler):
+    """Pauses every trial once, after its short time."""
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        """As Ray calls it."""
+        return TrialScheduler.PAUSE if result["epoch"] == SHORT else TrialScheduler.CONTINUE
+
+
+class Oracle(FIFOScheduler):
+    """Stops at the first rung whatever will not reach the goal: no scheduler knows as much."""
+
+    def __init__(self, record: RungRecord, rung: int) -> None:
+        super().__init__()
+        self._record, self._rung = record, rung
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        """As Ray calls it."""
+        if result["epoch"] != self._rung or trial.reaches:
+            return TrialScheduler.CONTINUE
+        self._record.stopped.add(trial.trial_id)
+        return TrialScheduler.STOP
 
 
 def _rungs(epochs: int, grace: float, reduction: int) -> tuple[int, ...]:

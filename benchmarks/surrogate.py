@@ -3,7 +3,8 @@
 After Eggensperger et al. (2015), "Efficient Benchmarking of Hyperparameter Optimizers via
 Surrogates": a regression model of the recorded results takes the place of training, so that whole
 searches run in seconds. Here it is a Gaussian process on the curves (all epochs share its kernel)
-and one on the logarithm of the seconds.
+and one on the logarithm of the seconds. What a seed changes is drawn from the configurations that
+were recorded with two.
 """
 
 from __future__ import annotations
@@ -16,13 +17,15 @@ from typing import Any
 
 import numpy as np
 from optuna.distributions import BaseDistribution, CategoricalDistribution
+from scipy.stats import spearmanr
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
-from sklearn.model_selection import KFold
+from sklearn.model_selection import GroupKFold
 
 from benchmarks.record_curves import CHANCE
 from search.spaces.pipeline import Pipeline
+from search.spaces.space import key
 
 FLOOR, CEILING = 0.02, 0.999  # accuracies are modelled as logits
 FOLDS = 10
@@ -39,8 +42,9 @@ class Surrogate:
 
     Attributes:
         epochs: of a whole curve.
-        noise: standard deviation of a configuration's logit from one seed to another, as the
-            Gaussian process reads it from the recorded curves.
+        noise: (pairs, epochs) by how much the logits of one configuration's two seeds differ, over
+            the square root of 2; one that the Gaussian process reads from the curves, where
+            nothing was recorded twice.
     """
 
     def __init__(
@@ -48,23 +52,30 @@ class Surrogate:
     ) -> None:
         self._space = dict(space)
         self.epochs = int(recorded[0]["epochs"])
+        first: dict[str, Any] = {}
+        pairs = []
+        for line in recorded:
+            earlier = first.setdefault(key(line["params"]), line)
+            if earlier is not line:
+                pairs.append((self._whole(earlier["values"]), self._whole(line["values"])))
         points = self._encode([line["params"] for line in recorded])
         curves = np.array([self._whole(line["values"]) for line in recorded])
         seconds = [[line["epoch_seconds"], line["measuring_seconds"]] for line in recorded]
         self._curves = _fit(points, _logit(curves))
         self._seconds = _fit(points, np.log(np.maximum(seconds, 1e-3)))
-        self.noise = math.sqrt(float(self._curves.kernel_.k2.noise_level)) * float(
-            self._curves._y_train_std[-1]
-        )
+        if pairs:
+            one, other = (_logit(np.array(seeds)) for seeds in zip(*pairs, strict=True))
+            self.noise = (one - other) / math.sqrt(2)
+        else:
+            level = math.sqrt(float(self._curves.kernel_.k2.noise_level))
+            self.noise = level * np.asarray(self._curves._y_train_std)[None]
 
-    def curve(self, params: Params, draw: float = 0.0) -> list[float]:
-        """Validation accuracy after each epoch.
-
-        Args:
-            draw: of a standard normal distribution: how lucky the seed is.
-        """
-        mean = self._curves.predict(self._encode([params]))[0]
-        return [float(value) for value in _accuracy(mean + self.noise * draw)]
+    def curve(self, params: Params, luck: np.random.Generator | None = None) -> list[float]:
+        """Validation accuracy after each epoch: of the mean seed, or of one that `luck` draws."""
+        logits = self._curves.predict(self._encode([params]))[0]
+        if luck:
+            logits = logits + luck.choice([-1, 1]) * luck.choice(self.noise)
+        return [float(value) for value in _accuracy(logits)]
 
     def seconds(self, params: Params) -> tuple[float, float]:
         """Seconds of one epoch's training, and of one measurement, on one thread."""
@@ -101,18 +112,39 @@ def as_recorded(pipeline: Pipeline, recorded: Sequence[Mapping[str, Any]]) -> Pi
 
 def trust(
     space: Mapping[str, BaseDistribution], recorded: Sequence[Mapping[str, Any]]
-) -> tuple[float, float]:
-    """Cross-validated: (rank correlation of final accuracies, mean error in accuracy)."""
-    from scipy.stats import spearmanr
+) -> dict[str, float]:
+    """How well curves are predicted that the model does not know, by final accuracies.
 
-    truth, predicted = [], []
-    for fold, held in KFold(FOLDS, shuffle=True, random_state=0).split(recorded):
+    Returns `rank`, the rank correlation, with a bootstrap interval `low` to `high`; the mean
+    `error`; `ceiling`, the rank correlation of two seeds of the same configurations, where some
+    were recorded twice.
+    """
+    groups = [key(line["params"]) for line in recorded]  # both seeds are held out together
+    both = np.empty((2, len(recorded)))  # measured and predicted
+    for fold, held in GroupKFold(FOLDS).split(recorded, groups=groups):
         model = Surrogate(space, [recorded[i] for i in fold])
         for i in held:
-            truth.append(model._whole(recorded[i]["values"])[-1])
-            predicted.append(model.curve(recorded[i]["params"])[-1])
-    error = float(np.abs(np.subtract(truth, predicted)).mean())
-    return float(spearmanr(truth, predicted).statistic), error
+            both[0, i] = model._whole(recorded[i]["values"])[-1]
+            both[1, i] = model.curve(recorded[i]["params"])[-1]
+    draws = np.random.default_rng(0).integers(0, len(recorded), (1000, len(recorded)))
+    low, high = np.percentile([_rank(both[:, draw]) for draw in draws], [2.5, 97.5])
+    seeds = [
+        both[0, [i for i, group in enumerate(groups) if group == each]]
+        for each in sorted(set(groups))
+        if groups.count(each) == 2
+    ]
+    ceiling = {"ceiling": _rank(np.array(seeds).T)} if seeds else {}
+    return {
+        "rank": _rank(both),
+        "low": float(low),
+        "high": float(high),
+        "error": float(np.abs(both[0] - both[1]).mean()),
+        **ceiling,
+    }
+
+
+def _rank(pair: np.ndarray) -> float:
+    return float(spearmanr(*pair).statistic)
 
 
 def _axis(distribution: BaseDistribution, value: Any) -> list[float]:
