@@ -8,8 +8,9 @@ asks and tells them; only the training is replaced, by `surrogate.py` on the rec
 measurements and the seconds that its proposal took. For every seed the target is the best that a
 random search of 50 full trials measures; the ratio is that search's whole time over the time until
 the other measures as much, or over the other's whole time if it never does. Prints geometric means
-over the seeds with bootstrap intervals, in how many of them the target was reached, and by how much
-the best measured so far is short of it after a quarter, a half and all of the random search's time.
+over the seeds with bootstrap intervals, in how many of them the target was reached, and how far the
+best measured so far is short of it after a quarter, a half and all of the random search's time:
+100 % is that search's median, 0 % its best.
 
 `--half even` and `--half odd` know every other curve only, and draw other seeds: ways are chosen by
 one half and reported by the other.
@@ -65,7 +66,9 @@ from search.study.study_trials import StudyTrials
 from search.trials.config import TrialConfig
 from search.trials.outcome import METRICS
 
+PLAIN = "plain pair"
 RANDOM_TRIALS = 50  # of the search whose result is the target
+OTHER = 1_000_003  # between the seeds of a target and of the searches for it
 SHARES = (0.25, 0.5, 1.0)  # of its time, after which the regret is taken
 SHORT, TO_THE_END = 2, 6  # epochs of the short trials; one in so many goes on
 HALVES = {"all": (0, 1), "even": (0, 2), "odd": (1, 2)}  # curves from here in steps
@@ -116,7 +119,7 @@ def ways(pipeline: Pipeline) -> dict[str, Way]:
     """The compared ways, by name; `pipeline` has a grace of its own."""
     base = Way(sampler=tpe(), grace=pipeline.grace)
     return {
-        "plain pair": Way(sampler=None, grace=0.0, reduction=4, every_epoch=True),
+        PLAIN: Way(sampler=None, grace=0.0, reduction=4, every_epoch=True),
         "ours": replace(base, defaults=True),
         "no trial 0": base,
         "no scheduler": replace(base, grace=None),
@@ -136,7 +139,7 @@ def ways(pipeline: Pipeline) -> dict[str, Way]:
     }
 
 
-QUICK = ("plain pair", "ours", "no trial 0")
+QUICK = (PLAIN, "ours", "no trial 0")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -163,40 +166,66 @@ def main(argv: Sequence[str] | None = None) -> None:
     trusted = {name: trusted for name, (trusted, _) in replayed.items()}
     for name in names:
         machine.show(f"{name}, recorded curves", trusted[name])
-    searches = options.seeds * len(names)
-    print(f"times faster than {RANDOM_TRIALS} random full trials, {options.workers} at a time")
-    times_faster, over_all = {}, {}
-    for way in chosen:
-        outcomes = [replayed[name][1][way] for name in names]
-        ratios = np.log([[one.ratio for one in seeds] for seeds in outcomes])
-        reached = np.array([[one.reached for one in seeds] for seeds in outcomes])
-        regret = np.mean([[one.regret for one in seeds] for seeds in outcomes], axis=(0, 1))
-        means = np.exp(ratios.mean(1))
-        times_faster[way] = {
-            name: (float(mean), int(many))
-            for name, mean, many in zip(names, means, reached.sum(1), strict=True)
-        }
-        draws = np.random.default_rng(0).integers(0, options.seeds, (2000, options.seeds))
-        low, high = np.exp(np.percentile(ratios.mean(0)[draws].mean(1), [2.5, 97.5]))
-        over_all[way] = {
-            "mean": float(np.exp(ratios.mean())),
-            "low": float(low),
-            "high": float(high),
-            "reached": float(reached.mean()),
-            "regret": regret.tolist(),
-        }
-        shown = {p: f"{mean:.1f} ({many})" for p, (mean, many) in times_faster[way].items()}
-        total = f"{over_all[way]['mean']:.1f} [{low:.1f}, {high:.1f}]"
-        short = ", ".join(f"{100 * share:.2f}" for share in regret)
-        told = f"{reached.sum()} of {searches} reached, short by {short} points"
-        machine.show(way, {"all": f"{total}, {told}", **shown})
-    figures = {
-        **{name: getattr(options, name) for name in (*numbers, "half")},
-        "surrogates": trusted,
-        "times_faster": times_faster,
-        "over_all": over_all,
-    }
+    figures = show_ways({name: outcomes for name, (_, outcomes) in replayed.items()}, options)
+    figures |= {"surrogates": trusted, "half": options.half}
     machine.keep(options.json, machine=where, figures=figures)
+
+
+def show_ways(
+    replayed: Mapping[str, Mapping[str, Sequence[Outcome]]], options: argparse.Namespace
+) -> dict[str, Any]:
+    """Print a line a way, with a figure for all and one a column; returns what is printed.
+
+    Args:
+        replayed: column -> way -> outcomes, the same seeds in the same order for each way.
+    """
+    print(f"times faster than {RANDOM_TRIALS} random full trials, {options.workers} at a time")
+    columns = list(replayed)
+    chosen = list(replayed[columns[0]])
+    logs = {
+        way: [np.log([one.ratio for one in replayed[column][way]]) for column in columns]
+        for way in chosen
+    }
+    figures: dict[str, Any] = {"times_faster": {}, "intervals": {}, "over_all": {}}
+    for way in chosen:
+        outcomes = [replayed[column][way] for column in columns]
+        means = [interval([log]) for log in logs[way]]
+        reached = [sum(one.reached for one in seeds) for seeds in outcomes]
+        regrets = [np.mean([one.regret for one in seeds], axis=0) for seeds in outcomes]
+        over_all = {
+            "mean": interval(logs[way]),
+            "reached": sum(reached) / sum(map(len, outcomes)),
+            "regret": np.mean(regrets, axis=0).tolist(),
+        }
+        shown = {"all": in_words(over_all["mean"])}
+        if PLAIN in chosen and way != PLAIN:
+            paired = zip(logs[way], logs[PLAIN], strict=True)
+            over_all["over_plain"] = interval([one - other for one, other in paired])
+            shown["times the plain pair"] = in_words(over_all["over_plain"])
+        shown["reached"] = f"{over_all['reached']:.1%}"
+        shown["short by"] = " ".join(f"{share:.0%}" for share in over_all["regret"])
+        for column, mean, many in zip(columns, means, reached, strict=True):
+            shown[column] = f"{in_words(mean)} ({many})"
+        machine.show(way, shown)
+        few = [(mean, many) for (mean, _, _), many in zip(means, reached, strict=True)]
+        figures["times_faster"][way] = dict(zip(columns, few, strict=True))
+        figures["intervals"][way] = dict(zip(columns, means, strict=True))
+        figures["over_all"][way] = over_all
+    return {"seeds": options.seeds, "trials": options.trials, "workers": options.workers} | figures
+
+
+def interval(logs: Sequence[np.ndarray]) -> tuple[float, float, float]:
+    """Geometric mean of columns' geometric means, with a bootstrap interval over the seeds."""
+    draw = np.random.default_rng(0)
+    means = [log[draw.integers(0, len(log), (2000, len(log)))].mean(1) for log in logs]
+    low, high = np.exp(np.percentile(np.mean(means, axis=0), [2.5, 97.5]))
+    return float(np.exp(np.mean([log.mean() for log in logs]))), float(low), float(high)
+
+
+def in_words(numbers: tuple[float, float, float]) -> str:
+    """`3.1 [2.8, 3.5]`."""
+    mean, low, high = numbers
+    return f"{mean:.2f} [{low:.2f}, {high:.2f}]"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,7 +235,8 @@ class Outcome:
     Attributes:
         ratio: how many times sooner the target was measured.
         reached: whether it was.
-        regret: by how much the best was short of it after `SHARES` of the random one's time.
+        regret: by how much the best was short of it after `SHARES` of the random one's time; 1 is
+            the random search's median, 0 its best.
     """
 
     ratio: float
@@ -224,19 +254,34 @@ def replay(
     recorded = halved(read(options.curves / f"{name}.jsonl"), first, step)
     definition = as_recorded(load_pipeline(name), recorded)
     surrogate = Surrogate(definition.space, recorded)
-    outcomes: dict[str, list[Outcome]] = {way: [] for way in chosen}
     settings = {way: ways(definition)[way] for way in chosen}
-    for seed in range(first, first + step * options.seeds, step):
-        many = {"seed": seed, "workers": options.workers}
-        plain = Way(sampler=random, grace=None)
-        events = list(search(definition, surrogate, plain, trials=RANDOM_TRIALS, **many))
-        goal, whole = max(value for _, value in events), events[-1][0]
-        for way, how in settings.items():
-            one = search(definition, surrogate, how, trials=options.trials, goal=goal, **many)
-            outcomes[way].append(compared(one, goal, whole))
+    seeds = range(first, first + step * options.seeds, step)
+    outcomes = against_random(definition, surrogate, settings, seeds, options)
     once = len({key(line["params"]) for line in recorded})
     curves = {"curves": len(recorded), "pairs": len(recorded) - once}
     return {**curves, **trust(definition.space, recorded)}, outcomes
+
+
+def against_random(
+    task: Any,
+    surrogate: Any,
+    settings: Mapping[str, Way],
+    seeds: Sequence[int],
+    options: argparse.Namespace,
+) -> dict[str, list[Outcome]]:
+    """Way -> an outcome a seed, in their order."""
+    outcomes: dict[str, list[Outcome]] = {way: [] for way in settings}
+    for seed in seeds:
+        many = {"workers": options.workers}
+        plain = Way(sampler=random, grace=None)
+        other = seed + OTHER  # else ways that draw at random would draw the target's best, too
+        events = list(search(task, surrogate, plain, seed=other, trials=RANDOM_TRIALS, **many))
+        values, whole = [value for _, value in events], events[-1][0]
+        goal, usual = max(values), float(np.median(values))
+        for way, how in settings.items():
+            one = search(task, surrogate, how, seed=seed, trials=options.trials, goal=goal, **many)
+            outcomes[way].append(compared(one, goal, usual, whole))
+    return outcomes
 
 
 def halved(recorded: Sequence[dict[str, Any]], first: int, step: int) -> list[dict[str, Any]]:
@@ -246,19 +291,21 @@ def halved(recorded: Sequence[dict[str, Any]], first: int, step: int) -> list[di
     return [line for line in recorded if key(line["params"]) in kept]
 
 
-def compared(events: Iterator[tuple[float, float]], goal: float, whole: float) -> Outcome:
-    """A search's (time, accuracy) against a random one's best and whole time."""
+def compared(
+    events: Iterator[tuple[float, float]], goal: float, usual: float, whole: float
+) -> Outcome:
+    """A search's (time, accuracy) against a random one's best, its median and its whole time."""
     seen: list[tuple[float, float]] = []
     for at, value in events:
         seen.append((at, value))
         if value >= goal:
             break
     reached = value >= goal
-    best = [max((v for t, v in seen if t <= share * whole), default=0.0) for share in SHARES]
+    best = [max((v for t, v in seen if t <= share * whole), default=usual) for share in SHARES]
     return Outcome(
         ratio=whole / (at if reached else max(at, whole)),
         reached=reached,
-        regret=tuple(max(0.0, goal - one) for one in best),
+        regret=tuple(max(0.0, goal - one) / max(goal - usual, 1e-9) for one in best),
     )
 
 
@@ -377,7 +424,7 @@ def _parts(
 
     source = StudyTrials(study, space=pipeline.space, make_config=make_config, seed=seed)
     searcher = TrialSearcher(source, aims=Aims.of(METRIC), listeners=[], rungs=record)
-    if way.grace is None:
+    if not rungs:
         return searcher, FIFOScheduler(), rungs, record
     if way.short:
         return searcher, Shorts(), (SHORT,), record

@@ -24,8 +24,9 @@ COMMANDS = {
     "scale": [],
     "training": ["--pipeline", "mnist_contrastive", "--threads", "1"],
 }
-# They want what is not in a checkout: real images, or the plain way. Or have tests of their own.
-ELSEWHERE = {"load", "memory", "plain_search", "record_curves", "replay_searches"}
+# They want what is not in a checkout: real images, the plain way, others' tasks. Or have tests of
+# their own.
+ELSEWHERE = {"load", "memory", "neutral", "plain_search", "record_curves", "replay_searches"}
 PARTS = {"commands", "fake_trials", "floor", "machine", "surrogate", "table"}
 
 

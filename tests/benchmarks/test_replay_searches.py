@@ -132,12 +132,12 @@ def test_what_an_oracle_and_a_short_time_leave_out(recorded: Lines) -> None:
 
 def test_a_search_is_compared_with_the_time_of_a_random_one() -> None:
     events = [(2.0, 0.5), (4.0, 0.8), (7.0, 0.9), (9.0, 0.95)]
-    met = compared(iter(events), 0.9, 14.0)
+    met = compared(iter(events), 0.9, 0.5, 14.0)
     assert (met.ratio, met.reached) == (2.0, True)
-    assert met.regret == pytest.approx((0.4, 0.0, 0.0))
-    missed = compared(iter(events), 0.99, 8.0)
+    assert met.regret == pytest.approx((1.0, 0.0, 0.0))
+    missed = compared(iter(events), 1.0, 0.5, 8.0)
     assert (missed.ratio, missed.reached) == (8 / 9, False)
-    assert missed.regret == pytest.approx((0.49, 0.19, 0.09))
+    assert missed.regret == pytest.approx((1.0, 0.4, 0.2))
 
 
 def test_halves_share_no_configuration(recorded: Lines) -> None:
@@ -164,7 +164,10 @@ def test_the_command_prints_a_line_for_each_way(
     figures = json.loads(kept.read_text())["figures"]
     assert figures["times_faster"]["ours"][NAME][0] == pytest.approx(ratios["ours"], abs=0.05)
     whole = figures["over_all"]["ours"]
-    assert whole["low"] <= whole["mean"] <= whole["high"] and whole["reached"] == 1
+    mean, low, high = whole["mean"]
+    assert low <= mean <= high and whole["reached"] == 1
+    plain = figures["over_all"]["plain pair"]["mean"][0]
+    assert whole["over_plain"][0] == pytest.approx(mean / plain)
     # The first trial is the best point there is. If it cost what a random one does, the ratio would
     # be the number of those that a worker trains; it may cost four times as much.
     assert ratios["ours"] > max(RANDOM_TRIALS / 2 / 4, ratios["no trial 0"])
