@@ -26,7 +26,6 @@ from models import LatentModel, VariationalEncoder
 from search.cells.cell import TEST_METRICS, TEST_OUTPUTS, damaged_test
 from search.cells.store import TrainedCell
 from search.files import durable, seals
-from search.spaces.rebuild import rebuild
 from trainers import protocol
 from trainers.classifiers import nearest_classes, unscaled
 from trainers.data import LabelledImages, TrainingData
@@ -90,7 +89,7 @@ class TestSet:
         """
         if (kept.folder / TEST_METRICS).exists() and (name := damaged_test(kept.folder)):
             self._say(f"{kept.folder / name} is missing or damaged; the test set is read again")
-        model = rebuild(kept.model, kept.weights()).to(self._device)
+        model = kept.network(self._device)
         latents = encode(model.encoder, self._images)
         numbers: dict[str, Any] = {
             "images": len(latents),
@@ -117,7 +116,8 @@ class TestSet:
         ):
             np.savez_compressed(file, **arrays)
             file.flush()
-            numbers["reading"] = self._note(kept, purpose)
+            what = {"cell": kept.cell.id, "purpose": purpose, "protocol": protocol.VERSION}
+            numbers["reading"] = _note(self._ledger, kept.weights_hash(), what, self._say)
             numbers = seals.seal(numbers, {TEST_OUTPUTS: Path(file.name)})
             metrics.write(json.dumps(numbers, indent=1).encode())
         return numbers
@@ -153,10 +153,6 @@ class TestSet:
         }
         kind = torch.uint8 if classes <= 256 else torch.int32
         return numbers, {name: found.to(kind) for name, found in outputs.items()}
-
-    def _note(self, kept: TrainedCell, purpose: str) -> dict[str, Any]:
-        what = {"cell": kept.cell.id, "purpose": purpose, "protocol": protocol.VERSION}
-        return _note(self._ledger, kept.weights_hash(), what, self._say)
 
 
 FIGURES = "figures of the report"

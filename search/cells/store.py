@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from safetensors.torch import load_file, save
 from torch import Tensor
 
+from models import LatentModel
 from search.cells.cell import (
     METRICS,
     MODEL,
@@ -28,6 +30,7 @@ from search.cells.cell import (
 )
 from search.files import durable, seals
 from search.files.seals import file_hash
+from search.spaces.rebuild import rebuild
 from search.trials.checkpoint import WEIGHTS
 
 log = logging.getLogger(__name__)
@@ -67,9 +70,9 @@ class TrainedCell:
         """Enough to rebuild the model, and where and when it was trained."""
         return dict(json.loads((self.folder / MODEL).read_bytes()))
 
-    def weights(self) -> dict[str, Tensor]:
-        """name -> tensor."""
-        return load_file(self.folder / WEIGHTS)
+    def network(self, device: torch.device | str = "cpu") -> LatentModel:
+        """The trained network, in eval mode."""
+        return rebuild(self.model, load_file(self.folder / WEIGHTS)).to(device)
 
     def weights_hash(self) -> str:
         """16 hex digits: which weights a number belongs to."""

@@ -23,7 +23,6 @@ from search.finals.best_rerun import write_result
 from search.finals.plan import FinalPlan
 from search.finals.results import Result, ResultRow, RowKind
 from search.spaces.pipeline import METRIC
-from search.spaces.rebuild import rebuild
 from search.tracking import registry, views
 from search.tracking.store import Store
 from search.tracking.views import experiment_tags
@@ -92,7 +91,7 @@ class Records(CellRuns):
         with tempfile.TemporaryDirectory() as folder:
             model = Path(folder) / "model"
             registry.save_model(
-                rebuild(kept.model, kept.weights()),
+                kept.network(),
                 model,
                 example=torch.zeros(2, spec.channels, spec.size, spec.size),
                 code=ROOT / "models",

@@ -92,7 +92,7 @@ class Sweep:
     log_x: bool = False
     metrics: tuple[str, ...] = (METRIC,)
     full: Budget = field(default_factory=lambda: Budget(seeds=3))
-    quick: Budget = field(default_factory=lambda: Budget(seeds=2, epochs=2, train_size=2000))
+    quick: Budget = field(default_factory=lambda: Budget(seeds=2, epochs=2, train_size=3000))
     measure: Measure | None = None
     measured_images: Callable[[bool], int] = lambda quick: 0
     measure_version: int = 1

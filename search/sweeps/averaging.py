@@ -127,6 +127,5 @@ SWEEP = Sweep(
     answer=answer,
     measure=measure,
     measure_version=2,
-    full=Budget(seeds=3),
     quick=Budget(seeds=2, epochs=4, train_size=3000),
 )

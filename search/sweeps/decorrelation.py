@@ -9,8 +9,7 @@ import numpy as np
 
 from search.cells.store import TrainedCell
 from search.grids.results import GridResult, GridRow, between, shown
-from search.grids.sweep import Budget, Point, Sweep, by_latent_size
-from search.spaces.rebuild import rebuild
+from search.grids.sweep import Point, Sweep, by_latent_size
 from search.trials.trial import TrialImages
 from trainers.evaluation import encode
 from trainers.measures.structure import correlation, effective_rank
@@ -29,7 +28,7 @@ def points(quick: bool) -> list[Point]:
 
 def measure(kept: TrainedCell, images: TrialImages, quick: bool) -> Mapping[str, Any]:
     """Measure the latents of 5,000 validation images, or of all if there are fewer."""
-    model = rebuild(kept.model, kept.weights()).to(images.valid.images.device)
+    model = kept.network(images.valid.images.device)
     z = encode(model.encoder, images.valid.first(LATENTS)).double().cpu().numpy()
     rank = effective_rank(z)
     return {
@@ -91,6 +90,4 @@ SWEEP = Sweep(
     metrics=(CORRELATION, RANK, "test/mae"),
     answer=answer,
     measure=measure,
-    full=Budget(seeds=3),
-    quick=Budget(seeds=2, epochs=2, train_size=3000),
 )

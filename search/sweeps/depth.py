@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 from search.grids.results import GridResult, GridRow, between, shown
-from search.grids.sweep import Budget, Point, Sweep
+from search.grids.sweep import Point, Sweep
 
 DEPTHS, WIDTHS, DIMENSIONS = (1, 2, 3, 4), (8, 16, 32), (6, 8, 10, 12, 14)
 QUICK_DEPTHS, QUICK_WIDTHS, QUICK_DIMENSIONS = (1, 2, 3), (8, 16), (6, 14)
@@ -88,6 +88,4 @@ SWEEP = Sweep(
     x="latent size d",
     metrics=(TEST, CHOSEN_BY),
     answer=answer,
-    full=Budget(seeds=3),
-    quick=Budget(seeds=2, epochs=2, train_size=3000),
 )

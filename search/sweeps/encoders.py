@@ -10,7 +10,7 @@ from torch import nn
 
 from models import ConvEncoder, MLPEncoder, parameter_count
 from search.grids.results import GridResult, GridRow, between, shown
-from search.grids.sweep import Budget, Point, Sweep
+from search.grids.sweep import Point, Sweep
 from search.spaces.pipeline import METRIC, Scalar
 from trainers.data import DATASETS
 
@@ -164,6 +164,4 @@ SWEEP = Sweep(
     log_x=True,
     metrics=(TEST, METRIC),
     answer=answer,
-    full=Budget(seeds=3),
-    quick=Budget(seeds=2, epochs=2, train_size=3000),
 )

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from search.cells.statistics import Estimate, estimate
+from search.cells.statistics import estimate
 from search.cells.store import TrainedCell
 from search.grids.results import GridResult, GridRow, between, shown
 from search.grids.sweep import Budget, Point, Sweep, by_latent_size
-from search.spaces.rebuild import rebuild, untrained
+from search.spaces.rebuild import untrained
 from search.trials.trial import TrialImages
 from trainers.evaluation import encode
 from trainers.few_labels import (
@@ -67,7 +67,7 @@ def measure(kept: TrainedCell, images: TrialImages, quick: bool) -> Mapping[str,
     counts, draws = (QUICK_LABELS, QUICK_DRAWS) if quick else (LABELS, DRAWS)
     device = images.valid.images.device
     valid = images.valid.first(MEASURED)
-    model = rebuild(kept.model, kept.weights()).to(device)
+    model = kept.network(device)
     every, held_out = encode(model.encoder, images.train), encode(model.encoder, valid)
     mean, spread = every.mean(0), every.std(0).clamp(min=1e-6)
     standard, others = (every - mean) / spread, (held_out - mean) / spread
@@ -108,7 +108,7 @@ def _network(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(kept.cell.seed + draw)
         if mode == TUNED:
-            encoder: nn.Module = rebuild(kept.model, kept.weights()).encoder
+            encoder: nn.Module = kept.network().encoder
             mean, spread = scale
         else:
             encoder = untrained(kept.model).encoder  # type: ignore[assignment]
@@ -187,8 +187,8 @@ def _line(line: str, row: GridRow, counts: Sequence[int]) -> str:
     parts, wins = [], []
     for count in counts:
         accuracies = {mode: by_draw(row, mode, count) for mode in MODES}
-        shown_values = ", ".join(f"{mode} {_percent(estimate(accuracies[mode]))}" for mode in MODES)
-        parts.append(f"{count} labels: {shown_values}")
+        means = {mode: estimate(values).text(1, factor=100) for mode, values in accuracies.items()}
+        parts.append(f"{count} labels: " + ", ".join(f"{m} {text} %" for m, text in means.items()))
         wins.append(_winner(accuracies))
     sentence = f"{line}, d = {row.x:g}. " + "; ".join(parts) + ". "
     if all(win == wins[0] for win in wins):
@@ -209,11 +209,6 @@ def _winner(accuracies: Mapping[str, Sequence[float]]) -> str:
     if shown(between(accuracies[first], accuracies[second])):
         return f"{first} is ahead"
     return f"no difference is shown between {' and '.join(sorted((first, second)))}"
-
-
-def _percent(interval: Estimate) -> str:
-    half = "" if interval.high is None else f" ± {100 * (interval.high - interval.mean):.1f}"
-    return f"{100 * interval.mean:.1f}{half} %"
 
 
 SWEEP = Sweep(

@@ -10,8 +10,7 @@ import torch
 
 from search.cells.store import TrainedCell
 from search.grids.results import GridResult, GridRow, between, shown
-from search.grids.sweep import Budget, Point, Sweep, by_latent_size
-from search.spaces.rebuild import rebuild
+from search.grids.sweep import Point, Sweep, by_latent_size
 from search.trials.trial import TrialImages
 from trainers.evaluation import encode
 from trainers.measures.interpolation import entropy, ghosting, path
@@ -43,7 +42,7 @@ def measure(kept: TrainedCell, images: TrialImages, quick: bool) -> Mapping[str,
     latent to its tenth nearest training latent, over the median of real images'.
     """
     device = images.valid.images.device
-    model = rebuild(kept.model, kept.weights()).to(device)
+    model = kept.network(device)
     assert model.decoder is not None
     latents = encode(model.encoder, images.valid).cpu().numpy()
     labels = images.valid.labels.cpu().numpy()
@@ -147,6 +146,4 @@ SWEEP = Sweep(
     metrics=(USUAL, GHOST, ENTROPY, SPARSITY, MAE),
     answer=answer,
     measure=measure,
-    full=Budget(seeds=3),
-    quick=Budget(seeds=2, epochs=2, train_size=3000),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from search.grids.results import GridResult, GridRow
-from search.grids.sweep import Budget, Point, Sweep, by_latent_size
+from search.grids.sweep import Point, Sweep, by_latent_size
 from search.grids.trend import Trend, trend
 from search.spaces.pipeline import METRIC
 
@@ -76,6 +76,4 @@ SWEEP = Sweep(
     log_x=True,
     metrics=(TEST, METRIC, MAE),
     answer=answer,
-    full=Budget(seeds=3),
-    quick=Budget(seeds=2, epochs=2, train_size=3000),
 )

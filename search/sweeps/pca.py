@@ -10,8 +10,7 @@ import torch
 
 from search.cells.store import TrainedCell
 from search.grids.results import GridResult, GridRow, between, shown
-from search.grids.sweep import Budget, Point, Sweep
-from search.spaces.rebuild import rebuild
+from search.grids.sweep import Point, Sweep
 from search.trials.trial import TrialImages
 
 PCA, CONNECTED, CONVOLUTIONAL = "PCA", "fully connected", "convolutional"
@@ -48,7 +47,7 @@ def measure(kept: TrainedCell, images: TrialImages, quick: bool) -> Mapping[str,
     1 - squared error / squared distance from the mean training image. For PCA this is nearly the
     sum of the explained variance ratios; clipping to [0, 1] makes the difference.
     """
-    model = rebuild(kept.model, kept.weights()).to(images.valid.images.device)
+    model = kept.network(images.valid.images.device)
     assert model.decoder is not None
     mean = images.train.images.float().mean(0) / 255
     error = total = 0.0
@@ -155,6 +154,4 @@ SWEEP = Sweep(
     metrics=(TEST, EXPLAINED),
     answer=answer,
     measure=measure,
-    full=Budget(seeds=3),
-    quick=Budget(seeds=2, epochs=2, train_size=3000),
 )

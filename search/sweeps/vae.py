@@ -15,7 +15,6 @@ from search.grids.results import GridResult, GridRow, between, shown
 from search.grids.sweep import Budget, Point, Sweep, by_latent_size
 from search.spaces import builders
 from search.spaces.pipeline import load_pipeline
-from search.spaces.rebuild import rebuild
 from search.trials.trial import TrialImages
 from trainers.evaluation import encode
 from trainers.loop import fit
@@ -52,7 +51,7 @@ def measure(kept: TrainedCell, images: TrialImages, quick: bool) -> Mapping[str,
     the median of real images' latents. `real/...`: the same values of real images.
     """
     device = images.valid.images.device
-    model = rebuild(kept.model, kept.weights()).to(device)
+    model = kept.network(device)
     assert model.decoder is not None
     judge = _judge(images)
     generator = torch.Generator(device).manual_seed(kept.cell.seed)
@@ -198,6 +197,5 @@ SWEEP = Sweep(
     answer=answer,
     measure=measure,
     measure_version=2,
-    full=Budget(seeds=3),
     quick=Budget(seeds=2, epochs=3, train_size=6000),
 )

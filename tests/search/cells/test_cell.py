@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from search.cells import cell as cells, store
@@ -141,7 +142,7 @@ def test_what_was_kept_is_read_back(cell_store: CellStore) -> None:
         "cell": CELL.id,
         "code": cells.code_fingerprint(),
     }
-    weights = found.weights()
+    weights = load_file(found.folder / checkpoint.WEIGHTS)
     assert weights.keys() == WEIGHTS.keys()
     assert all(torch.equal(weights[name], WEIGHTS[name]) for name in WEIGHTS)
 
