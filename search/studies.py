@@ -32,7 +32,6 @@ examples:
 keeps what is deleted until `mlflow gc`.
 """
 ACTIONS = ("list", "show", "stop", "delete")
-SHOWN_OF_IT = ("pipeline", "data", "train_size", "epochs", "seed", "twin_of")
 PATIENCE = 300  # seconds for a search that was told to stop
 
 
@@ -60,7 +59,6 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _run(options: Namespace) -> int:
-
     from search.errors import UserError
     from search.files.home import HOME
     from search.spaces.pipeline import nearest
@@ -195,29 +193,26 @@ def _delete(console: Console, home: Path, study: Study, options: Namespace) -> i
 
 def _runs(store: Store, study: Study) -> list[RunView]:
     """The study's run and its trials'."""
-    from search.spaces.pipeline import experiment_name
-    from search.study import study as studies
-
-    identity = study.user_attrs[studies.IDENTITY]
-    experiment = store.find_experiment(experiment_name(identity["pipeline"], identity["data"]))
-    return store.runs(experiment, study=study.study_name) if experiment else []
+    return store.runs_of(_experiment(study), study=study.study_name)
 
 
 def _dependents(store: Store, study: Study) -> list[str]:
     """What was made from the study's trials, or beside it, and stays."""
+    experiment = _experiment(study)
+    twins = store.runs_of(experiment, kind="study", twin_of=study.study_name)
+    lines = [f"its random search {run.tags['study']}, which stays" for run in twins]
+    for run in store.runs_of(experiment, kind="rerun"):
+        if f"of {study.study_name}" in run.params.get("candidates", "").split("; ")[0]:
+            lines.append(f"final numbers, run {run.run_id[:8]}, which stay")
+    return lines
+
+
+def _experiment(study: Study) -> str:
     from search.spaces.pipeline import experiment_name
     from search.study import study as studies
 
     identity = study.user_attrs[studies.IDENTITY]
-    experiment = store.find_experiment(experiment_name(identity["pipeline"], identity["data"]))
-    if experiment is None:
-        return []
-    twins = store.runs(experiment, kind="study", twin_of=study.study_name)
-    lines = [f"its random search {run.tags['study']}, which stays" for run in twins]
-    for run in store.runs(experiment, kind="rerun"):
-        if f"of {study.study_name}" in run.params.get("candidates", "").split("; ")[0]:
-            lines.append(f"final numbers, run {run.run_id[:8]}, which stay")
-    return lines
+    return experiment_name(identity["pipeline"], identity["data"])
 
 
 def _driver(home: Path, name: str) -> int | None:

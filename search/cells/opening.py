@@ -98,7 +98,7 @@ def open_trial(store: Store, run_id: str, *, again: str) -> Opened:
             info = {**config, "kind": "trained", "dataset": dataset}
             return _opened(folder, info, stored={})
         except Exception as error:
-            raise lost(run_id, str(error), again) from None
+            raise _lost(_run(run_id), str(error), f"make it again: {again}") from None
 
 
 def read_sealed(store: Store, run_id: str, name: str, *, again: str) -> dict[str, Any]:
@@ -107,14 +107,9 @@ def read_sealed(store: Store, run_id: str, name: str, *, again: str) -> dict[str
         try:
             content = seals.read(store.download(run_id, name, Path(folder)) or Path(folder, name))
         except (OSError, ValueError):
-            raise lost(run_id, name, again) from None
+            raise _lost(_run(run_id), name, f"make it again: {again}") from None
     content.pop(seals.HASHES, None)
     return content
-
-
-def lost(run_id: str, what: str, again: str) -> UserError:
-    """That artifacts of a run are missing or damaged, and the command that makes them again."""
-    return _lost(_run(run_id), what, f"make it again: {again}")
 
 
 def _lost(whose: str, what: str, mend: str) -> UserError:

@@ -1,4 +1,4 @@
-"""What the plans of a rerun and of a sweep share."""
+"""What the plans of a rerun and of a sweep share, and their seeds, which no search has used."""
 
 from __future__ import annotations
 
@@ -7,10 +7,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from search.cells.cell import Cell, Kind
 from search.cluster.resources import Resources
 from search.spaces.pipeline import Scalar, source_of
 from trainers.data import TrainingData
+
+FRESH = 0xF12A1  # keeps these seeds apart from those of any search
+
+
+def final_seeds(base: int, count: int) -> tuple[int, ...]:
+    """`count` seeds that no search with the seed `base` has used; more of them begin alike."""
+    return tuple(
+        int(np.random.SeedSequence([base, FRESH, number]).generate_state(1)[0] >> 1)
+        for number in range(count)
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

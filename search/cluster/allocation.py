@@ -6,14 +6,8 @@ import math
 from argparse import Namespace
 
 from search.cluster import nodes, profile_trial, ray_session
-from search.cluster.resources import (
-    Resources,
-    check_fits,
-    choose_device,
-    cpu_count,
-    gpu_count,
-    share,
-)
+from search.cluster.resources import Resources, choose_device, cpu_count, gpu_count, share
+from search.errors import UserError
 from search.files.home import HOME
 from search.spaces.pipeline import Params, source_of
 from search.spaces.space import Space, largest
@@ -32,6 +26,9 @@ def plan_resources(
     Args:
         pipeline, space, defaults: what is trained; a GPU is shared by its most expensive model.
         images: what it is trained on, where that is not the pipeline's own data set.
+
+    Raises:
+        UserError: a trial takes more than there is, or the cluster cannot be joined.
     """
     asked = options.device, options.gpus_per_trial
     if options.address:
@@ -44,7 +41,11 @@ def plan_resources(
         cpus, gpus = cpu_count(), gpu_count()
         device = choose_device(*asked, gpus=gpus)
     # Check before measuring: torch would really start as many threads as the option asks for.
-    check_fits(cpus=cpus, cpus_per_trial=options.cpus_per_trial, where=where)
+    if (asked_cpus := options.cpus_per_trial or 0) > cpus:
+        raise UserError(
+            f"--cpus-per-trial {asked_cpus}: {where} has {cpus}\n"
+            f"give at most {cpus}, or leave the option out"
+        )
     part = options.gpus_per_trial or 0.0
     measure_part = device == "cuda" and not part
     request = profile_trial.ProfileRequest(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import multiprocessing
 import os
 import platform
@@ -13,7 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from search.cluster.resources import CONTEXT_GIB, Resources, gpu_count, gpu_share
+from search.cluster.resources import Resources, gpu_count
 from search.errors import Failure, UserError
 from search.files import durable
 from search.spaces.pipeline import Params, pipeline_of
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from trainers.precision import Precision
 
 IMAGES = 60_000  # of a data set, or a few more
+CONTEXT_GIB = 0.6  # CUDA itself takes this in each process, beside torch's own memory
+HEADROOM = 1.25  # allocations differ from trial to trial; running out costs a whole trial
 FILE = "precision.json"  # in the folder of all stores
 
 
@@ -67,8 +70,13 @@ class TrialProfile:
     total_gib: float = 0.0
 
     def share(self, *, limit: int) -> float:
-        """The fraction of a GPU that a trial of the measured model needs, at least 1 / `limit`."""
-        return gpu_share(self.peak_gib, self.total_gib, limit=limit)
+        """The fraction of a GPU that one trial needs: 1 / n, if n trials fit, n at most `limit`.
+
+        Ray counts fractions and does not limit memory. So the fraction comes from the measured peak
+        of the largest model.
+        """
+        needed = self.peak_gib * HEADROOM + CONTEXT_GIB
+        return 1 / max(1, min(limit, math.floor(self.total_gib / needed)))
 
 
 def recall(home: Path, request: ProfileRequest) -> TrialProfile | None:

@@ -16,11 +16,9 @@ if TYPE_CHECKING:
     from trainers.precision import Precision
 
 
-CONTEXT_GIB = 0.6  # CUDA itself takes this in each process, beside torch's own memory
 # Device files of Nvidia's drivers (of its boards too), of AMD's, and of Windows' Linux.
 GPU_DEVICES = ("nvidia*", "nvhost*", "nvgpu*", "kfd", "dxg")
 FEW_CPUS = 4
-HEADROOM = 1.25  # allocations differ from trial to trial; running out costs a whole trial
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,49 +113,19 @@ def choose_device(
         raise UserError(
             f"--gpus-per-trial {gpus_per_trial:g} with --device cpu: choose one of them"
         )
-    wants_gpu = asked == "cuda" or bool(gpus_per_trial)
     if asked == "cpu" or (gpus_per_trial == 0 and asked != "cuda"):
         return "cpu"
     if gpus:
         return "cuda"
-    if wants_gpu:
+    if asked == "cuda" or gpus_per_trial:
         option = f"--gpus-per-trial {gpus_per_trial:g}" if gpus_per_trial else "--device cuda"
         raise UserError(f"{option}: {none}\nleave the option out to run on the CPUs")
     return "cpu"
 
 
-def check_fits(
-    *,
-    cpus: int,
-    cpus_per_trial: int | None,
-    where: str = "this machine",
-) -> None:
-    """Make sure that one trial alone fits on the machine or cluster.
-
-    Raises:
-        UserError: the trial needs more CPUs than there are.
-    """
-    if cpus_per_trial and cpus_per_trial > cpus:
-        raise UserError(
-            f"--cpus-per-trial {cpus_per_trial}: {where} has {cpus}\n"
-            f"give at most {cpus}, or leave the option out"
-        )
-
-
 def _on_one_gpu(part: float) -> int:
     """How many fit: two of 0.4, never 2.5."""
     return math.floor(1 / part + 1e-9)
-
-
-def gpu_share(peak_gib: float, total_gib: float, *, limit: int) -> float:
-    """The fraction of a GPU that one trial needs: 1 / n, if n trials fit, n at most `limit`.
-
-    Ray counts fractions and does not limit memory. So the fraction comes from the measured peak of
-    the largest model.
-    """
-    needed = peak_gib * HEADROOM + CONTEXT_GIB
-    fitting = max(1, min(limit, math.floor(total_gib / needed)))
-    return 1 / fitting
 
 
 def share(

@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from search.errors import Failure, UserError
 from search.spaces import space as spaces
 from search.spaces.goals import FEASIBLE, FRONT, GOALS, LIMITS
@@ -45,8 +43,7 @@ class Candidate:
 
 def complete_trials(store: Store, experiment: str) -> list[RunView]:
     """The COMPLETE trials of an experiment; none where there is no such experiment."""
-    experiment_id = store.find_experiment(experiment)
-    return store.runs(experiment_id, kind="trial", trial_state="COMPLETE") if experiment_id else []
+    return store.runs_of(experiment, kind="trial", trial_state="COMPLETE")
 
 
 def choose(
@@ -200,12 +197,11 @@ def change(
     """
     values: dict[str, Scalar] = {}
     for setting in settings:
-        space, _ = spaces.narrow(pipeline.space, {}, [setting])
+        space, moved = spaces.narrow(pipeline.space, pipeline.defaults, [setting])
         name = setting.partition("=")[0].strip()
-        distribution = space[name]
-        if not distribution.single():
+        if not space[name].single():
             raise UserError(f"--set {setting}: one value is needed here, as in --set width=32")
-        values[name] = spaces.draw({name: distribution}, np.random.default_rng(0))[name]
+        values[name] = moved[name]
     changed: dict[str, Candidate] = {}
     for candidate in candidates:
         params = {**candidate.params, **values}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +19,6 @@ from search.finals.plan import NothingToRerun, make_plan, open_store
 from search.spaces.pipeline import pipeline_names
 
 if TYPE_CHECKING:
-    from search.finals.comparisons import Comparison
     from search.finals.results import Result
 
 
@@ -79,27 +77,17 @@ def final_numbers(options: Namespace) -> tuple[list[Result], bool]:
                 "search first: python search/tune.py --pipeline cifar_contrastive"
             )
         from search.finals.by_dataset import compare_datasets
+        from search.finals.comparisons import comparisons_json
         from search.finals.screen import conclude, show_comparisons
 
         compared = compare_datasets(store, results, functools.partial(warn, console))
         show_comparisons(console, compared)
     if options.json:
-        _write_json(Path(options.json), results, skipped, compared)
+        whole = {
+            "pipelines": {result.pipeline: result.to_json() for result in results},
+            "skipped": skipped,
+            "comparisons": {name: comparisons_json(several) for name, several in compared.items()},
+        }
+        durable.write(Path(options.json), json.dumps(whole, indent=1) + "\n")
     conclude(console, results, store)
     return results, failed
-
-
-def _write_json(
-    path: Path,
-    results: Sequence[Result],
-    skipped: Mapping[str, str],
-    compared: Mapping[str, Sequence[Comparison]],
-) -> None:
-    from search.finals.comparisons import comparisons_json
-
-    whole = {
-        "pipelines": {result.pipeline: result.to_json() for result in results},
-        "skipped": dict(skipped),
-        "comparisons": {name: comparisons_json(several) for name, several in compared.items()},
-    }
-    durable.write(path, json.dumps(whole, indent=1) + "\n")

@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from search.cells.cell import Cell, Kind
-from search.cells.plan import CellPlan
-from search.cells.seeds import final_seeds
+from search.cells.plan import CellPlan, final_seeds
 from search.cli.images import label, load_images, words_of
 from search.cluster.allocation import plan_resources
 from search.errors import Failure, without_secrets
@@ -64,7 +63,6 @@ class FinalPlan(CellPlan):
 
     @property
     def mini(self) -> bool:
-        """Whether the data is a stand-in."""
         return self.data.source == "mini"
 
     @property
@@ -74,7 +72,6 @@ class FinalPlan(CellPlan):
 
     @property
     def id(self) -> str:
-        """Twelve hex digits: equal for equal work, so that an interrupted rerun is found again."""
         cells = sorted(cell.id for cell in self.final_cells())
         return hashlib.sha256(json.dumps(cells).encode()).hexdigest()[:12]
 
@@ -155,11 +152,11 @@ def _why_no_random_search(
     store: Store, name: str, study: str, data: TrainingData, data_words: Sequence[str]
 ) -> list[str]:
     """A sentence, with the command that makes the study's twin; none for a twin itself."""
-    experiment_id = store.find_experiment(experiment_name(name, data.label))
-    runs = store.runs(experiment_id, kind="study", study=study) if experiment_id else []
-    if experiment_id is None or not runs or provenance.TWIN_OF in runs[0].tags:
+    experiment = experiment_name(name, data.label)
+    runs = store.runs_of(experiment, kind="study", study=study)
+    if not runs or provenance.TWIN_OF in runs[0].tags:
         return []
-    if store.find_run(experiment_id, kind="study", twin_of=study):
+    if store.runs_of(experiment, kind="study", twin_of=study):
         return [f"the random search that took as long as {study} has completed no trial"]
     states = ("complete", "pruned", "fail")
     ended = sum(runs[0].metrics.get(f"trials/{state}", 0) for state in states)

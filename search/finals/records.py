@@ -141,16 +141,10 @@ class Records(CellRuns):
             },
         )
         best = {
-            "pipeline": self._plan.name,
-            "params": dict(row.kept[0].cell.params),
-            "epochs": row.kept[0].cell.epochs,
+            **result.best,
             "source": result.source,
             **{name: metrics[name] for name in (result.metric, METRIC, TEST) if name in metrics},
         }
         self._store.log_text(self.run_id, json.dumps(best, indent=2), "best.json")
-        self.write_result(result)
-        self.end("FINISHED")
-
-    def write_result(self, result: Result) -> None:
-        """Everything as one file, and the verdicts."""
         write_result(self._store, self.run_id, result.to_json())
+        self.end("FINISHED")

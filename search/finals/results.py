@@ -12,7 +12,7 @@ import numpy as np
 from search.cells.metrics import METRICS, PREDICTIONS, TEST, cell_metrics
 from search.cells.statistics import Estimate, accuracy, estimate
 from search.cells.store import TrainedCell
-from search.finals.comparisons import RIGHT, Comparison, comparisons_json, packed
+from search.finals.comparisons import RIGHT, packed
 from search.spaces.pipeline import METRIC, Scalar
 from trainers import protocol
 
@@ -116,18 +116,19 @@ class Result:
     settings: tuple[str, ...] = ()
     failures: Mapping[str, str]
     model: Mapping[str, str] = field(default_factory=dict)
-    comparisons: tuple[Comparison, ...] = ()
     readings: Mapping[str, int] = field(default_factory=dict)
-
-    @property
-    def mini(self) -> bool:
-        """Whether the data is a stand-in."""
-        return self.source_of_data == "mini"
 
     @property
     def champion(self) -> ResultRow:
         """The best by mean validation accuracy."""
         return self.rows[0]
+
+    @property
+    def best(self) -> dict[str, Any]:
+        """The champion's configuration, as `--config` takes it."""
+        cell = self.champion.kept[0].cell
+        params = dict[str, Scalar](cell.params)
+        return {"pipeline": self.pipeline, "params": params, "epochs": cell.epochs}
 
     @property
     def optimism(self) -> float | None:
@@ -142,7 +143,7 @@ class Result:
     def to_json(self) -> dict[str, Any]:
         """Everything, plain."""
         return {
-            "pipeline": self.pipeline,
+            **self.best,
             "experiment": self.experiment,
             "run_id": self.run_id,
             "data": self.source_of_data,
@@ -152,8 +153,6 @@ class Result:
             "classes": list(self.classes),
             "source": self.source,
             "set": list(self.settings),
-            "params": dict[str, Scalar](self.champion.kept[0].cell.params),
-            "epochs": self.champion.kept[0].cell.epochs,
             "metric": self.metric,
             "promised": self.promised,
             "optimism": self.optimism,
@@ -161,5 +160,5 @@ class Result:
             "rows": [row.to_json() for row in self.rows],
             "failures": dict(self.failures),
             "model": dict(self.model),
-            "comparisons": comparisons_json(self.comparisons),
+            "comparisons": [],  # by_dataset.py fills them in
         }

@@ -290,7 +290,5 @@ def _mean(row: ResultRow, metric: str) -> float:
 
 def _export(plan: FinalPlan, result: Result) -> None:
     """`best.json` on this disk, good for `--config`."""
-    cell = result.champion.kept[0].cell
-    best = {"pipeline": plan.name, "params": dict(cell.params), "epochs": cell.epochs}
     file = plan.home / "champions" / f"{plan.experiment}.json"
-    durable.write(file, json.dumps({**best, "source": result.source}, indent=2) + "\n")
+    durable.write(file, json.dumps({**result.best, "source": result.source}, indent=2) + "\n")

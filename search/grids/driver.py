@@ -44,10 +44,7 @@ def run(options: Namespace) -> int:
             show_interrupted(console, "search/sweep.py", *options.arguments)
             return INTERRUPTED
     if options.json:
-        _write_json(Path(options.json), outcomes)
+        content = {outcome.name: outcome.to_json() for outcome in outcomes}
+        durable.write(Path(options.json), json.dumps(content, indent=1) + "\n")
     conclude(console, plans[-1])
     return FAILED if any(outcome.failures for outcome in outcomes) else 0
-
-
-def _write_json(path: Path, outcomes: list[GridResult]) -> None:
-    durable.write(path, json.dumps({o.name: o.to_json() for o in outcomes}, indent=1) + "\n")

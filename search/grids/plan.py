@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from search.cells.cell import Cell
-from search.cells.plan import CellPlan
-from search.cells.seeds import final_seeds
+from search.cells.plan import CellPlan, final_seeds
 from search.cluster.allocation import plan_resources
 from search.errors import UserError
 from search.files.home import HOME
@@ -38,17 +37,14 @@ class SweepPlan(CellPlan):
 
     @property
     def mini(self) -> bool:
-        """Whether the data is a stand-in."""
         return any(data.source == "mini" for data in self.data.values())
 
     @property
     def experiment(self) -> str:
-        """MLflow's experiment."""
         return sweep_experiment(self.name, mini=self.mini)
 
     @property
     def id(self) -> str:
-        """Twelve hex digits: equal for equal work, so that an interrupted sweep is found again."""
         cells = sorted(cell.id for point in self.points for cell in self.cells(point))
         text = json.dumps([self.name, self.sweep.measure_version, cells])
         return hashlib.sha256(text.encode()).hexdigest()[:12]

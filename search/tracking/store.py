@@ -149,6 +149,11 @@ class Store:
             for run in self._search(experiment_id, condition, most=limit, order_by=newest)
         ]
 
+    def runs_of(self, experiment: str, *, limit: int | None = None, **tags: str) -> list[RunView]:
+        """As `runs`, of the experiment of that name; none if there is no such experiment."""
+        experiment_id = self.find_experiment(experiment)
+        return self.runs(experiment_id, limit=limit, **tags) if experiment_id else []
+
     def _search(
         self, experiment_id: str, condition: str = "", *, most: int | None = None, **settings: Any
     ) -> Iterator[Any]:
@@ -248,9 +253,9 @@ class Store:
         for batch in batches:
             self.client.log_batch(run_id, metrics=batch)
 
-    def log_file(self, run_id: str, path: Path, folder: str | None = None) -> None:
+    def log_file(self, run_id: str, path: Path) -> None:
         """Copy a file into the run's artifacts."""
-        self.client.log_artifact(run_id, str(path), folder)
+        self.client.log_artifact(run_id, str(path))
 
     def log_text(self, run_id: str, text: str, name: str) -> None:
         """Write `text` as the artifact `name`."""

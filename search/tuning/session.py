@@ -108,7 +108,8 @@ def search(
             )
         if plan.source:
             durable.write(plan.home / OWN / f"{plan.pipeline_name}.py", plan.source)
-        resources = _in_the_precision_of(study, plan.resources)
+        precision = studies.precision_on(study, plan.resources.device) or plan.resources.precision
+        resources = replace(plan.resources, precision=precision)
         so_far = len(study.get_trials(deepcopy=False))
         found = Known.of(study)
         study.sampler = samplers.build_sampler(
@@ -244,11 +245,6 @@ def _best(study: Study) -> tuple[float, TrialConfig] | None:
     trials = studies.best_trials(study) if len(study.directions) == 1 else []
     found = [(t.values[0], TrialConfig.from_json(t.user_attrs[studies.CONFIG])) for t in trials[:1]]
     return found[0] if found else None
-
-
-def _in_the_precision_of(study: Study, resources: Resources) -> Resources:
-    known = studies.precision_on(study, resources.device)
-    return replace(resources, precision=known) if known else resources
 
 
 def _trials(plan: Plan, resources: Resources, study: Study) -> StudyTrials:

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from search.cluster import allocation, profile_trial, throughput
-from search.cluster.profile_trial import ProfileRequest, TrialProfile
-from search.cluster.resources import CONTEXT_GIB, Resources
+from search.cluster.profile_trial import CONTEXT_GIB, ProfileRequest, TrialProfile
+from search.cluster.resources import Resources
 from search.errors import UserError
 from search.spaces.pipeline import load_pipeline
 from trainers import evaluation

@@ -7,12 +7,10 @@ from fractions import Fraction
 import pytest
 
 from search.cluster import resources
+from search.cluster.profile_trial import CONTEXT_GIB, HEADROOM, TrialProfile
 from search.cluster.resources import (
-    CONTEXT_GIB,
-    HEADROOM,
     Resources,
     choose_device,
-    gpu_share,
     share,
 )
 
@@ -84,7 +82,8 @@ def test_a_fraction_lies_on_one_gpu() -> None:
 @pytest.mark.parametrize("most", [1, 2, 16, 100])
 def test_the_share_of_a_gpu_fits_into_its_memory(peak: float, most: int) -> None:
     total = 80.0
-    part = gpu_share(peak, total, limit=most)
+    profile = TrialProfile(gpus=1, precision="float32", peak_gib=peak, total_gib=total)
+    part = profile.share(limit=most)
     trials = round(1 / part)
     assert Fraction(1, trials) == pytest.approx(part)
     assert 1 <= trials <= most
