@@ -84,14 +84,13 @@ def _run(options: Namespace) -> int:
         if check.trash:
             trash = HOME / check.trash.relative_to(home.resolve())
             back = f"delete it, or bring it back: cp -r {trash}/. {HOME}/"
-            console.print(f"moved to {trash}: {back}", markup=False, soft_wrap=True)
+            output.say(console, f"moved to {trash}: {back}")
     if not inconsistencies:
         console.print("all is well")
     left = sum(one.fix is None for one in inconsistencies) if options.fix else len(inconsistencies)
     if not options.fix and any(one.fix for one in inconsistencies):
         again = shlex.join(["python", "search/doctor.py", *options.arguments, "--fix"])
-        advice = f"to fix them: {errors.without_secrets(again)}"
-        console.print(advice, markup=False, soft_wrap=True)
+        output.say(console, f"to fix them: {errors.without_secrets(again)}")
     return FAILED if left else 0
 
 

@@ -121,9 +121,7 @@ def _run(options: Namespace) -> int:
     write(Path(options.out), latents(), rows, source)
     left_out = len(source.files) - len(rows)
     unread = f"; {left_out:,} could not be read" * bool(left_out)
-    console.print(
-        f"{len(rows):,} latents of {whose} in {options.out}{unread}", markup=False, soft_wrap=True
-    )
+    output.say(console, f"{len(rows):,} latents of {whose} in {options.out}{unread}")
     return 0
 
 
@@ -171,7 +169,6 @@ class _Source:
 
     Attributes:
         items: files or arrays.
-        files: the name of each.
         labels: the class of each by name; None where there are none.
         spec: what they are made into.
     """

@@ -40,7 +40,8 @@ def parser() -> arguments.Parser:
     )
     option = partial(arguments.add, parser)
     names = f"one of: {', '.join(pipeline_names())}; all skips those without a finished study"
-    option("--pipeline NAME|all", arguments.pipeline_or_all, names, required=True)
+    pipeline_or_all = partial(arguments.pipeline, also=(arguments.EVERY,))
+    option("--pipeline NAME|all", pipeline_or_all, names, required=True)
     top = "configurations to choose the champion from (default 1)"
     option("--top K", arguments.positive, top, default=1)
     option(

@@ -87,7 +87,7 @@ def _list(console: Console, home: Path, found: list[Study]) -> int:
     from search.study import study as studies
 
     if not found:
-        console.print(f"there is no study in {home}", markup=False, soft_wrap=True)
+        output.say(console, f"there is no study in {home}")
         return 0
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("study", no_wrap=True, overflow="fold")
@@ -122,7 +122,7 @@ def _show(console: Console, home: Path, study: Study) -> int:
     )
     for name in ("pipeline", "data", "train_size", "epochs", "seed", "goals", "limits", "twin_of"):
         if text.get(name) not in (None, ""):
-            console.print(f"{name}: {text[name]}", markup=False, soft_wrap=True)
+            output.say(console, f"{name}: {text[name]}")
     counts = studies.counts(study)
     states = ", ".join(f"{counts[state]} {state.lower()}" for state in sorted(counts)) or "none"
     console.print(f"trials: {states}{f'; running (pid {pid})' if pid is not None else ''}\n")
@@ -174,7 +174,7 @@ def _delete(console: Console, home: Path, study: Study, options: Namespace) -> i
         counted = f"{len(studies.trained(study))} trials in Optuna, {len(runs)} runs in MLflow"
         console.print(f"{name}: {counted}", markup=False)
         for line in _dependents(store, study):
-            console.print(f"depends on it: {line}", style="yellow", markup=False, soft_wrap=True)
+            output.warn(console, f"depends on it: {line}")
         if not options.yes:
             if not sys.stdin.isatty():
                 raise UserError("nothing was deleted\ngive --yes, where nobody can be asked")

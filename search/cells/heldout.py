@@ -56,7 +56,6 @@ class TestSet:
     Args:
         data: training images, which are the bank of the nearest neighbours.
         data_dir: as for `trainers.data.load_training`.
-        ledger: file of the readings.
         device: `cpu` or `cuda`.
         say: is told of lines of the ledger that are damaged.
     """

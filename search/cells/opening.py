@@ -37,7 +37,6 @@ class Opened:
 
     Attributes:
         info: its model.json, or what its trial was told.
-        model: the network.
         weights: hash of its weights.
         stored: what the test set gave, by name; empty where it was not asked for.
     """
@@ -131,7 +130,6 @@ def rerun_command(tags: Mapping[str, str], experiment: str) -> str:
 
     Args:
         tags: of the rerun's run.
-        experiment: its name.
     """
     name, data = of_experiment(experiment)
     option = {"real": "", "mini": " --data mini"}.get(data, " --data ...")

@@ -25,7 +25,6 @@ class CellRuns:
 
     Args:
         plan: whose run is opened again if there is one, else started.
-        store: an open store.
         kind: `rerun` or `sweep`.
         name: of its run.
         experiment_id: of all runs.
@@ -70,9 +69,7 @@ class CellRuns:
 
     def end(self, status: str) -> None:
         """Close its own run, and whatever is open under it."""
-        for run_id in self._store.open_children(self.experiment_id, self.run_id):
-            self._store.end_run(run_id, "KILLED")
-        self._store.end_run(self.run_id, status)
+        self._store.end_with_children(self.experiment_id, self.run_id, status)
 
     def write(
         self,

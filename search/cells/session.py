@@ -17,7 +17,6 @@ from search.cells.runs import CellRuns
 from search.cells.store import CellStore, TrainedCell
 from search.cells.training import train_cells
 from search.cli import output
-from search.cli.progress import warn
 from search.cli.signals import Interrupted, StopOnSignal
 from search.cluster.resources import cpu_count
 from trainers.data import TrainingData
@@ -27,13 +26,9 @@ class CellSession:
     """Trains and tests the cells of one rerun or sweep.
 
     Args:
-        plan: of the rerun or sweep.
-        cell_store: where cells are kept.
         stop: asked between any two steps.
-        screen: where progress is shown.
 
     Attributes:
-        console: on the screen.
         failures: cell -> why it could not be trained.
     """
 
@@ -95,7 +90,7 @@ class CellSession:
                 data_dir=plan.data_dir,
                 ledger=plan.home / LEDGER,
                 device=plan.resources.driver_device,
-                say=functools.partial(warn, self.console),
+                say=functools.partial(output.warn, self.console),
             )
             yield cell, test.read(cell, purpose=purpose)["reading"]["reading"]
 

@@ -28,7 +28,6 @@ class Estimate:
         """`98.21 ± 0.30`: the mean and half of the interval, which one seed does not have.
 
         Args:
-            digits: after the point.
             factor: 100 for percent and points.
             sign: `+` for a difference.
         """

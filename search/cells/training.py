@@ -38,9 +38,7 @@ def trial_config(cell: Cell, *, number: int, group: str, resources: Resources) -
         params=dict(cell.params),
         seed=cell.seed,
         epochs=cell.epochs,
-        precision=resources.precision,
-        device=resources.device,
-        threads=resources.cpus_per_trial,
+        **resources.of_a_trial(),
         final=True,
         ablation=cell.kind == "ablation",
         images=cell.images,
@@ -51,9 +49,7 @@ def trial_config(cell: Cell, *, number: int, group: str, resources: Resources) -
 def facts(resources: Resources) -> dict[str, Any]:
     """Where, when and with what a cell is trained; stored with it."""
     return {
-        "precision": resources.precision,
-        "device": resources.device,
-        "threads": resources.cpus_per_trial,
+        **resources.of_a_trial(),
         "concurrency": resources.concurrency,
         "machine": provenance.machine(resources.device),
         "made": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
@@ -131,9 +127,7 @@ def train_cells(
     """Train those of `cells` that are missing; returns those that failed, and why.
 
     Args:
-        plan: says where and how.
         title: heads the live table.
-        screen: where the live table goes.
         stop: ends everything once its event is set.
 
     Raises:

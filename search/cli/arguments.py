@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -145,7 +145,7 @@ def name(text: str) -> str:
     return text
 
 
-def pipeline(text: str, *also: str) -> str:
+def pipeline(text: str, also: Sequence[str] = ()) -> str:
     """The name of a pipeline, or one of `also`; or a user's file with one.
 
     A file is needed once: a search keeps its text, and the file's name stands for it from then on.
@@ -157,11 +157,6 @@ def pipeline(text: str, *also: str) -> str:
     if text not in names:
         raise argparse.ArgumentTypeError(f"no pipeline {text!r}{nearest(text, names)}")
     return text
-
-
-def pipeline_or_all(text: str) -> str:
-    """The name of a pipeline, or `all`."""
-    return pipeline(text, EVERY)
 
 
 def images(text: str) -> str:
@@ -245,7 +240,6 @@ def add(group: Any, option: str, parse: Callable[[str], Any], help: str, **setti
     Args:
         option: its name, and that of its value in the help: `--trials N`.
         parse: raises an ArgumentTypeError for a value that is not valid.
-        settings: as in argparse.
     """
     name, metavar = option.split()
     group.add_argument(name, type=parse, metavar=metavar, help=help, **settings)

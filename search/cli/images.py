@@ -42,6 +42,12 @@ def label(options: Namespace) -> str:
     return Own.parse(options.data).name
 
 
+def images_in_words(data: TrainingData) -> str:
+    """`45,000 train and 5,000 validation images (FOLDER)`, or that they are a stand-in."""
+    where = "stand-in data, not a result" if data.source == "mini" else str(data.folder)
+    return f"{len(data.train):,} train and {len(data.valid):,} validation images ({where})"
+
+
 def words_of(options: Namespace) -> list[str]:
     """The options that name the data, as words of another command."""
     given = {"--data": options.data, "--data-dir": options.data_dir}

@@ -34,7 +34,7 @@ def show_check(name: str) -> int:
         broken += problem is not None
         mark = "broken" if problem else "kept  "
         text = f"{mark}  {clause}{': ' * bool(problem)}{problem or ''}"
-        console.print(text, style="red" if problem else "green", markup=False, soft_wrap=True)
+        output.say(console, text, "red" if problem else "green")
     return FAILED if broken else 0
 
 

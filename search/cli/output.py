@@ -47,6 +47,16 @@ def console(screen: IO[str] | None = None, *, quiet: bool = False) -> Console:
     return Console(file=screen, highlight=False, quiet=quiet, force_jupyter=False)
 
 
+def say(console: Console, text: str, style: str = "") -> None:
+    """Print the text as it is: brackets in it are no styles, and only the terminal wraps it."""
+    console.print(text, style=style, markup=False, soft_wrap=True)
+
+
+def warn(console: Console, line: str) -> None:
+    """Print a warning in yellow."""
+    say(console, line, "yellow")
+
+
 def keep_standard_streams() -> None:
     """Let the command go on if standard output fails; the exit status does not change.
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import IO
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -37,12 +37,9 @@ class Progress:
     """A listener that draws. Use it as a context manager around the search.
 
     Args:
-        screen: the stream to write to.
-        title: the study's name.
         total: the number of trials that the study is to have; None if only time ends it.
         until: when the time is up, by the monotonic clock.
         ended: the numbers of trials that ended in earlier calls, by state.
-        quiet: show nothing.
         best: value and configuration of the best trial of earlier calls, if there is one.
         aims: what the search is after; the metric of its first goal is shown.
         noun: the screen's word for a trial.
@@ -98,7 +95,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Print a line above the table."""
-        say(self._console, text)
+        output.say(self._console, text)
 
     def store_unreachable(self, unreachable: bool) -> None:
         """Say that MLflow no longer answers, or that it answers again."""
@@ -215,13 +212,3 @@ def in_words(seconds: float) -> str:
 def in_figures(value: object) -> str:
     """A parameter's value, in three figures."""
     return f"{value:.3g}" if isinstance(value, float) else str(value)
-
-
-def say(console: Console, text: str, style: str = "") -> None:
-    """Print the text as it is: brackets in it are no styles, and only the terminal wraps it."""
-    console.print(text, style=style, markup=False, soft_wrap=True)
-
-
-def warn(console: Console, line: str) -> None:
-    """Print a warning in yellow."""
-    say(console, line, "yellow")

@@ -7,6 +7,7 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
+from search.cli import output
 from search.errors import without_secrets
 
 if TYPE_CHECKING:
@@ -55,4 +56,4 @@ def show_interrupted(console: Console, *command: Any) -> None:
     """Say how to go on: `command` is what was called, word by word."""
     again = shlex.join(["python", *map(str, command)])
     what = f"interrupted; what is trained is kept. To go on: {without_secrets(again)}"
-    console.print(what, markup=False, soft_wrap=True)
+    output.say(console, what)

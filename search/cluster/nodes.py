@@ -32,7 +32,6 @@ class Seen:
 
     Attributes:
         shared: the node read the driver's file in the shared folder.
-        torch: the node's version of torch.
         digest: the digest of the images and labels as they arrived.
         code: the folder from which the node imported this package.
     """

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from search.errors import UserError
 
@@ -61,6 +61,11 @@ class Resources:
         """Where the driver itself computes: it may lead a cluster's GPUs and have none."""
         return self.device if self.device == "cpu" or gpu_count() else "cpu"
 
+    def of_a_trial(self) -> dict[str, Any]:
+        """What a trial is told of where it runs, and its records say."""
+        threads = self.cpus_per_trial
+        return {"precision": self.precision, "device": self.device, "threads": threads}
+
     def describe(self) -> str:
         """One line for the screen."""
         each = f"{self.cpus_per_trial} CPU thread{'s' * (self.cpus_per_trial > 1)}"
@@ -103,7 +108,6 @@ def choose_device(
     """`cuda` if there is a GPU and the options allow it, else `cpu`.
 
     Args:
-        gpus: the number of GPUs.
         none: the message's words if there are none.
 
     Raises:

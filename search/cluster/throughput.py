@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -68,16 +69,23 @@ def _time(
     device = torch.device(resources.driver_device)
     batch = DeviceImages.load(images, device)
     torch.manual_seed(seed)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(resources.cpus_per_trial)
-    try:
+    with threads(resources.cpus_per_trial):
         method = pipeline.method(params).to(device).to(memory_format=torch.channels_last)
         settings = builders.optimisation(params)
         meet()
         times = step_times(method, batch, settings, resources.precision, steps)
-    finally:
-        torch.set_num_threads(threads)
     return times, parameter_count(method) * 4 / 2**20
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Let torch use so many threads while entered."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def step_times(

@@ -32,8 +32,6 @@ def train(
     """Run `trials` trials; Ray runs.
 
     Args:
-        searcher: gives the configurations and receives the results.
-        trials: the number of trials to ask the searcher for.
         scheduler: stops trials early; with None each trial trains to its end.
         folder: holds a folder for each trial under way, with its checkpoint and later its weights.
         ray_folder: the folder of Ray's own state.
@@ -76,9 +74,6 @@ class NoReport(tune.ProgressReporter):
     def should_report(self, trials: Any, done: bool = False) -> bool:
         """Never."""
         return False
-
-    def report(self, trials: Any, done: bool, *sys_info: Any) -> None:
-        """Nothing."""
 
 
 class ForgetStatistics(tune.Callback):

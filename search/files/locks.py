@@ -32,7 +32,6 @@ def lock(folder: Path, busy: str) -> Iterator[None]:
     """Hold the folder for this process while entered.
 
     Args:
-        folder: created if missing.
         busy: the error's text; `{pid}` in it stands for the process that holds the folder.
 
     Raises:

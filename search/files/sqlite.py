@@ -44,7 +44,6 @@ def check(file: Path, *, table: str, owner: str) -> None:
 
     Args:
         table: a table that every database of the owner has.
-        owner: the library that keeps the database.
 
     Raises:
         UserError: it is a folder, not a database, damaged, or another program's.

@@ -24,12 +24,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Finished:
-    """A rerun that came to its end.
-
-    Attributes:
-        run: its own in MLflow.
-        result: its results.json.
-    """
+    """A rerun that came to its end."""
 
     run: RunView
     result: dict[str, Any]

@@ -27,7 +27,6 @@ class Candidate:
     """A configuration that may become the champion.
 
     Attributes:
-        params: its hyperparameters.
         epochs: what its study trained for; None where no study did.
         promised: `valid/accuracy` in its study, None where no study measured it.
         source: where it comes from, for people.

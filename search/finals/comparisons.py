@@ -26,7 +26,6 @@ class Comparison:
     """Two methods on the same test images.
 
     Attributes:
-        first, second: their names.
         difference: of the test accuracies, first - second, for other seeds and images.
         p: two-sided; None from one seed.
         p_holm: corrected for the whole family of comparisons.
@@ -110,7 +109,6 @@ def compare(first: str, second: str, *, hits: tuple[np.ndarray, np.ndarray]) -> 
     """Compare two methods.
 
     Args:
-        first, second: their names.
         hits: (seeds, images) bool for each, whether a test image was classified rightly.
 
     Raises:

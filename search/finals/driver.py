@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from search.cli import output
-from search.cli.progress import warn
 from search.cli.signals import Interrupted, StopOnSignal, show_interrupted
 from search.errors import FAILED, INTERRUPTED, Failure, UserError
 from search.files import durable, locks
@@ -80,7 +79,7 @@ def final_numbers(options: Namespace) -> tuple[list[Result], bool]:
         from search.finals.comparisons import comparisons_json
         from search.finals.screen import conclude, show_comparisons
 
-        compared = compare_datasets(store, results, functools.partial(warn, console))
+        compared = compare_datasets(store, results, functools.partial(output.warn, console))
         show_comparisons(console, compared)
     if options.json:
         whole = {

@@ -40,7 +40,6 @@ class FinalPlan(CellPlan):
     """A rerun of one pipeline, settled.
 
     Attributes:
-        pipeline: what is trained again.
         candidates: the configurations, the most promising first.
         budgets: epochs of each candidate.
         data: train and validation images, whole.

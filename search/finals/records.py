@@ -17,11 +17,10 @@ import torch
 from search.cells.metrics import METRICS, TEST
 from search.cells.opening import COMMAND
 from search.cells.runs import CellRuns
-from search.cells.store import TrainedCell
 from search.files.home import ROOT
 from search.finals.best_rerun import write_result
 from search.finals.plan import FinalPlan
-from search.finals.results import Result, ResultRow, RowKind
+from search.finals.results import Result, ResultRow
 from search.spaces.pipeline import METRIC
 from search.tracking import registry, views
 from search.tracking.store import Store
@@ -29,12 +28,7 @@ from search.tracking.views import experiment_tags
 
 
 class Records(CellRuns):
-    """The rerun's run and its children.
-
-    Args:
-        plan: the rerun.
-        store: an open store.
-    """
+    """The rerun's run and its children."""
 
     def __init__(self, plan: FinalPlan, store: Store) -> None:
         self._plan = plan
@@ -58,31 +52,20 @@ class Records(CellRuns):
             own=({"uses_labels": labels, COMMAND: plan.command}, params),
         )
 
-    def record(
-        self,
-        kept: TrainedCell,
-        kind: RowKind,
-        name: str,
-        tags: Mapping[str, str],
-        *,
-        uses_labels: bool,
-    ) -> str:
-        """Write a cell's run, or what is missing of it; returns the run's id.
+    def record(self, row: ResultRow, tags: Mapping[str, str]) -> dict[str, str]:
+        """Write the runs of a row's cells, or what is missing of them; returns cell id -> run's id.
 
         Args:
-            name: of its row.
-            tags: what else it bears; `champion` or `baseline`.
+            tags: what else they bear; `champion` or `baseline`.
         """
-        labels = str(uses_labels).lower()
-        return self.write(
-            kept, row=name, tags={"kind": kind, "row": name, "uses_labels": labels, **tags}
-        )
+        labels = str(row.uses_labels).lower()
+        tags = {"kind": row.kind, "row": row.name, "uses_labels": labels, **tags}
+        return {kept.cell.id: self.write(kept, row=row.name, tags=tags) for kept in row.kept}
 
     def register(self, row: ResultRow, run_ids: Mapping[str, str]) -> dict[str, str]:
         """Register the champion: of its seeds the one with the best validation accuracy.
 
         Args:
-            row: the champion's.
             run_ids: cell id -> its run.
         """
         kept = max(row.kept, key=lambda k: k.metrics[self._plan.pipeline.metric])

@@ -24,8 +24,6 @@ class ResultRow:
     """One line of the table: the same thing with several seeds.
 
     Attributes:
-        name: as shown.
-        kind: as in MLflow.
         kept: its cells, one a seed.
         uses_labels: whether the encoder's training looked at labels.
         note: what a reader must know beside the numbers.

@@ -10,10 +10,11 @@ from rich.table import Table
 
 from search.cells.metrics import LINEAR, NEAREST, TEST
 from search.cells.statistics import Estimate
-from search.cli.progress import say
+from search.cli.images import images_in_words
+from search.cli.output import say
 from search.finals.comparisons import Comparison, verdict
 from search.finals.plan import FinalPlan
-from search.finals.results import Result, ResultRow
+from search.finals.results import Result
 from search.spaces.pipeline import METRIC
 from search.tracking import views
 from search.tracking.store import Store
@@ -38,10 +39,9 @@ def announce(console: Console, plan: FinalPlan) -> None:
     for notice in plan.notices:
         console.print(notice, style="yellow", markup=False)
     console.print(f"{plan.experiment}: final numbers", style="bold")
-    where = "stand-in data, not a result" if plan.mini else str(plan.data.folder)
     say(
         console,
-        f"{len(plan.data.train):,} train and {len(plan.data.valid):,} validation images ({where})\n"
+        f"{images_in_words(plan.data)}\n"
         f"{len(plan.candidates)} configurations x {len(plan.seeds)} fresh seeds, "
         f"{_epochs(plan)}; {plan.resources.describe()}",
     )
@@ -62,16 +62,15 @@ def show(console: Console, plan: FinalPlan, result: Result) -> None:
     shown = {m: t for m, t in COLUMNS.items() if any(row.estimate(m) for row in result.rows)}
     for title in shown.values():
         table.add_column(title, justify="right", no_wrap=True)
-    for row in result.rows:
-        champion = row is result.champion
+    named = [("champion" if row is result.champion else row.name, row) for row in result.rows]
+    for name, row in named:
         cells = [_cell(metric, row.estimate(metric)) for metric in shown]
-        table.add_row(_name(row, champion), *cells, style="green" if champion else "")
+        table.add_row(name, *cells, style="green" if row is result.champion else "")
     console.print(table)
     after = ", ".join(name for m, name in shown.items() if m.startswith("test/") and m != TEST)
     if after:
         console.print(f"  {after}: on test images too", style="dim", markup=False)
-    for row in result.rows:
-        name = _name(row, row is result.champion)
+    for name, row in named:
         say(console, f"  {name}: {row.note}", "dim")
     for what, why in result.failures.items():
         console.print(f"not trained: {what}: {why}", style="red", markup=False)
@@ -120,6 +119,8 @@ def show_comparisons(console: Console, compared: Mapping[str, Sequence[Compariso
 def conclude(console: Console, results: Sequence[Result], store: Store) -> None:
     """Where everything lives."""
     console.print()
+    on_server = store.shown.startswith("http")
+    server = store.shown if on_server else views.LOCAL_SERVER
     for result in results:
         say(
             console,
@@ -127,14 +128,10 @@ def conclude(console: Console, results: Sequence[Result], store: Store) -> None:
             f"models:/{result.model['name']}@{result.model['alias']} "
             f"(version {result.model['version']}), mlruns/champions/{result.experiment}.json",
         )
-        where = views.address(result.experiment_id, views.FINALS, server=_server(store))
+        where = views.address(result.experiment_id, views.FINALS, server=server)
         say(console, f"  table: {where}")
-    if results and not store.shown.startswith("http"):
+    if results and not on_server:
         say(console, f"compare: mlflow ui --backend-store-uri {shlex.quote(store.shown)}")
-
-
-def _server(store: Store) -> str:
-    return store.shown if store.shown.startswith("http") else views.LOCAL_SERVER
 
 
 def _epochs(plan: FinalPlan) -> str:
@@ -156,7 +153,3 @@ def _cell(metric: str, estimate: Estimate | None) -> str:
     if metric == TEST:
         return estimate.text(2, factor=100)
     return f"{100 * estimate.mean:.2f}"
-
-
-def _name(row: ResultRow, champion: bool) -> str:
-    return "champion" if champion else row.name

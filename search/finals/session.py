@@ -14,7 +14,6 @@ from search.cells.heldout import LEDGER, count_readings
 from search.cells.session import CellSession, closing
 from search.cells.store import CellStore
 from search.cli import output
-from search.cli.progress import warn
 from search.cli.signals import StopOnSignal
 from search.errors import Failure
 from search.files import durable
@@ -60,7 +59,7 @@ class _Rerun:
         self._plan = plan
         self._records = records
         say = output.console(screen, quiet=plan.quiet)
-        self._warn = functools.partial(warn, say)
+        self._warn = functools.partial(output.warn, say)
         self._cell_store = CellStore(plan.home / "finals", say=self._warn)
         self._session = CellSession(plan, self._cell_store, stop, screen)
 
@@ -87,12 +86,12 @@ class _Rerun:
 
         # Nothing is chosen any more: only now is the test set opened.
         self._read_test([champion, *others])
-        run_ids = self._record(champion, {"champion": "true"})
+        run_ids = self._records.record(champion, {"champion": "true"})
         for row in ran_up:
-            self._record(row, {"champion": "false"})
+            self._records.record(row, {"champion": "false"})
         for row in others:
             named = row.name.replace(" ", "_").lower()
-            self._record(row, {} if row.kind == "ablation" else {"baseline": named})
+            self._records.record(row, {} if row.kind == "ablation" else {"baseline": named})
         result = Result(
             pipeline=plan.name,
             experiment=plan.experiment,
@@ -152,7 +151,7 @@ class _Rerun:
             )
             if row:
                 rows[index] = row
-                self._record(row, {})
+                self._records.record(row, {})
         return rows
 
     def _reconstructing(self, finals: dict[int, ResultRow]) -> dict[int, ResultRow]:
@@ -253,21 +252,12 @@ class _Rerun:
                 text = f"cell {kept.cell.id}: reading {count} of the test set"
                 self._session.console.print(text)
 
-    def _record(self, row: ResultRow, tags: Mapping[str, str]) -> dict[str, str]:
-        return {
-            kept.cell.id: self._records.record(
-                kept, row.kind, row.name, tags, uses_labels=row.uses_labels
-            )
-            for kept in row.kept
-        }
-
 
 def as_good_as_pca(pipeline: str, errors: Mapping[str, float], pca: float) -> set[str]:
     """The configurations whose pictures are no worse than PCA's of as many numbers.
 
     Args:
         errors: configuration -> its mean absolute error on validation images.
-        pca: PCA's.
 
     Raises:
         UserError: none of them.

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 
 from search.cells.cell import Cell
-from search.cluster.throughput import time_training
+from search.cluster.throughput import threads, time_training
 from search.grids.plan import SweepPlan
 from search.spaces.pipeline import load_pipeline
 from trainers.classifiers import EPOCHS, fit_classifier
@@ -68,10 +68,8 @@ def _classifier_seconds(data: TrainingData, plan: SweepPlan) -> float:
     generator = torch.Generator(device).manual_seed(0)
     latents = torch.randn(len(data.train), 128, generator=generator, device=device)
     labels = torch.as_tensor(data.train.labels, device=device).long()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(plan.resources.cpus_per_trial)
     began = time.perf_counter()
-    try:
+    with threads(plan.resources.cpus_per_trial):
         fit_classifier(
             latents,
             labels,
@@ -80,6 +78,4 @@ def _classifier_seconds(data: TrainingData, plan: SweepPlan) -> float:
             epochs=FORECAST_EPOCHS,
             precision=plan.resources.precision,
         )
-    finally:
-        torch.set_num_threads(threads)
     return (time.perf_counter() - began) * EPOCHS / FORECAST_EPOCHS

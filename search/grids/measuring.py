@@ -36,9 +36,7 @@ def measure_all(
     """Measure every training and write what is found into its file.
 
     Args:
-        name: of the sweep.
         work: trainings, and where their values go.
-        data: of the trainings.
         stopping: asked between two of them; what is not begun by then is left.
         done: told how many there are by now.
     """

@@ -23,8 +23,6 @@ class SweepPlan(CellPlan):
     """A sweep, settled.
 
     Attributes:
-        sweep: what is trained.
-        points: the grid.
         epochs: of the trainings, by pipeline.
         data: train and validation images, by data set.
     """

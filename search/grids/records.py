@@ -14,12 +14,7 @@ from search.tracking.store import Store
 
 
 class Records(CellRuns):
-    """The sweep's run and its children.
-
-    Args:
-        plan: the sweep.
-        store: an open store.
-    """
+    """The sweep's run and its children."""
 
     def __init__(self, plan: SweepPlan, store: Store) -> None:
         self._plan = plan

@@ -19,7 +19,6 @@ class GridRow:
 
     Attributes:
         line, x, pipeline, changes: as in `Point`.
-        dataset: what it was trained on.
         cells, seeds: one a training.
         metrics: name -> a value a seed.
         measured: what the sweep's `measure` returned, one a seed; empty without it.
@@ -54,7 +53,6 @@ class GridResult:
     """The results of a sweep.
 
     Attributes:
-        name: the sweep's.
         rows: in the grid's order.
         quick: whether the grid was the reduced one.
         mini: whether the data is a stand-in.
@@ -101,6 +99,11 @@ class GridResult:
 def between(one: Sequence[float], other: Sequence[float]) -> Estimate:
     """Mean and interval of one - other, paired by seed; of unequally many the first are paired."""
     return estimate([a - b for a, b in zip(one, other, strict=False)])
+
+
+def at_sizes(rows: Sequence[GridRow], metric: str, digits: int) -> str:
+    """`0.25 at d = 2, 0.5 at d = 8`: the means along a line whose axis is the latent size d."""
+    return ", ".join(f"{row.mean(metric):.{digits}f} at d = {row.x:g}" for row in rows)
 
 
 def shown(difference: Estimate) -> bool:

@@ -12,6 +12,7 @@ from rich.table import Table
 from search.cells.cell import Cell
 from search.cells.statistics import Estimate
 from search.cli import progress
+from search.cli.output import say
 from search.errors import without_secrets
 from search.grids.plan import SweepPlan
 from search.grids.results import GridResult
@@ -27,7 +28,7 @@ def announce(console: Console, plan: SweepPlan, missing: Mapping[str, Sequence[C
     left = sum(map(len, missing.values()))
     there = f", {len(cells) - left} of them trained before" if left < len(cells) else ""
     work = f"{len(plan.points)} points x {len(plan.seeds)} seeds = {len(cells)} trainings{there}"
-    progress.say(console, f"{work}; {plan.resources.describe()}")
+    say(console, f"{work}; {plan.resources.describe()}")
 
 
 def show_forecast(console: Console, seconds: float) -> None:
@@ -47,7 +48,7 @@ def show(console: Console, plan: SweepPlan, outcome: GridResult, answer: Sequenc
             continue
         console.print()
         title = f"{metric} by {plan.sweep.x}{stand_in}: mean and half of the 95 % interval"
-        progress.say(console, title, "bold")
+        say(console, title, "bold")
         places = sorted({x for values in rows.values() for x in values})
         cells = {
             line: {x: _cell(metric, values.get(x)) for x in places} for line, values in rows.items()
@@ -65,10 +66,10 @@ def show(console: Console, plan: SweepPlan, outcome: GridResult, answer: Sequenc
                     table.add_row(line, *(row[x] for x in part))
             console.print(table)
     for what, why in outcome.failures.items():
-        progress.say(console, f"not trained: {what}: {why}", "red")
+        say(console, f"not trained: {what}: {why}", "red")
     console.print()
     for sentence in answer:
-        progress.say(console, textwrap.fill(sentence, console.width))
+        say(console, textwrap.fill(sentence, console.width))
 
 
 def _cell(metric: str, estimate: Estimate | None) -> str:
@@ -81,5 +82,5 @@ def _cell(metric: str, estimate: Estimate | None) -> str:
 def conclude(console: Console, plan: SweepPlan) -> None:
     """Where everything is."""
     store = shlex.quote(without_secrets(plan.tracking_uri))
-    progress.say(console, f"\ncompare: mlflow ui --backend-store-uri {store}")
-    progress.say(console, "the figure: python analysis/report.py")
+    say(console, f"\ncompare: mlflow ui --backend-store-uri {store}")
+    say(console, "the figure: python analysis/report.py")

@@ -14,7 +14,6 @@ from search.cells.metrics import cell_metrics
 from search.cells.session import CellSession, closing
 from search.cells.store import CellStore, TrainedCell
 from search.cli import output
-from search.cli.progress import warn
 from search.cli.signals import StopOnSignal
 from search.errors import Failure
 from search.files import seals
@@ -36,7 +35,8 @@ class SweepSession:
         self._stop = stop
         self._console = console
         self._store = store
-        self._cell_store = CellStore(plan.home / "finals", say=functools.partial(warn, console))
+        self._warn = functools.partial(output.warn, console)
+        self._cell_store = CellStore(plan.home / "finals", say=self._warn)
 
     def finish(self) -> tuple[GridResult, list[str]]:
         """The results, and the answer in sentences."""
@@ -58,7 +58,7 @@ class SweepSession:
             for point, kept in self._trained():
                 records.record(kept, point, _metrics(measured.get(kept.cell.id, {})))
             for line in records.restored:
-                warn(self._console, f"restored in MLflow: {line}")
+                self._warn(f"restored in MLflow: {line}")
             outcome = self._outcome(measured, session.failures)
             if not outcome.rows:
                 reason = next(iter(session.failures.values()), "unknown")

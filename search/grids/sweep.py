@@ -27,7 +27,6 @@ class Point:
     Attributes:
         line: which line of the figure it is on, in words.
         x: where on that line.
-        pipeline: whose method is trained.
         changes: over the pipeline's defaults.
         kind: `trained`, or `pca`: principal components of the pipeline's data set, of whose
             parameters only `latent_dim` counts.
@@ -73,7 +72,6 @@ class Sweep:
         question: in one or two sentences.
         points: whether quick -> the grid.
         x: the axis in words.
-        log_x: whether it is logarithmic.
         metrics: what is drawn against `x`; test metrics are there once the grid is finished.
         answer: sentences, computed from the numbers alone.
         full, quick: what is trained.

@@ -16,7 +16,6 @@ class Trend:
     Attributes:
         first, best, last: rows: the leftmost, the best by its mean, the rightmost.
         enough: the leftmost row that is within `slack` of the best.
-        gain: what the last row has over the last but one, by seed: still rising where shown.
         loss: what the best row has over the last, by seed.
         slack: a difference that does not matter.
     """
@@ -25,7 +24,6 @@ class Trend:
     best: GridRow
     last: GridRow
     enough: GridRow
-    gain: Estimate
     loss: Estimate
     slack: float
 
@@ -44,7 +42,6 @@ def trend(rows: Sequence[GridRow], metric: str, *, slack: float, lower: bool = F
     """The trend of `metric` along `rows`, which are in the order of `x`.
 
     Args:
-        slack: a difference that does not matter.
         lower: whether less is better.
 
     Raises:
@@ -64,7 +61,6 @@ def trend(rows: Sequence[GridRow], metric: str, *, slack: float, lower: bool = F
         best=best,
         last=rows[-1],
         enough=next(row for row in rows if sign * row.mean(metric) >= near),
-        gain=between(values(rows[-1]), values(rows[-2])),
         loss=between(values(best), values(rows[-1])),
         slack=slack,
     )

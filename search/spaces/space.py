@@ -5,7 +5,6 @@ A space is a mapping of names to Optuna's distributions. Bounds are inclusive ev
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import reprlib
@@ -188,12 +187,6 @@ def key(params: Mapping[str, Scalar]) -> str:
 def signature(space: Space) -> dict[str, str]:
     """The space as JSON-able text by parameter, for comparing a study with a new request."""
     return {name: distribution_to_json(space[name]) for name in sorted(space)}
-
-
-def fingerprint(space: Space) -> str:
-    """Twelve hexadecimal digits that differ between spaces."""
-    text = json.dumps(signature(space), sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def check(space: Space, params: Mapping[str, object], *, where: str) -> None:

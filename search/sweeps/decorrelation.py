@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from search.cells.store import TrainedCell
-from search.grids.results import GridResult, GridRow, between, shown
+from search.grids.results import GridResult, at_sizes, between, shown
 from search.grids.sweep import Point, Sweep, by_latent_size
 from search.trials.trial import TrialImages
 from trainers.evaluation import encode
@@ -47,7 +47,7 @@ def answer(outcome: GridResult) -> list[str]:
     highest = max(rows, key=lambda row: row.mean(CORRELATION))
     change = between(last.metrics[CORRELATION], highest.metrics[CORRELATION])
     sentences = [
-        f"Mean absolute correlation between two coordinates: {_each(rows, CORRELATION)}. "
+        f"Mean absolute correlation between two coordinates: {at_sizes(rows, CORRELATION, 3)}. "
         + (
             f"It is highest at d = {highest.x:g} and falls to the largest d"
             + ("." if shown(change) else ", which is not shown over the seeds.")
@@ -56,7 +56,7 @@ def answer(outcome: GridResult) -> list[str]:
         )
     ]
     sentences.append(
-        f"The effective rank is {_each(rows, RANK, digits=1)}: {100 * first.mean(SHARE):.0f} % of "
+        f"The effective rank is {at_sizes(rows, RANK, 1)}: {100 * first.mean(SHARE):.0f} % of "
         f"the coordinates at d = {first.x:g}, {100 * last.mean(SHARE):.0f} % at d = {last.x:g}."
     )
     wasted = last.x - last.mean(RANK)
@@ -75,10 +75,6 @@ def answer(outcome: GridResult) -> list[str]:
             "many weak correlations add up."
         )
     return sentences
-
-
-def _each(rows: list[GridRow], metric: str, digits: int = 3) -> str:
-    return ", ".join(f"{row.mean(metric):.{digits}f} at d = {row.x:g}" for row in rows)
 
 
 SWEEP = Sweep(

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from search.cells.store import TrainedCell
-from search.grids.results import GridResult, GridRow, between, shown
+from search.grids.results import GridResult, at_sizes, between, shown
 from search.grids.sweep import Point, Sweep, by_latent_size
 from search.trials.trial import TrialImages
 from trainers.evaluation import encode
@@ -81,10 +81,11 @@ def answer(outcome: GridResult) -> list[str]:
     best = max(rows, key=lambda row: row.mean(USUAL))
     worst = min(rows, key=lambda row: row.mean(USUAL))
     first, last = rows[0], rows[-1]
+    usual = ", ".join(f"{100 * row.mean(USUAL):.0f} % at d = {row.x:g}" for row in rows)
     gap = between(best.metrics[USUAL], worst.metrics[USUAL])
     sentences = [
         f"Middles of walks between two different digits that are as near to a training image as "
-        f"real digits are: {_each(rows, USUAL, percent=True)}. "
+        f"real digits are: {usual}. "
         + (
             f"By this d = {best.x:g} interpolates best and d = {worst.x:g} worst"
             + ("." if shown(gap) else ", which is not shown over the seeds.")
@@ -102,7 +103,7 @@ def answer(outcome: GridResult) -> list[str]:
     ghosts = between(last.metrics[GHOST], first.metrics[GHOST])
     rises = shown(ghosts) and ghosts.mean > 0
     sentences.append(
-        f"Ghosting (1 for a mere cross-fade of both ends): {_each(rows, GHOST)}. "
+        f"Ghosting (1 for a mere cross-fade of both ends): {at_sizes(rows, GHOST, 2)}. "
         + (
             "The larger the latent vector, the more a middle is both digits at once."
             if rises
@@ -112,29 +113,23 @@ def answer(outcome: GridResult) -> list[str]:
     farther = between(last.metrics[SPARSITY], first.metrics[SPARSITY])
     emptier = shown(farther) and farther.mean > 0
     sentences.append(
-        f"Why: the middle latent is {_each(rows, SPARSITY)} times as far from its neighbours among "
-        "the training latents as a real image's latent is. "
+        f"Why: the middle latent is {at_sizes(rows, SPARSITY, 2)} times as far from its neighbours "
+        "among the training latents as a real image's latent is. "
         + (
             "With more coordinates the straight line leaves the region that the decoder was "
             "trained on"
             if emptier
             else "That the line passes through emptier space with more coordinates is not shown"
         )
-        + f"; the classifier's entropy there is {_each(rows, ENTROPY)} nats."
+        + f"; the classifier's entropy there is {at_sizes(rows, ENTROPY, 2)} nats."
     )
     sentences.append(
-        f"The cost: the reconstruction error of the ends is {_each(rows, MAE, digits=4)}: a "
+        f"The cost: the reconstruction error of the ends is {at_sizes(rows, MAE, 4)}: a "
         "small vector walks through digits, but not through the ones that it was given."
         if first.mean(MAE) > last.mean(MAE) and best.x < last.x
-        else f"The reconstruction error of the ends is {_each(rows, MAE, digits=4)}."
+        else f"The reconstruction error of the ends is {at_sizes(rows, MAE, 4)}."
     )
     return sentences
-
-
-def _each(rows: list[GridRow], metric: str, *, percent: bool = False, digits: int = 2) -> str:
-    if percent:
-        return ", ".join(f"{100 * row.mean(metric):.0f} % at d = {row.x:g}" for row in rows)
-    return ", ".join(f"{row.mean(metric):.{digits}f} at d = {row.x:g}" for row in rows)
 
 
 SWEEP = Sweep(

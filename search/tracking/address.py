@@ -15,6 +15,8 @@ from search.errors import Failure, UserError, without_secrets
 from search.files.sqlite import check, sqlite_file, sqlite_uri
 
 PROBE_SECONDS = 3.0
+PORTS = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
+EXPECTED = "use sqlite:///FILE, postgresql://..., or http://HOST:PORT of an MLflow server"
 
 
 def resolve_uri(given: str | None, home: Path) -> str:
@@ -43,24 +45,20 @@ def probe(uri: str) -> None:
         parts = urllib.parse.urlsplit(uri)
     except ValueError as error:
         raise UserError(
-            f"--tracking-uri {shown}: not a valid address ({error})\n"
-            "use sqlite:///FILE, postgresql://..., or http://HOST:PORT of an MLflow server"
+            f"--tracking-uri {shown}: not a valid address ({error})\n{EXPECTED}"
         ) from None
-    if parts.scheme.split("+")[0] == "sqlite":
+    kind = parts.scheme.split("+")[0]
+    if kind == "sqlite":
         raise UserError(f"--tracking-uri {shown}: names no file\nuse sqlite:///FILE")
     if parts.scheme in ("", "file"):
         raise UserError(
             f"--tracking-uri {shown}: MLflow no longer keeps runs in plain folders\n"
             f"use a database, for example sqlite:///{Path(parts.path or uri).absolute()}/mlflow.db"
         )
-    if parts.scheme.split("+")[0] not in ("http", "https", "postgresql", "mysql", "mssql"):
-        raise UserError(
-            f"--tracking-uri {shown}: unknown kind {parts.scheme!r}\n"
-            "use sqlite:///FILE, postgresql://..., or http://HOST:PORT of an MLflow server"
-        )
-    default = {"http": 80, "https": 443, "postgresql": 5432, "mysql": 3306, "mssql": 1433}
+    if kind not in PORTS:
+        raise UserError(f"--tracking-uri {shown}: unknown kind {parts.scheme!r}\n{EXPECTED}")
     try:
-        port = parts.port or default[parts.scheme.split("+")[0]]
+        port = parts.port or PORTS[kind]
         host = parts.hostname or ""
         socket.create_connection((host, port), timeout=PROBE_SECONDS).close()
         if parts.scheme.startswith("http"):

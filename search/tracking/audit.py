@@ -47,7 +47,6 @@ class Inconsistency:
     Attributes:
         subject: the study, or the experiment.
         store: the store that shows it: Optuna, MLflow or disk.
-        what: a description in one line.
         fix: a function that repairs it; None if only a person can.
     """
 
@@ -60,12 +59,7 @@ class Inconsistency:
 class ConsistencyCheck:
     """Checks all stores under a folder. Use it as a context manager: it holds their locks.
 
-    Args:
-        home: the folder of all stores.
-        store: MLflow's store.
-
     Attributes:
-        home: the folder, resolved.
         busy: the studies, or `FINALS`, that other processes hold; the check skips them.
         trash: the folder that received files, by their paths below `home`; None without files.
     """

@@ -27,8 +27,6 @@ class Difference:
     """A trial whose record in MLflow differs from Optuna's.
 
     Attributes:
-        trial: Optuna's trial.
-        config: the trained configuration.
         wanted: the state that MLflow's record should have.
         run: MLflow's record, None if there is none.
     """
@@ -71,7 +69,6 @@ def recover(
     Args:
         study: a study without a running trial.
         runs: trial id -> its run in MLflow.
-        recorder: receives the missing records.
         folder: holds a folder for each trial that was under way.
 
     Returns:

@@ -104,7 +104,6 @@ def search_command(
     """The call that makes a study, from its run's tags and parameters; `more` ends it.
 
     Args:
-        trials: of the study.
         images: all training images of the data set.
     """
     words = ["python", "search/tune.py", "--pipeline", tags["pipeline"], "--study", tags["study"]]

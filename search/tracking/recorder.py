@@ -54,8 +54,6 @@ class Recorder:
     refuses.
 
     Args:
-        store: an open store.
-        experiment_id: the pipeline's experiment.
         parent: the study's run.
         tags: the tags of every trial's run.
         params: logged with every trial's hyperparameters.

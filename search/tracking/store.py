@@ -329,10 +329,12 @@ class Store:
         path = locations.local_path(self.client.get_experiment(experiment_id).artifact_location)
         return path if path and path.is_dir() else None
 
-    def open_children(self, experiment_id: str, parent: str) -> list[str]:
-        """The runs under `parent` that still count as RUNNING."""
-        condition = f"tags.`{PARENT}` = '{parent}' and attributes.status = 'RUNNING'"
-        return [str(run.info.run_id) for run in self._search(experiment_id, condition)]
+    def end_with_children(self, experiment_id: str, run_id: str, status: str) -> None:
+        """Close a run, and before it as KILLED those under it that still count as RUNNING."""
+        condition = f"tags.`{PARENT}` = '{run_id}' and attributes.status = 'RUNNING'"
+        for child in list(self._search(experiment_id, condition)):
+            self.end_run(child.info.run_id, "KILLED")
+        self.end_run(run_id, status)
 
 
 def is_unreachable(error: Exception) -> bool:

@@ -52,7 +52,6 @@ def save(folder: Path, trial: Trial, history: Sequence[Mapping[str, Any]]) -> No
 
     Args:
         folder: the trial's; created if missing.
-        trial: a trial between two epochs.
         history: the metrics reported until now.
 
     Raises:

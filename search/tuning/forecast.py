@@ -8,6 +8,7 @@ import numpy as np
 from rich.table import Table
 
 from search.cli import output, progress
+from search.cli.images import images_in_words
 from search.cli.listing import space_table
 from search.cluster.throughput import time_training
 from search.spaces import space
@@ -27,15 +28,11 @@ def forecast(options: Namespace) -> int:
     console = output.console()
     console.print(f"{plan.pipeline_name}: {plan.pipeline.summary}", style="bold")
     console.print(space_table(plan.space, plan.defaults, "trial 0"))
-    data = plan.data
-    where = "stand-in data, not a result" if data.source == "mini" else str(data.folder)
-    console.print(
-        f"\n{len(data.train):,} train and {len(data.valid):,} validation images ({where})\n"
-        f"{plan.resources.describe()}\n{aims_in_words(plan)}",
-        soft_wrap=True,
-    )
+    resources, data = plan.resources, plan.data
+    about = f"\n{images_in_words(data)}\n{resources.describe()}\n{aims_in_words(plan)}"
+    output.say(console, about)
     if plan.known:
-        console.print(plan.known.describe(), soft_wrap=True)
+        output.say(console, plan.known.describe())
     rng = np.random.default_rng(plan.seed)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for column in ("images/s", "epoch", "weights", "configuration"):
@@ -43,7 +40,7 @@ def forecast(options: Namespace) -> int:
     seconds, mebibytes = [], []
     for _ in range(SAMPLED):
         params = space.draw(plan.space, rng)
-        rate, size = time_training(plan.pipeline, params, data, plan.resources, seed=plan.seed)
+        rate, size = time_training(plan.pipeline, params, data, resources, seed=plan.seed)
         seconds.append(len(data.train) / rate)
         mebibytes.append(size)
         table.add_row(
@@ -52,14 +49,13 @@ def forecast(options: Namespace) -> int:
             f"{size:.1f} MiB",
             progress.in_short(params),
         )
-    resources = plan.resources
     how = "alone" if resources.sharers == 1 else f"{resources.sharers} at a time on a GPU"
     if resources.driver_device != resources.device:
         how = "alone here, without a GPU"
     console.print(f"one batch of {SAMPLED} sampled configurations, timed {how}:")
     console.print(table)
     epochs, complete = expected_epochs(plan)
-    total = epochs * float(np.mean(seconds)) * (1 + EVALUATION) / plan.resources.concurrency
+    total = epochs * float(np.mean(seconds)) * (1 + EVALUATION) / resources.concurrency
     disk = complete * float(np.mean(mebibytes)) + plan.trials * RECORD_MIB + PLOTS_MIB
     console.print(
         f"\nforecast: {plan.trials} trials, about {epochs:.0f} epochs in all, "

@@ -40,16 +40,10 @@ class Plan:
     """The plan of a search.
 
     Attributes:
-        pipeline_name, pipeline: the pipeline to search.
         space, defaults: after `--set`.
-        aims: the goals and limits.
         data: images and labels of the split, never the test set.
         data_words: the options that named it.
-        epochs: the full budget of a trial.
         trials: the number of trials that the study is to have in the end.
-        resources: the device, and how many trials share it.
-        home: the folder of all stores.
-        tracking_uri: the address of MLflow's store.
         study, resume: the given name, if any; whether to go on with an existing study.
         accept_source: whether the study may go on with another text of a user's own pipeline.
         baseline: `random` if a random search follows as the study's twin.

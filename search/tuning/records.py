@@ -26,11 +26,6 @@ from trainers import protocol
 class StudyRun:
     """The study's run: opened or reopened before the first trial, closed after the last.
 
-    Args:
-        plan: the plan of the search.
-        store, experiment_id: the store and the experiment of the run.
-        study: the study's name.
-
     Attributes:
         seconds: how long earlier calls searched, without those that were killed.
     """
@@ -86,9 +81,7 @@ class StudyRun:
             params={
                 "epochs": plan.epochs,
                 "train_size": len(plan.data.train),
-                "precision": self._resources.precision,
-                "device": self._resources.device,
-                "threads": self._resources.cpus_per_trial,
+                **self._resources.of_a_trial(),
                 "concurrency": self._resources.concurrency,
                 "reduction_factor": REDUCTION,
                 "rungs": " ".join(map(str, plan.rungs)) or "none",
@@ -145,10 +138,9 @@ class StudyRun:
         self._store.log(self._run_id, metrics=metrics, tags=tags)
         if page:
             self._store.log_text(self._run_id, page, "search.html")
-        for run_id in self._store.open_children(self._experiment_id, self._run_id):
-            self._store.end_run(run_id, "KILLED")  # the store refused the end of this trial
-        states = {0: "FINISHED", INTERRUPTED: "KILLED"}
-        self._store.end_run(self._run_id, states.get(status, "FAILED"))
+        state = {0: "FINISHED", INTERRUPTED: "KILLED"}.get(status, "FAILED")
+        # A trial's run is still open if the store refused its end.
+        self._store.end_with_children(self._experiment_id, self._run_id, state)
 
     def _tag_front(self, front: set[str]) -> None:
         for trial_id, run in self.trial_runs().items():

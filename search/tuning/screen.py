@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from search.cli import progress
+from search.cli.images import images_in_words
+from search.cli.output import say
 from search.cluster.resources import Resources
 from search.errors import INTERRUPTED, without_secrets
 from search.spaces import goals
@@ -36,21 +38,18 @@ def announce(
     known: Known | None = None,
 ) -> None:
     """Print the plan of the search, its data, and where it writes its records."""
-    data = plan.data
-    where = "stand-in data, not a result" if data.source == "mini" else str(data.folder)
     trials = f"{max(0, missing)} trial{'s' * (missing != 1)}"
     if plan.twin_of:
         trials = f"trials for {plan.time_budget:.0f} s, as long as {plan.twin_of} took,"
     console.print(f"{study}: {plan.pipeline.summary}", style="bold", soft_wrap=True)
-    console.print(
-        f"{len(data.train):,} train and {len(data.valid):,} validation images ({where})\n"
+    say(
+        console,
+        f"{images_in_words(plan.data)}\n"
         f"{trials} of up to {plan.epochs} epochs; {plan.sampler} proposes, "
         f"{plan.scheduler} stops; {resources.describe()}\n"
         f"{aims_in_words(plan)}{_early(plan)}{_start(known)}"
         f"MLflow: {without_secrets(plan.tracking_uri)}\n"
         f"log: {log_file}\n",
-        soft_wrap=True,
-        markup=False,
     )
 
 
@@ -157,7 +156,7 @@ def conclude(
         trial = ["--trial", _id(best[0])] * aims.several
         others = ", or another's id" * aims.several
         lines.append(f"final numbers:       {_rerun_command(plan, trial)}{others}")
-    progress.say(console, "\n".join(lines))
+    say(console, "\n".join(lines))
 
 
 def _id(trial: FrozenTrial) -> str:

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from search.cli import output
-from search.cli.progress import Progress, say
+from search.cli.progress import Progress
 from search.cli.signals import StopOnSignal
 from search.cluster.asha import RungRecord, build_asha
 from search.cluster.resources import Resources
@@ -52,8 +52,6 @@ class Ended:
     """How a call of a search ended.
 
     Attributes:
-        status: the exit status.
-        study: its name.
         seconds: how long it was searched, in all calls.
         troubles: what went wrong, and how to mend it.
     """
@@ -78,7 +76,6 @@ def search(
     Args:
         name: the study's, None for a new one.
         known: the studies' database, None if there is none yet.
-        stop: ends the search once its event is set.
         ray: Ray runs, if trials are missing; closing it stops Ray.
         began: the start of the command, by the monotonic clock.
     """
@@ -190,7 +187,7 @@ def search(
         refused = recorder.failures
         wrong = troubles(plan, log_file, refused=refused, waiting=waiting, broken=broken)
         for text in wrong:
-            say(console, text, "red")
+            output.say(console, text, "red")
         conclude(
             console,
             plan,
@@ -258,9 +255,7 @@ def _trials(plan: Plan, resources: Resources, study: Study) -> StudyTrials:
             seed=int(np.random.SeedSequence([plan.seed, number]).generate_state(1)[0] >> 1),
             epochs=plan.epochs,
             rungs=plan.rungs,
-            precision=resources.precision,
-            device=resources.device,
-            threads=resources.cpus_per_trial,
+            **resources.of_a_trial(),
             images=plan.data.description,
             source=plan.source,
         )

@@ -90,11 +90,11 @@ def champion(tmp_path_factory: pytest.TempPathFactory) -> Champion:
     test = heldout.TestSet(plan.data, data_dir=None, ledger=ledger, device="cpu")
     test.read(kept, purpose="a test")
     records = Records(plan, store)
-    run_id = records.record(kept, "final", "config 1", {"champion": "true"}, uses_labels=False)
     row = ResultRow(name="config 1", kind="final", kept=(kept,), uses_labels=False)
-    records.register(row, {cell.id: run_id})
+    run_ids = records.record(row, {"champion": "true"})
+    records.register(row, run_ids)
     np.save(folder / "images.npy", load_test("mnist", mini=True).images)
-    return Champion(folder, kept, run_id)
+    return Champion(folder, kept, run_ids[cell.id])
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from search.cells.store import CellStore, TrainedCell
 from search.cells.training import facts
 from search.finals.plan import FinalPlan
 from search.finals.records import Records
+from search.finals.results import ResultRow
 from search.tracking.store import Store
 from search.trials.trial import TrialImages
 from tests.damage import flip
@@ -34,7 +35,10 @@ class Made:
 
     def record(self, records: Records | None = None, **tags: str) -> str:
         records = records or Records(self.plan, self.store)
-        return records.record(self.kept, "baseline", "random encoder", tags, uses_labels=False)
+        row = ResultRow(
+            name="random encoder", kind="baseline", kept=(self.kept,), uses_labels=False
+        )
+        return records.record(row, tags)[self.kept.cell.id]
 
     def run(self, run_id: str) -> Run:
         return MlflowClient(tracking_uri=self.store.uri).get_run(run_id)
