@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -155,12 +156,11 @@ def _network(options: Namespace) -> tuple[str, Opened]:
     if data == "real":
         of_these = experiment_name(name, label(options))
         names = [of_these, name] if load_pipeline(name).dataset else [of_these]
-    for one in names[:-1]:
-        try:
+    *first, last = names
+    for one in first:
+        with suppress(UserError):
             return f"champion {one}", champions.find(one, tracking_uri=options.tracking_uri)
-        except UserError:
-            continue
-    return f"champion {names[-1]}", champions.find(names[-1], tracking_uri=options.tracking_uri)
+    return f"champion {last}", champions.find(last, tracking_uri=options.tracking_uri)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -34,7 +34,7 @@ def compare_datasets(
     experiment -> comparisons.
     """
     comparisons: dict[str, tuple[Comparison, ...]] = {}
-    for dataset, data in sorted({(r.pipeline.split("_")[0], r.source_of_data) for r in results}):
+    for dataset, data in sorted({(r.pipeline.split("_")[0], r.data.label) for r in results}):
         name = f"{dataset}_{METHOD}"
         main = _result(store, results, name, data)
         if main is None or not main["classes"]:
@@ -63,8 +63,8 @@ def _older(
 ) -> list[str]:
     """Those of a pair that were measured otherwise than this call measures."""
     named = (dataset, data)
-    measured = next(r for r in results if (r.pipeline.split("_")[0], r.source_of_data) == named)
-    today = {"data_fingerprint": measured.fingerprint}
+    measured = next(r for r in results if (r.pipeline.split("_")[0], r.data.label) == named)
+    today = {"data_fingerprint": measured.data.fingerprint}
     return [name for name, result in pair.items() if not comparable(result, today)]
 
 
@@ -78,7 +78,7 @@ def _result(store: Store, results: Sequence[Result], name: str, data: str) -> di
     best = best_rerun(store, experiment) if experiment else None
     if best:
         return best.result
-    own = (r.to_json() for r in results if (r.pipeline, r.source_of_data) == (name, data))
+    own = (r.to_json() for r in results if (r.pipeline, r.data.label) == (name, data))
     return next(own, None)
 
 

@@ -109,7 +109,7 @@ class Records(CellRuns):
         per_class = np.mean([kept.test.get("per_class", []) for kept in row.kept], axis=0)
         metrics |= {
             f"test/class/{name}": float(value)
-            for name, value in zip(result.classes, per_class, strict=True)
+            for name, value in zip(result.data.classes, per_class, strict=True)
         }
         view = views.final_view(rerun=self._plan.id, params=self._plan.pipeline.space)
         self._store.tag_experiment(self.experiment_id, views.tag(views.FINALS), view)

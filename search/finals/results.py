@@ -15,6 +15,7 @@ from search.cells.store import TrainedCell
 from search.finals.comparisons import RIGHT, packed
 from search.spaces.pipeline import METRIC, Scalar
 from trainers import protocol
+from trainers.data import TrainingData
 
 RowKind = Literal["final", "baseline", "ablation"]
 
@@ -103,10 +104,7 @@ class Result:
     experiment: str
     experiment_id: str
     run_id: str
-    source_of_data: str
-    fingerprint: str
-    train_size: int
-    classes: tuple[str, ...]
+    data: TrainingData
     rows: tuple[ResultRow, ...]
     promised: float | None
     source: str
@@ -144,11 +142,11 @@ class Result:
             **self.best,
             "experiment": self.experiment,
             "run_id": self.run_id,
-            "data": self.source_of_data,
-            "data_fingerprint": self.fingerprint,
+            "data": self.data.label,
+            "data_fingerprint": self.data.fingerprint,
             "protocol": protocol.VERSION,
-            "train_size": self.train_size,
-            "classes": list(self.classes),
+            "train_size": len(self.data.train),
+            "classes": list(self.data.classes),
             "source": self.source,
             "set": list(self.settings),
             "metric": self.metric,

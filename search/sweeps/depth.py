@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from statistics import fmean
 
 from search.grids.results import GridResult, GridRow, between, shown
 from search.grids.sweep import Point, Sweep
@@ -45,10 +46,7 @@ def answer(outcome: GridResult) -> list[str]:
         "on test images."
     ]
     sizes = sorted({row.x for row in rows})
-    mean_by_size = {
-        x: sum(row.mean(TEST) for row in rows if row.x == x) / sum(row.x == x for row in rows)
-        for x in sizes
-    }
+    mean_by_size = {x: fmean(row.mean(TEST) for row in rows if row.x == x) for x in sizes}
     falls = all(mean_by_size[a] > mean_by_size[b] for a, b in itertools.pairwise(sizes))
     sentences.append(
         f"Over all architectures the error is {mean_by_size[sizes[0]]:.4f} at d = {sizes[0]:g} and "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 
 from search.cells.store import TrainedCell
 from search.grids.results import GridResult, GridRow, between, shown
-from search.grids.sweep import Point, Sweep
+from search.grids.sweep import Point, Sweep, by_latent_size
 from search.trials.trial import TrialImages
 
 PCA, CONNECTED, CONVOLUTIONAL = "PCA", "fully connected", "convolutional"
@@ -27,17 +28,8 @@ SHARE = 0.9  # share of the variance by which d is often chosen for PCA
 
 def points(quick: bool) -> list[Point]:
     """Three lines; the latent size varies along each."""
-    return [
-        Point(
-            line=line,
-            x=size,
-            pipeline=pipeline,
-            changes={"latent_dim": size},
-            kind="pca" if line == PCA else "trained",
-        )
-        for line, pipeline in LINES.items()
-        for size in (QUICK if quick else DIMENSIONS)
-    ]
+    grid = by_latent_size(LINES, QUICK if quick else DIMENSIONS)
+    return [replace(point, kind="pca") if point.line == PCA else point for point in grid]
 
 
 @torch.no_grad()

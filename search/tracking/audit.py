@@ -173,7 +173,9 @@ class ConsistencyCheck:
             run = kept.pop(trial_id)
             what = f"run {run.run_id[:8]} belongs to a trial that Optuna does not know"
             yield Inconsistency(name, "MLflow", what, self._delete(run))
-        fix = _once(functools.partial(self._recover, study, experiment, parent, kept, folder))
+        # Several inconsistencies share this one, which works the first time only.
+        recover = functools.partial(self._recover, study, experiment, parent, kept, folder)
+        fix = functools.cache(recover)
         unlike = backfill.differences(study, kept)
         unlike_ids = {one.config.trial_id for one in unlike}
         for left in backfill.leftovers(study, folder):
@@ -310,16 +312,3 @@ class ConsistencyCheck:
 def _age(folder: Path) -> float:
     """Seconds since the last change of anything in the folder."""
     return time.time() - max(path.lstat().st_mtime for path in (folder, *folder.rglob("*")))
-
-
-def _once(work: Fix) -> Fix:
-    """A function that works the first time only, because several inconsistencies share it."""
-    done = False
-
-    def fix() -> None:
-        nonlocal done
-        if not done:
-            done = True
-            work()
-
-    return fix

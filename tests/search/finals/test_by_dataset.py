@@ -207,11 +207,8 @@ def test_what_was_measured_on_other_data_is_not_compared(
     monkeypatch.setattr(Store, "log_text", lambda _, run, text, name: logged.update({name: text}))
     monkeypatch.setattr(Store, "log", lambda _, run, tags: logged.update(tags=tags))
     whole = everything.left.results(everything.left.parent())
-    this_call: Any = SimpleNamespace(
-        pipeline="mnist_supcon",
-        source_of_data="mini",
-        fingerprint=whole["data_fingerprint"],
-    )
+    data = SimpleNamespace(label="mini", fingerprint=whole["data_fingerprint"])
+    this_call: Any = SimpleNamespace(pipeline="mnist_supcon", data=data)
     told: list[str] = []
     [made] = compare_datasets(store, [this_call], told.append).values()
     assert [c.second for c in made] == [*OTHERS[:3], *compared]

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -56,15 +57,15 @@ def row(*kept: TrainedCell, name: str = "champion") -> ResultRow:
 
 
 def result(*rows: ResultRow, promised: float | None = 0.9) -> Result:
+    data: Any = SimpleNamespace(
+        label="mini", fingerprint="d", train=range(120), classes=("0", "1", "2")
+    )
     return Result(
         pipeline="mnist_supcon",
         experiment="mnist_supcon-mini",
         experiment_id="7",
         run_id="r",
-        source_of_data="mini",
-        fingerprint="d",
-        train_size=120,
-        classes=("0", "1", "2"),
+        data=data,
         rows=rows,
         promised=promised,
         source="trial 2 of s",
