@@ -21,68 +21,46 @@ from trainers.data import TrainingData
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[3]
-LISTENERS = r"""
-import json, os, socket, struct
-from pathlib import Path
+LISTENERS = """
+import json
+from contextlib import suppress
+
+import psutil
 
 from search.cluster import ray_session as cluster
 
 cluster.prepare_environment()
 from search.cluster.resources import Resources
-from tests.processes import descendants, title
 from trainers.data import load_training
 
-one = Resources()
-cluster.start(one, load_training("mnist", mini=True, train_size=100))
+cluster.start(Resources(), load_training("mnist", mini=True, train_size=100))
 
 
 def family():
-    return [os.getpid(), *descendants(os.getpid())]
+    me, seen = psutil.Process(), []
+    for each in (me, *me.children(recursive=True)):
+        with suppress(psutil.NoSuchProcess):  # ended meanwhile
+            seen.append(each.as_dict(["name", "cmdline", "net_connections"]))
+    return seen
 
 
-def name(pid):
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    except OSError:
-        return ""
-
-
-def sockets(process):
-    names = []
-    for descriptor in (process / "fd").iterdir():
-        try:
-            names.append(descriptor.readlink().name)
-        except OSError:  # closed meanwhile
-            pass
-    return {int(name[8:-1]) for name in names if name.startswith("socket:[")}
-
-
-idle = [pid for pid in family() if name(pid) == "ray::IDLE"]
+idle = sum(each["name"] == "ray::IDLE" for each in family())
 import ray
 
 assert ray.get(ray.remote(lambda: 1).remote()) == 1  # a worker listens too
-running = [title(pid) for pid in family()]
-names = {}
-for pid in family():
-    try:
-        names |= {inode: name(pid) for inode in sockets(Path(f"/proc/{pid}"))}
-    except OSError:
-        pass
-found = []
-for table, words in (("tcp", 1), ("tcp6", 4)):
-    for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
-        fields = line.split()
-        if fields[3] == "0A" and int(fields[9]) in names:  # LISTEN
-            raw = bytes.fromhex(fields[1].partition(":")[0])
-            packed = struct.pack(f">{words}I", *struct.unpack(f"<{words}I", raw))
-            family = socket.AF_INET if words == 1 else socket.AF_INET6
-            found.append((names[int(fields[9])], socket.inet_ntop(family, packed)))
+running = family()
 cluster.stop()
-print(json.dumps({"idle": len(idle), "found": found, "running": running}))
+found = [
+    (each["name"], socket.laddr.ip)
+    for each in running
+    for socket in each["net_connections"] or ()
+    if socket.status == psutil.CONN_LISTEN
+]
+running = [" ".join(each["cmdline"] or ()) for each in running]
+print(json.dumps({"idle": idle, "found": found, "running": running}))
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_nothing_listens_beyond_this_machine_and_nothing_runs_unasked() -> None:
     done = commands.cold(LISTENERS)
     assert done.status == 0, done.err
