@@ -181,7 +181,7 @@ def cold(
     """How `python -c CODE WORDS` ended, in a process that nothing has warmed."""
     command = [sys.executable, "-c", code, *words]
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=TIMEOUT
     )
     return Ended(done.returncode, done.stdout, done.stderr)
 

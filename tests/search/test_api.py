@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -48,29 +46,23 @@ print(json.dumps([light, said]))
 """
 
 
-def python(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=folder,
-        env={**commands.plain_environment(), "PYTHONPATH": str(commands.ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
+def python(code: str, folder: Path) -> commands.Ended:
+    environment = {**commands.plain_environment(), "PYTHONPATH": str(commands.ROOT)}
+    return commands.cold(code, folder=folder, environment=environment)
 
 
 @pytest.mark.slow
 def test_the_lines_of_the_page_do_what_they_say(tmp_path: Path) -> None:
     done = python(SHORT + LINES + SAID, tmp_path)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1]) == [20, 21, True]
-    assert "learning brought" in done.stdout, "what the command prints"
+    assert done.status == 0, done.err
+    assert json.loads(done.out.splitlines()[-1]) == [20, 21, True]
+    assert "learning brought" in done.out, "what the command prints"
 
 
 def test_errors_are_the_commands_and_importing_is_light(tmp_path: Path) -> None:
     done = python(WRONG, tmp_path)
-    assert done.returncode == 0, done.stderr
-    light, said = json.loads(done.stdout)
+    assert done.status == 0, done.err
+    light, said = json.loads(done.out)
     assert light
     few, data, unknown, width = said
     assert few == "--trials: 0 is too small, at least 1 is needed"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
+from tests import commands
+
 PROGRAM = """
 import argparse, sys
 from pathlib import Path
@@ -32,7 +33,7 @@ def test_the_work_goes_on(where: str, tmp_path: Path) -> None:
     command = f'"$0" -c "$1" "$2" {where}; exit ${{PIPESTATUS[0]}}'
     done = subprocess.run(
         ["bash", "-c", command, sys.executable, PROGRAM, str(tmp_path)],
-        **{"capture_output": True, "text": True, "cwd": ROOT, "timeout": 60},
+        **{"capture_output": True, "text": True, "cwd": commands.ROOT, "timeout": 60},
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "done").exists()
@@ -58,12 +59,9 @@ with output.output_to(Path(sys.argv[1]) / "search.log") as screen:
 
 
 def test_what_libraries_say_shows_no_password_in_any_locale(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", LIBRARY, str(tmp_path)],
-        **{"capture_output": True, "cwd": ROOT, "timeout": 60},
-        env={"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
-    )
-    assert done.stdout.decode() == "± http://***@127.0.0.1:5000\n"
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = commands.cold(LIBRARY, str(tmp_path), environment=locale)
+    assert done.out == "± http://***@127.0.0.1:5000\n"
     log = (tmp_path / "search.log").read_text()
     assert log.count("http://***@127.0.0.1:5000") == 3 and "Traceback" in log
-    assert "secret" not in log + done.stderr.decode()
+    assert "secret" not in log + done.err

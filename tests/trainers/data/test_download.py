@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 import urllib.error
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,9 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests import commands
 from trainers.data import DataError, download as download_module, files, load_training
-
-REPOSITORY = Path(__file__).parents[3]
 
 
 def torchvision_that(monkeypatch: pytest.MonkeyPatch, act: Any) -> None:
@@ -85,7 +82,8 @@ def test_torchvision_imports_beside_this_torch_and_has_what_a_download_needs() -
         "from torchvision.transforms import v2\n"
         "assert v2.RandomCrop(2)(torch.zeros(1, 4, 4)).shape == (1, 2, 2)\n"
     )
-    subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True)
+    done = commands.cold(code)
+    assert done.status == 0, done.err
 
 
 def test_our_tables_agree_with_torchvisions_checksums() -> None:
