@@ -24,8 +24,8 @@ from mlflow.tracking import MlflowClient
 from search.spaces.pipeline import Scalar, load_pipeline
 from search.tracking.provenance import TWIN_OF
 from search.tracking.store import Store
-from search.trials.config import TrialConfig
 from tests import commands
+from tests.search.ready import make_config
 from tests.stores import prepare
 from trainers.data import load_training
 from trainers.protocol import VERSION
@@ -140,11 +140,9 @@ def add_study(
     pipeline: str,
     *trials: Changes,
     study: str = "first",
-    epochs: int = 1,
-    fingerprint: str | None = None,
     twin_of: str | None = None,
-) -> str:
-    """Add a study of COMPLETE trials with these changed parameters; returns the store's address.
+) -> None:
+    """Add a study of COMPLETE trials with these changed parameters.
 
     The first trial is the most promising: 0.9, 0.8, and so on.
     """
@@ -158,42 +156,30 @@ def add_study(
         "pipeline": pipeline,
         "study": study,
         "data": "mini",
-        "data_fingerprint": fingerprint or data.fingerprint,
+        "data_fingerprint": data.fingerprint,
         "protocol": str(VERSION),
         **({TWIN_OF: twin_of} if twin_of else {}),
     }
     parent = store.start_run(experiment, name=study, tags={**tags, "kind": "study"})
     for number, changes in enumerate(trials):
-        config = TrialConfig(
+        config = make_config(
+            pipeline,
             trial_id=hashlib.sha256(f"{pipeline} {study} {number}".encode()).hexdigest()[:12],
             number=number,
             study=study,
-            pipeline=pipeline,
             params={**loaded.defaults, **changes},
             seed=number,
-            epochs=epochs,
+            epochs=1,
         )
-        run = store.start_run(
-            experiment,
-            name=f"trial {number:03d}",
-            parent=parent,
-            tags={
-                **tags,
-                "kind": "trial",
-                "trial_state": "COMPLETE",
-                "trial_id": config.trial_id,
-                "trial_number": str(number),
-            },
-        )
-        store.log(
-            run,
-            params={**config.params, "train_size": len(data.train), "epochs": epochs},
-            metrics={"valid/accuracy": 0.9 - number / 10},
-        )
+        own = {"kind": "trial", "trial_state": "COMPLETE", "trial_number": str(number)}
+        own["trial_id"] = config.trial_id
+        name = f"trial {number:03d}"
+        run = store.start_run(experiment, name=name, parent=parent, tags={**tags, **own})
+        params = {**config.params, "train_size": len(data.train), "epochs": 1}
+        store.log(run, params=params, metrics={"valid/accuracy": 0.9 - number / 10})
         store.log_text(run, json.dumps(config.to_json()), "config.json")
         store.end_run(run, "FINISHED")
     store.end_run(parent, "FINISHED")
-    return store.uri
 
 
 # The command ------------------------------------------------------------------------------------

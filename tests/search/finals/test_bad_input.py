@@ -32,16 +32,11 @@ def _in_an_empty_folder(empty_folder: None) -> None:
 
 @pytest.fixture
 def refused(capfd: pytest.CaptureFixture[str]) -> Attempt:
-    """(status, *arguments) -> what the command says on stderr when it refuses."""
+    """(status, *arguments) -> what the command says on stderr when it refuses.
 
-    return partial(attempt, rerun.main, capfd)
-
-
-@pytest.fixture
-def refused_in_a_store(refused: Attempt) -> Attempt:
-    """The same where there is a store: the lock lies there afterwards."""
-
-    return partial(refused, leaves=(LOCK, str(Path(LOCK).parent)))
+    The lock lies there afterwards; nothing at all where there is no store (`leaves=()`).
+    """
+    return partial(attempt, rerun.main, capfd, leaves=(LOCK, str(Path(LOCK).parent)))
 
 
 @pytest.fixture
@@ -56,13 +51,14 @@ def studies() -> None:
 
 def test_no_store_at_all(refused: Attempt) -> None:
     for pipeline in (NAME, "all"):
-        assert "there is no MLflow store at sqlite:///" in refused(2, "--pipeline", pipeline)
+        err = refused(2, "--pipeline", pipeline, leaves=())
+        assert "there is no MLflow store at sqlite:///" in err
 
 
-def test_a_store_without_studies(refused_in_a_store: Attempt) -> None:
+def test_a_store_without_studies(refused: Attempt) -> None:
     prepare(Path.cwd())
     for data in ([], ["--data", "mini"]):
-        err = refused_in_a_store(1, "--pipeline", NAME, *data)
+        err = refused(1, "--pipeline", NAME, *data)
         assert "mnist_contrastive has no finished study" in err
         assert "python search/tune.py --pipeline mnist_contrastive" in err
 
@@ -82,28 +78,19 @@ def test_all_of_nothing(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.usefixtures("studies")
-def test_studies_of_another_pipeline_or_on_mini_only(
-    refused_in_a_store: Attempt, tmp_path: Path
-) -> None:
-    assert "mnist_supcon has no finished" in refused_in_a_store(1, "--pipeline", "mnist_supcon")
-    err = refused_in_a_store(1, "--pipeline", NAME, "--data-dir", str(tmp_path))
+def test_studies_of_another_pipeline_or_on_mini_only(refused: Attempt, tmp_path: Path) -> None:
+    assert "mnist_supcon has no finished" in refused(1, "--pipeline", "mnist_supcon")
+    err = refused(1, "--pipeline", NAME, "--data-dir", str(tmp_path))
     assert "stand-in data only" in err and "--data-dir" in err
-
-
-def test_studies_on_other_data(refused_in_a_store: Attempt) -> None:
-    add_study(Path.cwd(), NAME, {"width": 4}, fingerprint="0123456789abcdef")
-    for options in ((), ("--study", "first")):
-        err = refused_in_a_store(1, *ONE, *options)
-        assert "0123456789abcdef then" in err
 
 
 # What is asked for is not there -----------------------------------------------------------------
 
 
 @pytest.mark.usefixtures("studies")
-def test_a_trial_or_a_study_that_is_unknown(refused_in_a_store: Attempt) -> None:
+def test_a_trial_or_a_study_that_is_unknown(refused: Attempt) -> None:
     for option, value, known in (("--trial", "abc", "trial_id"), ("--study", "x", "first, second")):
-        err = refused_in_a_store(2, *ONE, option, value)
+        err = refused(2, *ONE, option, value)
         assert f"{option} {value}" in err and known in err
 
 
@@ -133,19 +120,19 @@ NONE = "best.json: not a configuration\nit is JSON with"
     ids=lambda given: str(given)[:30],
 )
 def test_a_configuration_that_cannot_be_used(
-    refused_in_a_store: Attempt, content: bytes | str | Mapping[str, object] | None, said: str
+    refused: Attempt, content: bytes | str | Mapping[str, object] | None, said: str
 ) -> None:
     prepare(Path.cwd())
     if isinstance(content, Mapping):
         content = json.dumps(content)
     if content is not None:
         Path("best.json").write_bytes(content.encode() if isinstance(content, str) else content)
-    assert said in refused_in_a_store(2, *ONE, "--config", "best.json")
+    assert said in refused(2, *ONE, "--config", "best.json")
 
 
 @pytest.mark.usefixtures("studies")
-def test_another_rerun_at_work(refused_in_a_store: Attempt) -> None:
+def test_another_rerun_at_work(refused: Attempt) -> None:
     Path(LOCK).parent.mkdir()
     with Path(LOCK).open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        assert "another rerun or sweep is running" in refused_in_a_store(2, *ONE)
+        assert "another rerun or sweep is running" in refused(2, *ONE)

@@ -16,10 +16,7 @@ from search.finals.comparisons import (
     unpacked,
     verdict,
 )
-
-
-def hits(patterns: str) -> np.ndarray:
-    return np.array([[letter == "1" for letter in pattern] for pattern in patterns.split()])
+from tests.search.cells.test_statistics import hits
 
 
 def made_up(mean: float, p: float | None = 0.01) -> Comparison:
@@ -55,20 +52,13 @@ def test_the_verdict_in_words() -> None:
     ]
 
 
-def test_the_verdict_counts_the_other_comparisons() -> None:
-    """0.039 is shown alone, and not shown among three."""
+def test_the_verdict_is_by_the_corrected_p_below_a_twentieth() -> None:
+    """0.039 is shown alone and not among three; without a correction nothing is."""
     given = made_up(0.02, 0.039)
     assert "is better" in verdict(correct([given], 1)[0])
-    assert verdict(correct([given] * 3, 3)[0]).startswith("no difference shown")
-
-
-def test_without_a_correction_nothing_is_shown() -> None:
-    said = verdict(made_up(0.02))
-    assert said.startswith("no difference shown") and said.endswith("p unknown)")
-
-
-def test_a_p_of_exactly_a_twentieth_is_not_enough() -> None:
-    assert verdict(replace(made_up(0.02), p_holm=0.05)).startswith("no difference shown")
+    for one in (correct([given] * 3, 3)[0], given, replace(given, p_holm=0.05)):
+        assert verdict(one).startswith("no difference shown")
+    assert verdict(given).endswith("p unknown)")
 
 
 def test_what_was_right_is_kept_bit_by_bit() -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mlflow.entities import Run
-from mlflow.tracking import MlflowClient
 
 from search.cells import heldout
 from search.cells.baselines import make
@@ -40,17 +40,19 @@ class Made:
         )
         return records.record(row, tags)[self.kept.cell.id]
 
+    def measure(self, ledger: Path) -> dict[str, Any]:
+        """The cell on the test set."""
+        test = heldout.TestSet(self.plan.data, data_dir=None, ledger=ledger, device="cpu")
+        return test.read(self.kept, purpose="a test")
+
     def run(self, run_id: str) -> Run:
-        return MlflowClient(tracking_uri=self.store.uri).get_run(run_id)
+        return self.store.client.get_run(run_id)
 
     def runs(self) -> list[Run]:
-        client = MlflowClient(tracking_uri=self.store.uri)
-        experiment = self.store.find_experiment(f"{NAME}-mini")
-        return list(client.search_runs([experiment]))
+        return list(self.store.client.search_runs([self.store.find_experiment(f"{NAME}-mini")]))
 
-    def points(self, run_id: str, metric: str = "valid/accuracy") -> int:
-        client = MlflowClient(tracking_uri=self.store.uri)
-        return len(client.get_metric_history(run_id, metric))
+    def points(self, run_id: str) -> int:
+        return len(self.store.client.get_metric_history(run_id, "valid/accuracy"))
 
 
 @pytest.fixture
@@ -81,15 +83,13 @@ def test_a_cell_that_was_recorded_is_found_again(made: Made) -> None:
 
 def test_the_readings_numbers_are_added_to_the_run(made: Made, tmp_path: Path) -> None:
     first = made.record()
-    ledger = tmp_path / "ledger"
-    test = heldout.TestSet(made.plan.data, data_dir=None, ledger=ledger, device="cpu")
-    numbers = test.read(made.kept, purpose="a test")
+    numbers = made.measure(tmp_path / "ledger")
     assert made.record() == first
     run = made.run(first)
     assert run.data.metrics["test/accuracy"] == numbers["accuracy"]
     assert (run.data.tags["recorded"], made.points(first)) == ("tested", 1)
     assert run.info.status == "FINISHED"
-    names = {file.path for file in MlflowClient(made.store.uri).list_artifacts(first)}
+    names = {file.path for file in made.store.client.list_artifacts(first)}
     assert names == {"model.json", "weights.safetensors", "test.json", "test.npz"}
 
 
@@ -99,9 +99,7 @@ def test_the_readings_numbers_are_added_to_the_run(made: Made, tmp_path: Path) -
 def test_what_is_lost_in_mlflow_is_restored_from_the_cell(
     made: Made, tmp_path: Path, name: str, damage: Callable[[Path], None]
 ) -> None:
-    ledger = tmp_path / "ledger"
-    test = heldout.TestSet(made.plan.data, data_dir=None, ledger=ledger, device="cpu")
-    test.read(made.kept, purpose="a test")
+    made.measure(tmp_path / "ledger")
     run_id = made.record()
     points = made.points(run_id)
     [there] = (tmp_path / "mlruns" / "artifacts").glob(f"*/{run_id}/artifacts/{name}")
@@ -157,8 +155,6 @@ def test_the_end_closes_whatever_is_open(made: Made) -> None:
 
 
 def test_another_choice_is_another_rerun(made: Made) -> None:
-    from dataclasses import replace
-
     one = Records(made.plan, made.store)
     fewer = Records(replace(made.plan, seeds=made.plan.seeds[:1]), made.store)
     assert one.run_id != fewer.run_id

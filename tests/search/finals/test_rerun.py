@@ -12,12 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from mlflow.entities import Run
 
-from search import champions
-from search.cells.statistics import accuracy
-from trainers.data.test_set import load_test
+from search.cells.statistics import accuracy, estimate
 
 pytestmark = pytest.mark.slow
 
@@ -110,17 +107,13 @@ def test_the_rerun_itself_has_the_champions_means(first: Any) -> None:
     parent = left.parent()
     metrics = parent.data.metrics
     chosen = left.children(parent, champion="true")
-    one, two = (run.data.metrics[VALID] for run in chosen)
-    half = 12.7062 * abs(one - two) / 2  # Student's t with one degree of freedom
-    assert metrics[VALID] == pytest.approx((one + two) / 2)
-    assert metrics[f"{VALID}_low"] == pytest.approx((one + two) / 2 - half, abs=1e-5)
-    assert metrics[f"{VALID}_high"] == pytest.approx((one + two) / 2 + half, abs=1e-5)
     (first_hits, labels), (second_hits, _) = (left.right(run) for run in chosen)
     hits = np.stack([first_hits, second_hits])
-    tested = accuracy(hits)
-    assert metrics[TEST] == pytest.approx(tested.mean)
-    assert metrics[f"{TEST}_low"] == pytest.approx(tested.low)
-    assert metrics[f"{TEST}_high"] == pytest.approx(tested.high)
+    validated = estimate([run.data.metrics[VALID] for run in chosen])
+    for name, found in ((VALID, validated), (TEST, accuracy(hits))):
+        assert metrics[name] == pytest.approx(found.mean)
+        assert metrics[f"{name}_low"] == pytest.approx(found.low)
+        assert metrics[f"{name}_high"] == pytest.approx(found.high)
     assert metrics["optimism/accuracy"] == pytest.approx(0.8 - metrics[VALID])
     for digit in range(10):
         assert metrics[f"test/class/{digit}"] == pytest.approx(hits[:, labels == digit].mean())
@@ -176,7 +169,7 @@ def test_the_same_is_written_as_json(first: Any) -> None:
     assert all(one["verdict"] in first.out for one in compared)
 
 
-def test_the_champion_is_registered_and_can_be_loaded(first: Any) -> None:
+def test_the_champion_is_registered(first: Any) -> None:
     """Of its seeds the one with the best validation accuracy, not the one that tested best."""
     left = first.left
     [version] = left.client.search_model_versions("name = 'mnist_contrastive-mini'")
@@ -185,13 +178,6 @@ def test_the_champion_is_registered_and_can_be_loaded(first: Any) -> None:
     chosen: list[Run] = left.children(left.parent(), champion="true")
     [best] = [run for run in chosen if run.info.run_id == by_alias.run_id]
     assert best.data.metrics[VALID] == max(run.data.metrics[VALID] for run in chosen)
-    store = f"sqlite:///{left.folder / 'mlruns' / 'mlflow.db'}"
-    model = champions.load("mnist_contrastive-mini", tracking_uri=store)
-    images = torch.from_numpy(load_test("mnist", mini=True).images).float() / 255
-    with torch.no_grad():
-        predictions = model(images).argmax(1).numpy()
-    with np.load(left.artifact(best, "test.npz")) as outputs:
-        assert (predictions == outputs["predictions"]).all()
 
 
 # Again, and more of it --------------------------------------------------------------------------
