@@ -79,6 +79,19 @@ def make_images(count: int, seed: int = 0) -> DeviceImages:
     return DeviceImages(images=images.to(torch.uint8), labels=labels)
 
 
+class Passed(nn.Module):
+    """The images as they come, or flattened; keeps what passed."""
+
+    def __init__(self, *, flatten: bool = False) -> None:
+        super().__init__()
+        self.flatten = flatten
+        self.seen: list[Tensor] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.seen.append(images)
+        return images.flatten(1) if self.flatten else images
+
+
 def weights(module: nn.Module) -> dict[str, Tensor]:
     """A copy of all parameters and buffers by name."""
     return {name: tensor.clone() for name, tensor in module.state_dict().items()}

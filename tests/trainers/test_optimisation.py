@@ -7,9 +7,10 @@ import re
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from models import ConvEncoder
+from tests.trainers.small import normal
 from trainers.optimisation import Decay, Optimisation, OptimizerName, build_optimizer
 
 OPTIMIZERS: tuple[OptimizerName, ...] = ("adamw", "sgd", "muon")
@@ -85,11 +86,8 @@ def test_kernels_and_matrices_are_decayed_norms_and_biases_are_not(
             continue
         decayed.add(name)
         torch.testing.assert_close(parameter.detach(), before[name] * (1 - 0.1 * 0.5))
-    layers = {
-        name: part
-        for name, part in encoder.named_modules()
-        if isinstance(part, nn.Conv2d | nn.Linear)
-    }
+    kinds = nn.Conv2d | nn.Linear
+    layers = (name for name, part in encoder.named_modules() if isinstance(part, kinds))
     assert decayed == {f"{name}.weight" for name in layers}
 
 
@@ -106,11 +104,6 @@ COURSE = [0.1, 0.3, 0.2, 0.05, 0.01]  # a learning rate that changes, as in trai
 DECAY = 0.2
 
 
-def gradients(step: int) -> tuple[Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(step)
-    return torch.randn(3, 2, generator=generator), torch.randn(2, generator=generator)
-
-
 def test_sgd_against_steps_written_out() -> None:
     """Nesterov momentum 0.9 on the bare gradient, decay apart from it (Loshchilov and Hutter,
     2019, algorithm 1): the velocity never sees the decay.
@@ -124,9 +117,10 @@ def test_sgd_against_steps_written_out() -> None:
     for step, rate in enumerate(COURSE):
         for group in stepper.param_groups:
             group["lr"] = rate
-        module.matrix.grad, module.bias.grad = gradients(step)
+        drawn = normal(3, 2, seed=step), normal(2, seed=step)
+        module.matrix.grad, module.bias.grad = (gradient.clone() for gradient in drawn)
         stepper.step()
-        for i, (gradient, decay) in enumerate(zip(gradients(step), (DECAY, 0.0), strict=True)):
+        for i, (gradient, decay) in enumerate(zip(drawn, (DECAY, 0.0), strict=True)):
             velocity[i] = 0.9 * velocity[i] + gradient
             shrunk = expected[i] * (1 - rate * decay)
             expected[i] = shrunk - rate * (gradient + 0.9 * velocity[i])

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from tests.trainers.small import drawing, pictures
 from trainers.augmentation.geometry import affine, resized_crop, shift
 from trainers.torchvision_import import import_torchvision
 
@@ -25,10 +26,6 @@ BOXES: list[tuple[float, ...]] = [
     (0, 12, 32, 7),
     (9, 0, 4, 32),
 ]
-
-
-def pictures(*shape: int) -> Tensor:
-    return torch.rand(*shape, generator=torch.Generator().manual_seed(0))
 
 
 def columns(values: Sequence[tuple[float, ...]], device: str) -> list[Tensor]:
@@ -48,7 +45,7 @@ def crop(images: Tensor, boxes: Sequence[tuple[float, ...]], flip: list[bool]) -
 def test_resized_crop_equals_torchvision(
     device: str, dtype: torch.dtype, size: tuple[int, int], boxes: list[tuple[float, ...]]
 ) -> None:
-    images = pictures(2 * len(boxes), 3, *size).to(dtype)
+    images = torch.rand(2 * len(boxes), 3, *size, generator=drawing(0)).to(dtype)
     flip = torch.tensor([False, True]).repeat_interleave(len(boxes))
     ours = crop(images.to(device), boxes * 2, flip.tolist())
     assert ours.dtype == dtype and ours.is_contiguous()
@@ -67,7 +64,7 @@ def test_a_fractional_box_shifts_a_ramp_by_the_fraction(device: str) -> None:
 
 @pytest.mark.parametrize("dtype", TOLERANCE)
 def test_the_whole_image_comes_back_bit_for_bit(device: str, dtype: torch.dtype) -> None:
-    images = pictures(2, 3, 32, 32).to(device, dtype)
+    images = pictures(2).to(device, dtype)
     ours = crop(images, [(0.0, 0.0, 32.0, 32.0)] * 2, [False, True])
     assert torch.equal(ours[0], images[0])
     assert torch.equal(ours[1], images[1].flip(-1))
@@ -76,7 +73,7 @@ def test_the_whole_image_comes_back_bit_for_bit(device: str, dtype: torch.dtype)
 def test_a_flat_image_stays_exactly_flat_in_bfloat16(device: str) -> None:
     """The weights of both neighbours are exact in bfloat16, so no ripple and nothing above 1."""
     images = torch.ones(64, 3, 32, 32, dtype=torch.bfloat16, device=device)
-    draw = torch.rand(3, 64, generator=torch.Generator().manual_seed(0)).to(device)
+    draw = torch.rand(3, 64, generator=drawing(0)).to(device)
     side = 8 + 20 * draw[0]
     ours = resized_crop(
         images, draw[1] * (32 - side), draw[2] * (32 - side), side, side, flip=draw[1] < 0.5
@@ -95,7 +92,7 @@ def test_affine_equals_torchvision(device: str, shape: tuple[int, int]) -> None:
         (0.0, 0.0, 0.0, 0.8, 10.0),
         (17.0, -4.0, 1.0, 0.9, -8.0),
     ]
-    images = pictures(len(maps), 1, *shape)
+    images = torch.rand(len(maps), 1, *shape, generator=drawing(0))
     ours = affine(images.to(device), *columns(maps, device)).cpu()
     for image, (angle, x, y, scale, shear), view in zip(images, maps, ours, strict=True):
         expected = reference.affine(
@@ -111,7 +108,7 @@ def test_affine_equals_torchvision(device: str, shape: tuple[int, int]) -> None:
 
 
 def test_affine_in_bfloat16_is_float32_rounded_once(device: str) -> None:
-    images = pictures(4, 1, 28, 28).to(device, torch.bfloat16)
+    images = pictures(4, 1, 28).to(device, torch.bfloat16)
     angle = torch.tensor([5.0, -20.0, 11.0, 0.0], device=device)
     zero, one = torch.zeros(4, device=device), torch.ones(4, device=device)
     ours = affine(images, angle, zero, zero, one)
@@ -138,8 +135,8 @@ def test_a_shift_is_a_reflected_border_and_a_crop(
 ) -> None:
     """To the last bit, by torch's own padding."""
     reach = min(size) - 1
-    images = torch.rand(40, 3, *size, generator=torch.Generator().manual_seed(0)).to(dtype)
-    draws = torch.randint(-reach, reach + 1, (2, 40), generator=torch.Generator().manual_seed(1))
+    images = torch.rand(40, 3, *size, generator=drawing(0)).to(dtype)
+    draws = torch.randint(-reach, reach + 1, (2, 40), generator=drawing(1))
     down, right = draws
     flip = torch.arange(40) % 2 == 1
     views = shift(images, down, right, flip)

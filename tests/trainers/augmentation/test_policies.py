@@ -167,10 +167,7 @@ def test_digits_shift_by_as_much_as_said() -> None:
     views = Digits(1.0)(dots, generator("cpu"))[:, 0]
     place = torch.arange(29.0) - 14
     mass = views.sum((1, 2))
-    for moved in (
-        (views.sum(1) * place).sum(1) / mass,
-        (views.sum(2) * place).sum(1) / mass,
-    ):
+    for moved in ((views.sum(axis) * place).sum(1) / mass for axis in (1, 2)):
         # All 2,000 draws miss the last 3 % on one side (1.5 % of the range) with probability 1e-13.
         limit = 0.15 * 29
         assert 0.97 * limit < moved.max() < 1.03 * limit

@@ -65,11 +65,7 @@ def test_classes_of_the_mini_patterns_are_their_own_names(cifar: TrainingData) -
 
 
 def test_patterns_of_another_seed_are_other_pictures_of_the_same_classes() -> None:
-    one, same, other = (
-        draw_patterns(50, seed=1),
-        draw_patterns(50, seed=1),
-        draw_patterns(50, seed=2),
-    )
+    one, same, other = (draw_patterns(50, seed=seed) for seed in (1, 1, 2))
     assert (one.images == same.images).all()
     assert (one.labels == other.labels).all()
     assert (one.images != other.images).any(axis=(1, 2, 3)).all()

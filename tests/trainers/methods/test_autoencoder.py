@@ -4,30 +4,18 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from tests.trainers.small import drawing, pictures
+from tests.trainers.small import Passed, drawing, pictures
 from trainers.augmentation import Digits
 from trainers.methods import Autoencoder
 from trainers.reconstruction import PixelError, ReconstructionLoss
 
 
-class Remember(nn.Module):
-    """The identity, keeping what passed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[Tensor] = []
-
-    def forward(self, features: Tensor) -> Tensor:
-        self.seen.append(features)
-        return features
-
-
 @pytest.mark.parametrize("kind", ["l1", "l2", "mixed"])
 def test_the_target_is_the_augmented_view_itself(kind: PixelError) -> None:
     """A perfect copy of the view has loss 0: nothing is denoised, nothing undone."""
-    encoder = Remember()
+    encoder = Passed()
     method = Autoencoder(
         encoder=encoder,
         decoder=nn.Identity(),

@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from tests.trainers.small import drawing, pictures
+from tests.trainers.small import Passed, drawing, pictures
 from trainers.augmentation import Digits
 from trainers.losses import nt_xent, supervised_contrastive
 from trainers.methods import Contrastive, SupervisedContrastive
 
 
-class Flatten(nn.Module):
-    """(B, C, H, W) -> (B, C H W), keeping what passed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[Tensor] = []
-
-    def forward(self, images: Tensor) -> Tensor:
-        self.seen.append(images)
-        return images.flatten(1)
-
-
-def pixels(kind: type, strength: float, **values: float) -> tuple[Contrastive, Flatten]:
+def pixels(kind: type, strength: float, **values: float) -> tuple[Contrastive, Passed]:
     """The method on bare pixels: the projections are the views."""
-    encoder = Flatten()
+    encoder = Passed(flatten=True)
     method = kind(
         encoder=encoder, projection=nn.Identity(), augmentation=Digits(strength), **values
     )
@@ -55,9 +43,10 @@ def test_row_by_row_both_views_are_of_the_same_image() -> None:
 def test_the_loss_is_taken_on_the_projections_at_the_methods_temperature() -> None:
     labels = torch.arange(8) % 3
     rows = pictures(8, 1, 12).flatten(1)
-    method, _ = pixels(Contrastive, 0.0, temperature=0.07)
-    loss = method.loss(pictures(8, 1, 12), labels, torch.Generator())
-    torch.testing.assert_close(loss, nt_xent(rows, rows, temperature=0.07))
-    method, _ = pixels(SupervisedContrastive, 0.0, temperature=0.07)
-    loss = method.loss(pictures(8, 1, 12), labels, torch.Generator())
-    torch.testing.assert_close(loss, supervised_contrastive(rows, rows, labels, temperature=0.07))
+    for kind, expected in (
+        (Contrastive, nt_xent(rows, rows, temperature=0.07)),
+        (SupervisedContrastive, supervised_contrastive(rows, rows, labels, temperature=0.07)),
+    ):
+        method, _ = pixels(kind, 0.0, temperature=0.07)
+        loss = method.loss(pictures(8, 1, 12), labels, torch.Generator())
+        torch.testing.assert_close(loss, expected)
