@@ -17,6 +17,15 @@ from tests.analysis.publication.conftest import lower, with_rows
 NAME = "cifar_contrastive"
 
 
+def champion_beside(folder: Path, *others: Final) -> str:
+    """The run that holds the champion once these are published too."""
+    for other in others:
+        entries.keep(folder, other)
+    best = entries.read(folder).champion(NAME)
+    assert best is not None
+    return best.run
+
+
 def test_every_entry_is_a_file_of_its_own_and_is_read_as_it_was(
     findings: Findings, published_folder: Path
 ) -> None:
@@ -39,11 +48,10 @@ def test_the_champion_is_the_best_by_validation_not_by_test(published_folder: Pa
     worse = lower(final.champion, 0.01)
     worse["metrics"]["test/accuracy"] = [0.999] * 3
     worse["params"] = {**worse["params"], "depth": 4}
-    entries.keep(published_folder, with_rows(final, worse, run="another run"))
+    another = with_rows(final, worse, run="another run")
+    assert champion_beside(published_folder, another) == final.run
     found = entries.read(published_folder)
     assert len(found.finals[NAME]) == 2
-    best = found.champion(NAME)
-    assert best is not None and best.run == final.run
     assert found.rows(NAME, depth=4) == [worse] and found.rows(NAME, depth=5) == []
     assert found.champion("mnist_vae") is None
 
@@ -53,24 +61,22 @@ def test_a_single_seed_hides_no_mean_of_several(published_folder: Path) -> None:
     row = final.champion
     lucky = {key: [values[0] + 0.01] for key, values in row["metrics"].items()}
     alone = {**row, "params": {**row["params"], "width": 8}, "metrics": lucky}
-    entries.keep(published_folder, with_rows(final, alone, run="lucky"))
-    found = entries.read(published_folder)
-    best = found.champion(NAME)
-    assert best is not None and best.run == final.run
-    assert found.rows(NAME)[0]["params"] == row["params"]
-    assert found.rows(NAME)[-1]["params"]["width"] == 8
+    assert champion_beside(published_folder, with_rows(final, alone, run="lucky")) == final.run
+    rows = entries.read(published_folder).rows(NAME)
+    assert rows[0]["params"] == row["params"] and rows[-1]["params"]["width"] == 8
 
 
 def test_of_equal_configurations_the_latest_counts(published_folder: Path) -> None:
     """It may have more seeds, and a lower mean."""
     [final] = entries.read(published_folder).finals[NAME]
-    for run, made, less in (("a", "2126-01-03", 0.02), ("b", "2126-01-02", 0.01)):
-        worse = with_rows(final, lower(final.champion, less), run=run)
-        entries.keep(published_folder, replace(worse, info={**final.info, "made": made}))
-    found = entries.read(published_folder)
-    best = found.champion(NAME)
-    assert len(found.finals[NAME]) == 3
-    assert best is not None and best.run == "a"
+    worse = [
+        replace(
+            with_rows(final, lower(final.champion, less), run=run),
+            info={**final.info, "made": made},
+        )
+        for run, made, less in (("a", "2126-01-03", 0.02), ("b", "2126-01-02", 0.01))
+    ]
+    assert champion_beside(published_folder, *worse) == "a"
 
 
 @pytest.mark.parametrize("run", ["before", "zzz"], ids=["its file first", "its file last"])
@@ -82,9 +88,7 @@ def test_more_seeds_of_a_configuration_outrank_the_first_of_them(
     row = final.champion
     high = {key: [values[0] + 0.01] for key, values in row["metrics"].items()}
     first = {**row, "seeds": row["seeds"][:1], "metrics": high}
-    entries.keep(published_folder, with_rows(final, first, run=run))
-    best = entries.read(published_folder).champion(NAME)
-    assert best is not None and best.run == final.run
+    assert champion_beside(published_folder, with_rows(final, first, run=run)) == final.run
 
 
 def test_one_training_is_counted_with_its_measurements(published_folder: Path) -> None:

@@ -15,6 +15,7 @@ from search.cli import progress as progress_module
 from search.cli.progress import Progress, in_words
 from search.trials.config import TrialConfig
 from search.trials.outcome import TrialOutcome
+from tests.search.ready import make_config
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -27,14 +28,8 @@ class Terminal(io.StringIO):
 
 
 def config(number: int = 0) -> TrialConfig:
-    return TrialConfig(
-        trial_id=f"id{number}",
-        number=number,
-        study="s",
-        pipeline="mnist_supervised",
-        params={"width": 32, "lr": 0.002},
-        seed=1,
-        epochs=3,
+    return make_config(
+        trial_id=f"id{number}", number=number, params={"width": 32, "lr": 0.002}, epochs=3
     )
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from search.spaces.pipeline import METRIC, load_pipeline
-from search.trials.config import TrialConfig
 from search.trials.trial import Trial, TrialImages
+from tests.search.ready import make_config
 from trainers.data import load_training
 from trainers.evaluation import evaluate
 from trainers.loop import fit_stems
@@ -22,8 +22,7 @@ def images() -> TrialImages:
 
 def trial(pipeline: str, images: TrialImages) -> Trial:
     params = load_pipeline(pipeline).defaults
-    named = {"trial_id": "a", "number": 0, "study": "s", "pipeline": pipeline}
-    return Trial(TrialConfig(**named, params=params, seed=0, epochs=EPOCHS), images)
+    return Trial(make_config(pipeline, params=params, seed=0, epochs=EPOCHS), images)
 
 
 def reached(pipeline: str, images: TrialImages) -> float:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import optuna
 import pytest
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution
 from optuna.storages import RDBStorage
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from search.study import samplers, study as studies
 from search.study.cached_study import CachedStudy
@@ -25,25 +27,15 @@ def study(storage: RDBStorage) -> optuna.Study:
     return made
 
 
-def told(trials: list[FrozenTrial]) -> list[tuple[object, ...]]:
-    return [
-        (
-            t.number,
-            t.state,
-            t.params,
-            t.distributions,
-            t.values,
-            t.intermediate_values,
-            t.user_attrs,
-        )
-        for t in trials
-    ]
+told = attrgetter(
+    *("number", "state", "params", "distributions", "values", "intermediate_values", "user_attrs")
+)
 
 
 def check(ledger: CachedStudy, study: optuna.Study) -> None:
     """Memory and what another process would read from the database."""
     again = optuna.load_study(storage=study._storage, study_name="s")
-    assert told(ledger.trials) == told(again.get_trials())
+    assert [*map(told, ledger.trials)] == [*map(told, again.get_trials())]
 
 
 def test_a_trial_is_the_same_in_both_at_every_step(study: optuna.Study) -> None:
@@ -57,12 +49,13 @@ def test_a_trial_is_the_same_in_both_at_every_step(study: optuna.Study) -> None:
         assert study.get_trials()[number].state is TrialState.RUNNING
         ledger.report(trial, 0.5, 1)
         check(ledger, study)
-        if number % 3 == 0:
-            ledger.tell(trial, TrialState.COMPLETE, 0.6)
-        elif number % 3 == 1:
-            ledger.tell(trial, TrialState.PRUNED)
-        else:
-            ledger.tell(trial, TrialState.FAIL, attributes={"error": "diverged"})
+        match number % 3:
+            case 0:
+                ledger.tell(trial, TrialState.COMPLETE, 0.6)
+            case 1:
+                ledger.tell(trial, TrialState.PRUNED)
+            case _:
+                ledger.tell(trial, TrialState.FAIL, attributes={"error": "diverged"})
         check(ledger, study)
     first = study.get_trials()[0]
     assert first.params == DEFAULTS and first.value == 0.6

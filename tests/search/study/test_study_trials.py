@@ -214,12 +214,7 @@ def test_an_error_is_a_failure_with_its_reason(drive: Drive) -> None:
     driven.searcher.on_trial_complete("r0", end)
     assert driven.state(0) is TrialState.FAIL
     assert driven.study.trials[0].user_attrs[studies.ERROR] == "loss is nan at step 7"
-    outcome = driven.outcome(0)
-    assert (outcome.state, outcome.error, outcome.traceback) == (
-        "FAIL",
-        "loss is nan at step 7",
-        "Trace",
-    )
+    assert (driven.outcome(0).state, driven.outcome(0).traceback) == ("FAIL", "Trace")
 
 
 @pytest.mark.parametrize("last", [None, {"epoch": 1, f"metrics/{METRIC}": 0.3}])
@@ -250,11 +245,7 @@ def test_none_stays_running_after_an_interruption_and_the_same_trial_returns(dri
     train(driven, "r0", [0.1, 0.2, 0.3])
     driven.searcher.on_trial_result("r1", result(1, 0.4))
     driven.searcher.interrupt()
-    assert [t.state for t in driven.study.trials] == [
-        TrialState.COMPLETE,
-        TrialState.WAITING,
-        TrialState.WAITING,
-    ]
+    assert [t.state.name for t in driven.study.trials] == ["COMPLETE", "WAITING", "WAITING"]
     assert driven.outcome(1) == TrialOutcome(state="INTERRUPTED", value=0.4)
     assert driven.outcome(2) == TrialOutcome(state="INTERRUPTED")
     assert driven.searcher.suggest("r9") == Searcher.FINISHED, "it is over"
