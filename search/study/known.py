@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.distributions import (
+    BaseDistribution,
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.errors import UserError
@@ -108,4 +113,7 @@ def _lies_in(space: Space, params: Mapping[str, Any]) -> bool:
 def _contains(distribution: BaseDistribution, value: Any) -> bool:
     if isinstance(distribution, CategoricalDistribution):
         return value in distribution.choices
-    return not isinstance(value, str) and distribution._contains(value)
+    assert isinstance(distribution, IntDistribution | FloatDistribution)
+    if isinstance(value, str) or not distribution.low <= value <= distribution.high:
+        return False
+    return distribution.step is None or (value - distribution.low) % distribution.step == 0

@@ -6,7 +6,7 @@ import json
 
 import optuna
 import pytest
-from optuna.distributions import CategoricalDistribution, FloatDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.storages import RDBStorage
 from optuna.trial import TrialState, create_trial
 
@@ -51,6 +51,17 @@ def test_what_lies_in_a_narrower_space_is_known_in_its_order(storage: RDBStorage
     for space in ({**SPACE, "more": SPACE["x"]}, {"x": FloatDistribution(2.0, 3.0)}):
         with pytest.raises(UserError, match="none of its 11 trials lies in this space"):
             find("earlier", storage, space)
+
+
+def test_whole_numbers_lie_on_their_grid(storage: RDBStorage) -> None:
+    study = studies.create(storage, "widths", identity=IDENTITY, defaults=None)
+    wide = {"width": IntDistribution(16, 64, step=16)}
+    for width in (16, 32, 48, 64):
+        study.add_trial(
+            create_trial(params={"width": width}, distributions=wide, value=float(width))
+        )
+    found = find("widths", storage, {"width": IntDistribution(16, 48, step=32)})
+    assert [c["width"] for c in found.configurations] == [48, 16] and found.left_out == 2
 
 
 def test_the_published_searches_can_be_started_from() -> None:
