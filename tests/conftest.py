@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+
+os.environ["OMP_WAIT_POLICY"] = "PASSIVE"  # threads that wait leave other tests the cores
+
 import torch
 
 from search.spaces import pipeline

@@ -17,7 +17,6 @@ TOUR = Path(__file__).resolve().parents[2] / "examples" / "tour.ipynb"
 def test_every_cell_runs_and_the_latents_are_drawn(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")  # threads that wait leave others the cores
     for name in ("JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):  # else they are made in the user's home
         monkeypatch.setenv(name, str(tmp_path / name.lower()))
     tour = nbformat.read(TOUR, as_version=4)

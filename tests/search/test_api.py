@@ -15,7 +15,9 @@ LINES = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[0]
 SHORT = """
 import dataclasses, json
 from search.pipelines import cifar_contrastive as short
+from trainers.data import mini
 short.PIPELINE = dataclasses.replace(short.PIPELINE, epochs=1)
+mini._PATTERNS_TRAINING = 1_200
 """
 SAID = """
 import torch
