@@ -51,6 +51,7 @@ class Left:
         points: how many metric values the store holds.
         files: every file below mlruns/finals -> when it was written.
         readings: the ledger.
+        documents: run -> its results.json: a later rerun writes some of them again.
     """
 
     folder: Path
@@ -58,6 +59,7 @@ class Left:
     points: int
     files: dict[str, int]
     readings: list[dict[str, Any]]
+    documents: dict[str, dict[str, Any]]
 
     @property
     def client(self) -> MlflowClient:
@@ -94,7 +96,8 @@ class Left:
             if "cell" in run.data.tags and "test/accuracy" in run.data.metrics
         }
 
-    def artifact(self, run: Run, name: str) -> Path:
+    @staticmethod
+    def artifact(run: Run, name: str) -> Path:
         return Path(run.info.artifact_uri.removeprefix("file://")) / name
 
     def right(self, run: Run) -> tuple[np.ndarray, np.ndarray]:
@@ -104,7 +107,7 @@ class Left:
 
     def results(self, run: Run) -> dict[str, Any]:
         """A rerun's results.json."""
-        return dict(json.loads(self.artifact(run, "results.json").read_text()))
+        return self.documents[run.info.run_id]
 
 
 def written(folder: Path) -> dict[str, int]:
@@ -124,14 +127,18 @@ def look(folder: Path) -> Left:
     with sqlite3.connect(home / "mlflow.db") as database:
         [points] = database.execute("select count(*) from metrics").fetchone()
     ledger = home / "test_readings.jsonl"
+    runs = [run for run in client.search_runs(ids) if run.data.tags.get("rerun")]
+    made = {run.info.run_id: Left.artifact(run, "results.json") for run in runs}
+    documents = {run: json.loads(file.read_text()) for run, file in made.items() if file.exists()}
     return Left(
         folder=folder,
-        runs=[run for run in client.search_runs(ids) if run.data.tags.get("rerun")],
+        runs=runs,
         points=points,
         files=written(folder),
         readings=[json.loads(line) for line in ledger.read_text().splitlines()]
         if ledger.exists()
         else [],
+        documents=documents,
     )
 
 
