@@ -36,7 +36,8 @@ from optuna.distributions import (
 )
 
 from benchmarks import machine
-from benchmarks.replay_searches import PLAIN, Outcome, against_random, show_ways, ways
+from benchmarks.against_random import PLAIN, Outcome, show_ways
+from benchmarks.replay_searches import outcomes_by_way, ways
 
 EPOCHS, GRACE = 9, 2 / 9  # as the six pipelines have them
 SECONDS = 10.0  # of a step of a function; a proposal's own time is small against it
@@ -143,7 +144,7 @@ def replay(task: tuple[str, str], options: argparse.Namespace) -> dict[str, list
     kind, data = task
     made: Any = Table(kind, data) if kind in TABLES else Function(kind)
     settings = {way: ways(made)[way] for way in options.way or WAYS}
-    return against_random(made, made, settings, range(options.seeds), options)
+    return outcomes_by_way(made, made, settings, range(options.seeds), options)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

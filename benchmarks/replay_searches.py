@@ -53,6 +53,7 @@ from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 
 from benchmarks import machine
+from benchmarks.against_random import PLAIN, RANDOM_TRIALS, Outcome, compared, show_ways
 from benchmarks.record_curves import CURVES, METRIC, PIPELINES, read
 from benchmarks.surrogate import Surrogate, as_recorded, trust
 from search.cluster.asha import ResumableASHA, RungRecord
@@ -66,10 +67,7 @@ from search.study.study_trials import StudyTrials
 from search.trials.config import TrialConfig
 from search.trials.outcome import METRICS
 
-PLAIN = "plain pair"
-RANDOM_TRIALS = 50  # of the search whose result is the target
 OTHER = 1_000_003  # between the seeds of a target and of the searches for it
-SHARES = (0.25, 0.5, 1.0)  # of its time, after which the regret is taken
 SHORT, TO_THE_END = 2, 6  # epochs of the short trials; one in so many goes on
 HALVES = {"all": (0, 1), "even": (0, 2), "odd": (1, 2)}  # curves from here in steps
 
@@ -171,79 +169,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     machine.keep(options.json, machine=where, figures=figures)
 
 
-def show_ways(
-    replayed: Mapping[str, Mapping[str, Sequence[Outcome]]], options: argparse.Namespace
-) -> dict[str, Any]:
-    """Print a line a way, with a figure for all and one a column; returns what is printed.
-
-    Args:
-        replayed: column -> way -> outcomes, the same seeds in the same order for each way.
-    """
-    print(f"times faster than {RANDOM_TRIALS} random full trials, {options.workers} at a time")
-    columns = list(replayed)
-    chosen = list(replayed[columns[0]])
-    logs = {
-        way: [np.log([one.ratio for one in replayed[column][way]]) for column in columns]
-        for way in chosen
-    }
-    figures: dict[str, Any] = {"times_faster": {}, "intervals": {}, "over_all": {}}
-    for way in chosen:
-        outcomes = [replayed[column][way] for column in columns]
-        means = [interval([log]) for log in logs[way]]
-        reached = [sum(one.reached for one in seeds) for seeds in outcomes]
-        regrets = [np.mean([one.regret for one in seeds], axis=0) for seeds in outcomes]
-        over_all = {
-            "mean": interval(logs[way]),
-            "reached": sum(reached) / sum(map(len, outcomes)),
-            "regret": np.mean(regrets, axis=0).tolist(),
-        }
-        shown = {"all": in_words(over_all["mean"])}
-        if PLAIN in chosen and way != PLAIN:
-            paired = zip(logs[way], logs[PLAIN], strict=True)
-            over_all["over_plain"] = interval([one - other for one, other in paired])
-            shown["times the plain pair"] = in_words(over_all["over_plain"])
-        shown["reached"] = f"{over_all['reached']:.1%}"
-        shown["short by"] = " ".join(f"{share:.0%}" for share in over_all["regret"])
-        for column, mean, many in zip(columns, means, reached, strict=True):
-            shown[column] = f"{in_words(mean)} ({many})"
-        machine.show(way, shown)
-        few = [(mean, many) for (mean, _, _), many in zip(means, reached, strict=True)]
-        figures["times_faster"][way] = dict(zip(columns, few, strict=True))
-        figures["intervals"][way] = dict(zip(columns, means, strict=True))
-        figures["over_all"][way] = over_all
-    return {"seeds": options.seeds, "trials": options.trials, "workers": options.workers} | figures
-
-
-def interval(logs: Sequence[np.ndarray]) -> tuple[float, float, float]:
-    """Geometric mean of columns' geometric means, with a bootstrap interval over the seeds."""
-    draw = np.random.default_rng(0)
-    means = [log[draw.integers(0, len(log), (2000, len(log)))].mean(1) for log in logs]
-    low, high = np.exp(np.percentile(np.mean(means, axis=0), [2.5, 97.5]))
-    return float(np.exp(np.mean([log.mean() for log in logs]))), float(low), float(high)
-
-
-def in_words(numbers: tuple[float, float, float]) -> str:
-    """`3.1 [2.8, 3.5]`."""
-    mean, low, high = numbers
-    return f"{mean:.2f} [{low:.2f}, {high:.2f}]"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """A search against the random one of its seed.
-
-    Attributes:
-        ratio: how many times sooner the target was measured.
-        reached: whether it was.
-        regret: by how much the best was short of it after `SHARES` of the random one's time; 1 is
-            the random search's median, 0 its best.
-    """
-
-    ratio: float
-    reached: bool
-    regret: tuple[float, ...]
-
-
 def replay(
     name: str, chosen: Sequence[str], options: argparse.Namespace
 ) -> tuple[dict[str, float], dict[str, list[Outcome]]]:
@@ -256,13 +181,13 @@ def replay(
     surrogate = Surrogate(definition.space, recorded)
     settings = {way: ways(definition)[way] for way in chosen}
     seeds = range(first, first + step * options.seeds, step)
-    outcomes = against_random(definition, surrogate, settings, seeds, options)
+    outcomes = outcomes_by_way(definition, surrogate, settings, seeds, options)
     once = len({key(line["params"]) for line in recorded})
     curves = {"curves": len(recorded), "pairs": len(recorded) - once}
     return {**curves, **trust(definition.space, recorded)}, outcomes
 
 
-def against_random(
+def outcomes_by_way(
     task: Any,
     surrogate: Any,
     settings: Mapping[str, Way],
@@ -289,24 +214,6 @@ def halved(recorded: Sequence[dict[str, Any]], first: int, step: int) -> list[di
     order = list(dict.fromkeys(key(line["params"]) for line in recorded))
     kept = set(order[first::step])
     return [line for line in recorded if key(line["params"]) in kept]
-
-
-def compared(
-    events: Iterator[tuple[float, float]], goal: float, usual: float, whole: float
-) -> Outcome:
-    """A search's (time, accuracy) against a random one's best, its median and its whole time."""
-    seen: list[tuple[float, float]] = []
-    for at, value in events:
-        seen.append((at, value))
-        if value >= goal:
-            break
-    reached = value >= goal
-    best = [max((v for t, v in seen if t <= share * whole), default=usual) for share in SHARES]
-    return Outcome(
-        ratio=whole / (at if reached else max(at, whole)),
-        reached=reached,
-        regret=tuple(max(0.0, goal - one) / max(goal - usual, 1e-9) for one in best),
-    )
 
 
 @dataclass

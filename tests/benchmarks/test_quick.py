@@ -27,7 +27,7 @@ COMMANDS = {
 # They want what is not in a checkout: real images, the plain way, others' tasks. Or have tests of
 # their own.
 ELSEWHERE = {"load", "memory", "neutral", "plain_search", "record_curves", "replay_searches"}
-PARTS = {"commands", "fake_trials", "floor", "machine", "surrogate", "table"}
+PARTS = {"against_random", "commands", "fake_trials", "floor", "machine", "surrogate", "table"}
 
 
 def test_all_of_them_are_here() -> None:

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from benchmarks import record_curves, replay_searches
-from benchmarks.replay_searches import RANDOM_TRIALS, compared, halved
+from benchmarks.against_random import RANDOM_TRIALS, compared
+from benchmarks.replay_searches import halved
 from benchmarks.surrogate import Surrogate, as_recorded, trust
 from search.spaces.pipeline import load_pipeline
 
