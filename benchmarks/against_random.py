@@ -13,7 +13,9 @@ from benchmarks import machine
 
 PLAIN = "plain pair"
 RANDOM_TRIALS = 50  # of the search whose result is the target
-SHARES = (0.25, 0.5, 1.0)  # of its time, after which the regret is taken
+PATIENCE = 2.0  # times that search's time: then a search has missed the target
+SHARES = tuple(share / 20 for share in range(1, 21))  # of its time, after which regret is taken
+TOLD = (0.25, 0.5, 1.0)  # those that are printed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,8 +23,8 @@ class Outcome:
     """A search against the random one of its seed.
 
     Attributes:
-        ratio: how many times sooner the target was measured.
-        reached: whether it was.
+        ratio: how many times sooner the target was measured; 1 / `PATIENCE` if it was missed.
+        reached: whether it was measured.
         regret: by how much the best was short of it after `SHARES` of the random one's time; 1 is
             the random search's median, 0 its best.
     """
@@ -38,13 +40,15 @@ def compared(
     """A search's (time, accuracy) against a random one's best, its median and its whole time."""
     seen: list[tuple[float, float]] = []
     for at, value in events:
+        if at > PATIENCE * whole:
+            break
         seen.append((at, value))
         if value >= goal:
             break
-    reached = value >= goal
+    reached = bool(seen) and seen[-1][1] >= goal
     best = [max((v for t, v in seen if t <= share * whole), default=usual) for share in SHARES]
     return Outcome(
-        ratio=whole / (at if reached else max(at, whole)),
+        ratio=whole / seen[-1][0] if reached else 1 / PATIENCE,
         reached=reached,
         regret=tuple(max(0.0, goal - one) / max(goal - usual, 1e-9) for one in best),
     )
@@ -71,10 +75,10 @@ def show_ways(
         means = [interval([log]) for log in logs[way]]
         reached = [sum(one.reached for one in seeds) for seeds in outcomes]
         regrets = [np.mean([one.regret for one in seeds], axis=0) for seeds in outcomes]
-        over_all = {
+        over_all: dict[str, Any] = {
             "mean": interval(logs[way]),
             "reached": sum(reached) / sum(map(len, outcomes)),
-            "regret": np.mean(regrets, axis=0).tolist(),
+            "regret": dict(zip(map(str, SHARES), np.mean(regrets, axis=0).tolist(), strict=True)),
         }
         shown = {"all": in_words(over_all["mean"])}
         if PLAIN in chosen and way != PLAIN:
@@ -82,7 +86,7 @@ def show_ways(
             over_all["over_plain"] = interval([one - other for one, other in paired])
             shown["times the plain pair"] = in_words(over_all["over_plain"])
         shown["reached"] = f"{over_all['reached']:.1%}"
-        shown["short by"] = " ".join(f"{share:.0%}" for share in over_all["regret"])
+        shown["short by"] = " ".join(f"{over_all['regret'][str(at)]:.0%}" for at in TOLD)
         for column, mean, many in zip(columns, means, reached, strict=True):
             shown[column] = f"{in_words(mean)} ({many})"
         machine.show(way, shown)
@@ -90,7 +94,7 @@ def show_ways(
         figures["times_faster"][way] = dict(zip(columns, few, strict=True))
         figures["intervals"][way] = dict(zip(columns, means, strict=True))
         figures["over_all"][way] = over_all
-    return {"seeds": options.seeds, "trials": options.trials, "workers": options.workers} | figures
+    return {"seeds": options.seeds, "workers": options.workers} | figures
 
 
 def interval(logs: Sequence[np.ndarray]) -> tuple[float, float, float]:

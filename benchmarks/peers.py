@@ -163,14 +163,14 @@ def optimise(options: argparse.Namespace, file: Path) -> None:
     import torch
 
     from search.spaces.pipeline import METRIC
-    from search.spaces.rungs import REDUCTION, rungs
+    from search.spaces.rungs import rungs
     from search.trials.trial import Trial, TrialImages
     from trainers.precision import fastest_precision
 
     pipeline, _, data = _prepared(options)
     images = TrialImages.load(data, "cpu")
     precision = fastest_precision(torch.device("cpu"), threads=options.threads)
-    compared = rungs(options.epochs, pipeline.grace)
+    compared = rungs(options.epochs)
 
     def objective(trial: optuna.Trial) -> float:
         params = {
@@ -194,7 +194,7 @@ def optimise(options: argparse.Namespace, file: Path) -> None:
         return float(metrics[METRIC])
 
     pruner = optuna.pruners.SuccessiveHalvingPruner(
-        min_resource=compared[0] if compared else 1, reduction_factor=REDUCTION
+        min_resource=compared[0] if compared else 1, reduction_factor=3
     )
     study = optuna.create_study(
         direction="maximize", pruner=pruner, storage=f"sqlite:///{file.parent}/study.db"

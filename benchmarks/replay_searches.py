@@ -7,28 +7,30 @@ asks and tells them; only the training is replaced, by `surrogate.py` on the rec
 `record_curves.py`. Time is simulated: so many trials at a time, each costs its epochs, its
 measurements and the seconds that its proposal took. For every seed the target is the best that a
 random search of 50 full trials measures; the ratio is that search's whole time over the time until
-the other measures as much, or over the other's whole time if it never does. Prints geometric means
-over the seeds with bootstrap intervals, in how many of them the target was reached, and how far the
-best measured so far is short of it after a quarter, a half and all of the random search's time:
-100 % is that search's median, 0 % its best.
+the other measures as much; a search that does not in `PATIENCE` times that time counts as if it did
+then. Prints geometric means over the seeds with bootstrap intervals, in how many of them the target
+was reached, and how far the best measured so far is short of it after a quarter, a half and all of
+the random search's time: 100 % is that search's median, 0 % its best.
 
 `--half even` and `--half odd` know every other curve only, and draw other seeds: ways are chosen by
 one half and reported by the other.
 
-- `oracle`: every trial that will not reach the target is stopped at the first rung: what stopping
-  may bring at most, with proposals at random or by TPE.
-- `short, then full`: so many trials of one short time, then the best of them to their ends.
 - `plain pair`: `OptunaSearch` + `ASHAScheduler` with their defaults, as the guides join them,
   measured after every epoch.
 - `ours`: this project's, the defaults as trial 0, measured at its rungs.
 - `no trial 0`: the same from a random start, so that the defaults' merit is not the searcher's.
+- `Optuna alone`: as `no trial 0`, and no trial is stopped.
+- `ASHA`, `pausing ASHA`: in place of this project's scheduler, at rungs of 2 and 6 of 9 epochs; the
+  second ends no trial at a rung, and goes on with the best third of a rung's when a worker is free.
+- `short, then full`: so many trials of one short time, then the best of them to their ends.
+- `oracle`: every trial that will not reach the target is stopped at the first rung: what stopping
+  may bring at most, with proposals at random or by TPE.
 - the others change one thing of `no trial 0`.
 """
 
 from __future__ import annotations
 
 import argparse
-import bisect
 import heapq
 import math
 import multiprocessing
@@ -38,7 +40,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -56,11 +58,11 @@ from benchmarks import machine
 from benchmarks.against_random import PLAIN, RANDOM_TRIALS, Outcome, compared, show_ways
 from benchmarks.record_curves import CURVES, METRIC, PIPELINES, read
 from benchmarks.surrogate import Surrogate, as_recorded, trust
-from search.cluster.asha import ResumableASHA, RungRecord
+from search.cluster.pruning import RungRecord, RungScheduler
 from search.cluster.searcher import TrialSearcher
 from search.spaces.goals import Aims
-from search.spaces.pipeline import Pipeline, load_pipeline
-from search.spaces.rungs import REDUCTION
+from search.spaces.pipeline import load_pipeline
+from search.spaces.rungs import rungs
 from search.spaces.space import key
 from search.study import samplers
 from search.study.study_trials import StudyTrials
@@ -68,7 +70,8 @@ from search.trials.config import TrialConfig
 from search.trials.outcome import METRICS
 
 OTHER = 1_000_003  # between the seeds of a target and of the searches for it
-SHORT, TO_THE_END = 2, 6  # epochs of the short trials; one in so many goes on
+THIRD = 3  # one in so many goes on by ASHA
+SHORT, SHORTS, TO_THE_END = 2, 18, 6  # epochs; trials; one in so many goes on
 HALVES = {"all": (0, 1), "even": (0, 2), "odd": (1, 2)}  # curves from here in steps
 
 
@@ -77,22 +80,14 @@ class Way:
     """A way to search.
 
     Attributes:
-        sampler: given a seed; None: Ray's own `OptunaSearch` proposes.
-        grace: share of the epochs before the first rung; None: nobody is stopped.
-        reduction: one in so many goes on from a rung.
+        sampler: given a seed; None: Ray's own `OptunaSearch` proposes, and its ASHA stops.
+        stops: the kind of scheduler, a key of `STOPPING`; None: nobody is stopped.
         defaults: whether the pipeline's defaults are trial 0.
-        every_epoch: measured after each, not at the rungs only.
-        oracle: trials are stopped by what they would reach.
-        short: trials are short, and the best of so many go on to their ends.
     """
 
-    sampler: Callable[[int], BaseSampler] | None
-    grace: float | None
-    reduction: int = REDUCTION
+    sampler: Callable[[int], BaseSampler] | None = None
+    stops: str | None = "predictive"
     defaults: bool = False
-    every_epoch: bool = False
-    oracle: bool = False
-    short: int | None = None
 
 
 def tpe(**settings: Any) -> Callable[[int], BaseSampler]:
@@ -113,49 +108,42 @@ def random(seed: int) -> BaseSampler:
     return RandomSampler(seed=seed)
 
 
-def ways(pipeline: Pipeline) -> dict[str, Way]:
-    """The compared ways, by name; `pipeline` has a grace of its own."""
-    base = Way(sampler=tpe(), grace=pipeline.grace)
-    return {
-        PLAIN: Way(sampler=None, grace=0.0, reduction=4, every_epoch=True),
-        "ours": replace(base, defaults=True),
-        "no trial 0": base,
-        "no scheduler": replace(base, grace=None),
-        "oracle": replace(base, oracle=True),
-        "random + oracle": replace(base, oracle=True, sampler=random),
-        "short, then full": replace(base, short=18, sampler=random),
-        "random + ASHA": replace(base, sampler=random),
-        "GP": replace(base, sampler=lambda seed: GPSampler(seed=seed)),
-        "5 start-ups": replace(base, sampler=tpe(n_startup_trials=5)),
-        "20 start-ups": replace(base, sampler=tpe(n_startup_trials=20)),
-        "multivariate": replace(base, sampler=tpe(multivariate=True, group=True)),
-        "grace 1/9": replace(base, grace=1 / 9),
-        "grace 1/3": replace(base, grace=1 / 3),
-        "grace 5/9": replace(base, grace=5 / 9),
-        "reduction 2": replace(base, reduction=2),
-        "reduction 4": replace(base, reduction=4),
-    }
-
-
+OURS = Way(sampler=tpe())
+WAYS = {
+    PLAIN: Way(),
+    "ours": replace(OURS, defaults=True),
+    "no trial 0": OURS,
+    "Optuna alone": replace(OURS, stops=None),
+    "random": Way(sampler=random, stops=None),
+    "oracle": replace(OURS, stops="oracle"),
+    "random + oracle": Way(sampler=random, stops="oracle"),
+    "ASHA": replace(OURS, stops="asha"),
+    "random + ASHA": Way(sampler=random, stops="asha"),
+    "pausing ASHA": replace(OURS, stops="pausing"),
+    "random + predictive": Way(sampler=random),
+    "short, then full": Way(sampler=random, stops="short"),
+    "multivariate": Way(sampler=tpe(multivariate=True, group=True)),
+    "GP": Way(sampler=lambda seed: GPSampler(seed=seed)),
+    "5 start-ups": Way(sampler=tpe(n_startup_trials=5)),
+    "20 start-ups": Way(sampler=tpe(n_startup_trials=20)),
+}
 QUICK = (PLAIN, "ours", "no trial 0")
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """A table: a line for each way, a column for each pipeline."""
-    numbers = {"seeds": 50, "trials": 150, "workers": 2}
-    parser = machine.options(__doc__, "3 seeds, 60 trials, three ways", **numbers)
+    parser = machine.options(__doc__, "3 seeds, three ways", seeds=50, workers=2)
     parser.add_argument("--pipeline", default="all", choices=["all", *PIPELINES])
     parser.add_argument("--way", action="append", help="this one only; may be given again")
     parser.add_argument("--half", default="all", choices=HALVES)
     parser.add_argument("--curves", type=Path, default=CURVES)
     options = parser.parse_args(argv)
     if options.quick:
-        options.seeds, options.trials = 3, 60
+        options.seeds = 3
     names = PIPELINES if options.pipeline == "all" else (options.pipeline,)
-    known = list(ways(load_pipeline(names[0])))
-    if unknown := set(options.way or ()) - set(known):
-        parser.error(f"no way {unknown.pop()!r}, there are: {', '.join(known)}")
-    chosen = options.way or (QUICK if options.quick else known)
+    if unknown := set(options.way or ()) - set(WAYS):
+        parser.error(f"no way {unknown.pop()!r}, there are: {', '.join(WAYS)}")
+    chosen = options.way or (QUICK if options.quick else list(WAYS))
     where = machine.announce("ray", "optuna", "scikit-learn")
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=context) as pool:
@@ -179,32 +167,26 @@ def replay(
     recorded = halved(read(options.curves / f"{name}.jsonl"), first, step)
     definition = as_recorded(load_pipeline(name), recorded)
     surrogate = Surrogate(definition.space, recorded)
-    settings = {way: ways(definition)[way] for way in chosen}
     seeds = range(first, first + step * options.seeds, step)
-    outcomes = outcomes_by_way(definition, surrogate, settings, seeds, options)
+    outcomes = outcomes_by_way(definition, surrogate, chosen, seeds, options.workers)
     once = len({key(line["params"]) for line in recorded})
     curves = {"curves": len(recorded), "pairs": len(recorded) - once}
     return {**curves, **trust(definition.space, recorded)}, outcomes
 
 
 def outcomes_by_way(
-    task: Any,
-    surrogate: Any,
-    settings: Mapping[str, Way],
-    seeds: Sequence[int],
-    options: argparse.Namespace,
+    task: Any, surrogate: Any, chosen: Sequence[str], seeds: Sequence[int], workers: int
 ) -> dict[str, list[Outcome]]:
     """Way -> an outcome a seed, in their order."""
-    outcomes: dict[str, list[Outcome]] = {way: [] for way in settings}
+    outcomes: dict[str, list[Outcome]] = {way: [] for way in chosen}
     for seed in seeds:
-        many = {"workers": options.workers}
-        plain = Way(sampler=random, grace=None)
         other = seed + OTHER  # else ways that draw at random would draw the target's best, too
-        events = list(search(task, surrogate, plain, seed=other, trials=RANDOM_TRIALS, **many))
-        values, whole = [value for _, value in events], events[-1][0]
+        many = {"trials": RANDOM_TRIALS, "workers": workers}
+        full = list(search(task, surrogate, WAYS["random"], seed=other, **many))
+        values, whole = [value for _, value in full], full[-1][0]
         goal, usual = max(values), float(np.median(values))
-        for way, how in settings.items():
-            one = search(task, surrogate, how, seed=seed, trials=options.trials, goal=goal, **many)
+        for way in chosen:
+            one = search(task, surrogate, WAYS[way], seed=seed, workers=workers, goal=goal)
             outcomes[way].append(compared(one, goal, usual, whole))
     return outcomes
 
@@ -217,111 +199,99 @@ def halved(recorded: Sequence[dict[str, Any]], first: int, step: int) -> list[di
 
 
 @dataclass
-class _Running:
+class Running:
     """A trial under way."""
 
     named: Any  # Ray's trial, as far as schedulers look at it
     curve: list[float]
     seconds: tuple[float, float]
     epoch: int = 0
+    seen: dict[int, float] = field(default_factory=dict)  # epoch -> value
 
 
 def search(
-    pipeline: Pipeline,
-    surrogate: Surrogate,
+    pipeline: Any,
+    surrogate: Any,
     way: Way,
     *,
     seed: int,
-    trials: int,
+    trials: float = math.inf,
     workers: int = 2,
     goal: float = math.inf,
 ) -> Iterator[tuple[float, float]]:
     """(time, accuracy) of every measurement, in the order of time; `goal` is the oracle's."""
-    searcher, scheduler, rungs, record = _parts(pipeline, way, seed)
-    measured = range(1, pipeline.epochs + 1) if way.every_epoch else {*rungs, pipeline.epochs}
-    events: list[tuple[float, int, _Running]] = []
-    paused: list[tuple[float, int, _Running]] = []  # the worst first
-    going_on: list[tuple[float, int, _Running]] = []
+    epochs = pipeline.epochs
+    searcher, scheduler, record, measured = _parts(pipeline, way, seed)
+    events: list[tuple[float, int, Running]] = []
     number = 0
 
     def start(now: float) -> None:
         nonlocal number
-        if going_on:
-            return proceed(now, *going_on.pop()[1:])
+        if paused := scheduler.next() if isinstance(scheduler, Pausing) else None:
+            return proceed(now, paused)
         if number == trials:
             return None
         trial_id = f"{number}"
         began = time.process_time()
         suggested = searcher.suggest(trial_id)
         now += time.process_time() - began
-        assert isinstance(suggested, dict)
+        if not isinstance(suggested, dict):
+            return None
         params = suggested.get("params", suggested)
         luck = np.random.default_rng([seed, zlib.crc32(repr(sorted(params.items())).encode())])
         curve = surrogate.curve(params, luck)
-        running = _Running(
-            named=SimpleNamespace(trial_id=trial_id, reaches=curve[-1] >= goal),
-            curve=curve,
-            seconds=surrogate.seconds(params),
-        )
-        scheduler.on_trial_add(None, running.named)  # type: ignore[arg-type]
+        named = SimpleNamespace(trial_id=trial_id, reaches=curve[-1] >= goal)
+        named.running = Running(named, curve, surrogate.seconds(params))
+        scheduler.on_trial_add(None, named)  # type: ignore[arg-type]
         number += 1
-        return proceed(now, int(trial_id), running)
+        return proceed(now, named.running)
 
-    def proceed(now: float, order: int, running: _Running) -> None:
+    def proceed(now: float, running: Running) -> None:
         running.epoch += 1
         training, measuring = running.seconds
         took = training + (measuring if running.epoch in measured else 0.0)
-        heapq.heappush(events, (now + took, order, running))
+        heapq.heappush(events, (now + took, int(running.named.trial_id), running))
 
     for _ in range(workers):
         start(0.0)
     while events:
-        now, order, running = heapq.heappop(events)
+        now, _, running = heapq.heappop(events)
         result: dict[str, Any] = {"epoch": running.epoch, "training_iteration": running.epoch}
         if running.epoch in measured:
-            value = running.curve[running.epoch - 1]
+            value = running.seen[running.epoch] = running.curve[running.epoch - 1]
             result |= {METRICS + METRIC: value, METRIC: value}
             yield now, value
         # As Ray Tune does it: an ended trial is not put to the scheduler's question.
-        trial_id = running.named.trial_id
-        ended = running.epoch == pipeline.epochs
-        decision = (
-            TrialScheduler.STOP if ended else scheduler.on_trial_result(None, running.named, result)  # type: ignore[arg-type]
-        )
+        named = running.named
+        decision = TrialScheduler.STOP
+        if running.epoch < epochs:
+            decision = scheduler.on_trial_result(None, named, result)  # type: ignore[arg-type]
+        if decision != TrialScheduler.STOP and (
+            METRIC in result or isinstance(searcher, TrialSearcher)
+        ):
+            searcher.on_trial_result(named.trial_id, result)
         if decision == TrialScheduler.CONTINUE:
-            if METRIC in result or isinstance(searcher, TrialSearcher):
-                searcher.on_trial_result(trial_id, result)
-            proceed(now, order, running)
+            proceed(now, running)
             continue
-        if decision == TrialScheduler.PAUSE:
-            searcher.on_trial_result(trial_id, result)
-            bisect.insort(paused, (value, order, running))
-            if len(paused) == way.short:
-                going_on += paused[-(way.short // TO_THE_END) :]
-                for _, _, left in paused[: -len(going_on)]:
-                    record.stopped.add(left.named.trial_id)
-                    searcher.on_trial_complete(left.named.trial_id)
-                paused.clear()
-            start(now)
-            continue
-        scheduler.on_trial_complete(None, running.named, result)  # type: ignore[arg-type]
-        searcher.on_trial_complete(trial_id, result)
+        if decision == TrialScheduler.STOP:
+            scheduler.on_trial_complete(None, named, result)  # type: ignore[arg-type]
+            searcher.on_trial_complete(named.trial_id, result)
+        for left in scheduler.dropped() if isinstance(scheduler, Pausing) else ():
+            record.stopped.add(left)
+            searcher.on_trial_complete(left)
         start(now)
 
 
 def _parts(
-    pipeline: Pipeline, way: Way, seed: int
-) -> tuple[Searcher, TrialScheduler, tuple[int, ...], RungRecord]:
-    """Searcher, scheduler, the epochs at which trials are compared, and who was stopped."""
-    epochs = pipeline.epochs
-    rungs = () if way.grace is None else _rungs(epochs, way.grace, way.reduction)
-    record = RungRecord()
+    pipeline: Any, way: Way, seed: int
+) -> tuple[Searcher, TrialScheduler, RungRecord, frozenset[int]]:
+    """Searcher, scheduler, what they tell each other, and the epochs that are measured."""
+    epochs, record = pipeline.epochs, RungRecord()
+    asha = {"time_attr": "epoch", "mode": "max", "max_t": epochs}
     if way.sampler is None:
         plain = OptunaSearch(space=dict(pipeline.space), metric=METRIC, mode="max", seed=seed)
-        asha = ASHAScheduler(
-            time_attr="epoch", metric=METRIC, mode="max", max_t=epochs, grace_period=1
-        )
-        return plain, asha, rungs, record
+        every = frozenset(range(1, epochs + 1))
+        return plain, ASHAScheduler(metric=METRIC, grace_period=1, **asha), record, every
     study = optuna.create_study(direction="maximize", sampler=way.sampler(seed))
     if way.defaults:
         study.enqueue_trial(dict(pipeline.defaults))
@@ -331,30 +301,94 @@ def _parts(
 
     source = StudyTrials(study, space=pipeline.space, make_config=make_config, seed=seed)
     searcher = TrialSearcher(source, aims=Aims.of(METRIC), listeners=[], rungs=record)
-    if not rungs:
-        return searcher, FIFOScheduler(), rungs, record
-    if way.short:
-        return searcher, Shorts(), (SHORT,), record
-    if way.oracle:
-        return searcher, Oracle(record, rungs[0]), rungs, record
-    scheduler = ResumableASHA(
-        record,
-        time_attr="epoch",
-        metric=METRICS + METRIC,
-        mode="max",
-        max_t=epochs,
-        grace_period=rungs[0],
-        reduction_factor=way.reduction,
-    )
-    return searcher, scheduler, rungs, record
+    at, thirds = rungs(epochs), tuple(e for e in (2, 6) if e < epochs)
+    if way.stops is None or not at:
+        return searcher, FIFOScheduler(), record, frozenset({epochs})
+    if way.stops == "predictive":
+        ours = RungScheduler(record, metric=METRIC, epochs=epochs)
+        return searcher, ours, record, frozenset({*at, epochs})
+    if way.stops == "oracle":
+        return searcher, Oracle(record, at[0]), record, frozenset({at[0], epochs})
+    if way.stops == "asha":
+        metric = METRICS + METRIC
+        third = RecordedASHA(metric=metric, grace_period=2, reduction_factor=THIRD, **asha)
+        third.record = record
+        return searcher, third, record, frozenset({*thirds, epochs})
+    pausing = Shorts((SHORT,)) if way.stops == "short" else Pausing(thirds)
+    return searcher, pausing, record, frozenset({*pausing.rungs, epochs})
 
 
-class Shorts(FIFOScheduler):
-    """Pauses every trial once, after its short time."""
+class RecordedASHA(ASHAScheduler):
+    """Ray's, which tells the searcher whom it stopped."""
+
+    record: RungRecord
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """As Ray calls it."""
-        return TrialScheduler.PAUSE if result["epoch"] == SHORT else TrialScheduler.CONTINUE
+        decision = super().on_trial_result(tune_controller, trial, result)
+        if decision == TrialScheduler.STOP:
+            self.record.stopped.add(trial.trial_id)
+        return decision
+
+
+class Pausing(FIFOScheduler):
+    """Pauses every trial at a rung; a free worker goes on with one of the best third of a rung's.
+
+    As ASHA was published (Li et al., 2020, algorithm 2); Ray's stops for good.
+    """
+
+    def __init__(self, at: tuple[int, ...]) -> None:
+        super().__init__()
+        self.rungs = at
+        self.here: dict[int, list[Running]] = {rung: [] for rung in at}
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        """As Ray calls it."""
+        if (epoch := result["epoch"]) not in self.here:
+            return TrialScheduler.CONTINUE
+        self.here[epoch].append(trial.running)
+        return TrialScheduler.PAUSE
+
+    def next(self) -> Running | None:
+        """The trial to go on with, None for a new one."""
+        for rung, here in reversed(self.here.items()):
+            best = sorted(here, key=lambda running: -running.seen[rung])[: len(here) // THIRD]
+            if paused := [running for running in best if running.epoch == rung]:
+                return paused[0]
+        return None
+
+    def dropped(self) -> Sequence[str]:
+        """The trials that will not go on."""
+        return ()
+
+
+class Shorts(Pausing):
+    """Pauses so many trials after a short time, and goes on with the best few of them."""
+
+    def __init__(self, at: tuple[int, ...]) -> None:
+        super().__init__(at)
+        self._going_on: list[Running] = []
+        self._left: list[str] = []
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        """As Ray calls it."""
+        decision = super().on_trial_result(tune_controller, trial, result)
+        batch = self.here[SHORT]
+        if len(batch) == SHORTS:
+            batch.sort(key=lambda running: -running.seen[SHORT])
+            self._going_on += batch[: SHORTS // TO_THE_END]
+            self._left = [one.named.trial_id for one in batch[SHORTS // TO_THE_END :]]
+            batch.clear()
+        return decision
+
+    def next(self) -> Running | None:
+        """The trial to go on with, None for a new one."""
+        return self._going_on.pop(0) if self._going_on else None
+
+    def dropped(self) -> Sequence[str]:
+        """The trials that will not go on."""
+        left, self._left = self._left, []
+        return left
 
 
 class Oracle(FIFOScheduler):
@@ -370,14 +404,6 @@ class Oracle(FIFOScheduler):
             return TrialScheduler.CONTINUE
         self._record.stopped.add(trial.trial_id)
         return TrialScheduler.STOP
-
-
-def _rungs(epochs: int, grace: float, reduction: int) -> tuple[int, ...]:
-    at, rungs = max(1, round(grace * epochs)), []
-    while at < epochs:
-        rungs.append(at)
-        at *= reduction
-    return tuple(rungs)
 
 
 if __name__ == "__main__":

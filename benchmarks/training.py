@@ -200,7 +200,7 @@ def whole_epoch(account: Account, case: Case) -> None:
     measure = partial(evaluate, method, train, valid, classes=classes, seed=0, precision=precision)
     # A method with a classifier of its own is measured after each epoch.
     jointly = method.classifier is not None
-    before = pipeline.epochs - 1 if jointly else len(rungs(pipeline.epochs, pipeline.grace))
+    before = pipeline.epochs - 1 if jointly else len(rungs(pipeline.epochs))
     end, rung = (
         seconds(partial(measure, accuracy_only=only), device=device) for only in (False, True)
     )

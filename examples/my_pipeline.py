@@ -74,5 +74,4 @@ searched around that, since latents of 128 numbers may collapse sooner than thos
     ),
     build=VICReg,
     epochs=9,
-    grace=2 / 9,
 )

@@ -59,10 +59,14 @@ def parser() -> arguments.Parser:
 
     how = parser.add_argument_group("search")
     option = partial(arguments.add, how)
-    sampler = "the sampler that proposes trials: tpe (default), random or gp"
-    option("--sampler NAME", arguments.one_of("tpe", "random", "gp"), sampler, default="tpe")
-    scheduler = "the scheduler that stops poor trials early: asha (default with one goal) or none"
-    option("--scheduler NAME", arguments.one_of("asha", "none"), scheduler)
+    sampler = "the sampler that proposes trials: auto (default: tpe), tpe, random or gp"
+    names = arguments.one_of("auto", "tpe", "random", "gp")
+    option("--sampler NAME", names, sampler, default="auto")
+    scheduler = (
+        "what stops poor trials: auto (default: predictive if it can), predictive, asha, none"
+    )
+    names = arguments.one_of("auto", "predictive", "asha", "none")
+    option("--scheduler NAME", names, scheduler, default="auto")
     option("--seed S", arguments.whole, "seed of proposals and trainings (default 0)", default=0)
     option(
         "--time-budget TIME", arguments.duration, "stop after 90s, 30m, 2h ...; --resume goes on"

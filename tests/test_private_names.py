@@ -15,7 +15,6 @@ import mlflow
 import optuna
 import pytest
 from ray.tune.experiment import Trial
-from ray.tune.schedulers import ASHAScheduler
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (
@@ -30,7 +29,6 @@ MADE: dict[object, Callable[[], Any]] = {  # classes whose attributes are made w
     optuna.study.Study: optuna.create_study,
     optuna.trial.FrozenTrial: lambda: optuna.trial.create_trial(value=0.0),
     optuna.trial.Trial: lambda: optuna.create_study().ask(),
-    ASHAScheduler: lambda: ASHAScheduler(metric="m", mode="max"),
     Trial: lambda: Trial("anything", stub=True),
 }
 

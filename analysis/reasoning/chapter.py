@@ -78,6 +78,7 @@ def _searched(records: list[PipelineRecord]) -> str:
     names = {
         "tpe": "TPE (Bergstra et al., 2011)",
         "asha": "ASHA (Li et al., 2020)",
+        "predictive": "predictive termination (Domhan et al., 2015)",
         "gp": "a Gaussian process",
         "none": "nothing",
     }

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from ray.tune.search import Searcher
 
-from search.cluster.asha import RungRecord
+from search.cluster.pruning import RungRecord
 from search.files import fault_injection
 from search.spaces.goals import Aims
 from search.trials.config import TrialConfig
@@ -116,6 +116,7 @@ class TrialSearcher(Searcher):
         if value is not None and math.isfinite(value):
             live.value = float(value)
             self._source.report(live.config, epoch, live.value)
+            self._rungs.values.setdefault(trial_id, {})[epoch] = live.value
         fault_injection.reach("reported")
         for listener in self._listeners:
             listener.epoch_ended(live.config, {"epoch": epoch, **metrics})
@@ -137,6 +138,8 @@ class TrialSearcher(Searcher):
             pruned=trial_id in self._rungs.stopped,
             died=error,
         )
+        if outcome.state == "COMPLETE" and outcome.value is not None and not outcome.beyond:
+            self._rungs.ended[trial_id] = outcome.value
         if outcome.state == "INTERRUPTED" and outcome.error:
             self.broken, self._closed = outcome.error, True
         self._stillborn = self._stillborn + 1 if error and not live.epoch else 0

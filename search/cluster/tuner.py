@@ -9,7 +9,7 @@ from typing import Any
 from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
-from search.cluster.asha import StopWhen
+from search.cluster.pruning import StopWhen
 from search.cluster.resources import Resources
 from search.cluster.searcher import TrialSearcher
 from search.cluster.worker import TrialWorker

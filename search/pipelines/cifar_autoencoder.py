@@ -40,6 +40,5 @@ they are (a Laplacian pyramid, structural similarity) cost five points and more 
     ),
     build="autoencoder",
     epochs=9,
-    grace=2 / 9,
     reconstructs=True,
 )

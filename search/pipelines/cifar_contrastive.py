@@ -43,5 +43,4 @@ one seed each where no number is given.)""",
     build="contrastive",
     ablation="reconstruction_only",
     epochs=9,
-    grace=2 / 9,
 )

@@ -37,5 +37,4 @@ strength of 0.5, 89.6 % with 0.3 (validation, one seed each). Label smoothing (S
     ),
     build="supervised",
     epochs=9,
-    grace=2 / 9,
 )

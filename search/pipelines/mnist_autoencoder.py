@@ -32,6 +32,5 @@ choice. There is no softmax before the classifier, so there is no temperature.""
     ),
     build="autoencoder",
     epochs=9,
-    grace=2 / 9,
     reconstructs=True,
 )

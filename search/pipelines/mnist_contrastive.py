@@ -32,5 +32,4 @@ convolutions, at 1.5 times as many images a second.""",
     build="contrastive",
     ablation="reconstruction_only",
     epochs=9,
-    grace=2 / 9,
 )

@@ -26,5 +26,4 @@ their units.""",
     ),
     build="mlp_autoencoder",
     epochs=12,
-    grace=1 / 3,
 )

@@ -29,5 +29,4 @@ et al., 2016) and the temperature shape how far classes are driven apart in the 
     ),
     build="supervised",
     epochs=9,
-    grace=2 / 9,
 )

@@ -30,6 +30,5 @@ that the bound does not pay for collapse onto the prior.""",
     ),
     build="variational",
     epochs=12,
-    grace=1 / 3,
     metric="valid/elbo",
 )

@@ -119,15 +119,15 @@ def _read(pipeline: Pipeline) -> str | None:
 
 
 def _budget(pipeline: Pipeline) -> str | None:
-    if pipeline.epochs < 1 or not 0 < pipeline.grace <= 1:
-        return f"epochs={pipeline.epochs} grace={pipeline.grace}"
+    if pipeline.epochs < 1:
+        return f"epochs={pipeline.epochs}"
     if not pipeline.metric.startswith("valid/"):
         return f"metric={pipeline.metric!r} is not measured on validation images"
     return None
 
 
 CLAUSES: dict[str, Callable[[Pipeline], str | None]] = {
-    "the budget is at least an epoch, the grace a share of it, the metric valid/...": _budget,
+    "the budget is at least an epoch, the metric valid/...": _budget,
     "an image becomes a latent vector, which the other networks take": _shape,
     "one step of training has a finite loss and changes every weight": _step,
     "the loss looks at labels exactly where it is declared": _labels,

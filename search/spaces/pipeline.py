@@ -50,7 +50,6 @@ class Pipeline:
         build: (params, data set) -> a method with fresh weights from torch's global seed; or the
             name of such a function in `search.spaces.builders`, which imports torch.
         epochs: the default budget of a trial.
-        grace: share of the epochs before which no trial is stopped, in (0, 1].
         metric: the metric that the search maximises.
         ablation: the same encoder, augmentation and budget without the method's added logic; the
             gain of that logic is measured against it.
@@ -66,7 +65,6 @@ class Pipeline:
     defaults: Mapping[str, Scalar]
     build: Build | str
     epochs: int
-    grace: float
     metric: str = METRIC
     ablation: Build | str | None = None
     reconstructs: bool = False

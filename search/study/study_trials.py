@@ -101,10 +101,14 @@ class StudyTrials:
         """Put back all trials that are still under way."""
         self._cached.requeue_running()
 
-    def ended_before(self) -> dict[str, dict[int, float]]:
-        """The values that the study's ended trials reported: a name -> epoch -> value."""
+    def ended_before(self) -> dict[str, tuple[dict[int, float], float | None]]:
+        """A name -> the values by epoch of an ended trial, and its own if complete and feasible."""
+        kept = {trial.number for trial in studies.best_trials(self._study)}
         return {
-            f"optuna {trial.number}": dict(trial.intermediate_values)
+            f"optuna {trial.number}": (
+                dict(trial.intermediate_values),
+                trial.values[0] if trial.number in kept else None,
+            )
             for trial in studies.trained(self._study)
         }
 

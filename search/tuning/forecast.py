@@ -12,12 +12,12 @@ from search.cli.images import images_in_words
 from search.cli.listing import space_table
 from search.cluster.throughput import time_training
 from search.spaces import space
-from search.spaces.rungs import REDUCTION
 from search.tuning.plan import Plan, make_plan
 from search.tuning.screen import aims_in_words
 
 SAMPLED = 3
 EVALUATION = 0.15  # measuring adds at most this share to the training, by design
+TRAINED, COMPLETE = 0.45, 0.17  # of a search's epochs and trials, in replays of 20 to 150 trials
 RECORD_MIB = 0.05  # MLflow's and Optuna's records of a trial, rounded up from a 50-trial study
 PLOTS_MIB = 5.0
 
@@ -67,17 +67,7 @@ def forecast(options: Namespace) -> int:
 
 
 def expected_epochs(plan: Plan) -> tuple[float, float]:
-    """(epochs of all trials together, trials that train to the end), if ASHA stops two in three.
-
-    ASHA lets the first trials pass a rung before it has others to compare them with, so a short
-    search takes at least this much.
-    """
-    if plan.scheduler != "asha":
+    """(epochs of all trials together, trials that train to the end)."""
+    if plan.scheduler == "none" or not plan.rungs:
         return float(plan.trials * plan.epochs), float(plan.trials)
-    left, epochs, before = float(plan.trials), 0.0, 0
-    for rung in (*plan.rungs, plan.epochs):
-        epochs += left * (rung - before)
-        before = rung
-        if rung != plan.epochs:
-            left = max(1.0, left / REDUCTION)
-    return epochs, left
+    return max(1.0, TRAINED * plan.trials) * plan.epochs, max(1.0, COMPLETE * plan.trials)

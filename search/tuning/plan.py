@@ -30,7 +30,7 @@ from trainers.data import TrainingData
 
 # Options that the plan holds as they are.
 AS_GIVEN = (
-    *("trials", "seed", "sampler", "time_budget", "address"),
+    *("trials", "seed", "time_budget", "address"),
     *("study", "resume", "accept_source", "quiet", "baseline", "target", "stop_after"),
 )
 
@@ -104,7 +104,7 @@ class Plan:
     @property
     def rungs(self) -> tuple[int, ...]:
         """The epochs at which trials are measured and compared."""
-        return rungs(self.epochs, self.pipeline.grace)
+        return rungs(self.epochs)
 
     @property
     def source(self) -> str | None:
@@ -181,7 +181,8 @@ def make_plan(options: Namespace) -> Plan:
     start = getattr(options, "from")
     if start and options.resume:
         raise UserError("--from starts a study, --resume goes on with one\ngive one of them")
-    if start and (options.sampler != "tpe" or len(options.objective) > 1):
+    sampler = "tpe" if options.sampler == "auto" else options.sampler
+    if start and (sampler != "tpe" or len(options.objective) > 1):
         raise UserError(
             "--from teaches the sampler tpe the order of trials by one goal\n"
             "leave --from out, or --sampler and the second --objective"
@@ -207,6 +208,7 @@ def make_plan(options: Namespace) -> Plan:
         data=data,
         data_words=tuple(words_of(options)),
         epochs=options.epochs or pipeline.epochs,
+        sampler=sampler,
         scheduler=scheduler,
         resources=resources,
         home=home,
@@ -218,15 +220,17 @@ def make_plan(options: Namespace) -> Plan:
     )
 
 
-def _scheduler(asked: str | None, aims: Aims) -> str:
-    """The scheduler: `asha` by default, where it can compare trials before their end."""
-    if asked == "asha" and aims.rung_metric is None:
+def _scheduler(asked: str, aims: Aims) -> str:
+    """The scheduler: by default `predictive`, where it can compare trials before their end."""
+    if asked in ("predictive", "asha") and aims.rung_metric is None:
         reason = "two goals" if aims.several else f"{aims.metric}, which is measured at the end"
         raise UserError(
-            f"--scheduler asha cannot compare trials by {reason}\n"
+            f"--scheduler {asked} cannot compare trials by {reason}\n"
             "leave --scheduler out: every trial trains to its end then"
         )
-    return asked or ("asha" if aims.rung_metric else "none")
+    if asked == "auto":
+        return "predictive" if aims.rung_metric else "none"
+    return asked
 
 
 def _check_batch(space: Space, images: int) -> None:

@@ -12,7 +12,6 @@ from search.errors import INTERRUPTED
 from search.files.home import ROOT
 from search.spaces.goals import FRONT, Goal
 from search.spaces.pipeline import OBJECTIVE
-from search.spaces.rungs import REDUCTION
 from search.study import plots, study as studies
 from search.study.study import Study
 from search.tracking import provenance
@@ -83,7 +82,6 @@ class StudyRun:
                 "train_size": len(plan.data.train),
                 **self._resources.of_a_trial(),
                 "concurrency": self._resources.concurrency,
-                "reduction_factor": REDUCTION,
                 "rungs": " ".join(map(str, plan.rungs)) or "none",
                 "set": shlex.join(plan.settings) or "none",
             },

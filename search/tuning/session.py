@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import shutil
 import sys
 import time
@@ -16,7 +17,7 @@ import numpy as np
 from search.cli import output
 from search.cli.progress import Progress
 from search.cli.signals import StopOnSignal
-from search.cluster.asha import RungRecord, build_asha
+from search.cluster.pruning import ENDED, RungRecord, RungScheduler
 from search.cluster.resources import Resources
 from search.cluster.searcher import TrialSearcher
 from search.cluster.tuner import train
@@ -146,14 +147,14 @@ def search(
         searcher = TrialSearcher(
             source, aims=plan.aims, listeners=[recorder, progress, enough], rungs=rungs
         )
-        asha = build_asha(
+        rungs.recall(source.ended_before())
+        scheduler = RungScheduler(
+            rungs,
             metric=plan.aims.metric,
-            mode=plan.aims.goals[0].direction[:3],
             epochs=plan.epochs,
-            grace=plan.pipeline.grace,
-            record=rungs,
+            mode=plan.aims.goals[0].direction[:3],
+            ended=math.inf if plan.scheduler == "asha" else ENDED,
         )
-        asha.recall(source.ended_before())
         status, broken = FAILED, None
         try:
             with progress:
@@ -161,7 +162,7 @@ def search(
                     train(
                         searcher,
                         trials=missing,
-                        scheduler=asha if plan.scheduler == "asha" else None,
+                        scheduler=None if plan.scheduler == "none" else scheduler,
                         data=plan.data,
                         resources=resources,
                         folder=trials,

@@ -233,8 +233,7 @@ def _record(name: str, data: TrainingData, test: LabelledImages, cache: Cache) -
 
 
 def _study(name: str, data: TrainingData) -> StudyRecord:
-    pipeline = load_pipeline(name)
-    stops = rungs(EPOCHS, pipeline.grace)
+    stops = rungs(EPOCHS)
     best = TEST_ACCURACY[name] + 0.004
     trials = []
     rng = np.random.default_rng(3)
@@ -271,13 +270,13 @@ def _study(name: str, data: TrainingData) -> StudyRecord:
         tags={
             **{"kind": "study", "pipeline": name, "study": f"{name}-20251120-1200"},
             **{"data": "mini", "data_fingerprint": data.fingerprint, "protocol": str(VERSION)},
-            **{"sampler": "tpe", "scheduler": "asha", "seed": "0"},
+            **{"sampler": "tpe", "scheduler": "predictive", "seed": "0"},
             **{"mlflow.source.git.commit": COMMIT, **VERSIONS},
         },
         params={
             **{"epochs": str(EPOCHS), "train_size": str(len(data.train)), "threads": "1"},
             **{"precision": "bfloat16", "device": "cpu", "concurrency": "2"},
-            **{"reduction_factor": "3", "rungs": " ".join(map(str, stops)) or "none"},
+            **{"rungs": " ".join(map(str, stops)) or "none"},
         },
         seconds=640.0,
     )

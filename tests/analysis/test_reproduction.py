@@ -39,7 +39,7 @@ def test_a_searchs_command_says_what_its_run_says(findings: Findings) -> None:
     search, final = map(parsed, reproduction.commands_of(record, findings))
     assert search.pipeline == final.pipeline == "cifar_contrastive"
     assert (search.study, search.trials, search.epochs) == (record.studies[0].name, 12, 9)
-    assert (search.sampler, search.scheduler, search.seed) == ("tpe", "asha", 0)
+    assert (search.sampler, search.scheduler, search.seed) == ("tpe", "predictive", 0)
     assert search.train_size is None, "all images were used"
     assert (final.top, final.seeds, final.epochs) == (2, 3, None)
 

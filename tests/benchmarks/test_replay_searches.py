@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,46 +98,58 @@ def test_the_surrogate_learns_the_curves(recorded: Lines) -> None:
 
 def test_time_and_measurements_of_a_replayed_search(recorded: Lines) -> None:
     surrogate = Surrogate(PIPELINE.space, recorded)
-    chosen = replay_searches.ways(PIPELINE)
-    for way in (chosen["ours"], chosen["plain pair"], chosen["no scheduler"]):
+    chosen = replay_searches.WAYS
+    for way in (chosen["ours"], chosen["plain pair"], chosen["random"]):
         events = list(search(PIPELINE, surrogate, way, seed=0, trials=12))
         times = [at for at, _ in events]
         assert times == sorted(times)
         assert 12 <= len(events) <= 12 * PIPELINE.epochs
-    whole = list(search(PIPELINE, surrogate, chosen["no scheduler"], seed=0, trials=12))
+    whole = list(search(PIPELINE, surrogate, chosen["random"], seed=0, trials=12))
     assert len(whole) == 12, "measured at the end alone"
     ours = list(search(PIPELINE, surrogate, chosen["ours"], seed=0, trials=12))
     assert len(ours) > 12 and ours[-1][0] < whole[-1][0], "some are stopped, and time is saved"
     again = list(search(PIPELINE, surrogate, chosen["ours"], seed=0, trials=12))
     assert [value for _, value in again] == [value for _, value in ours]
     assert [at for at, _ in again] == pytest.approx([at for at, _ in ours], abs=1.0)
-    wide = list(search(PIPELINE, surrogate, chosen["no scheduler"], seed=0, trials=12, workers=12))
+    wide = list(search(PIPELINE, surrogate, chosen["random"], seed=0, trials=12, workers=12))
     assert len(wide) == 12 and wide[-1][0] < whole[-1][0] / 3, "all twelve at a time"
 
 
-def test_what_an_oracle_and_a_short_time_leave_out(recorded: Lines) -> None:
+def test_what_an_oracle_and_a_short_time_leave_out(
+    recorded: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
     surrogate = Surrogate(PIPELINE.space, recorded)
-    chosen = replay_searches.ways(PIPELINE)
-    for goal, measured in ((0.0, 3 * 12), (2.0, 12)):  # two rungs and the end, or one rung
+    chosen = replay_searches.WAYS
+    for goal, measured in ((0.0, 2 * 12), (2.0, 12)):  # the first rung and the end, or it alone
         way = chosen["random + oracle"]
         events = list(search(PIPELINE, surrogate, way, seed=0, trials=12, goal=goal))
         assert len(events) == measured
-    short = replace(chosen["short, then full"], short=6)
-    events = list(search(PIPELINE, surrogate, short, seed=0, trials=12))
+    monkeypatch.setattr(replay_searches, "SHORTS", 6)
+    events = list(search(PIPELINE, surrogate, chosen["short, then full"], seed=0, trials=12))
     assert len(events) == 12 + 2, "each is measured once, one in six at its end too"
     firsts = [value for _, value in events[:6]]
     ended = next(value for at, value in events if value not in firsts)
     assert ended > max(firsts) - 0.1
 
 
+def test_a_paused_trial_goes_on_once_it_is_in_the_best_third(recorded: Lines) -> None:
+    surrogate = Surrogate(PIPELINE.space, recorded)
+    paused = replay_searches.WAYS["pausing ASHA"]
+    events = list(search(PIPELINE, surrogate, paused, seed=0, trials=27, workers=1))
+    assert len(events) == 27 + 9 + 3, "a third of each rung goes on, and none is stopped for good"
+
+
 def test_a_search_is_compared_with_the_time_of_a_random_one() -> None:
     events = [(2.0, 0.5), (4.0, 0.8), (7.0, 0.9), (9.0, 0.95)]
     met = compared(iter(events), 0.9, 0.5, 14.0)
     assert (met.ratio, met.reached) == (2.0, True)
-    assert met.regret == pytest.approx((1.0, 0.0, 0.0))
-    missed = compared(iter(events), 1.0, 0.5, 8.0)
-    assert (missed.ratio, missed.reached) == (8 / 9, False)
-    assert missed.regret == pytest.approx((1.0, 0.4, 0.2))
+    assert met.regret[5] == pytest.approx(0.25) and met.regret[1] == 1.0 and met.regret[-1] == 0
+    late = compared(iter(events), 0.95, 0.5, 5.0)
+    assert (late.ratio, late.reached) == (5 / 9, True)
+    for whole in (8.0, 4.0):  # the time is not over, and it is
+        missed = compared(iter(events), 1.0 if whole > 4 else 0.95, 0.5, whole)
+        assert (missed.ratio, missed.reached) == (0.5, False)
+    assert compared(iter(events), 1.0, 0.5, 8.0).regret[-1] == pytest.approx(0.2)
 
 
 def test_halves_share_no_configuration(recorded: Lines) -> None:

@@ -106,7 +106,7 @@ def test_a_file_needs_a_name_that_is_free(tmp_path: Path) -> None:
         (("mse_loss(first, second)", "mse_loss(first, second) / 0"), "has a finite loss"),
         (("uses_labels=False", "uses_labels=True"), "looks at labels exactly where"),
         (("warmup=", "unread=(IntDistribution(1, 2), 1),\n        warmup="), "every parameter"),
-        (("grace=2 / 9", "grace=2"), "the grace a share of it"),
+        (("epochs=9", "epochs=0"), "the budget is at least an epoch"),
         (("[256, 512, 1024]), 512", "[-1, 512, 1024]), 512"), "every choice and both ends"),
     ],
 )

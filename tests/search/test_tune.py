@@ -222,7 +222,7 @@ def test_the_parent_says_what_was_searched_and_how(found: Records) -> None:
         "study": "rich",
         "data": "mini",
         "sampler": "tpe",
-        "scheduler": "asha",
+        "scheduler": "predictive",
         "seed": "0",
     }
     assert {name: tags[name] for name in expected} == expected
@@ -281,7 +281,7 @@ def test_curves_are_logged_by_epoch(found: Records) -> None:
         history = found.client.get_metric_history(run.info.run_id, "train/loss")
         steps = [metric.step for metric in history]
         complete = run.data.tags["trial_state"] == "COMPLETE"
-        assert steps == ([1, 2, 3] if complete else [1])
+        assert steps in ([[1, 2, 3]] if complete else [[1], [1, 2]])  # a rung after 1 and after 2
         probes = found.client.get_metric_history(run.info.run_id, "valid/linear_accuracy")
         assert [metric.step for metric in probes] == ([3] if complete else [])
 

@@ -59,7 +59,7 @@ REFUSED: list[tuple[ModuleType, list[list[str]], str]] = [
     (tune, [["--zzzzzz"], ["extra"]], "unknown argument"),
     (tune, names("--sampler", ["tpee"]), "did you mean tpe?"),
     (tune, names("--sampler", ["grid", "x" * 5000]), "tpe, random, gp"),
-    (tune, names("--scheduler", ["ashaa"]), "did you mean asha?"),
+    (tune, names("--scheduler", ["predictiv"]), "did you mean predictive?"),
     (tune, names("--device", ["cud"]), "did you mean cuda?"),
     (tune, names("--data", ["minni"]), "did you mean mini?"),
     (tune, [["--trials"]], "--trials: expected one argument"),

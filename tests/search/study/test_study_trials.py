@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import TrialState
 from ray.tune.search import Searcher
 
-from search.cluster.asha import RungRecord
+from search.cluster.pruning import RungRecord
 from search.cluster.searcher import TrialSearcher
 from search.spaces import space as spaces
 from search.spaces.goals import Aims, Limit
@@ -66,6 +67,7 @@ class Driven:
         epochs: int = 3,
         resume: bool = False,
         violations: Callable[[Mapping[str, Scalar]], Mapping[str, float]] = lambda params: {},
+        limits: tuple[Limit, ...] = (),
     ) -> None:
         if resume:
             self.study = studies.reopen(storage, "s", identity={"protocol": VERSION})
@@ -95,7 +97,7 @@ class Driven:
         self.rungs = RungRecord()
         self.searcher = TrialSearcher(
             self.source,
-            aims=Aims.of(METRIC),
+            aims=replace(Aims.of(METRIC), limits=limits),
             listeners=[Notes(self.log, "first"), Notes(self.log, "second")],
             rungs=self.rungs,
         )
@@ -195,7 +197,7 @@ def test_processes_that_die_before_an_epoch_three_times_in_a_row_end_the_search(
 def test_a_trial_that_the_scheduler_stopped_is_pruned_unless_it_was_at_its_end(
     drive: Drive, values: list[float]
 ) -> None:
-    """ASHA says STOP at max_t too."""
+    """A scheduler may say STOP at the end, too."""
     driven = drive()
     driven.suggest("r0")
     driven.rungs.stopped.add("r0")
@@ -311,6 +313,24 @@ def test_a_resumed_study_remembers_what_was_tried(drive: Drive) -> None:
     everything = [t.params for t in resumed.study.trials if not studies.is_duplicate(t)]
     assert len({tuple(sorted(p.items())) for p in everything}) == 4
     assert resumed.searcher.suggest("q2") == Searcher.FINISHED
+
+
+def test_a_scheduler_knows_what_ended_how_before_and_after_a_restart(drive: Drive) -> None:
+    """Neither a trial that was stopped nor one beyond a limit is one to be beaten."""
+    driven = drive(limits=(Limit("valid/mae", "<=", 1.0),))
+    for number, error in enumerate((0.5, 2.0)):
+        driven.suggest(f"r{number}")
+        train(driven, f"r{number}", [0.1, None, 0.3 + number], **{"metrics/valid/mae": error})
+    driven.suggest("r2")
+    driven.rungs.stopped.add("r2")
+    train(driven, "r2", [0.05])
+    values = [{1: 0.1, 3: 0.3}, {1: 0.1, 3: 1.3}, {1: 0.05}]
+    assert driven.rungs.values == {f"r{number}": known for number, known in enumerate(values)}
+    assert driven.rungs.ended == {"r0": 0.3}
+    resumed = drive(resume=True)
+    resumed.rungs.recall(resumed.source.ended_before())
+    assert list(resumed.rungs.values.values()) == values
+    assert list(resumed.rungs.ended.values()) == [0.3]
 
 
 def test_an_epoch_is_heard_once(drive: Drive) -> None:
