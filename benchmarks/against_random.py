@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -74,11 +75,11 @@ def show_ways(
         outcomes = [replayed[column][way] for column in columns]
         means = [interval([log]) for log in logs[way]]
         reached = [sum(one.reached for one in seeds) for seeds in outcomes]
-        regrets = [np.mean([one.regret for one in seeds], axis=0) for seeds in outcomes]
+        regrets = anytime(outcomes)
         over_all: dict[str, Any] = {
             "mean": interval(logs[way]),
             "reached": sum(reached) / sum(map(len, outcomes)),
-            "regret": dict(zip(map(str, SHARES), np.mean(regrets, axis=0).tolist(), strict=True)),
+            "regret": dict(zip(map(str, SHARES), regrets, strict=True)),
         }
         shown = {"all": in_words(over_all["mean"])}
         if PLAIN in chosen and way != PLAIN:
@@ -86,7 +87,7 @@ def show_ways(
             over_all["over_plain"] = interval([one - other for one, other in paired])
             shown["times the plain pair"] = in_words(over_all["over_plain"])
         shown["reached"] = f"{over_all['reached']:.1%}"
-        shown["short by"] = " ".join(f"{over_all['regret'][str(at)]:.0%}" for at in TOLD)
+        shown["short by"] = " ".join(f"{over_all['regret'][str(at)][0]:.0%}" for at in TOLD)
         for column, mean, many in zip(columns, means, reached, strict=True):
             shown[column] = f"{in_words(mean)} ({many})"
         machine.show(way, shown)
@@ -103,6 +104,38 @@ def interval(logs: Sequence[np.ndarray]) -> tuple[float, float, float]:
     means = [log[draw.integers(0, len(log), (2000, len(log)))].mean(1) for log in logs]
     low, high = np.exp(np.percentile(np.mean(means, axis=0), [2.5, 97.5]))
     return float(np.exp(np.mean([log.mean() for log in logs]))), float(low), float(high)
+
+
+def anytime(outcomes: Sequence[Sequence[Outcome]]) -> list[tuple[float, float, float]]:
+    """Mean of columns' mean regrets after each of `SHARES`, with a bootstrap interval."""
+    draw = np.random.default_rng(0)
+    regrets = [np.array([one.regret for one in seeds]) for seeds in outcomes]
+    means = [one[draw.integers(0, len(one), (2000, len(one)))].mean(axis=1) for one in regrets]
+    low, high = np.percentile(np.mean(means, axis=0), [2.5, 97.5], axis=0)
+    middle = np.mean([one.mean(axis=0) for one in regrets], axis=0)
+    return list(zip(middle.tolist(), low.tolist(), high.tolist(), strict=True))
+
+
+def draw_ways(over_all: Mapping[str, Mapping[str, Any]], file: Path) -> None:
+    """The regret of ways against time, with bands, as a picture."""
+    import matplotlib.pyplot as plt
+
+    figure, axis = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
+    for way, figures in over_all.items():
+        regret = {100 * float(share): numbers for share, numbers in figures["regret"].items()}
+        middle, low, high = 100 * np.array(list(regret.values())).T
+        [line] = axis.plot(list(regret), middle, label=way, lw=1.6)
+        axis.fill_between(list(regret), low, high, color=line.get_color(), alpha=0.15, lw=0)
+    axis.set(
+        xlabel=f"time, % of that of {RANDOM_TRIALS} random full trials",
+        ylabel="best so far, short of theirs, %",
+        xlim=(0, 100),
+        ylim=(0, None),
+    )
+    axis.legend(frameon=False)
+    axis.spines[["top", "right"]].set_visible(False)
+    figure.savefig(file)
+    plt.close(figure)
 
 
 def in_words(numbers: tuple[float, float, float]) -> str:

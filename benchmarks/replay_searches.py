@@ -34,6 +34,7 @@ import argparse
 import heapq
 import math
 import multiprocessing
+import os
 import sys
 import time
 import warnings
@@ -55,7 +56,14 @@ from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
 
 from benchmarks import machine
-from benchmarks.against_random import PLAIN, RANDOM_TRIALS, Outcome, compared, show_ways
+from benchmarks.against_random import (
+    PLAIN,
+    RANDOM_TRIALS,
+    Outcome,
+    compared,
+    draw_ways,
+    show_ways,
+)
 from benchmarks.record_curves import CURVES, METRIC, PIPELINES, read
 from benchmarks.surrogate import Surrogate, as_recorded, trust
 from search.cluster.pruning import RungRecord, RungScheduler
@@ -127,6 +135,7 @@ WAYS = {
     "5 start-ups": Way(sampler=tpe(n_startup_trials=5)),
     "20 start-ups": Way(sampler=tpe(n_startup_trials=20)),
 }
+SHOWN = ("no trial 0", PLAIN, "Optuna alone", "random", "ours")
 QUICK = (PLAIN, "ours", "no trial 0")
 
 
@@ -137,6 +146,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--way", action="append", help="this one only; may be given again")
     parser.add_argument("--half", default="all", choices=HALVES)
     parser.add_argument("--curves", type=Path, default=CURVES)
+    parser.add_argument("--figure", type=Path, help="draw the best so far against time")
     options = parser.parse_args(argv)
     if options.quick:
         options.seeds = 3
@@ -145,6 +155,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         parser.error(f"no way {unknown.pop()!r}, there are: {', '.join(WAYS)}")
     chosen = options.way or (QUICK if options.quick else list(WAYS))
     where = machine.announce("ray", "optuna", "scikit-learn")
+    os.environ["OMP_NUM_THREADS"] = os.environ["OPENBLAS_NUM_THREADS"] = "1"  # of a process below
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=context) as pool:
         running = [pool.submit(replay, name, chosen, options) for name in names]
@@ -153,6 +164,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     for name in names:
         machine.show(f"{name}, recorded curves", trusted[name])
     figures = show_ways({name: outcomes for name, (_, outcomes) in replayed.items()}, options)
+    if options.figure:
+        shown = {way: figures["over_all"][way] for way in chosen if way in SHOWN}
+        draw_ways(shown, options.figure)
     figures |= {"surrogates": trusted, "half": options.half}
     machine.keep(options.json, machine=where, figures=figures)
 

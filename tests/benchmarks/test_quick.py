@@ -17,7 +17,6 @@ COMMANDS = {
     "attention": [],
     "augmentation": [],
     "blocks": ["--pipeline", "mnist_supervised", "--threads", "1"],
-    "concurrent_drivers": [],
     "gpu_first_run": ["all"],
     "orchestration": [],
     "peers": [],

@@ -167,6 +167,7 @@ def test_the_command_prints_a_line_for_each_way(
     (tmp_path / f"{NAME}.jsonl").write_text(text)
     kept = tmp_path / "figures.json"
     words = ["--pipeline", NAME, "--curves", str(tmp_path), "--quick", "--json", str(kept)]
+    words += ["--figure", str(tmp_path / "anytime.png")]
     replay_searches.main(words)
     out = capsys.readouterr().out
     assert f"{NAME}, recorded curves: curves 44, pairs 4, rank " in out
@@ -178,6 +179,8 @@ def test_the_command_prints_a_line_for_each_way(
     whole = figures["over_all"]["ours"]
     mean, low, high = whole["mean"]
     assert low <= mean <= high and whole["reached"] == 1
+    assert all(low <= middle <= high for middle, low, high in whole["regret"].values())
+    assert (tmp_path / "anytime.png").read_bytes().startswith(b"\x89PNG")
     plain = figures["over_all"]["plain pair"]["mean"][0]
     assert whole["over_plain"][0] == pytest.approx(mean / plain)
     # The first trial is the best point there is. If it cost what a random one does, the ratio would

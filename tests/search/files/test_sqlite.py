@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 import sqlalchemy
 from sqlalchemy import event
 
+from benchmarks.commands import rows
 from search.files.sqlite import create_once
 from search.study import study as studies
 from search.study.storage import open_storage, study_names
@@ -70,11 +72,15 @@ def test_a_driver_may_open_the_studies_while_another_makes_their_tables(tmp_path
 
 @pytest.mark.slow
 def test_drivers_that_start_together_in_a_fresh_folder_lose_nothing(tmp_path: Path) -> None:
-    words = ("--drivers", "4", "--trials", "3", "--home", str(tmp_path))
-    done = commands.run(
-        "benchmarks/concurrent_drivers.py", *words, folder=commands.ROOT, timeout=300
-    )
-    assert done.status == 0, done.out + done.err
-    assert done.out.splitlines()[-1] == "nothing lost"
+    words = "search/tune.py --pipeline mnist_supervised --data mini --train-size 512 --epochs 1"
+    words += " --trials 2 --set width=16 --concurrency 1 --quiet"
+    drivers = [commands.start(*words.split(), folder=tmp_path) for _ in range(4)]
+    for driver in drivers:
+        assert driver.wait() == 0, driver.communicate()
     names = study_names(open_storage(tmp_path / "mlruns"))
     assert len(set(names)) == 4
+    states = rows(tmp_path, "select state from trials", "optuna")
+    assert states == [("COMPLETE",)] * 8
+    query = "select value, status from runs join tags using (run_uuid) where key = 'kind'"
+    runs = Counter(rows(tmp_path, query))
+    assert runs == {("study", "FINISHED"): 4, ("trial", "FINISHED"): 8}
