@@ -26,7 +26,16 @@ COMMANDS = {
 # They want what is not in a checkout: real images, the plain way, others' tasks. Or have tests of
 # their own.
 ELSEWHERE = {"load", "memory", "neutral", "plain_search", "record_curves", "replay_searches"}
-PARTS = {"against_random", "commands", "fake_trials", "floor", "machine", "surrogate", "table"}
+PARTS = {
+    "against_random",
+    "commands",
+    "fake_trials",
+    "floor",
+    "machine",
+    "schedulers",
+    "surrogate",
+    "table",
+}
 
 
 def test_all_of_them_are_here() -> None:

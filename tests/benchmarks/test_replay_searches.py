@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import record_curves, replay_searches
+from benchmarks import record_curves, replay_searches, schedulers
 from benchmarks.against_random import RANDOM_TRIALS, compared
 from benchmarks.replay_searches import halved
 from benchmarks.surrogate import Surrogate, as_recorded, trust
@@ -124,7 +124,7 @@ def test_what_an_oracle_and_a_short_time_leave_out(
         way = chosen["random + oracle"]
         events = list(search(PIPELINE, surrogate, way, seed=0, trials=12, goal=goal))
         assert len(events) == measured
-    monkeypatch.setattr(replay_searches, "SHORTS", 6)
+    monkeypatch.setattr(schedulers, "SHORTS", 6)
     events = list(search(PIPELINE, surrogate, chosen["short, then full"], seed=0, trials=12))
     assert len(events) == 12 + 2, "each is measured once, one in six at its end too"
     firsts = [value for _, value in events[:6]]
