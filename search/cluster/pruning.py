@@ -12,6 +12,7 @@ import numpy as np
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.stopper import Stopper
 
+from search.spaces.rungs import rungs
 from search.trials.outcome import METRICS
 
 CHANCE = 0.1  # of ending better than the best; with less a trial is stopped
@@ -79,15 +80,16 @@ class RungScheduler(FIFOScheduler):
         super().__init__()
         self._record = record
         self._goal = METRICS + metric
-        self._epochs = epochs
+        self._rungs = rungs(epochs)
         self._ended = ended
         self._sign = -1.0 if mode == "min" else 1.0
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """As in Ray: whether a trial goes on."""
-        epoch, value = int(result.get("epoch", 0)), result.get(self._goal)
-        over = epoch >= self._epochs or epoch in self._record.passed.get(trial.trial_id, ())
-        if over or value is None or not math.isfinite(value) or self._promises(epoch, value):
+        epoch, value = int(result.get("epoch", 0)), float(result.get(self._goal, math.nan))
+        # A network with a classifier of its own is measured after every epoch, not at rungs alone.
+        judged = epoch in self._rungs and epoch not in self._record.passed.get(trial.trial_id, ())
+        if not judged or not math.isfinite(value) or self._promises(epoch, value):
             return TrialScheduler.CONTINUE
         self._record.stopped.add(trial.trial_id)
         return TrialScheduler.STOP

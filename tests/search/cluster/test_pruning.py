@@ -136,10 +136,14 @@ def test_a_resumed_trial_is_not_asked_again_at_a_rung_that_it_passed(record: Run
     assert record.stopped == {"new"}
 
 
-def test_what_was_not_measured_or_is_at_its_end_stops_nobody(record: RungRecord) -> None:
-    ended(record, [{2: 0.9, 9: 0.96 + n / 1000} for n in range(10)])
-    results = [{"epoch": 1}, at(2, float("nan")), at(EPOCHS, 0.1)]
-    assert decisions(record, *results) == [GOES_ON] * 3
+def test_what_was_not_measured_lies_between_rungs_or_at_the_end_stops_nobody(
+    record: RungRecord,
+) -> None:
+    """A network with a classifier of its own is measured after every epoch."""
+    ended(record, [dict.fromkeys(range(1, 9), 0.9) | {9: 0.96 + n / 1000} for n in range(10)])
+    between = [at(epoch, 0.1) for epoch in (1, 3, 5, 6, 8)]
+    results = [{"epoch": 1}, at(2, float("nan")), *between, at(EPOCHS, 0.1)]
+    assert decisions(record, *results) == [GOES_ON] * len(results)
     assert record.stopped == set()
 
 
