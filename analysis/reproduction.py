@@ -57,12 +57,12 @@ def commands_of(record: PipelineRecord, findings: Findings) -> list[str]:
 def search_command(record: PipelineRecord, study: StudyRecord, more: Sequence[str] = ()) -> str:
     """The call that searches the same space for as many trials; `more` ends it.
 
-    A twin is made by the call that makes its study.
+    One call makes a study and its twin.
     """
-    of = study.tags.get(provenance.TWIN_OF)
-    main = next((one for one in record.studies if one.name == of), None)
-    if main:
-        study, more = main, ["--baseline", "random", *more]
+    main = study.twin_of or study.name
+    if main in [one.twin_of for one in record.studies]:
+        study = next((one for one in record.studies if one.name == main), study)
+        more = ["--baseline", "random", *more]
     return provenance.search_command(
         study.tags, study.params, trials=len(study.trials), images=len(record.data.train), more=more
     )

@@ -50,9 +50,8 @@ def test_a_random_search_is_made_by_the_call_that_makes_its_study(findings: Find
     tags = {**study.tags, "study": f"{study.name}-random", "sampler": "random", TWIN_OF: study.name}
     twin = replace(study, name=f"{study.name}-random", tags=tags, trials=study.trials[:2])
     with_twin = replace(record, studies=(study, twin))
-    search, beside, _ = map(parsed, reproduction.commands_of(with_twin, findings))
-    assert (search.study, search.baseline) == (study.name, None)
-    assert (beside.study, beside.baseline, beside.trials) == (study.name, "random", 12)
+    both, _ = map(parsed, reproduction.commands_of(with_twin, findings))
+    assert (both.study, both.baseline, both.trials) == (study.name, "random", 12)
     assert main_study(with_twin.studies) is study
 
 

@@ -44,7 +44,29 @@ def augmentation_for(
 
 
 @dataclass(frozen=True)
-class NaturalImages:
+class _Policy:
+    """Views of images at a strength in [0, 1]; at 0 the images as they are."""
+
+    strength: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.strength <= 1:  # NaN compares false and lands here too
+            raise ValueError(f"strength is {self.strength}; allowed is a number in [0, 1]")
+
+    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        """Images (B, C, H, W) in [0, 1] and a generator on their device; returns such images.
+
+        Raises ValueError where `images` is not a floating-point tensor of four dimensions.
+        """
+        require_images(images)
+        return self._views(images, generator) if self.strength else images
+
+    def _views(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class NaturalImages(_Policy):
     """Resized crop and flip; with three channels also colour jitter and grayscale.
 
     At strength 1 jitter and grayscale are SimCLR's (Chen et al., "A Simple Framework for
@@ -66,20 +88,9 @@ class NaturalImages:
     The four colour changes are drawn for 80 % of the images; grayscale is a draw of its own.
     """
 
-    strength: float
     flips: bool = True
 
-    def __post_init__(self) -> None:
-        _require_strength(self.strength)
-
-    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Images (B, C, H, W) in [0, 1] and a generator on their device; returns such images.
-
-        Raises ValueError where `images` is not a floating-point tensor of four dimensions.
-        """
-        require_images(images)
-        if self.strength == 0:
-            return images
+    def _views(self, images: Tensor, generator: torch.Generator) -> Tensor:
         batch, channels, rows, columns = images.shape
         draws = torch.rand(11, batch, generator=generator, device=images.device).unbind()
         box = self.draw_boxes(*draws[:4], rows=rows, columns=columns)
@@ -120,7 +131,7 @@ class NaturalImages:
 
 
 @dataclass(frozen=True)
-class Shifts:
+class Shifts(_Policy):
     """Shift by whole pixels and flip: what is usual where classes are learned from labels.
 
     Nothing is rescaled or recoloured, so that no detail is lost: in short trainings with labels
@@ -132,20 +143,9 @@ class Shifts:
     | mirror | with probability min(0.5, 2 s), where images may be mirrored |
     """
 
-    strength: float
     flips: bool = True
 
-    def __post_init__(self) -> None:
-        _require_strength(self.strength)
-
-    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Images (B, C, H, W) in [0, 1] and a generator on their device; returns such images.
-
-        Raises ValueError where `images` is not a floating-point tensor of four dimensions.
-        """
-        require_images(images)
-        if self.strength == 0:
-            return images
+    def _views(self, images: Tensor, generator: torch.Generator) -> Tensor:
         batch, _, rows, columns = images.shape
         draws = torch.rand(3, batch, generator=generator, device=images.device)
         down, right = (
@@ -160,7 +160,7 @@ class Shifts:
 
 
 @dataclass(frozen=True)
-class Digits:
+class Digits(_Policy):
     """Small rotation, shear, shift and scale: what handwriting varies. No flip, no colour.
 
     | drawn | uniform range at strength s |
@@ -171,19 +171,7 @@ class Digits:
     | logarithm of the scale | ± s log 1.25, that is [0.8, 1.25] ** s |
     """
 
-    strength: float
-
-    def __post_init__(self) -> None:
-        _require_strength(self.strength)
-
-    def __call__(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Images (B, C, H, W) in [0, 1] and a generator on their device; returns such images.
-
-        Raises ValueError where `images` is not a floating-point tensor of four dimensions.
-        """
-        require_images(images)
-        if self.strength == 0:
-            return images
+    def _views(self, images: Tensor, generator: torch.Generator) -> Tensor:
         batch, _, rows, columns = images.shape
         draws = torch.rand(5, batch, generator=generator, device=images.device)
         angle, shear, shift_x, shift_y, scale = (self.strength * _signed(draws)).unbind()
@@ -205,8 +193,3 @@ def _mirrored(policy: NaturalImages | Shifts) -> float:
 def _signed(draw: Tensor) -> Tensor:
     """From uniform in [0, 1) to uniform in [-1, 1)."""
     return 2 * draw - 1
-
-
-def _require_strength(strength: float) -> None:
-    if not 0 <= strength <= 1:  # NaN compares false and lands here too
-        raise ValueError(f"strength is {strength}; allowed is a number in [0, 1]")
