@@ -19,12 +19,12 @@ one half and reported by the other.
   measured after every epoch.
 - `ours`: this project's, the defaults as trial 0, measured at its rungs.
 - `no trial 0`: the same from a random start, so that the defaults' merit is not the searcher's.
-- `Optuna alone`: as `no trial 0`, and no trial is stopped.
+- `Optuna alone`: TPE proposes, and no trial is stopped.
 - `ASHA`, `pausing ASHA`: in place of this project's scheduler, at rungs of 2 and 6 of 9 epochs; the
   second ends no trial at a rung, and goes on with the best third of a rung's when a worker is free.
 - `short, then full`: so many trials of one short time, then the best of them to their ends.
 - `oracle`: every trial that will not reach the target is stopped at the first rung: what stopping
-  may bring at most, with proposals at random or by TPE.
+  may bring at most, with proposals at random or this project's.
 - the others change one thing of `no trial 0`.
 """
 
@@ -50,7 +50,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 import optuna
-from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, TPESampler
 from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 from ray.tune.search.optuna import OptunaSearch
@@ -97,42 +97,36 @@ class Way:
     defaults: bool = False
 
 
+def own(name: str) -> Callable[[int], BaseSampler]:
+    """A sampler of this project, by its name."""
+    return lambda seed: samplers.build_sampler(name, seed=seed, trials_so_far=0)
+
+
 def tpe(**settings: Any) -> Callable[[int], BaseSampler]:
-    """This project's TPE, with some settings changed."""
-
-    def build(seed: int) -> BaseSampler:
-        own = samplers.build_sampler("tpe", seed=seed, trials_so_far=0)
-        if not settings:
-            return own
-        common = {"multivariate": False, "constant_liar": True}
-        return TPESampler(**{**common, "seed": seed, **settings})
-
-    return build
+    """This project's TPE with some settings changed, on all trials."""
+    common = {"multivariate": False, "constant_liar": True}
+    return lambda seed: TPESampler(**{**common, "seed": seed, **settings})
 
 
-def random(seed: int) -> BaseSampler:
-    """Proposals at random."""
-    return RandomSampler(seed=seed)
-
-
-OURS = Way(sampler=tpe())
+OURS, TPE, RANDOM = (Way(sampler=own(name)) for name in ("tpe+gp", "tpe", "random"))
 WAYS = {
     PLAIN: Way(),
     "ours": replace(OURS, defaults=True),
     "no trial 0": OURS,
-    "Optuna alone": replace(OURS, stops=None),
-    "random": Way(sampler=random, stops=None),
+    "Optuna alone": replace(TPE, stops=None),
+    "random": replace(RANDOM, stops=None),
     "oracle": replace(OURS, stops="oracle"),
-    "random + oracle": Way(sampler=random, stops="oracle"),
+    "random + oracle": replace(RANDOM, stops="oracle"),
     "ASHA": replace(OURS, stops="asha"),
-    "random + ASHA": Way(sampler=random, stops="asha"),
+    "random + ASHA": replace(RANDOM, stops="asha"),
     "pausing ASHA": replace(OURS, stops="pausing"),
-    "random + predictive": Way(sampler=random),
-    "short, then full": Way(sampler=random, stops="short"),
-    "multivariate": Way(sampler=tpe(multivariate=True, group=True)),
-    "GP": Way(sampler=lambda seed: GPSampler(seed=seed)),
-    "5 start-ups": Way(sampler=tpe(n_startup_trials=5)),
-    "20 start-ups": Way(sampler=tpe(n_startup_trials=20)),
+    "short, then full": replace(RANDOM, stops="short"),
+    "random + predictive": RANDOM,
+    "TPE": TPE,
+    "GP": Way(sampler=own("gp")),
+    "multivariate TPE": Way(sampler=tpe(multivariate=True, group=True)),
+    "5 start-ups of TPE": Way(sampler=tpe(n_startup_trials=5)),
+    "20 start-ups of TPE": Way(sampler=tpe(n_startup_trials=20)),
 }
 SHOWN = ("no trial 0", PLAIN, "Optuna alone", "random", "ours")
 QUICK = (PLAIN, "ours", "no trial 0")

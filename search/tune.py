@@ -59,8 +59,8 @@ def parser() -> arguments.Parser:
 
     how = parser.add_argument_group("search")
     option = partial(arguments.add, how)
-    sampler = "the sampler that proposes trials: auto (default: tpe), tpe, random or gp"
-    names = arguments.one_of("auto", "tpe", "random", "gp")
+    sampler = "what proposes trials: auto (default: tpe+gp if it can), tpe+gp, tpe, gp or random"
+    names = arguments.one_of("auto", "tpe+gp", "tpe", "gp", "random")
     option("--sampler NAME", names, sampler, default="auto")
     scheduler = (
         "what stops poor trials: auto (default: predictive if it can), predictive, asha, none"

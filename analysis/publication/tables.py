@@ -153,8 +153,8 @@ def commands(published: Published) -> str:
         # On one line, where nothing closes the block that it stands in.
         of_pipeline = (*published.searches.get(name, ()), *finals)
         called += [" ".join(entry.command.split()) for entry in of_pipeline]
-    called = dict.fromkeys(called)  # one makes a search and its twin
-    return "\n".join(("```", *called, "python analysis/publish.py", "```", ""))
+    once = dict.fromkeys(called)  # one makes a search and its twin
+    return "\n".join(("```", *once, "python analysis/publish.py", "```", ""))
 
 
 EVERY = headline, baselines, optimism, others, depths, searches, carrying, verdicts, commands

@@ -80,6 +80,7 @@ def _searched(records: list[PipelineRecord]) -> str:
         "asha": "ASHA (Li et al., 2020)",
         "predictive": "predictive termination (Domhan et al., 2015)",
         "gp": "a Gaussian process",
+        "tpe+gp": "TPE (Bergstra et al., 2011) and a Gaussian process in turn",
         "none": "nothing",
     }
     trials = sum(len(study.trials) for study in studies)

@@ -12,7 +12,7 @@ import numpy as np
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.stopper import Stopper
 
-from search.spaces.rungs import rungs
+from search.spaces.rungs import gain, rungs
 from search.trials.outcome import METRICS
 
 CHANCE = 0.1  # of ending better than the best; with less a trial is stopped
@@ -52,12 +52,9 @@ class RungRecord:
 class RungScheduler(FIFOScheduler):
     """Stops a trial that is not likely to end better than the best trial so far.
 
-    After Domhan et al. (2015), "Speeding up automatic hyperparameter optimization by extrapolation
-    of learning curves". At a rung the trial's gain until its end is predicted from those of the
-    trials that ended: normal, with their mean and spread, in which those weigh most whose values at
-    that rung were near (Nadaraya, 1964). A rung that tells little about the end stops few, because
-    gains from there spread. While fewer than `ended` trials ended, a rung lets the best third of
-    its values pass.
+    At a rung the trial's `gain` until its end is predicted from those of the trials that ended. A
+    rung that tells little about the end stops few, because gains from there spread. While fewer
+    than `ended` trials ended, a rung lets the best third of its values pass.
 
     Args:
         record: what the searcher knows of trials.
@@ -103,14 +100,9 @@ class RungScheduler(FIFOScheduler):
         if len(both) < self._ended:
             passing = 100 * (1 - 1 / REDUCTION)
             return not here or value >= float(np.percentile([*here.values()], passing))
-        at_rung, at_end = np.array(both).T
-        gains = at_end - at_rung
-        distance = (at_rung - value) / max(float(at_rung.std()), 1e-12)
-        weights = np.exp(-(distance**2) / 2) + 1e-3  # far from all of them they weigh the same
-        mean = np.average(gains, weights=weights)
-        variance = np.average((gains - mean) ** 2, weights=weights) * len(both) / (len(both) - 1)
+        mean, spread = gain(value, both)
         best = max(sign * end for end in ended.values())
-        return bool(value + mean + MARGIN * math.sqrt(variance) >= best)
+        return value + mean + MARGIN * spread >= best
 
 
 class StopWhen(Stopper):

@@ -1,8 +1,11 @@
-"""Optuna's samplers, and a TPE of bounded cost that looks at a limited number of trials.
+"""Optuna's samplers, a TPE of bounded cost, and one that takes turns with a Gaussian process.
 
 The cost of a proposal grows linearly with the number of trials that TPE looks at. TPE learns from
 two densities: one of the best trials (a tenth, at most 25), and one of all others, in which old
 trials weigh little. So the best and the newest trials are enough.
+
+A Gaussian process models parameters jointly and learns from few trials, but errs where results are
+rougher than it assumes; TPE models each parameter alone and assumes little.
 """
 
 from __future__ import annotations
@@ -14,10 +17,11 @@ from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.samplers import BaseSampler, TPESampler
+from optuna.samplers import BaseSampler, GPSampler, RandomSampler, TPESampler
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from search.spaces.rungs import gain
 from search.study import study as studies
 
 MOST = 150  # up to this many trials the proposals equal those of Optuna's own TPE
@@ -29,7 +33,7 @@ BEST = 25  # TPE's density of good trials has at most this many
 def build_sampler(
     name: str, *, seed: int, trials_so_far: int, known: Sequence[FrozenTrial] = ()
 ) -> BaseSampler:
-    """`tpe`, `random` or `gp`.
+    """`tpe+gp`, `tpe`, `gp` or `random`.
 
     The seed depends on how many trials there are: a resumed study would otherwise propose its
     first configurations again.
@@ -42,12 +46,13 @@ def build_sampler(
     mixed = (seed * 1_000_003 + trials_so_far) % 2**32
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     if name == "random":
-        return optuna.samplers.RandomSampler(seed=mixed)
+        return RandomSampler(seed=mixed)
     if name == "gp":
-        return optuna.samplers.GPSampler(seed=mixed)
+        return GPSampler(seed=mixed)
     # TPE models each parameter by itself: in replayed searches the joint model missed the target
     # more often (docs/speed.md).
-    return BoundedTPE(known, multivariate=False, constant_liar=True, seed=mixed)
+    kind = InTurns if name == "tpe+gp" else BoundedTPE
+    return kind(known, multivariate=False, constant_liar=True, seed=mixed)
 
 
 class BoundedTPE(TPESampler):
@@ -114,6 +119,60 @@ def rank(trial: FrozenTrial, sign: int) -> tuple[float, ...]:
     if step is None:
         return (2, 0, 0)
     return (1, -step, sign * trial.intermediate_values[step])
+
+
+class InTurns(BoundedTPE):
+    """TPE proposes one trial, a Gaussian process the next.
+
+    In replayed searches they are ahead of either (docs/speed.md). The process, Optuna's
+    `GPSampler`, is shown the `expected_ends`. It knows neither limits nor a second goal.
+    """
+
+    def __init__(self, known: Sequence[FrozenTrial] = (), *, seed: int, **settings: Any) -> None:
+        super().__init__(known, seed=seed, **settings)
+        self._seed = seed
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """As in Optuna: the parameters that are proposed jointly, none if it is TPE's turn."""
+        ends = expected_ends(study) if trial.number % 2 else []
+        if sum(end.state is TrialState.COMPLETE for end in ends) < STARTUP:
+            return {}
+        self._ends = ends
+        every = optuna.search_space.intersection_search_space(ends)
+        return {name: values for name, values in every.items() if not values.single()}
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """As in Optuna."""
+        if not search_space:
+            return {}
+        seen = optuna.create_study(direction=study.direction)
+        seen.add_trials(self._ends)
+        seen.ask()
+        newest = seen.get_trials(deepcopy=False)[-1]
+        process = GPSampler(seed=(self._seed + trial.number) % 2**32)
+        return process.sample_relative(seen, newest, search_space)
+
+
+def expected_ends(study: optuna.Study) -> list[FrozenTrial]:
+    """The `shown` trials, a pruned one as if it had ended with the `gain` of those that did."""
+    trials = study.get_trials(deepcopy=False, states=LEARNED_FROM)
+    complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
+    ends = []
+    for trial in shown(trials, minimise=study.direction is StudyDirection.MINIMIZE):
+        if trial.state is TrialState.PRUNED:
+            *_, (step, value) = [(-1, 0.0), *sorted(trial.intermediate_values.items())]
+            values = [(one.intermediate_values, one.values[0]) for one in complete]
+            here = [(rungs[step], end) for rungs, end in values if step in rungs]
+            if len(here) < 2:
+                continue  # nothing is known of its end
+            trial = copy.copy(trial)
+            trial.state, trial.values = TrialState.COMPLETE, [value + gain(value, here)[0]]
+        ends.append(trial)
+    return ends
 
 
 class _View:

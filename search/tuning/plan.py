@@ -181,13 +181,13 @@ def make_plan(options: Namespace) -> Plan:
     start = getattr(options, "from")
     if start and options.resume:
         raise UserError("--from starts a study, --resume goes on with one\ngive one of them")
-    sampler = "tpe" if options.sampler == "auto" else options.sampler
-    if start and (sampler != "tpe" or len(options.objective) > 1):
+    if start and (options.sampler in ("random", "gp") or len(options.objective) > 1):
         raise UserError(
-            "--from teaches the sampler tpe the order of trials by one goal\n"
+            "--from teaches TPE the order of trials by one goal\n"
             "leave --from out, or --sampler and the second --objective"
         )
     aims = parse_aims(pipeline, options.objective, options.limit)
+    sampler = _sampler(options.sampler, aims)
     scheduler = _scheduler(options.scheduler, aims)
     space, defaults = narrow(pipeline.space, pipeline.defaults, options.set)
     known = None
@@ -218,6 +218,16 @@ def make_plan(options: Namespace) -> Plan:
         known=known,
         **{name: getattr(options, name) for name in AS_GIVEN},
     )
+
+
+def _sampler(asked: str, aims: Aims) -> str:
+    """The sampler: by default `tpe+gp`, where there is one goal and no limit."""
+    several = "two goals" if aims.several else "limits" if aims.limits else ""
+    if asked == "tpe+gp" and several:
+        raise UserError(f"--sampler {asked} does not learn from {several}\nleave --sampler out")
+    if asked == "auto":
+        return "tpe" if several else "tpe+gp"
+    return asked
 
 
 def _scheduler(asked: str, aims: Aims) -> str:

@@ -15,7 +15,15 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from search.study import samplers
 from search.study.cached_study import CachedStudy
-from search.study.samplers import BEST, BoundedTPE, build_sampler, shown
+from search.study.samplers import (
+    BEST,
+    STARTUP,
+    BoundedTPE,
+    InTurns,
+    build_sampler,
+    expected_ends,
+    shown,
+)
 
 SPACE = {"x": FloatDistribution(0.0, 1.0), "kind": CategoricalDistribution(["a", "b"])}
 SETTINGS = {"multivariate": False, "constant_liar": True, "seed": 0}
@@ -121,6 +129,72 @@ def test_of_many_those_are_shown_that_optuna_takes_for_the_best(minimise: bool) 
     assert states > {(TrialState.COMPLETE, True), (TrialState.PRUNED, True)}, (
         "and infeasible ones, as many as fit"
     )
+
+
+def test_a_process_takes_every_other_turn_once_enough_is_known() -> None:
+    """Which parameters are proposed jointly says whose turn it is; the others' are TPE's own."""
+    for count, whose in ((STARTUP - 1, []), (61, ["kind", "x"]), (60, [])):
+        trials = ended(count)
+        study = study_of(trials, InTurns(**SETTINGS))
+        study.ask(SPACE)
+        asked = study.get_trials(deepcopy=False)[-1]
+        assert sorted(study.sampler.infer_relative_search_space(study, asked)) == whose
+    assert proposals(InTurns(**SETTINGS), 60)[0] == proposals(BoundedTPE(**SETTINGS), 60)[0]
+    first, second = (proposals(InTurns(**SETTINGS), 61) for _ in range(2))
+    assert first == second != proposals(BoundedTPE(**SETTINGS), 61)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_process_is_shown_where_pruned_trials_would_have_ended(sign: int) -> None:
+    """Complete trials gained 0.2 from epoch 2 on and 0.1 from epoch 4 on."""
+    study = optuna.create_study(direction="maximize" if sign > 0 else "minimize")
+
+    def add(state: TrialState, by_epoch: dict[int, float], value: float | None = None) -> None:
+        study.add_trial(
+            create_trial(
+                params={"x": len(study.trials) / 10},
+                distributions={"x": SPACE["x"]},
+                state=state,
+                value=value and sign * value,
+                intermediate_values={epoch: sign * seen for epoch, seen in by_epoch.items()},
+            )
+        )
+
+    for end in (0.7, 0.8, 0.9):
+        add(TrialState.COMPLETE, {2: end - 0.2, 4: end - 0.1}, end)
+    add(TrialState.PRUNED, {2: 0.3})
+    add(TrialState.PRUNED, {2: 0.3, 4: 0.5})
+    add(TrialState.PRUNED, {3: 0.5})
+    add(TrialState.PRUNED, {})
+    add(TrialState.FAIL, {2: 0.5})
+    add(TrialState.RUNNING, {2: 0.5})
+    seen = expected_ends(study)
+    assert [one.params["x"] for one in seen] == [0.0, 0.1, 0.2, 0.3, 0.4, 0.8]
+    values = [sign * one.values[0] for one in seen[:-1]]
+    assert values == pytest.approx([0.7, 0.8, 0.9, 0.5, 0.6])
+    assert {one.state for one in seen[:-1]} == {TrialState.COMPLETE}
+    assert seen[-1].state is TrialState.RUNNING
+    assert study.trials[3].state is TrialState.PRUNED, "the study keeps what it was told"
+
+
+@pytest.mark.slow
+def test_turns_find_what_depends_on_two_parameters_together() -> None:
+    """A narrow ridge; deterministic: each seed's best of 40 trials, the median of five seeds."""
+    plane = {name: FloatDistribution(-1.0, 1.0) for name in "xy"}
+
+    def best(name: str, seed: int) -> float:
+        study = optuna.create_study(direction="maximize")
+        study.sampler = build_sampler(name, seed=seed, trials_so_far=0)
+        for _ in range(40):
+            trial = study.ask(plane)
+            x, y = trial.params["x"], trial.params["y"]
+            study.tell(trial, -((x - y) ** 2) * 20 - (x - 0.4) ** 2)
+        return study.best_value
+
+    turns, alone = (
+        np.median([best(name, seed) for seed in range(5)]) for name in ("tpe+gp", "tpe")
+    )
+    assert turns > max(-0.002, alone)
 
 
 @pytest.mark.parametrize("name", ["tpe", pytest.param("gp", marks=pytest.mark.slow)])

@@ -33,7 +33,7 @@ def test_a_search_starts_from_another_and_is_resumed_with_what_it_knew(tmp_path:
     [
         (["--from", "nobodys"], "--from nobodys: there is no such study"),
         (["--from", "s", "--resume"], "--from starts a study, --resume goes on with one"),
-        (["--from", "s", "--sampler", "random"], "--from teaches the sampler tpe"),
+        (["--from", "s", "--sampler", "random"], "--from teaches TPE"),
     ],
 )
 def test_bad_starts_are_told_in_two_lines_and_leave_nothing(
