@@ -138,7 +138,7 @@ def draw_ways(over_all: Mapping[str, Mapping[str, Any]], file: Path) -> None:
     plt.close(figure)
 
 
-def in_words(numbers: tuple[float, float, float]) -> str:
+def in_words(numbers: Sequence[float]) -> str:
     """`3.1 [2.8, 3.5]`."""
     mean, low, high = numbers
     return f"{mean:.2f} [{low:.2f}, {high:.2f}]"

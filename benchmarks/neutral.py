@@ -22,7 +22,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -46,20 +46,6 @@ FUNCTIONS = tuple(
 )
 TABLES = {"HPOBench": "accuracy", "HPOLib": "loss", "NASBench201": "accuracy"}
 CHOSEN = (PLAIN, "no trial 0", "Optuna alone", "ASHA", "random + ASHA", "oracle")
-
-
-class Task(Protocol):
-    """What a way is tried on; as a pipeline and its surrogate."""
-
-    space: Mapping[str, BaseDistribution]
-    defaults: Mapping[str, Any]
-    epochs: int
-
-    def curve(self, params: Mapping[str, Any], luck: np.random.Generator) -> list[float]:
-        """What is measured after each epoch."""
-
-    def seconds(self, params: Mapping[str, Any]) -> tuple[float, float]:
-        """Of an epoch, and of a measurement."""
 
 
 @dataclass(frozen=True)

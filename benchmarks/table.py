@@ -21,6 +21,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.against_random import PLAIN, TOLD, in_words
 from benchmarks.machine import RESULTS, ROOT
 from benchmarks.record_curves import PIPELINES
 
@@ -227,16 +228,31 @@ def training() -> str:
 
 
 def replays() -> str:
-    """Ways to search, times faster than the random search."""
+    """Ways to search, over all pipelines."""
+    rows = []
+    for way, one in figures("replay_searches")["over_all"].items():
+        beside = in_words(one["over_plain"]) if "over_plain" in one else "1"
+        short = " ".join(f"{one['regret'][str(at)][0]:.0%}" for at in TOLD)
+        rows.append((way, in_words(one["mean"]), beside, f"{one['reached']:.0%}", short))
+    heads = ("way", f"{TIMES} random search", f"{TIMES} the plain pair", "reached")
+    return _table((*heads, "short by, after ¼, half, all"), rows)
+
+
+def yardstick() -> str:
+    """How far each pipeline's recorded curves can be trusted, and the ways on them."""
     numbers = figures("replay_searches")
+    ways = [way for way in (PLAIN, "no trial 0", "ours") if way in numbers["intervals"]]
     rows = [
-        (way, *(f"{columns[p][0]:.1f} ({columns[p][1]})" for p in PIPELINES))
-        for way, columns in numbers["times_faster"].items()
+        (
+            f"`{pipeline}`",
+            str(trusted["curves"]),
+            in_words([trusted[name] for name in ("rank", "low", "high")]),
+            f"{trusted['ceiling']:.2f}" if "ceiling" in trusted else "-",
+            *(in_words(numbers["intervals"][way][pipeline]) for way in ways),
+        )
+        for pipeline, trusted in numbers["surrogates"].items()
     ]
-    trusted = numbers["surrogates"]
-    rows.append(("*curves*", *(f"{trusted[p]['curves']}" for p in PIPELINES)))
-    rows.append(("*rank correlation*", *(f"{trusted[p]['rank']:.2f}" for p in PIPELINES)))
-    return _table(("way", *(f"`{p}`" for p in PIPELINES)), rows)
+    return _table(("pipeline", "curves", "rank correlation", "two seeds'", *ways), rows)
 
 
 def peers() -> str:
@@ -305,6 +321,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "training": training,
     "blocks": blocks,
     "replays": replays,
+    "yardstick": yardstick,
     "peers": peers,
     "gpu": gpu,
     "measured": measured,

@@ -12,7 +12,6 @@ from typing import Any
 
 VERSION = 2
 LAST = "hidden 512-512"  # how the classifier's line of version 1 begins
-DATE = "2026-11-29"
 
 
 def version_of(result: Mapping[str, Any]) -> int:
