@@ -22,9 +22,9 @@ ROOT = Path(__file__).resolve().parents[1]
 LAYERS = ("models", "trainers", "search", "analysis")  # each may import those before it
 THIRD_PARTY = {
     "models": {"torch"},
-    "trainers": {"torch", "torchvision", "numpy", "scipy", "sklearn", "PIL"},
+    "trainers": {"torch", "torchvision", "numpy", "scipy", "sklearn", "PIL", "filelock"},
 }
-SERVICES = {"ray", "optuna", "mlflow", "rich", "plotly", "pyarrow", "safetensors", "filelock"}
+SERVICES = {"ray", "optuna", "mlflow", "rich", "plotly", "pyarrow", "safetensors"}
 SERVICES |= {"IPython", "pandas"}  # a notebook brings the one, MLflow the other
 THIRD_PARTY["search"] = THIRD_PARTY["trainers"] | SERVICES
 TEST_SET = "trainers.data.test_set"

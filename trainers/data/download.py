@@ -7,14 +7,13 @@ so that an interrupted one leaves nothing that could be taken for data.
 from __future__ import annotations
 
 import http.client
-import shutil
 import socket
 import tarfile
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from trainers.data.datasets import DatasetSpec
+from trainers.data.staging import staging
 from trainers.errors import DataError
 from trainers.torchvision_import import import_torchvision
 
@@ -32,12 +31,11 @@ def download(spec: DatasetSpec, folder: Path, *, searched: Sequence[Path]) -> No
     try:
         existed = folder.is_dir()
         folder.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{spec.name}-download-", dir=folder))
         try:
-            _fetch(spec, staging)
-            _move_files(staging, folder)
+            with staging(folder, f".{spec.name}-download-") as beside:
+                _fetch(spec, beside)
+                _move_files(beside, folder)
         finally:
-            shutil.rmtree(staging, ignore_errors=True)
             if not existed and not any(folder.iterdir()):
                 folder.rmdir()
     except (OSError, RuntimeError, ImportError, http.client.HTTPException, tarfile.TarError) as err:
@@ -60,14 +58,14 @@ def _fetch(spec: DatasetSpec, folder: Path) -> None:
         socket.setdefaulttimeout(before)
 
 
-def _move_files(staging: Path, folder: Path) -> None:
+def _move_files(beside: Path, folder: Path) -> None:
     """Each unpacked file by one rename, which another process sees done or not at all."""
-    for file in sorted(path for path in staging.rglob("*") if path.is_file()):
+    for file in sorted(path for path in beside.rglob("*") if path.is_file()):
         if (
             file.suffix == ".gz"
         ):  # the packed form of what lies beside it: half the disk for nothing
             continue
-        target = folder / file.relative_to(staging)
+        target = folder / file.relative_to(beside)
         target.parent.mkdir(parents=True, exist_ok=True)
         file.replace(target)
 

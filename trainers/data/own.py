@@ -10,7 +10,6 @@ import hashlib
 import json
 import re
 import shutil
-import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,6 +26,7 @@ from trainers.data import pictures
 from trainers.data.datasets import DatasetSpec, LabelledImages, TrainingData
 from trainers.data.pictures import Pictures
 from trainers.data.split import stratified_order
+from trainers.data.staging import staging
 from trainers.data.training import SPLIT_SEED, VALID_FRACTION
 from trainers.errors import DataError
 
@@ -176,10 +176,10 @@ def _make(own: Own, found: Pictures, folder: Path, track: Track) -> None:
     warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
     _check_classes(found.labels, found.classes)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".decoding-", dir=folder.parent) as name:
-        partial = Path(name) / "arrays"
+    with staging(folder.parent, ".decoding-") as beside:
+        partial = beside / "arrays"
         partial.mkdir()
-        decoded, rows, described = _decoded(own, found, Path(name), track)
+        decoded, rows, described = _decoded(own, found, beside, track)
         labels = np.zeros(len(found.items), np.int64) if found.labels is None else found.labels
         if len(rows) < len(found.items):
             _check_classes(None if found.labels is None else labels[rows], found.classes)
