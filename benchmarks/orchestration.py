@@ -10,7 +10,7 @@
 - `per trial`: a search of short real trials (stand-in data, two epochs, nobody stopped, two at a
   time), against the same configurations, seeds and measurements trained by two plain processes
   without Ray, Optuna and MLflow. The difference by trial, from the end of the fourth, when all
-  processes are warm, to the end of the last.
+  processes are warm, to the end of the last. And the same where TPE proposes alone.
 - `writer`: processor time of the thread that writes to MLflow, while ten trials report an epoch a
   second, in parts of one core.
 """
@@ -67,9 +67,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     helping = partial(machine.seconds, lambda: tune(["--help"], machine.ROOT))
     figures: dict[str, float] = {**machine.in_turn(helps, {"help": helping}), **start(starts)}
     machine.show("start, seconds", figures)
-    searched, plain = per_trial(trials)
-    figures |= {"trials": trials, "search": searched, "plain": plain}
-    figures["per_trial"] = (searched - plain) / trials
+    figures["trials"] = trials
+    for name, more in (("per_trial", []), ("per_trial_tpe", ["--sampler", "tpe"])):
+        searched, plain = per_trial(trials, more)
+        figures[name] = (searched - plain) / trials
     figures["writer"] = writer(seconds)
     machine.show("all, seconds; writer, of a core", figures)
     machine.keep(options.json, machine=where, figures=figures)
@@ -104,10 +105,10 @@ def _smallest(folder: str) -> tuple[float, float]:
     return ended / 1e3 - seconds - began, took
 
 
-def per_trial(trials: int) -> tuple[float, float]:
-    """Seconds of `trials` trials, two at a time: (in a search, in plain loops)."""
+def per_trial(trials: int, more: Sequence[str]) -> tuple[float, float]:
+    """Seconds of `trials` trials, two at a time: (in a search with `more` options, in loops)."""
     with tempfile.TemporaryDirectory() as folder:
-        tune([*SHORT, "--study", "s", "--trials", str(WARM + trials)], folder)
+        tune([*SHORT, *more, "--study", "s", "--trials", str(WARM + trials)], folder)
         ends = [ended for (ended,) in rows(folder, LAST_EPOCHS)]
         configs = [json.loads(value) for (value,) in rows(folder, CONFIGS, "optuna")]
     context = multiprocessing.get_context("spawn")
