@@ -58,7 +58,7 @@ REFUSED: list[tuple[ModuleType, list[list[str]], str]] = [
     (tune, [["--trails", "5"], ["--trails=5"]], "did you mean --trials?"),
     (tune, [["--zzzzzz"], ["extra"]], "unknown argument"),
     (tune, names("--sampler", ["tpee"]), "did you mean tpe?"),
-    (tune, names("--sampler", ["grid", "x" * 5000]), "tpe, random, gp"),
+    (tune, names("--sampler", ["grid", "x" * 5000]), "auto, tpe+gp, tpe, gp, random"),
     (tune, names("--scheduler", ["predictiv"]), "did you mean predictive?"),
     (tune, names("--device", ["cud"]), "did you mean cuda?"),
     (tune, names("--data", ["minni"]), "did you mean mini?"),
