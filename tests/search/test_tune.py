@@ -221,7 +221,7 @@ def test_the_parent_says_what_was_searched_and_how(found: Records) -> None:
         "pipeline": "mnist_supervised",
         "study": "rich",
         "data": "mini",
-        "sampler": "tpe",
+        "sampler": "tpe+gp",
         "scheduler": "predictive",
         "seed": "0",
     }
