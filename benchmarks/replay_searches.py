@@ -25,7 +25,7 @@ one half and reported by the other.
 - `short, then full`: so many trials of one short time, then the best of them to their ends.
 - `oracle`: every trial that will not reach the target is stopped at the first rung: what stopping
   may bring at most, with proposals at random or this project's.
-- the others change one thing of `no trial 0`.
+- the others say what they change of `no trial 0`, or of its `TPE`.
 """
 
 from __future__ import annotations
