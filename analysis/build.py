@@ -17,7 +17,6 @@ from analysis.captions import other_protocols
 from analysis.document import Document, Section, heads
 from analysis.load import Images, find
 from analysis.records import BUILT_IN, Findings, every_pipeline
-from analysis.theory import page as theory_page
 from analysis.tsne.embedding import require
 from analysis.writers import files, page, pdf
 from search.cli import output
@@ -66,13 +65,10 @@ def write(options: Namespace) -> int:
         key = fingerprint.key(findings)
         rendered = files.render(document, cache=findings.cache, key=key)
         progress.advance(task)
-        theory = theory_page.read()
         for kind in options.formats:
             progress.update(task, description=kind)
             if kind == "html":
                 written.append(page.write(document, rendered, out / "index.html"))
-                if theory:
-                    written.append(theory_page.write(theory, out / "theory.html"))
             elif kind == "pdf":
                 written.append(pdf.write(document, rendered, out / "report.pdf"))
             else:
@@ -80,8 +76,6 @@ def write(options: Namespace) -> int:
             progress.advance(task)
     for notice in document.notices:
         console.print(notice, style="yellow", markup=False, soft_wrap=True)
-    if not theory and "html" in options.formats:
-        console.print(f"no theory in {out}/: there is no {theory_page.THEORY}", soft_wrap=True)
     seconds = time.monotonic() - began
     console.print(
         f"{len(written)} files in {out}/ after {seconds:.0f} s: "

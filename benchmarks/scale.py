@@ -78,15 +78,7 @@ def trials_an_hour(options: argparse.Namespace, concurrency: int, threads: int) 
 def kept_busy(workers: int, sleep: float) -> tuple[float, list[float]]:
     """The share of the workers' time that trials slept in: over all, and by tenth of the search."""
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
-        more = ["--scheduler", "none", "--cpus-per-trial", "1"]
-        search(
-            workers * EACH,
-            concurrency=workers,
-            sampler="random",
-            epoch_seconds=sleep,
-            together=True,
-            more=more,
-        )
+        search(workers * EACH, concurrency=workers, epoch_seconds=sleep)
         ends = rows(folder, EPOCH_ENDS)
     asleep = 1e3 * sleep
     # From there on all workers have something to do, until no trial is left to begin.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +14,6 @@ from analysis.publication import entries, pages
 from analysis.publication.entries import Final, Search
 from analysis.publication.findings import assemble
 from analysis.records import Findings, PipelineRecord, SweepRecord, every_pipeline
-from analysis.theory.page import THEORY
 from analysis.writers import files, markdown, pdf
 from search.cells.opening import CHAMPION
 from search.champions import published_folder
@@ -101,7 +99,6 @@ def _report(findings: Findings, out: Path) -> str:
     pages = markdown.files(
         document,
         pictures,
-        links={"theory.html": os.path.relpath(THEORY, out)} if THEORY.exists() else {},
         data={name: f"sweeps/{record.name}.json" for name, record in sweeps.items()},
     )
     made = {PDF: pdf.content(document, pictures), **grids, **pages}

@@ -8,7 +8,6 @@ from analysis.document import Block, Bullets, Cell, Figure, Heading, Paragraph, 
 from analysis.records import Findings, SweepRecord
 from analysis.sentences import counted
 from analysis.sweeps.lines import label_of, lines_figure, metrics_of
-from analysis.theory.page import THEORY
 from search.cells.statistics import Estimate
 from trainers.data import DATASETS
 
@@ -19,9 +18,8 @@ def section(findings: Findings) -> Section:
         Paragraph(
             "The champions above share one latent size and one budget. A sweep trains a fixed grid "
             "instead, every point with several seeds, and asks one question of it. Nothing was "
-            "chosen on test images: they were read once, when a grid was finished."
-            + " [The theory](theory.html) beside this report derives what can be expected."
-            * THEORY.exists()
+            "chosen on test images: they were read once, when a grid was finished. What can be "
+            "expected is derived in `docs/theory.md`."
         )
     ]
     for record in findings.sweeps:

@@ -10,13 +10,13 @@ Kind = Literal["text", "bold", "italic", "code", "link"]
 # (kind, words or parts in the output's language, address of a link) -> the output's language
 Write = Callable[[Kind, str, str], str]
 
-# An asterisk beside a space or a letter is itself, as in `2 * 3`. Addresses are of the web, of this
-# report or of a page in the same folder, nothing that could run.
+# An asterisk beside a space or a letter is itself, as in `2 * 3`. Addresses are of the web or of
+# this report, nothing that could run.
 MARK = re.compile(
     r"`(?P<code>[^`]+)`"
     r"|\*\*(?=\S)(?P<bold>.+?)(?<=\S)\*\*"
     r"|(?<![\w*])\*(?=[^\s*])(?P<italic>[^*]+?)(?<=\S)\*(?![\w*])"
-    r"|\[(?P<link>[^\]]+)\]\((?P<address>(?:https?://|#)[^)\s]+|\w+\.html)\)"
+    r"|\[(?P<link>[^\]]+)\]\((?P<address>(?:https?://|#)[^)\s]+)\)"
 )
 
 

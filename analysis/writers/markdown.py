@@ -21,7 +21,6 @@ def files(
     document: Document,
     pictures: Pictures,
     *,
-    links: Mapping[str, str] | None = None,
     data: Mapping[str, str] | None = None,
 ) -> dict[str, bytes]:
     """Make all files by their path: pictures, then the pages that show them, README.md last.
@@ -29,11 +28,10 @@ def files(
     Args:
         document: with the sections, a page each.
         pictures: of its figures.
-        links: address in a text -> address from a page; other local ones become words.
         data: name of a table -> a file with the same numbers, which its caption links to.
     """
     names = {f"#{section.id}": f"{section.id}.md" for section in document.sections}
-    page = _Page(links={**names, **(links or {})}, data=data or {})
+    page = _Page(links=names, data=data or {})
     titles = [page.text(section.title) for section in document.sections]
     listed = enumerate(zip(titles, names.values(), strict=True), start=1)
     numbered = [f"[{number}. {title}]({name})" for number, (title, name) in listed]

@@ -1,7 +1,6 @@
 """Writes a document as one HTML file that needs nothing beside it.
 
-Pictures, style and script are inside. `frame.html.j2` is what every page of ours has: its style (in
-`style.css.j2`), contents, light or dark; `page.html.j2` adds what a document needs.
+Pictures, style and script are inside.
 """
 
 from __future__ import annotations
@@ -28,15 +27,13 @@ LONG = 40  # characters of a cell from which its column is kept wide enough to r
 def write(document: Document, pictures: Pictures, path: Path) -> Path:
     """Write the page; returns its path."""
     drawn = {name: _picture(picture) for name, picture in pictures.items()}
-    template = environment().get_template("page.html.j2")
-    html = template.render(document=document, sections=document.sections, pictures=drawn)
-    return durable.write(path, html)
+    template = _environment().get_template("page.html.j2")
+    return durable.write(path, template.render(document=document, pictures=drawn))
 
 
-def environment(*folders: Path) -> Environment:
-    """A reader of templates: of `folders`, and of this one, which has the frame of every page."""
+def _environment() -> Environment:
     templates = Environment(
-        loader=FileSystemLoader([*folders, FOLDER]),
+        loader=FileSystemLoader(FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -17,8 +17,6 @@ from mlflow.tracking import MlflowClient
 from PIL import Image
 
 from analysis import publish, report as report_command
-from analysis.sweeps import chapter
-from analysis.theory import page as theory_page
 from search.files import locations
 from tests import commands
 from tests.stores import prepare
@@ -71,8 +69,6 @@ def test_every_section_is_there_and_every_picture_shows_something(page: str) -> 
 def test_all_files_are_there(folder: Path, page: str) -> None:
     out = folder / "report"
     assert (out / "report.pdf").read_bytes().startswith(b"%PDF-")
-    assert "<math" in (out / "theory.html").read_text(encoding="utf-8")
-    assert '<a href="theory.html">' in page
     pngs, svgs = (sorted(f.stem for f in (out / "figures").glob(f"*.{k}")) for k in ("png", "svg"))
     csvs, texs = (sorted(f.stem for f in (out / "tables").glob(f"*.{k}")) for k in ("csv", "tex"))
     assert pngs == svgs and len(pngs) > 10
@@ -98,10 +94,8 @@ def test_the_same_again_draws_nothing_and_writes_the_same(folder: Path, page: st
     before = {file: file.stat().st_mtime_ns for file in kept.iterdir()}
     figures = {file: file.read_bytes() for file in (out / "figures").iterdir()}
     given = ("--data", "mini", "--points", "120", "--quiet")
-    theory = (out / "theory.html").read_bytes()
     done = commands.run("analysis/report.py", *given, folder=folder)
     assert (done.status, done.out, done.err) == (0, "", "")
-    assert (out / "theory.html").read_bytes() == theory
     assert {file: file.stat().st_mtime_ns for file in kept.iterdir()} == before
     assert {file: file.read_bytes() for file in (out / "figures").iterdir()} == figures
     assert (out / "index.html").read_text(encoding="utf-8") == page
@@ -131,25 +125,6 @@ def test_alone_in_a_folder_a_browser_finds_nothing_missing(
     assert told
     pictures, broken = map(int, told.groups())
     assert (pictures, broken) == (page.count('src="data:image/'), 0)
-
-
-@pytest.mark.slow
-def test_a_package_without_the_theory_makes_the_report_all_the_same(
-    folder: Path,
-    page: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.chdir(folder)
-    for module in (theory_page, chapter):
-        monkeypatch.setattr(module, "THEORY", folder / "none.md")
-    given = ("--data", "mini", "--points", "120", "--out", "bare", "--formats", "html,pdf")
-    assert report_command.main([*given]) == 0
-    told = capsys.readouterr().out
-    assert "no theory in bare/: there is no" in told
-    assert "2 files in bare/" in told
-    assert sorted(file.name for file in (folder / "bare").iterdir()) == ["index.html", "report.pdf"]
-    assert "theory.html" not in (folder / "bare" / "index.html").read_text(encoding="utf-8")
 
 
 # What cannot be -----------------------------------------------------------------------------------

@@ -14,8 +14,6 @@ import pytest
 from tests import commands
 
 COMMANDS = {
-    "attention": [],
-    "augmentation": [],
     "blocks": ["--pipeline", "mnist_supervised", "--threads", "1"],
     "gpu_first_run": ["all"],
     "orchestration": [],
@@ -25,7 +23,7 @@ COMMANDS = {
 }
 # They want what is not in a checkout: real images, the plain way, others' tasks. Or have tests of
 # their own.
-ELSEWHERE = {"load", "memory", "neutral", "plain_search", "record_curves", "replay_searches"}
+ELSEWHERE = {"neutral", "plain_search", "record_curves", "replay_searches"}
 PARTS = {
     "against_random",
     "commands",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,8 +14,11 @@ from scipy.special import j0
 from torch import Tensor
 from torch.autograd.functional import hessian, jacobian
 
-from tests.analysis.theory import examples
+from search.grids.sweep import sweep_names
+from tests.theory import examples
 
+THEORY = Path(__file__).parents[2] / "docs" / "theory.md"
+FOREIGN = {"remainder", "fmod"}  # functions of others that the text speaks of
 POINTS = [-1.3, 0.2, 0.9]
 
 
@@ -348,3 +353,10 @@ def test_shifts(at: float) -> None:
         ),
         grad(lambda s: torch.sin(s + torch.exp(s + square(s))), scalar(at)),
     )
+
+
+def test_the_text_names_only_what_there_is() -> None:
+    text = re.sub(r"```.*?```", "", THEORY.read_text(encoding="utf-8"), flags=re.DOTALL)
+    names = set(re.findall(r"`([a-z]\w*)`", text))
+    assert {"test_nesting", "descend", "vae"} <= names, "tests, functions and sweeps are found"
+    assert sorted(names - {*globals(), *vars(examples), *sweep_names(), *FOREIGN}) == []

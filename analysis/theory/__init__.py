@@ -1,1 +1,0 @@
-"""docs/theory.md as a page: page.py, and theory.html.j2."""
