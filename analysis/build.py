@@ -17,7 +17,6 @@ from analysis.captions import other_protocols
 from analysis.document import Document, Section, heads
 from analysis.load import Images, find
 from analysis.records import BUILT_IN, Findings, every_pipeline
-from analysis.tsne.embedding import require
 from analysis.writers import files, page, pdf
 from search.cli import output
 from search.errors import UserError
@@ -39,7 +38,6 @@ def write(options: Namespace) -> int:
     began = time.monotonic()
     home = HOME.absolute()
     out = Path(options.out)
-    require(options.embedding)
     store = open_existing(address.resolve_uri(options.tracking_uri, home))
     check_disk(home)  # keeps the computed arrays, and who saw the test images
     images, notices = _which_images(options, store, home)

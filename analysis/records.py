@@ -287,7 +287,7 @@ class Findings:
         data_words: the options that name it, for commands.
         seed: of every random choice of the report.
         points: images in each t-SNE.
-        embedding: `tsne`, `pca` or `umap`.
+        embedding: `tsne` or `pca`.
         cache: for what is expensive.
         source: where all of it was read, in words without secrets.
         protocol: version by which all numbers are measured.

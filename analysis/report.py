@@ -41,8 +41,8 @@ def parser() -> arguments.Parser:
     of = f"of {','.join(arguments.FORMATS)} (default all)"
     option("--formats LIST", formats, of, default=arguments.FORMATS)
     option("--points N", arguments.positive, "images in each t-SNE (default 2000)", default=2000)
-    plane = "of latents in the plane: tsne (default), pca, or umap where umap-learn is installed"
-    option("--embedding NAME", arguments.one_of("tsne", "pca", "umap"), plane, default="tsne")
+    plane = "of latents in the plane: tsne (default) or pca"
+    option("--embedding NAME", arguments.one_of("tsne", "pca"), plane, default="tsne")
     option("--seed S", arguments.whole, "of random choices (default 0)", default=0)
     version = "version of the protocol whose numbers are shown (default: the newest in the store)"
     option("--protocol N", arguments.whole, version)

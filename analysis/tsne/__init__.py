@@ -2,7 +2,7 @@
 
 chapter.py        the section
 views.py          computes what it shows
-embedding.py      t-SNE, PCA or UMAP
+embedding.py      t-SNE or PCA
 figures.py        draws
 separation.py     silhouette, nearest neighbours, scatter: where the points really lie
 words.py          answers from these, latents against images, method against method

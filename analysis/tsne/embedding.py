@@ -1,20 +1,16 @@
-"""Points of many dimensions in the plane, by t-SNE, PCA or UMAP."""
+"""Points of many dimensions in the plane, by t-SNE or PCA."""
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 
-from search.errors import UserError
-
 PERPLEXITY = 30.0  # roughly how many neighbours each point minds; of fewer than 91 points less
 COMPONENTS = 50  # of the PCA before t-SNE, as van der Maaten and Hinton (2008, section 4) advise
-NAMES = {"tsne": "t-SNE", "pca": "PCA", "umap": "UMAP"}
+NAMES = {"tsne": "t-SNE", "pca": "PCA"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +19,7 @@ class Embedding:
 
     Attributes:
         plane: (N, 2) float32; the unit of the axes means nothing but for PCA.
-        method: `tsne`, `pca` or `umap`.
+        method: `tsne` or `pca`.
         perplexity: of t-SNE, else None.
         components: of the PCA before it, else None.
     """
@@ -50,11 +46,10 @@ def embed(latents: np.ndarray, *, seed: int = 0, method: str = "tsne") -> Embedd
 
     Args:
         latents: (N, ...) anything with N rows: latents (N, D), images (N, C, H, W).
-        seed: of t-SNE and UMAP, and of the randomised PCA before them.
-        method: `tsne`, `pca`, or `umap` where umap-learn is installed.
+        seed: of t-SNE and of the randomised PCA before it.
+        method: `tsne` or `pca`.
 
     Raises:
-        UserError: umap-learn is asked for and not installed.
         ValueError: fewer than five points, or no such method.
     """
     flat = np.asarray(latents, dtype=np.float32).reshape(len(latents), -1)
@@ -70,10 +65,6 @@ def embed(latents: np.ndarray, *, seed: int = 0, method: str = "tsne") -> Embedd
         # (Kobak and Linderman, 2021).
         tsne = TSNE(2, perplexity=perplexity, init="pca", random_state=seed)
         plane = tsne.fit_transform(reduced)
-    elif method == "umap":
-        near = min(15, len(flat) - 1)
-        umap = require(method).UMAP(n_components=2, n_neighbors=near, random_state=seed)
-        plane = umap.fit_transform(reduced)
     else:
         plane = reduced
     return Embedding(
@@ -82,18 +73,3 @@ def embed(latents: np.ndarray, *, seed: int = 0, method: str = "tsne") -> Embedd
         perplexity=perplexity if method == "tsne" else None,
         components=kept if method == "tsne" else None,
     )
-
-
-def require(method: str) -> Any:
-    """UMAP's module, if `method` needs it.
-
-    Raises:
-        UserError: it is not installed.
-    """
-    try:
-        return importlib.import_module("umap") if method == "umap" else None
-    except ImportError:
-        raise UserError(
-            "--embedding umap needs umap-learn, which is not installed\n"
-            "pip install umap-learn, or leave the option out for t-SNE"
-        ) from None

@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.cache import Cache
 from analysis.records import Findings, PipelineRecord
-from analysis.tsne.embedding import COMPONENTS, PERPLEXITY, Embedding, embed, require
+from analysis.tsne.embedding import COMPONENTS, PERPLEXITY, Embedding, embed
 from analysis.tsne.separation import NEIGHBOURS, Separation, choose, compute_separation, digest
 
 
@@ -42,7 +42,6 @@ def compute_views(findings: Findings) -> dict[str, Views]:
     Everything is cached by what it follows from: the points themselves (which name weights and
     images), their number, the seed and the settings.
     """
-    require(findings.embedding)
     return {name: _views(record, findings) for name, record in findings.records.items()}
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import types
 from dataclasses import replace
 
 import numpy as np
@@ -14,11 +12,10 @@ from analysis.cache import Cache
 from analysis.document import Table
 from analysis.records import Findings
 from analysis.tsne import views
-from analysis.tsne.embedding import Embedding, embed, require
+from analysis.tsne.embedding import Embedding, embed
 from analysis.tsne.figures import draw_embedding
 from analysis.tsne.separation import compute_separation
 from analysis.tsne.views import compute_views
-from search.errors import UserError
 from tests.analysis.blocks import check_drawn, figures, words
 
 RNG = np.random.default_rng(1)
@@ -57,29 +54,8 @@ def test_pca_is_the_projection_on_the_main_axes() -> None:
 def test_what_cannot_be_embedded() -> None:
     with pytest.raises(ValueError, match="4 points are too few"):
         embed(CLUSTERS[:4])
-    with pytest.raises(ValueError, match="there are: tsne, pca, umap"):
+    with pytest.raises(ValueError, match="there are: tsne, pca"):
         embed(CLUSTERS, method="isomap")
-
-
-def test_umap_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "umap", None)
-    for ask in (lambda: require("umap"), lambda: embed(CLUSTERS, method="umap")):
-        with pytest.raises(UserError, match="pip install umap-learn"):
-            ask()
-    require("tsne")
-
-
-def test_umap_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    class UMAP:
-        def __init__(self, **settings: int) -> None:
-            assert settings == {"n_components": 2, "n_neighbors": 15, "random_state": 7}
-
-        def fit_transform(self, points: np.ndarray) -> np.ndarray:
-            assert points.shape == (120, 50)
-            return points[:, :2]
-
-    monkeypatch.setitem(sys.modules, "umap", types.SimpleNamespace(UMAP=UMAP))
-    assert embed(CLUSTERS, seed=7, method="umap").settings == "UMAP"
 
 
 @pytest.mark.slow
