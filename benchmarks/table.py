@@ -28,6 +28,7 @@ from benchmarks.record_curves import PIPELINES
 PAGE, CHART = "docs/speed.md", "docs/images/speed.svg"
 MARKED = re.compile(r"(<!-- speed: (\w+) -->\n).*?(<!-- speed end -->)", re.DOTALL)
 TWO_VIEWS = "contrastive"
+SIDES = ("plain", "ours")
 TIMES = "\N{MULTIPLICATION SIGN}"
 
 
@@ -256,6 +257,20 @@ def yardstick() -> str:
     return _table(("pipeline", "curves", "rank correlation", "two seeds'", *ways), rows)
 
 
+def real() -> str:
+    """Real searches in equal wall time, a number a seed."""
+    if not (RESULTS / "real_searches.json").exists():
+        return "Not yet measured.\n"
+    rows = []
+    for name, one in figures("real_searches")["pipelines"].items():
+        best = (", ".join(f"{100 * value:.2f}" for value in one[side]) for side in SIDES)
+        ended = (", ".join(f"{count:.0f}" for count in one[f"{side}_ended"]) for side in SIDES)
+        minutes = [f"{at / 60:.1f}" if at == at else "-" for at in one["as_good_after"]]
+        rows.append((f"`{name}`", *best, *ended, ", ".join(minutes)))
+    heads = ("pipeline", "plain pair, %", "ours, %", "its trials at their end", "ours")
+    return _table((*heads, "ours as good after, min"), rows)
+
+
 def peers() -> str:
     """lightly and Optuna alone."""
     numbers = figures("peers")
@@ -323,6 +338,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "blocks": blocks,
     "replays": replays,
     "yardstick": yardstick,
+    "real": real,
     "peers": peers,
     "gpu": gpu,
     "measured": measured,

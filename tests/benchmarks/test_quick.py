@@ -18,6 +18,7 @@ COMMANDS = {
     "gpu_first_run": ["all"],
     "orchestration": [],
     "peers": [],
+    "real_searches": ["--pipeline", "mnist_supervised"],
     "scale": [],
     "training": ["--pipeline", "mnist_contrastive", "--threads", "1"],
 }
