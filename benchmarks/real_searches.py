@@ -128,22 +128,23 @@ def plain_pair(name: str, seed: int, options: argparse.Namespace) -> list[Measur
     precision = fastest_precision(torch.device("cpu"), threads=1)
     resources = Resources(concurrency=cpu_count(), precision=precision)
     metric, epochs = METRICS + METRIC, definition.epochs
-    measured: list[Measurement] = []
+    measured: dict[tuple[str, int], Measurement] = {}  # Ray may report an epoch twice
 
     class Noted(OptunaSearch):
         def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-            self._note(result)
+            self._note(trial_id, result)
             super().on_trial_result(trial_id, result)
 
         def on_trial_complete(
             self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
         ) -> None:
-            self._note(result or {})
+            self._note(trial_id, result or {})
             super().on_trial_complete(trial_id, result, error)
 
-        def _note(self, result: dict[str, Any]) -> None:
+        def _note(self, trial_id: str, result: dict[str, Any]) -> None:
             if metric in result:
-                measured.append(Measurement(time.time(), result["epoch"], result[metric]))
+                now = Measurement(time.time(), result["epoch"], result[metric])
+                measured.setdefault((trial_id, now.epoch), now)
 
     class Worker(TrialWorker):
         def setup(  # type: ignore[override]
@@ -186,7 +187,7 @@ def plain_pair(name: str, seed: int, options: argparse.Namespace) -> list[Measur
                 )
         finally:
             ray_session.stop()
-    return measured
+    return list(measured.values())
 
 
 if __name__ == "__main__":

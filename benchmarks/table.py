@@ -267,7 +267,7 @@ def real() -> str:
         ended = (", ".join(f"{count:.0f}" for count in one[f"{side}_ended"]) for side in SIDES)
         minutes = [f"{at / 60:.1f}" if at == at else "-" for at in one["as_good_after"]]
         rows.append((f"`{name}`", *best, *ended, ", ".join(minutes)))
-    heads = ("pipeline", "plain pair, %", "ours, %", "its trials at their end", "ours")
+    heads = ("pipeline", "plain pair, %", "ours, %", "its ended trials", "our ended trials")
     return _table((*heads, "ours as good after, min"), rows)
 
 

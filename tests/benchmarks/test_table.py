@@ -84,3 +84,15 @@ def test_a_first_gpu_has_a_table_and_what_failed_there_is_said(
     lines.append({"stage": "oracle", "what": "mnist_vae bfloat16", "FAILED": True})
     file.write_text(json.dumps({"figures": {"lines": lines}}))
     assert table.gpu().endswith("Does not hold: oracle: mnist_vae bfloat16.\n")
+
+
+def test_real_searches_have_a_table_once_there_are_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table, "RESULTS", tmp_path)
+    assert table.real() == "Not yet measured.\n"
+    one = {"plain": [0.7, 0.71], "ours": [0.72, 0.7], "plain_ended": [4, 5], "ours_ended": [9, 8]}
+    figures = {"pipelines": {"cifar_supervised": {**one, "as_good_after": [90.0, float("nan")]}}}
+    (tmp_path / "real_searches.json").write_text(json.dumps({"figures": figures}))
+    row = "| `cifar_supervised` | 70.00, 71.00 | 72.00, 70.00 | 4, 5 | 9, 8 | 1.5, - |"
+    assert row in table.real().splitlines()
