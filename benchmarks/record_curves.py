@@ -2,8 +2,8 @@
 
     python benchmarks/record_curves.py --data-dir DIR [--pipeline all] [--folder FOLDER]
 
-Of each pipeline: the defaults and 59 configurations drawn at random from its space, then 60 where a
-search goes (TPE after all those before), then every sixth of these once more with another seed,
+Of each pipeline: the defaults and 59 configurations drawn at random from its space, then 48 where a
+search goes (TPE after all those before), then every ninth of these once more with another seed,
 which says how much of a difference is luck. Each is trained for all of its epochs with nobody
 stopping it, and measured after every epoch. A line of `benchmarks/curves/<pipeline>.jsonl` holds
 its parameters, `valid/accuracy` by epoch, the seconds of one thread that an epoch and a measurement
@@ -42,8 +42,8 @@ PIPELINES = tuple(
 TRAIN, VALID = 6000, 2000
 METRIC = "valid/accuracy"
 AT_END = ("valid/linear_accuracy", "valid/knn_accuracy", "valid/mae")
-RANDOM, SEARCHED = 60, 60  # configurations, the defaults among the random ones
-REPEATED = 6  # one in so many is trained with a second seed
+RANDOM, SEARCHED = 60, 48  # configurations, the defaults among the random ones
+REPEATED = 9  # one in so many is trained with a second seed: 120 curves in all
 WORKERS = 2  # a thread each
 
 

@@ -14,6 +14,7 @@ from analysis.publication import entries, pages
 from analysis.publication.entries import Final, Search
 from analysis.publication.findings import assemble
 from analysis.records import Findings, PipelineRecord, SweepRecord, every_pipeline
+from analysis.sentences import counted
 from analysis.writers import files, markdown, pdf
 from search.cells.opening import CHAMPION
 from search.champions import published_folder
@@ -60,7 +61,9 @@ def run(options: Namespace) -> int:
         points = options.points
         findings = assemble(published, out, images=images, points=points, sweeps=sweeps)
         console.print(_report(findings, Path(options.report)), markup=False)
-    console.print(f"{len(added)} files in {out}/ and the pages that show them", markup=False)
+    console.print(
+        f"{counted(len(added), 'file')} changed in {out}/ and the pages of its tables", markup=False
+    )
     return 0
 
 

@@ -61,7 +61,7 @@ def test_entries_networks_tables_and_the_report_of_them(folder: Path, tmp_path: 
     alone = "--tables", "--report", "again", *given[:-2]
     mended = commands.run("analysis/publish.py", *alone, folder=tmp_path)
     assert (mended.status, mended.err) == (0, "")
-    assert mended.out.endswith("\n1 files in out/ and the pages that show them\n")
+    assert mended.out.endswith("\n1 file changed in out/ and the pages of its tables\n")
     assert (out / "README.md").read_text() == page
     for file in (tmp_path / "again").rglob("*.*"):
         if file.stem not in ("sweeps", "reproduction", "files", "report"):  # which tell of sweeps
