@@ -54,6 +54,7 @@ def recorded() -> Lines:
 def test_defaults_then_random_then_searched_then_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(record_curves, "RANDOM", 30)
     monkeypatch.setattr(record_curves, "SEARCHED", 30)
+    monkeypatch.setattr(record_curves, "REPEATED", 6)
     lines: Lines = []
     while following := record_curves.propose(NAME, lines):
         lines.append(line(*following))
